@@ -1,0 +1,50 @@
+import { CodedError, type ModelView, type VersionDetail } from '@koinon/contracts';
+import type { Command } from 'commander';
+import { connect } from '../connection.js';
+import { output, table } from '../format.js';
+
+interface Format {
+  readonly format: string;
+}
+
+export function addModelCommands(program: Command, withFormat: (command: Command) => Command): void {
+  const model = program.command('model').description('models and where they came from');
+
+  withFormat(model.command('list').description('models and their versions')).action(async ({ format }: Format) => {
+    output(format, await connect().models(), listing);
+  });
+
+  withFormat(model.command('show').argument('<name>').argument('[version]', 'default: the champion').description('one version with its lineage'))
+    .action(async (name: string, version: string | undefined, { format }: Format) => {
+      const client = connect();
+      const { versions } = await client.model(name);
+      const wanted = version === undefined ? (versions.find((v) => v.aliases.includes('champion')) ?? versions[0])?.version : Number(version);
+      if (wanted === undefined || !Number.isInteger(wanted)) throw new CodedError('NOT_FOUND', 'a version is a whole number');
+      output(format, await client.version(name, wanted), detail);
+    });
+}
+
+function listing(models: readonly ModelView[]): string {
+  const rows = models.flatMap((m) => m.versions.map((v) => [
+    m.name, String(v.version), v.aliases.join(', '), v.metrics?.accuracy.toFixed(3) ?? '–', v.metrics?.auc.toFixed(3) ?? '–', v.sha256.slice(0, 16), v.servedBy.join(', '),
+  ]));
+  return table(['model', 'version', 'alias', 'accuracy', 'AUC', 'sha256', 'served by'], rows);
+}
+
+function detail(v: VersionDetail): string {
+  const { lineage } = v;
+  const facts: [string, string][] = [
+    ['model', `${v.model} version ${v.version}${v.aliases.length ? ` (${v.aliases.join(', ')})` : ''}`],
+    ['sha256', v.sha256],
+    ['from', lineage.baseVersion === null ? 'a file an operator brought' : `version ${lineage.baseVersion}, round ${lineage.round} of run ${lineage.runId}`],
+    ['cohort', lineage.cohort.map((c) => c.site).join(', ') || '–'],
+    ['left out', lineage.exclusions.map((e) => `${e.site} (${e.code})`).join(', ') || '–'],
+    ['strategy', lineage.strategy ? `${lineage.strategy.name} ${JSON.stringify(lineage.strategy.params)}` : '–'],
+    ['privacy', lineage.privacy ? `ε ${lineage.privacy.epsilonSpent?.toFixed(3) ?? 'unbounded'} at δ ${lineage.privacy.delta}, noise ${lineage.privacy.noiseMultiplier.toFixed(3)}` : '–'],
+    ['encryption', lineage.encryption ? `${lineage.encryption.scheme}, t = ${lineage.encryption.threshold}, opened by ${lineage.encryption.activeSet.join(', ')}` : '–'],
+    ['metrics', v.metrics ? `accuracy ${v.metrics.accuracy.toFixed(3)}, AUC ${v.metrics.auc.toFixed(3)}, F1 ${v.metrics.f1.toFixed(3)} on ${v.metrics.rows} rows` : '–'],
+    ['served by', v.servedBy.join(', ') || '–'],
+    ['code', `${lineage.code.version}${lineage.code.lockfileSha256 ? `, lockfile ${lineage.code.lockfileSha256.slice(0, 16)}` : ''}`],
+  ];
+  return facts.map(([name, value]) => `${name.padEnd(11)} ${value}\n`).join('');
+}

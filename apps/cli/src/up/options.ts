@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { CodedError, canonicalBytes, federationSchema, parse, type Federation } from '@koinon/contracts';
+import { federationFile } from '@koinon/heart-disease';
+import { parse as parseYaml } from 'yaml';
+
+/** Command-line options of `koinon up`, as typed. */
+export interface UpFlags {
+  readonly once?: boolean;
+  readonly format: 'text' | 'json';
+  readonly seed?: number;
+  /** A number, or `off` to train without noise. */
+  readonly epsilon?: number | 'off';
+  readonly encryption?: Federation['encryption']['scheme'];
+  readonly port?: number;
+  readonly insecureDeterministic?: boolean;
+}
+
+/** What this start is about. Two starts with the same key are the same federation: the second resumes the first. */
+export interface Plan {
+  readonly spec: Federation;
+  readonly seed: number | undefined;
+  readonly insecureDeterministic: boolean;
+  readonly key: string;
+}
+
+/** @throws CodedError CONFIG_INVALID, REQUEST_INVALID naming each field of federation.yaml */
+export function planFrom(flags: UpFlags): Plan {
+  if (flags.insecureDeterministic && flags.seed === undefined) throw new CodedError('CONFIG_INVALID', '--insecure-deterministic needs --seed');
+  const base = parse(federationSchema, parseYaml(readFileSync(federationFile, 'utf8')));
+  const epsilon = flags.epsilon === undefined ? base.privacy.epsilon : flags.epsilon === 'off' ? null : flags.epsilon;
+  const spec = parse(federationSchema, {
+    ...base,
+    privacy: { ...base.privacy, epsilon, rowCountNoise: epsilon === null ? 0 : base.privacy.rowCountNoise },
+    encryption: { ...base.encryption, ...(flags.encryption ? { scheme: flags.encryption } : {}) },
+  });
+  const insecureDeterministic = flags.insecureDeterministic ?? false;
+  const key = createHash('sha256').update(canonicalBytes({ spec, seed: flags.seed ?? null, insecureDeterministic })).digest('hex');
+  return { spec, seed: flags.seed, insecureDeterministic, key };
+}

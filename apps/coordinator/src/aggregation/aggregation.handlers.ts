@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError, type ErrorCode } from '@koinon/contracts';
+import { HeError, sumScheme } from '@koinon/he';
+import type { DataSource } from 'typeorm';
+import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
+import { EpochRow, RoundRow, SumRow, UploadBlockRow } from '../database/entities.js';
+import type { JobHandler, JobPayload } from '../jobs/job-map.js';
+import { JobsService } from '../jobs/jobs.service.js';
+import { ClosingService } from './closing.service.js';
+import { resultKey, shareKey, sumBlockKey, uploadBlockKey } from './keys.js';
+
+/** What the three jobs of a sum share: loading it, and ending it with a coded reason. */
+@Injectable()
+export class SumJobs {
+  constructor(
+    @InjectDataSource() readonly database: DataSource,
+    @Inject(BLOBS) readonly blobs: BlobStore,
+    private readonly jobs: JobsService,
+  ) {}
+
+  async load(sumId: string) {
+    const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
+    const { header } = await this.database.manager.findOneByOrFail(EpochRow, { id: sum.epochId });
+    return { sum, header, scheme: await sumScheme(header.scheme) };
+  }
+
+  async advance(sumId: string, cause: string): Promise<void> {
+    const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
+    const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+    await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-${cause}-${sumId}` });
+  }
+
+  async fail(sumId: string, fallback: ErrorCode, error: unknown): Promise<void> {
+    const code = error instanceof CodedError ? error.code : fallback;
+    const detail = error instanceof HeError ? [error.code, error.site].filter(Boolean).join(' ') : error instanceof CodedError ? (error.detail ?? null) : null;
+    await this.database.manager.update(SumRow, { id: sumId }, { state: 'failed', failure: { code, detail } });
+    await this.advance(sumId, 'failed');
+  }
+}
+
+/** Adds one shard of blocks. Memory: one block of the sum and one of an upload, however many sites there are. */
+@Injectable()
+export class SumShardHandler implements JobHandler<'sum.shard'> {
+  readonly job = 'sum.shard';
+  constructor(private readonly sums: SumJobs) {}
+
+  async handle({ sumId, from, to }: JobPayload<'sum.shard'>): Promise<void> {
+    const { sum, header, scheme } = await this.sums.load(sumId);
+    if (sum.sumRoot) return;
+    const adder = scheme.adder(header);
+    for (let index = from; index < to; index++) {
+      if (await this.sums.blobs.has(sumBlockKey(sumId, index))) continue;
+      for (const { site } of sum.uploads!) {
+        const block = await this.sums.blobs.get(uploadBlockKey(sumId, site, index));
+        await this.checkCommitted(sumId, site, index, block);
+        try {
+          adder.add(block);
+        } catch (error) {
+          throw error instanceof HeError ? new HeError(error.code, error.message, site) : error;
+        }
+      }
+      await this.sums.blobs.put(sumBlockKey(sumId, index), adder.finish());
+    }
+  }
+
+  gaveUp({ sumId }: JobPayload<'sum.shard'>, error: unknown): Promise<void> {
+    return this.sums.fail(sumId, 'AGGREGATION_FAILED', error);
+  }
+
+  private async checkCommitted(sumId: string, site: string, index: number, block: Buffer): Promise<void> {
+    const row = await this.sums.database.manager.findOneByOrFail(UploadBlockRow, { sumId, site, index });
+    const stored = createHash('sha256').update(block).digest('hex');
+    if (stored !== row.sha256) throw new CodedError('AGGREGATION_FAILED', `a stored block of ${site} is damaged`);
+  }
+}
+
+@Injectable()
+export class SumCloseHandler implements JobHandler<'sum.close'> {
+  readonly job = 'sum.close';
+  constructor(private readonly sums: SumJobs, private readonly closings: ClosingService) {}
+
+  async handle({ sumId }: JobPayload<'sum.close'>): Promise<void> {
+    const { sum } = await this.sums.load(sumId);
+    if (!sum.sumRoot) await this.closings.commit(sumId);
+    await this.sums.advance(sumId, 'closed');
+  }
+
+  gaveUp({ sumId }: JobPayload<'sum.close'>, error: unknown): Promise<void> {
+    return this.sums.fail(sumId, 'AGGREGATION_FAILED', error);
+  }
+}
+
+/** Opens the sum. Only rounded integer sums leave this function, never the decoded polynomial. */
+@Injectable()
+export class SumCombineHandler implements JobHandler<'sum.combine'> {
+  readonly job = 'sum.combine';
+  constructor(private readonly sums: SumJobs) {}
+
+  async handle({ sumId }: JobPayload<'sum.combine'>): Promise<void> {
+    const { sum, header, scheme } = await this.sums.load(sumId);
+    if (sum.combined) return this.sums.advance(sumId, 'combined');
+    const shares = new Map<string, Uint8Array>();
+    for (const site of sum.activeSet!) shares.set(site, await this.sums.blobs.get(shareKey(sumId, site)));
+    const blocks: Uint8Array[] = [];
+    for (let index = 0; index < sum.blocks; index++) blocks.push(await this.sums.blobs.get(sumBlockKey(sumId, index)));
+    const result = new Uint32Array(sum.length);
+    let offset = 0;
+    const opened = { sumIndex: sum.sumIndex, uploads: sum.uploads!.map((u) => u.site), activeSet: sum.activeSet!, blocks };
+    for (const values of scheme.combine(header, opened, shares)) {
+      result.set(values.subarray(0, Math.min(values.length, sum.length - offset)), offset);
+      offset += values.length;
+    }
+    await this.sums.blobs.put(resultKey(sumId), new Uint8Array(result.buffer));
+    await this.sums.database.manager.update(SumRow, { id: sumId }, { combined: true });
+    await this.sums.advance(sumId, 'combined');
+  }
+
+  gaveUp({ sumId }: JobPayload<'sum.combine'>, error: unknown): Promise<void> {
+    return this.sums.fail(sumId, 'SUM_OUT_OF_RANGE', error);
+  }
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { PROTOCOL, closingStatement, signStatement, type ClosingStatement, type Federation, type Signer } from '@koinon/contracts';
+import { MerkleTree } from '@koinon/he';
+import { In, type DataSource, type EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
+import { SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import { JobsService } from '../jobs/jobs.service.js';
+import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
+import { sumBlockKey } from './keys.js';
+
+/** Blocks one shard adds: small enough to spread over workers, large enough to be worth a job. */
+const BLOCKS_PER_SHARD = 32;
+
+/** Fixes which uploads a sum is made of, has them added, and commits to the result with a signature. */
+@Injectable()
+export class ClosingService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    @Inject(COORDINATOR_KEY) private readonly signer: Signer,
+    private readonly audit: AuditService,
+    private readonly jobs: JobsService,
+  ) {}
+
+  /** From here on the list of uploads never changes. */
+  async fixUploads(m: EntityManager, sum: SumRow): Promise<void> {
+    const rows = await m.findBy(UploadRow, { sumId: sum.id });
+    const uploads = sum.cohort.flatMap((site) => rows.filter((r) => r.site === site).map(({ root }) => ({ site, root })));
+    await m.update(SumRow, { id: sum.id }, { uploads });
+    await this.audit.append(m, { actor: 'coordinator', action: 'sum.closed', subject: sum.id, detail: { uploads } });
+  }
+
+  async enqueueAggregation(sum: SumRow): Promise<void> {
+    const shards = Array.from({ length: Math.ceil(sum.blocks / BLOCKS_PER_SHARD) }, (_, i) => i * BLOCKS_PER_SHARD);
+    await this.jobs.enqueueFlow(
+      { name: 'sum.close', data: { sumId: sum.id }, id: `close-${sum.id}` },
+      shards.map((from) => ({
+        name: 'sum.shard',
+        data: { sumId: sum.id, from, to: Math.min(sum.blocks, from + BLOCKS_PER_SHARD) },
+        id: `shard-${sum.id}-${from}`,
+      })),
+    );
+  }
+
+  /** Commits to the sum before anybody is asked to open it. */
+  async commit(sumId: string): Promise<void> {
+    const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
+    const leaves: Uint8Array[] = [];
+    for (let index = 0; index < sum.blocks; index++) {
+      leaves.push(createHash('sha256').update(await this.blobs.get(sumBlockKey(sumId, index))).digest());
+    }
+    await this.database.manager.update(SumRow, { id: sumId }, { sumRoot: Buffer.from(MerkleTree.from(leaves).root).toString('hex') });
+  }
+
+  /** Fixes the active set and signs the closing; the deadline for shares starts now. */
+  async sign(m: EntityManager, sum: SumRow, spec: Federation): Promise<void> {
+    const uploads = sum.uploads!;
+    const activeSet = await this.activeSet(m, uploads.map((u) => u.site), spec.sites.threshold);
+    const statement: ClosingStatement = {
+      protocol: PROTOCOL, sumId: sum.id, epochId: sum.epochId, sumIndex: sum.sumIndex, blocks: sum.blocks, uploads, sumRoot: sum.sumRoot!, activeSet,
+    };
+    const closing = await signStatement(closingStatement.type, statement, this.signer);
+    await m.update(SumRow, { id: sum.id }, { activeSet, closing, deadlineAt: new Date(Date.now() + spec.sites.roundTimeoutMs) });
+    await this.audit.append(m, { actor: 'coordinator', action: 'sum.committed', subject: sum.id, detail: { sumRoot: sum.sumRoot, activeSet } });
+  }
+
+  /** The t uploaders seen most recently, in roster order: they are the likeliest to answer. */
+  private async activeSet(m: EntityManager, uploaders: string[], threshold: number): Promise<string[]> {
+    const sites = await m.findBy(SiteRow, { id: In(uploaders) });
+    const recent = sites.toSorted((a, b) => (b.lastSeenAt?.getTime() ?? 0) - (a.lastSeenAt?.getTime() ?? 0) || a.id.localeCompare(b.id));
+    const chosen = new Set(recent.slice(0, threshold).map((s) => s.id));
+    return uploaders.filter((site) => chosen.has(site));
+  }
+}

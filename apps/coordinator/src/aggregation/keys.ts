@@ -1,0 +1,6 @@
+/** Blob names of a secure sum. */
+export const uploadBlockKey = (sumId: string, site: string, index: number): string => `sums/${sumId}/uploads/${site}/${index}`;
+export const sumBlockKey = (sumId: string, index: number): string => `sums/${sumId}/sum/${index}`;
+export const shareKey = (sumId: string, site: string): string => `sums/${sumId}/shares/${site}`;
+/** Decoded integer sums, little-endian u32. */
+export const resultKey = (sumId: string): string => `sums/${sumId}/result`;

@@ -1,0 +1,56 @@
+import type { Readable } from 'node:stream';
+import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, ParseUUIDPipe, Post, Put, StreamableFile } from '@nestjs/common';
+import { CodedError, envelopeSchema, type Envelope } from '@koinon/contracts';
+import { Allow, CallerOf, type Caller } from '../auth/allow.decorator.js';
+import { SchemaPipe } from '../http/schema.pipe.js';
+import { UploadsService } from './uploads.service.js';
+
+@Controller('v1/site/sums/:id')
+@Allow('site')
+export class SumsController {
+  constructor(private readonly uploads: UploadsService) {}
+
+  @Get('blocks')
+  blocks(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller) {
+    return this.uploads.blocks(id, caller.name);
+  }
+
+  @Put('blocks/:index')
+  @HttpCode(204)
+  putBlock(@Param('id', ParseUUIDPipe) id: string, @Param('index', ParseIntPipe) index: number, @CallerOf() caller: Caller, @Body() body: Readable) {
+    return this.uploads.putBlock(id, caller.name, index, streamed(body), caller.bodySha256!);
+  }
+
+  @Post('commit')
+  @HttpCode(204)
+  commit(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope) {
+    return this.uploads.commit(id, caller.name, envelope);
+  }
+
+  @Get('sum/:index')
+  async sumBlock(@Param('id', ParseUUIDPipe) id: string, @Param('index', ParseIntPipe) index: number, @CallerOf() caller: Caller) {
+    return new StreamableFile(await this.uploads.sumBlock(id, caller.name, index));
+  }
+
+  @Get('openings/:index')
+  opening(@Param('id', ParseUUIDPipe) id: string, @Param('index', ParseIntPipe) index: number, @CallerOf() caller: Caller) {
+    return this.uploads.opening(id, caller.name, index);
+  }
+
+  @Put('share')
+  @HttpCode(204)
+  putShare(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body() body: Readable) {
+    return this.uploads.putShareBytes(id, caller.name, streamed(body), caller.bodySha256!);
+  }
+
+  @Post('share')
+  @HttpCode(204)
+  commitShare(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope) {
+    return this.uploads.commitShare(id, caller.name, envelope);
+  }
+}
+
+function streamed(body: unknown): Readable {
+  if (!body || typeof (body as Readable).pipe !== 'function') throw new CodedError('REQUEST_INVALID', 'send application/octet-stream');
+  return body as Readable;
+}

@@ -1,0 +1,46 @@
+import { DataSource } from 'typeorm';
+import { CodedError } from '@koinon/contracts';
+import { entities } from './entities.js';
+import { Federation20261123060000 } from './migrations/20261123-federation.js';
+
+export function dataSource(url: string): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    entities,
+    migrations: [Federation20261123060000],
+    migrationsTableName: 'migrations',
+    migrationsTransactionMode: 'each',
+    synchronize: false,
+    extra: { max: 10 },
+  });
+}
+
+/** Two processes may start at once; only one migrates at a time. */
+const MIGRATION_LOCK = 0x6b6f696e;
+
+/**
+ * Connects, retrying until `timeoutMs` has passed, and migrates.
+ * @throws CodedError DATABASE_UNREACHABLE
+ */
+export async function connectDatabase(url: string, timeoutMs: number): Promise<DataSource> {
+  const source = dataSource(url);
+  const giveUpAt = Date.now() + timeoutMs;
+  for (let waitMs = 100; !source.isInitialized; waitMs = Math.min(waitMs * 2, 2000)) {
+    try {
+      await source.initialize();
+    } catch {
+      if (Date.now() + waitMs > giveUpAt) throw new CodedError('DATABASE_UNREACHABLE');
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+  const runner = source.createQueryRunner();
+  try {
+    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await source.runMigrations();
+  } finally {
+    await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await runner.release();
+  }
+  return source;
+}

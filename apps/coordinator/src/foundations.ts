@@ -1,0 +1,14 @@
+import type { Foundations } from './app.module.js';
+import { readConfig } from './config.js';
+import { connectDatabase } from './database/data-source.js';
+import { openQueueBackend } from './jobs/backend.js';
+import { loadCoordinatorKey } from './registry/coordinator-key.js';
+
+/** @throws CodedError CONFIG_INVALID, HOME_NOT_WRITABLE, DATABASE_UNREACHABLE, REDIS_UNREACHABLE */
+export async function openFoundations(environment: NodeJS.ProcessEnv): Promise<Foundations> {
+  const config = readConfig(environment);
+  const signer = await loadCoordinatorKey(config.home);
+  const database = await connectDatabase(config.databaseUrl, config.connectTimeoutMs);
+  const queues = await openQueueBackend(config);
+  return { config, database, queues, signer };
+}

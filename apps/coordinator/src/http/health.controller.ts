@@ -1,0 +1,24 @@
+import { Controller, Get } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError } from '@koinon/contracts';
+import type { DataSource } from 'typeorm';
+import { Allow } from '../auth/allow.decorator.js';
+
+@Controller('v1/health')
+@Allow('anyone')
+export class HealthController {
+  constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  @Get('live')
+  live() {
+    return { live: true };
+  }
+
+  @Get('ready')
+  async ready() {
+    await this.database.query('SELECT 1').catch(() => {
+      throw new CodedError('DATABASE_UNREACHABLE');
+    });
+    return { ready: true };
+  }
+}

@@ -1,0 +1,30 @@
+import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { CodedError, problemOf } from '@koinon/contracts';
+import { HeError } from '@koinon/he';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** Every failure leaves as a coded problem (RFC 9457). What is not coded is logged and leaves as INTERNAL. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly log = new Logger('http');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const coded = this.coded(error);
+    if (coded.code === 'INTERNAL') {
+      this.log.error(`${request.id} ${request.method} ${request.routeOptions.url ?? ''}`, error instanceof Error ? error.stack : String(error));
+    }
+    void http.getResponse<FastifyReply>().status(coded.status).type('application/problem+json').send(problemOf(coded));
+  }
+
+  private coded(error: unknown): CodedError {
+    if (error instanceof CodedError) return error;
+    if (error instanceof HeError) return new CodedError('REQUEST_INVALID', error.code);
+    const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number } | null)?.statusCode;
+    if (status === 404) return new CodedError('NOT_FOUND');
+    if (status === 413) return new CodedError('BODY_TOO_LARGE');
+    if (status !== undefined && status >= 400 && status < 500) return new CodedError('REQUEST_INVALID');
+    return new CodedError('INTERNAL');
+  }
+}

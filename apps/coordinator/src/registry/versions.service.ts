@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { signStatement, type Envelope, type Lineage, type Metrics, type Signer } from '@koinon/contracts';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
+import { ModelVersionRow } from '../database/entities.js';
+import { EventsService } from '../events/events.service.js';
+import { COORDINATOR_KEY } from './coordinator-key.js';
+
+export const LINEAGE_TYPE = 'application/vnd.in-toto+json';
+export const LINEAGE_PREDICATE = 'https://koinon.dev/lineage/v1';
+
+/** Immutable model versions, each with a signed record of where it came from (in-toto Statement v1 in a DSSE envelope). */
+@Injectable()
+export class VersionsService {
+  constructor(
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    @Inject(COORDINATOR_KEY) private readonly signer: Signer,
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+  ) {}
+
+  async nextVersion(m: EntityManager, model: string): Promise<number> {
+    const last = await m.findOne(ModelVersionRow, { where: { model }, order: { version: 'DESC' } });
+    return (last?.version ?? 0) + 1;
+  }
+
+  async record(m: EntityManager, bytes: Uint8Array, lineage: Lineage, metrics: Metrics | null): Promise<ModelVersionRow> {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    await this.blobs.put(contentKey(sha256), bytes);
+    const row: ModelVersionRow = {
+      model: lineage.model, version: lineage.version, sha256, bytes: bytes.length, baseVersion: lineage.baseVersion, runId: lineage.runId,
+      round: lineage.round, lineage, statement: await this.sign(sha256, lineage), metrics, createdAt: new Date(),
+    };
+    await m.insert(ModelVersionRow, row);
+    await this.audit.append(m, { actor: 'coordinator', action: 'version.recorded', subject: `${row.model}/${row.version}`, detail: { sha256 } });
+    await this.events.publish(m, 'version', `${row.model}/${row.version}`, row.runId);
+    return row;
+  }
+
+  private sign(sha256: string, lineage: Lineage): Promise<Envelope> {
+    const statement = {
+      _type: 'https://in-toto.io/Statement/v1',
+      subject: [{ name: `${lineage.model}/${lineage.version}/model.onnx`, digest: { sha256 } }],
+      predicateType: LINEAGE_PREDICATE,
+      predicate: lineage,
+    };
+    return signStatement(LINEAGE_TYPE, statement, this.signer);
+  }
+}

@@ -1,0 +1,43 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PROTOCOL, releaseStatement, signStatement, type ReleaseStatement, type Signer } from '@koinon/contracts';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { ModelAliasRow, ModelVersionRow, RoundRow, RunRow } from '../database/entities.js';
+import { EventsService } from '../events/events.service.js';
+import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
+import { passesGate } from './gate.js';
+
+const VALID_FOR_MS = 90 * 86_400_000;
+
+/** Points an alias at a version and signs that as a release; nodes follow the alias. */
+@Injectable()
+export class ReleasesService {
+  constructor(
+    @Inject(COORDINATOR_KEY) private readonly signer: Signer,
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+  ) {}
+
+  /** Promotes a finished run's last version if the federation's gate lets it through. */
+  async promote(m: EntityManager, run: RunRow, last: RoundRow): Promise<void> {
+    const { alias, gate } = run.spec.promotion;
+    const model = run.spec.name;
+    const version = await m.findOneByOrFail(ModelVersionRow, { model, version: last.version! });
+    const rival = gate.noWorseThan ? await m.findOneBy(ModelAliasRow, { model, alias: gate.noWorseThan }) : null;
+    const rivalVersion = rival ? await m.findOneBy(ModelVersionRow, { model, version: rival.version }) : null;
+    const verdict = passesGate(last.metrics, gate, rivalVersion?.metrics ?? null);
+    const subject = `${model}/${version.version}`;
+    await this.audit.append(m, { actor: 'coordinator', action: verdict.passed ? 'release.promoted' : 'release.held', subject, detail: { alias, reason: verdict.reason } });
+    if (!verdict.passed) return;
+    const current = await m.findOneBy(ModelAliasRow, { model, alias });
+    const releaseCounter = (current?.releaseCounter ?? 0) + 1;
+    const now = Date.now();
+    const statement: ReleaseStatement = {
+      protocol: PROTOCOL, model, version: version.version, releaseCounter, sha256: version.sha256, bytes: version.bytes,
+      issuedAt: new Date(now).toISOString(), expiresAt: new Date(now + VALID_FOR_MS).toISOString(),
+    };
+    const release = await signStatement(releaseStatement.type, statement, this.signer);
+    await m.upsert(ModelAliasRow, { model, alias, version: version.version, releaseCounter, release }, ['model', 'alias']);
+    await this.events.publish(m, 'version', subject, run.id);
+  }
+}

@@ -1,0 +1,63 @@
+import type { ErrorCode, RoundState } from '@koinon/contracts';
+import type { SumState } from '../database/entities.js';
+
+export interface RoundFacts {
+  readonly state: RoundState;
+  readonly cohort: readonly string[];
+  readonly minSites: number;
+  readonly epoch: { readonly state: 'running' | 'ready' | 'failed'; readonly code?: ErrorCode; readonly sites: readonly string[] } | null;
+  readonly update: { readonly state: SumState; readonly code?: ErrorCode } | null;
+  readonly version: number | null;
+  readonly evaluation: { readonly state: SumState; readonly code?: ErrorCode } | null;
+}
+
+export type RoundStep =
+  /** A new key epoch with these sites; those left out are recorded. */
+  | { readonly to: 'epoch'; readonly cohort: readonly string[]; readonly excluded: readonly string[]; readonly code?: ErrorCode }
+  | { readonly to: 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'updating' | 'evaluating' | 'done' }
+  | { readonly to: 'failed'; readonly code: ErrorCode };
+
+const following: Partial<Record<SumState, 'closing' | 'aggregating' | 'decrypting' | 'updating'>> = {
+  closing: 'closing',
+  aggregating: 'aggregating',
+  decrypting: 'decrypting',
+  combining: 'decrypting',
+  done: 'updating',
+};
+const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
+
+/** The next step of a round, or null while it waits. Pure; the driver applies it in one transaction. */
+export function nextRoundStep(round: RoundFacts): RoundStep | null {
+  switch (round.state) {
+    case 'planned':
+      return planned(round);
+    case 'collecting':
+    case 'closing':
+    case 'aggregating':
+    case 'decrypting': {
+      if (!round.update) return null;
+      if (round.update.state === 'failed') return { to: 'failed', code: round.update.code ?? 'INTERNAL' };
+      const to = following[round.update.state];
+      return to && order.indexOf(to) > order.indexOf(round.state) ? { to } : null;
+    }
+    case 'updating':
+      return round.version === null ? null : { to: 'evaluating' };
+    case 'evaluating':
+      if (round.evaluation?.state === 'failed') return { to: 'failed', code: round.evaluation.code ?? 'INTERNAL' };
+      return round.evaluation?.state === 'done' ? { to: 'done' } : null;
+    case 'done':
+    case 'failed':
+      return null;
+  }
+}
+
+/** A ceremony that a site spoiled starts again without it, as long as enough sites are left. */
+function planned({ epoch, cohort, minSites }: RoundFacts): RoundStep | null {
+  if (!epoch) return { to: 'epoch', cohort, excluded: [] };
+  if (epoch.state === 'running') return null;
+  if (epoch.state === 'ready') return { to: 'collecting' };
+  const code = epoch.code ?? 'INTERNAL';
+  const left = cohort.filter((s) => !epoch.sites.includes(s));
+  if (epoch.sites.length === 0 || left.length < minSites) return { to: 'failed', code };
+  return { to: 'epoch', cohort: left, excluded: epoch.sites, code };
+}

@@ -1,0 +1,91 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError, meanUpdate, type Lineage } from '@koinon/contracts';
+import { Quantiser } from '@koinon/he';
+import { StrategyError, decodeState, encodeState, strategyByName } from '@koinon/strategies';
+import type { DataSource } from 'typeorm';
+import { resultKey } from '../aggregation/keys.js';
+import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
+import { ModelVersionRow, RoundRow, RunRow, SumRow } from '../database/entities.js';
+import type { JobHandler, JobPayload } from '../jobs/job-map.js';
+import { JobsService } from '../jobs/jobs.service.js';
+import { buildIdentity } from '../registry/build-identity.js';
+import { readWeights, writeWeights } from '../registry/model-weights.js';
+import { VersionsService } from '../registry/versions.service.js';
+import { privacyOf } from './privacy.js';
+
+const stateKey = (runId: string, round: number): string => `runs/${runId}/strategy-${round}`;
+
+/** The strategy step: the opened sum becomes new weights and a new signed version. */
+@Injectable()
+export class RoundUpdateHandler implements JobHandler<'round.update'> {
+  readonly job = 'round.update';
+
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    private readonly versions: VersionsService,
+    private readonly jobs: JobsService,
+  ) {}
+
+  async handle({ roundId }: JobPayload<'round.update'>): Promise<void> {
+    const m = this.database.manager;
+    const round = await m.findOneByOrFail(RoundRow, { id: roundId });
+    const run = await m.findOneByOrFail(RunRow, { id: round.runId });
+    if (round.version === null) {
+      const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
+      const model = await this.step(run, round, sum);
+      await this.database.transaction(async (tx) => {
+        const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
+        if (locked.version !== null) return;
+        const version = await this.versions.nextVersion(tx, run.spec.name);
+        await this.versions.record(tx, model, this.lineage(run, round, sum, version), null);
+        await tx.update(RoundRow, { id: roundId }, { version });
+      });
+    }
+    await this.jobs.enqueue({ name: 'run.advance', data: { runId: run.id }, id: `advance-updated-${roundId}` });
+  }
+
+  async gaveUp({ roundId }: JobPayload<'round.update'>, error: unknown): Promise<void> {
+    const round = await this.database.manager.findOneByOrFail(RoundRow, { id: roundId });
+    const failure = error instanceof CodedError ? { code: error.code, detail: error.detail ?? null } : { code: 'STRATEGY_FAILED' as const, detail: error instanceof StrategyError ? error.code : null };
+    await this.database.manager.update(RoundRow, { id: roundId }, { state: 'failed', failure, finishedAt: new Date() });
+    await this.jobs.enqueue({ name: 'run.advance', data: { runId: round.runId }, id: `advance-failed-${roundId}` });
+  }
+
+  private async step(run: RunRow, round: RoundRow, sum: SumRow): Promise<Uint8Array> {
+    const { spec } = run;
+    const base = await this.database.manager.findOneByOrFail(ModelVersionRow, { model: spec.name, version: round.baseVersion });
+    const model = await this.blobs.get(contentKey(base.sha256));
+    const weights = readWeights(model, spec.model);
+    const scaling = { maxRows: spec.sites.maxRows, range: spec.encryption.range };
+    const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(await this.sums(sum), sum.uploads!.length);
+    const { delta, rows } = meanUpdate(summed, scaling);
+    const strategy = strategyByName(spec.strategy.name, spec.strategy.params);
+    const before = round.number === 1 ? strategy.init(weights) : decodeState(await this.blobs.get(stateKey(run.id, round.number - 1)));
+    const after = strategy.step(before, { weights, delta, round: round.number, examples: rows });
+    if (!after.weights.every(Number.isFinite)) throw new CodedError('STRATEGY_FAILED');
+    await this.blobs.put(stateKey(run.id, round.number), encodeState(after.state));
+    return writeWeights(model, spec.model, after.weights);
+  }
+
+  private async sums(sum: SumRow): Promise<Uint32Array> {
+    const bytes = await this.blobs.get(resultKey(sum.id));
+    return new Uint32Array(new Uint8Array(bytes).buffer);
+  }
+
+  private lineage(run: RunRow, round: RoundRow, sum: SumRow, version: number): Lineage {
+    const { spec } = run;
+    return {
+      model: spec.name, version, baseVersion: round.baseVersion, runId: run.id, round: round.number,
+      cohort: sum.uploads!.map(({ site, root }) => ({ site, uploadRoot: root })),
+      exclusions: round.exclusions,
+      strategy: { name: spec.strategy.name, params: spec.strategy.params },
+      local: { ...spec.local },
+      privacy: { unit: 'record', epsilonSpent: privacyOf(run, round.number).epsilonSpent, delta: spec.privacy.delta, noiseMultiplier: run.noiseMultiplier },
+      encryption: { scheme: spec.encryption.scheme, epochId: sum.epochId, threshold: spec.sites.threshold, sumRoot: sum.sumRoot!, activeSet: sum.activeSet! },
+      featureSchemaSha256: run.featureSchemaSha256,
+      code: buildIdentity(),
+    };
+  }
+}

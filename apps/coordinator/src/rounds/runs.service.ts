@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
+import { sumScheme, type EpochHeader } from '@koinon/he';
+import { StrategyError, strategyByName } from '@koinon/strategies';
+import { In, type DataSource, type EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
+import { RoundRow, RunRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import { EventsService } from '../events/events.service.js';
+import { JobsService } from '../jobs/jobs.service.js';
+import { buildIdentity } from '../registry/build-identity.js';
+import { readWeights } from '../registry/model-weights.js';
+import { VersionsService } from '../registry/versions.service.js';
+import { noiseFor, privacyOf } from './privacy.js';
+
+@Injectable()
+export class RunsService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    private readonly versions: VersionsService,
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+    private readonly jobs: JobsService,
+  ) {}
+
+  async start(request: StartRun, actor: string): Promise<RunView> {
+    const { spec } = request;
+    checkStrategy(spec);
+    const model = await this.blobs.get(contentKey(request.modelSha256));
+    if (!(await this.blobs.has(contentKey(request.featureSchemaSha256)))) throw new CodedError('NOT_FOUND', 'put the feature schema first');
+    const parameters = readWeights(model, spec.model).length;
+    const id = randomUUID();
+    await this.database.transaction(async (m) => {
+      if ((await m.countBy(SiteRow, { state: 'enrolled' })) < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
+      if (await m.existsBy(RunRow, { federation: spec.name, state: 'running' })) throw new CodedError('RUN_ACTIVE');
+      await m.insert(RunRow, {
+        id, federation: spec.name, spec: spec as never, modelSha256: request.modelSha256, featureSchemaSha256: request.featureSchemaSha256, parameters,
+        seed: request.seed ?? null, noiseMultiplier: noiseFor(spec), state: 'running', failure: null, startedAt: new Date(), finishedAt: null,
+      });
+      const version = await this.versions.nextVersion(m, spec.name);
+      await this.versions.record(m, model, baseLineage(request, id, version), null);
+      await this.audit.append(m, { actor, action: 'run.started', subject: id, detail: { federation: spec.name, modelSha256: request.modelSha256 } });
+      await this.events.publish(m, 'run', id, id);
+    });
+    await this.jobs.enqueue({ name: 'run.advance', data: { runId: id }, id: `advance-start-${id}` });
+    return this.view(id);
+  }
+
+  async cancel(id: string, actor: string): Promise<RunView> {
+    await this.database.transaction(async (m) => {
+      const run = await m.findOne(RunRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      if (!run) throw new CodedError('NOT_FOUND');
+      if (run.state !== 'running') throw new CodedError('RUN_FINISHED');
+      await m.update(RunRow, { id }, { state: 'cancelled', finishedAt: new Date(), failure: { code: 'RUN_CANCELLED', detail: null } });
+      await this.audit.append(m, { actor, action: 'run.cancelled', subject: id, detail: {} });
+      await this.events.publish(m, 'run', id, id);
+    });
+    return this.view(id);
+  }
+
+  async list(): Promise<RunView[]> {
+    const runs = await this.database.manager.find(RunRow, { order: { startedAt: 'DESC' }, take: 50 });
+    return Promise.all(runs.map((run) => this.toView(this.database.manager, run)));
+  }
+
+  async view(id: string): Promise<RunView> {
+    const run = await this.database.manager.findOneBy(RunRow, { id });
+    if (!run) throw new CodedError('NOT_FOUND');
+    return this.toView(this.database.manager, run);
+  }
+
+  private async toView(m: EntityManager, run: RunRow): Promise<RunView> {
+    const rounds = await m.find(RoundRow, { where: { runId: run.id }, order: { number: 'ASC' } });
+    const sums = rounds.length ? await m.findBy(SumRow, { roundId: In(rounds.map((r) => r.id)), purpose: 'update' }) : [];
+    const uploads = sums.length ? await m.findBy(UploadRow, { sumId: In(sums.map((s) => s.id)) }) : [];
+    const trained = rounds.filter((r) => sums.some((s) => s.roundId === r.id && uploads.some((u) => u.sumId === s.id)));
+    return {
+      id: run.id, federation: run.federation, state: run.state, failure: run.failure, startedAt: run.startedAt.toISOString(),
+      finishedAt: run.finishedAt?.toISOString() ?? null, spec: run.spec, seed: run.seed, privacy: privacyOf(run, trained.length),
+      encryption: await encryptionOf(run.spec),
+      rounds: rounds.map((round) => roundView(round, sums.filter((s) => s.roundId === round.id), uploads)),
+    };
+  }
+}
+
+function checkStrategy({ strategy }: Federation): void {
+  try {
+    strategyByName(strategy.name, strategy.params);
+  } catch (error) {
+    throw error instanceof StrategyError ? new CodedError('REQUEST_INVALID', error.message) : error;
+  }
+}
+
+/** Sizes of the scheme; what a round really sent is in its uploadBytes. */
+async function encryptionOf({ encryption, sites }: Federation): Promise<RunView['encryption']> {
+  const roster = Array.from({ length: sites.min }, (_, i) => `site-${i}`);
+  const header: EpochHeader = {
+    scheme: encryption.scheme, version: 1, epochId: randomUUID(), seed: '0'.repeat(64), roster, threshold: sites.threshold,
+    minUploads: sites.threshold, bits: encryption.bits, sums: 1,
+  };
+  const { uploadBlockBytes, valuesPerBlock } = (await sumScheme(encryption.scheme)).layout(header);
+  return { scheme: encryption.scheme, bytesPerParameter: uploadBlockBytes / valuesPerBlock, valuesPerBlock };
+}
+
+function roundView(round: RoundRow, sums: readonly SumRow[], uploads: readonly UploadRow[]): RoundView {
+  const sum = sums.find((s) => s.epochId === round.epochId);
+  const committed = uploads.filter((u) => u.sumId === sum?.id);
+  return {
+    id: round.id, number: round.number, state: round.state, failure: round.failure, cohort: round.cohort, exclusions: round.exclusions,
+    participants: sum?.uploads?.map((u) => u.site) ?? committed.map((u) => u.site), activeSet: sum?.activeSet ?? [], epochId: round.epochId,
+    startedAt: round.startedAt.toISOString(), finishedAt: round.finishedAt?.toISOString() ?? null, timeline: round.timeline,
+    uploadBytes: committed.reduce((n, u) => n + u.bytes, 0), metrics: round.metrics, version: round.version,
+  };
+}
+
+/** A run starts from a file somebody brought: its lineage begins here. */
+function baseLineage(request: StartRun, runId: string, version: number): Lineage {
+  return {
+    model: request.spec.name, version, baseVersion: null, runId, round: 0, cohort: [], exclusions: [], strategy: null, local: null, privacy: null,
+    encryption: null, featureSchemaSha256: request.featureSchemaSha256, code: buildIdentity(),
+  };
+}

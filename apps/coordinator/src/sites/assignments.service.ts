@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { Assignment } from '@koinon/contracts';
+import { filter, firstValueFrom, race, timer } from 'rxjs';
+import { In, type DataSource } from 'typeorm';
+import { EpochMessageRow, EpochRow, ModelAliasRow, ModelVersionRow, RefusalRow, RoundRow, RunRow, ShareRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import { EventsService } from '../events/events.service.js';
+import { EpochsService } from '../keys/epochs.service.js';
+
+/** What each site has to do, read from the database each time it asks. */
+@Injectable()
+export class AssignmentsService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly events: EventsService,
+    private readonly epochs: EpochsService,
+  ) {}
+
+  /** Answers at once when there is something to do, else when something changed or `waitMs` has passed. */
+  async wait(site: string, waitMs: number): Promise<Assignment[]> {
+    const giveUpAt = Date.now() + waitMs;
+    for (;;) {
+      // Subscribe before reading, so that a change in between is not missed.
+      const changed = firstValueFrom(race(this.events.stream.pipe(filter((e) => e.topic !== 'site')), timer(Math.max(0, giveUpAt - Date.now()))), { defaultValue: 0 });
+      const assignments = await this.current(site);
+      if (assignments.length > 0 || Date.now() >= giveUpAt) return assignments;
+      await changed;
+    }
+  }
+
+  private async current(site: string): Promise<Assignment[]> {
+    const m = this.database.manager;
+    const rounds = await m.createQueryBuilder(RoundRow, 'r').innerJoin(RunRow, 'run', 'run.id = r.run_id')
+      .where("run.state = 'running' AND r.state NOT IN ('done', 'failed')").getMany();
+    const refused = new Set((await m.findBy(RefusalRow, { site })).map((r) => r.subjectId));
+    const open: Assignment[] = [];
+    for (const round of rounds) {
+      const run = await m.findOneByOrFail(RunRow, { id: round.runId });
+      const epoch = round.epochId ? await m.findOneByOrFail(EpochRow, { id: round.epochId }) : null;
+      if (!epoch?.header.roster.includes(site)) continue;
+      if (epoch.state === 'running' && !refused.has(epoch.id)) open.push(...(await this.ceremony(epoch, site)));
+      const sums = await m.findBy(SumRow, { epochId: epoch.id, state: In(['collecting', 'decrypting']) });
+      for (const sum of sums) if (!refused.has(sum.id)) open.push(...(await this.sum(run, round, sum, site)));
+    }
+    return [...open, ...(await this.releases(site))];
+  }
+
+  private async ceremony(epoch: EpochRow, site: string): Promise<Assignment[]> {
+    const step = (await this.epochs.steps(epoch))[epoch.stepIndex]!;
+    const posted = await this.database.manager.existsBy(EpochMessageRow, { epochId: epoch.id, step, site });
+    return posted ? [] : [{ kind: 'ceremony', epochId: epoch.id, header: { ...epoch.header, roster: [...epoch.header.roster] }, roster: epoch.roster, step }];
+  }
+
+  private async sum(run: RunRow, round: RoundRow, sum: SumRow, site: string): Promise<Assignment[]> {
+    const m = this.database.manager;
+    if (sum.state === 'decrypting') {
+      if (!sum.activeSet!.includes(site) || (await m.existsBy(ShareRow, { sumId: sum.id, site }))) return [];
+      return [{ kind: 'share', epochId: sum.epochId, sumId: sum.id, closing: sum.closing! }];
+    }
+    if (!sum.cohort.includes(site) || (await m.existsBy(UploadRow, { sumId: sum.id, site }))) return [];
+    const common = {
+      runId: run.id, roundId: round.id, epochId: sum.epochId, sumId: sum.id, sumIndex: sum.sumIndex, federation: run.spec,
+      featureSchemaSha256: run.featureSchemaSha256, modelSha256: sum.modelSha256,
+    };
+    if (sum.purpose === 'evaluation') return [{ kind: 'evaluate', ...common }];
+    return [{ kind: 'train', ...common, round: round.number, noiseMultiplier: run.noiseMultiplier, ...(run.seed === null ? {} : { seed: run.seed }) }];
+  }
+
+  /** A release disappears from the list when the site reports that it serves it. */
+  private async releases(site: string): Promise<Assignment[]> {
+    const m = this.database.manager;
+    const { status } = await m.findOneByOrFail(SiteRow, { id: site });
+    const aliases = await m.find(ModelAliasRow, { where: { alias: 'champion' } });
+    const outdated = await Promise.all(aliases.map(async (alias) => {
+      const version = await m.findOneByOrFail(ModelVersionRow, { model: alias.model, version: alias.version });
+      const serving = status?.serving;
+      const current = serving?.model === alias.model && serving.version === alias.version && serving.sha256 === version.sha256;
+      return current ? [] : [{ kind: 'release' as const, model: alias.model, release: alias.release, alias: alias.alias }];
+    }));
+    return outdated.flat();
+  }
+}

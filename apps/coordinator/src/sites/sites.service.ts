@@ -1,0 +1,97 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import {
+  CodedError, enrolmentStatement, fromBase64, keyIdOf, openStatement,
+  type Envelope, type Refusal, type Signer, type SiteStatus, type SiteView,
+} from '@koinon/contracts';
+import type { DataSource } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { EpochRow, RefusalRow, RoundRow, SiteRow, SumRow } from '../database/entities.js';
+import { EventsService } from '../events/events.service.js';
+import { JobsService } from '../jobs/jobs.service.js';
+import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
+
+const INVITATION_VALID_MS = 24 * 3_600_000;
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+@Injectable()
+export class SitesService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(COORDINATOR_KEY) private readonly signer: Signer,
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+    private readonly jobs: JobsService,
+  ) {}
+
+  /** A one-time token for a site to enrol with; inviting again replaces a token that was not used. */
+  async invite(id: string, name: string, actor: string) {
+    const token = randomBytes(32).toString('base64url');
+    const expiresAt = new Date(Date.now() + INVITATION_VALID_MS);
+    await this.database.transaction(async (m) => {
+      const site = await m.findOneBy(SiteRow, { id });
+      if (site?.state === 'enrolled') throw new CodedError('SITE_EXISTS');
+      await m.upsert(SiteRow, { id, name, state: 'invited', tokenSha256: digest(token), tokenExpiresAt: expiresAt }, ['id']);
+      await this.audit.append(m, { actor, action: 'site.invited', subject: id, detail: { name } });
+      await this.events.publish(m, 'site', id, null);
+    });
+    return { site: id, token, expiresAt: expiresAt.toISOString(), coordinatorFingerprint: this.signer.keyId };
+  }
+
+  /** Registers the keys a node made for itself; the token opens this door once. */
+  async enrol(token: string, envelope: Envelope) {
+    const claimed = enrolmentStatement.schema.safeParse(JSON.parse(Buffer.from(fromBase64(envelope.payload)).toString('utf8')));
+    if (!claimed.success) throw new CodedError('REQUEST_INVALID');
+    // The statement is signed with the very key it registers: possession is what it proves.
+    const statement = await openStatement(envelope, enrolmentStatement.type, enrolmentStatement.schema, claimed.data.identityKey);
+    await this.database.transaction(async (m) => {
+      const site = await m.findOne(SiteRow, { where: { id: statement.site }, lock: { mode: 'pessimistic_write' } });
+      const fresh = site?.tokenSha256 && site.state === 'invited' && site.tokenExpiresAt!.getTime() > Date.now();
+      const matches = fresh && timingSafeEqual(Buffer.from(site.tokenSha256!, 'hex'), Buffer.from(digest(token), 'hex'));
+      if (!matches || statement.tokenSha256 !== site.tokenSha256) throw new CodedError('ENROLMENT_TOKEN_INVALID');
+      const now = new Date();
+      await m.update(SiteRow, { id: site.id }, {
+        state: 'enrolled', identityKey: statement.identityKey, sealingKey: statement.sealingKey, tokenSha256: null, tokenExpiresAt: null, enrolledAt: now, lastSeenAt: now,
+      });
+      const fingerprint = await keyIdOf(statement.identityKey);
+      await this.audit.append(m, { actor: site.id, action: 'site.enrolled', subject: site.id, detail: { fingerprint } });
+      await this.events.publish(m, 'site', site.id, null);
+    });
+    return { site: statement.site, coordinatorKey: this.signer.publicKey };
+  }
+
+  async list(): Promise<SiteView[]> {
+    const rows = await this.database.manager.find(SiteRow, { order: { id: 'ASC' } });
+    return Promise.all(rows.map(async (row) => ({
+      id: row.id, name: row.name, state: row.state, identityFingerprint: row.identityKey ? await keyIdOf(row.identityKey) : null,
+      enrolledAt: row.enrolledAt?.toISOString() ?? null, lastSeenAt: row.lastSeenAt?.toISOString() ?? null, status: row.status,
+    })));
+  }
+
+  async report(id: string, status: SiteStatus): Promise<void> {
+    await this.database.transaction(async (m) => {
+      await m.update(SiteRow, { id }, { status, lastSeenAt: new Date() });
+      await this.events.publish(m, 'site', id, null);
+    });
+  }
+
+  /** A site cannot do what it was asked; the round goes on without it where the quorum allows. */
+  async refuse(site: string, refusal: Refusal): Promise<void> {
+    const m = this.database.manager;
+    const asked = refusal.subject === 'sum' ? await m.findOneBy(SumRow, { id: refusal.id }) : await m.findOneBy(EpochRow, { id: refusal.id });
+    const invited = asked instanceof SumRow ? asked.cohort : asked?.header.roster;
+    if (!asked || !invited?.includes(site)) throw new CodedError('NOT_FOUND');
+    const { runId } = await m.findOneByOrFail(RoundRow, { id: asked.roundId });
+    await this.database.transaction(async (tx) => {
+      const inserted = await tx.createQueryBuilder().insert().into(RefusalRow)
+        .values({ subject: refusal.subject, subjectId: refusal.id, site, code: refusal.code, detail: refusal.detail ?? null }).orIgnore().returning('site').execute();
+      if ((inserted.raw as unknown[]).length === 0) return;
+      const round = await tx.findOneOrFail(RoundRow, { where: { id: asked.roundId }, lock: { mode: 'pessimistic_write' } });
+      await tx.update(RoundRow, { id: round.id }, { exclusions: [...round.exclusions, { site, code: refusal.code }] });
+      await this.audit.append(tx, { actor: site, action: `${refusal.subject}.refused`, subject: refusal.id, detail: { code: refusal.code, detail: refusal.detail ?? null } });
+      await this.events.publish(tx, 'round', round.id, runId);
+    });
+    await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-refusal-${refusal.id}-${site}` });
+  }
+}

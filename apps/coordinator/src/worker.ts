@@ -1,0 +1,18 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { WorkerModule } from './app.module.js';
+import { openFoundations } from './foundations.js';
+import { logger } from './log.js';
+import { runProcess } from './process.js';
+
+await runProcess(async () => {
+  const foundations = await openFoundations(process.env);
+  const app = await NestFactory.createApplicationContext(WorkerModule.from(foundations), { logger });
+  return {
+    ready: {},
+    stop: async () => {
+      await app.close();
+      await foundations.queues.close();
+    },
+  };
+});

@@ -1,0 +1,85 @@
+/** The browser's side of the coordinator's API: the token of this tab, the client, the views kept live. */
+import { createContext, use, useSyncExternalStore } from 'react';
+import { KoinonClient } from '@koinon/contracts';
+import { follow, isRefusal, type LiveState } from './live.js';
+import { Store } from './store.js';
+import { splitToken } from './token.js';
+import type { View, ViewState } from './view.js';
+import { Views } from './views.js';
+
+const storageKey = 'koinon.token';
+
+/** Moves a token from the address bar into this tab's storage and gives the token of the tab. */
+export function takeToken(): string | null {
+  const { token, rest } = splitToken(location.hash);
+  if (token) {
+    keepToken(token);
+    history.replaceState(null, '', location.pathname + location.search + (rest || '#/'));
+  }
+  return sessionStorage.getItem(storageKey);
+}
+
+export function keepToken(token: string): void {
+  sessionStorage.setItem(storageKey, token);
+}
+
+export function forgetToken(): void {
+  sessionStorage.removeItem(storageKey);
+}
+
+export interface Session {
+  readonly views: Views;
+  readonly live: Store<LiveState>;
+  /** Follows the event stream until the returned function is called. */
+  readonly start: () => () => void;
+}
+
+/** @param onRefused the coordinator does not take the token */
+export function openSession(token: string, onRefused: () => void): Session {
+  const client = new KoinonClient(location.origin, token);
+  const views = new Views(client, (error) => isRefusal(error) && onRefused());
+  const live = new Store<LiveState>('connecting');
+  const start = () => {
+    const stop = new AbortController();
+    void follow(
+      {
+        open: (signal) => client.events(signal),
+        onEvent: (event) => views.touch(event),
+        onState: (state) => {
+          live.set(state);
+          if (state === 'live') views.touchAll();
+        },
+        pause,
+      },
+      stop.signal,
+    );
+    return () => stop.abort();
+  };
+  return { views, live, start };
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    // A machine that comes back online should not wait for the rest of a long pause.
+    const options = { once: true, signal };
+    window.addEventListener('online', () => (clearTimeout(timer), resolve()), options);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+export const SessionContext = createContext<Session | null>(null);
+
+export function useSession(): Session {
+  const session = use(SessionContext);
+  if (!session) throw new Error('rendered outside of a session');
+  return session;
+}
+
+export function useStore<S>(store: Pick<Store<S>, 'get' | 'subscribe'>): S {
+  return useSyncExternalStore(store.subscribe, store.get);
+}
+
+export function useView<T>(view: View<T>): ViewState<T> {
+  return useStore(view);
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { canonicalBytes, toBase64, type Lineage, type VersionView } from '@koinon/contracts';
+import { ancestorsOf, checkStatement } from './provenance.js';
+
+const version = (number: number, baseVersion: number | null) => ({ version: number, baseVersion }) as VersionView;
+
+describe('ancestorsOf', () => {
+  it('follows bases, not numbers', () => {
+    const versions = [version(4, 2), version(3, 2), version(2, 1), version(1, null)];
+    expect(ancestorsOf(versions, 4).map((v) => v.version)).toEqual([1, 2, 4]);
+  });
+  it('stops at a base that is missing or not older', () => {
+    expect(ancestorsOf([version(3, 2)], 3).map((v) => v.version)).toEqual([3]);
+    expect(ancestorsOf([version(1, 2), version(2, 1)], 2).map((v) => v.version)).toEqual([1, 2]);
+    expect(ancestorsOf([], 1)).toEqual([]);
+  });
+});
+
+describe('checkStatement', () => {
+  const sha256 = 'a'.repeat(64);
+  const lineage: Lineage = { model: 'heart-disease', version: 2, baseVersion: 1, runId: null, round: null, cohort: [{ site: 'cleveland', uploadRoot: 'b'.repeat(64) }], exclusions: [], strategy: null, local: null, privacy: null, encryption: null, featureSchemaSha256: null, code: { version: '0.1.0', lockfileSha256: null } };
+  const check = (payload: unknown) =>
+    checkStatement({ sha256, lineage, statement: { payloadType: 'application/vnd.in-toto+json', payload: toBase64(canonicalBytes(payload)), signatures: [] } });
+  const statement = { subject: [{ name: 'model.onnx', digest: { sha256 } }], predicate: lineage };
+
+  it('accepts a statement of what is shown, with fields it does not know', () => {
+    expect(check(statement)).toBe('matches');
+    expect(check({ ...statement, predicate: { ...lineage, approvedBy: 'somebody' } })).toBe('matches');
+  });
+  it('finds another model file, another upload, a missing exclusion', () => {
+    expect(check({ ...statement, subject: [{ digest: { sha256: 'c'.repeat(64) } }] })).toBe('differs');
+    expect(check({ ...statement, predicate: { ...lineage, cohort: [{ site: 'cleveland', uploadRoot: 'c'.repeat(64) }] } })).toBe('differs');
+    expect(check({ ...statement, predicate: { ...lineage, exclusions: [{ site: 'hungary', code: 'UPLOAD_INCOMPLETE' }] } })).toBe('differs');
+    expect(check({})).toBe('differs');
+  });
+  it('says so when it cannot be read', () => {
+    expect(check('text')).toBe('unreadable');
+    expect(checkStatement({ sha256, lineage, statement: { payloadType: 'x', payload: 'AAAA', signatures: [] } })).toBe('unreadable');
+  });
+});

@@ -1,0 +1,62 @@
+import { Worker } from 'node:worker_threads';
+import { CodedError, isErrorCode } from '@koinon/contracts';
+import type { ModelRuntime } from '../runtime/index.js';
+import type { ServingStats } from '../serving/index.js';
+import type { AgentStart, ToAgent, ToServing } from './protocol.js';
+
+const STATS_EVERY_MS = 5_000;
+
+/** The serving thread's handle on the agent: loads what it brings, tells it how serving goes. */
+export class AgentThread {
+  /** Rejects when the agent cannot go on. */
+  readonly failed: Promise<never>;
+  private readonly ended: Promise<void>;
+
+  private constructor(private readonly worker: Worker, private readonly timer: NodeJS.Timeout, failed: Promise<never>) {
+    this.failed = failed;
+    this.ended = new Promise((resolve) => worker.once('exit', () => resolve()));
+  }
+
+  /** Resolves when the node has enrolled. @throws CodedError why it could not */
+  static async start(start: AgentStart, runtime: ModelRuntime, stats: ServingStats): Promise<AgentThread> {
+    const worker = new Worker(new URL('agent.thread.js', import.meta.url), { workerData: start });
+    const tell = (message: ToAgent): void => worker.postMessage(message);
+    const enrolled = Promise.withResolvers<void>();
+    const failed = Promise.withResolvers<never>();
+    const fail = (error: Error): void => {
+      enrolled.reject(error);
+      failed.reject(error);
+    };
+    worker.on('error', fail);
+    worker.on('message', (message: ToServing) => {
+      if (message.kind === 'enrolled') enrolled.resolve();
+      else if (message.kind === 'failed') fail(isErrorCode(message.code) ? new CodedError(message.code, message.message) : new Error(message.message));
+      else void load(message, runtime).then((error) => tell({ kind: 'loaded', id: message.id, ...(error === undefined ? {} : { error }) })).then(() => report());
+    });
+    const report = (): void => tell({ kind: 'serving', stats: stats.snapshot() });
+    const timer = setInterval(report, STATS_EVERY_MS);
+    failed.promise.catch(() => undefined);
+    const thread = new AgentThread(worker, timer, failed.promise);
+    await enrolled.promise.catch(async (error: unknown) => {
+      await thread.stop();
+      throw error;
+    });
+    return thread;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.worker.postMessage({ kind: 'stop' } satisfies ToAgent);
+    await this.ended;
+  }
+}
+
+/** @returns why it does not serve, or nothing */
+async function load({ model, version, sha256, file }: Extract<ToServing, { kind: 'load' }>, runtime: ModelRuntime): Promise<string | undefined> {
+  try {
+    await runtime.load({ name: model, version: String(version), sha256, file });
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code ?? 'INTERNAL';
+  }
+}

@@ -1,0 +1,49 @@
+/** Entry of the agent thread: key ceremony and encryption never hold up a prediction. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { CodedError } from '@koinon/contracts';
+import { Agent, type ServingSide } from './agent.js';
+import type { AgentStart, ServingNow, ToAgent, ToServing } from './protocol.js';
+
+const port = parentPort!;
+const { config, servingUrl } = workerData as AgentStart;
+const stopping = new AbortController();
+const loading = new Map<number, PromiseWithResolvers<void>>();
+let stats: ServingNow = { requests: 0, p50Ms: null, p99Ms: null };
+const tell = (message: ToServing): void => port.postMessage(message);
+const log = (entry: Record<string, unknown>): void => void process.stderr.write(`${JSON.stringify({ site: config.site, ...entry })}\n`);
+
+const side: ServingSide = {
+  url: servingUrl,
+  stats: () => stats,
+  load({ model, version, sha256, file }) {
+    const id = loading.size + 1;
+    const done = Promise.withResolvers<void>();
+    loading.set(id, done);
+    tell({ kind: 'load', id, model, version, sha256, file });
+    return done.promise;
+  },
+};
+
+port.on('message', (message: ToAgent) => {
+  if (message.kind === 'stop') {
+    stopping.abort();
+    port.unref();
+  } else if (message.kind === 'serving') {
+    stats = message.stats;
+    agent?.report().catch(() => undefined);
+  } else {
+    const done = loading.get(message.id)!;
+    if (message.error === undefined) done.resolve();
+    else done.reject(new CodedError('MODEL_INVALID', message.error));
+  }
+});
+
+let agent: Agent | undefined;
+try {
+  agent = await Agent.start(config, side, stopping.signal, log);
+  tell({ kind: 'enrolled' });
+  await agent.run();
+} catch (error) {
+  const coded = error instanceof CodedError ? error : null;
+  tell({ kind: 'failed', code: coded?.code ?? 'INTERNAL', message: error instanceof Error ? error.message : String(error) });
+}

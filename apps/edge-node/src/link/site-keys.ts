@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { CodedError, fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/contracts';
+import { z } from 'zod';
+import { createDurably, readIfThere } from '../durable-file.js';
+import { SealedBox } from '../secure-update/sealed-box.js';
+
+const fileSchema = z.strictObject({
+  identity: z.strictObject({ publicKey: z.string(), pkcs8: z.string() }),
+  sealing: z.strictObject({ publicKey: z.string(), privateKey: z.string() }),
+});
+
+/** The node's own keys: Ed25519 to sign, X25519 for others to seal to. They never leave it. */
+export interface SiteKeys {
+  readonly signer: Signer;
+  readonly box: SealedBox;
+}
+
+/** Loads the keys from `<home>/keys.json`, making them at the first start. */
+export async function loadSiteKeys(home: string): Promise<SiteKeys> {
+  const file = join(home, 'keys.json');
+  if (!readIfThere(file)) {
+    const { pkcs8, publicKey } = await generateSigningKey();
+    const sealing = await SealedBox.generateKey();
+    createDurably(file, JSON.stringify({ identity: { publicKey, pkcs8: toBase64(pkcs8) }, sealing }));
+  }
+  const stored = fileSchema.safeParse(JSON.parse(readIfThere(file)!.toString('utf8')));
+  if (!stored.success) throw new CodedError('CONFIG_INVALID', 'keys.json is damaged; restore it from a backup');
+  const { identity, sealing } = stored.data;
+  return { signer: await signerFrom(fromBase64(identity.pkcs8), identity.publicKey), box: await SealedBox.open(sealing) };
+}

@@ -1,0 +1,46 @@
+/** The edge node: answers predictions in this thread, takes part in the federation in another. */
+import { CodedError } from '@koinon/contracts';
+import { AgentThread } from './agent/agent-thread.js';
+import { readConfig } from './config.js';
+import { ModelRuntime } from './runtime/index.js';
+import { ModelDirectory, ServingStats, buildServer } from './serving/index.js';
+
+const EXPECTED_FAILURE = 2;
+
+async function start(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const config = readConfig(process.env);
+  const runtime = await ModelRuntime.start(config.servingThreads ? { threads: config.servingThreads } : {});
+  const stats = new ServingStats();
+  const server = buildServer({ runtime, models: new ModelDirectory(runtime, config.models), stats });
+  const url = await server.listen({ host: config.host, port: config.port });
+  const agent = await AgentThread.start({ config, servingUrl: url }, runtime, stats);
+  const stop = async () => {
+    await agent.stop();
+    await server.close();
+    await runtime.close();
+  };
+  agent.failed.catch((error: unknown) => stop().finally(() => fail(error)));
+  return { url, stop };
+}
+
+function fail(error: unknown): never {
+  const inUse = (error as { code?: string }).code === 'EADDRINUSE';
+  const coded = inUse ? new CodedError('PORT_IN_USE', `port ${(error as { port?: number }).port ?? '?'}`) : error instanceof CodedError ? error : null;
+  process.stderr.write(`${JSON.stringify({ code: coded?.code ?? 'INTERNAL', message: coded?.message ?? String(error) })}\n`);
+  process.exit(coded ? EXPECTED_FAILURE : 1);
+}
+
+try {
+  const { url, stop } = await start();
+  let stopping = false;
+  const end = () => {
+    if (stopping) return;
+    stopping = true;
+    stop().then(() => process.exit(0), fail);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+  process.on('disconnect', end);
+  process.send?.({ ready: { url } });
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,68 @@
+import {
+  CodedError, PROTOCOL, ceremonyStatement, fromBase64, keyIdOf, openStatement, sha256Hex, signStatement, toBase64,
+  type AssignmentOf, type CeremonyPost, type Inbox, type RosterEntry,
+} from '@koinon/contracts';
+import { headerDigest, siteScheme, type CeremonyMessage, type EpochHeader } from '@koinon/he';
+import type { CoordinatorLink } from '../link/coordinator-link.js';
+import type { RosterPins } from '../link/roster-pins.js';
+import type { SiteKeys } from '../link/site-keys.js';
+import type { EpochStore } from './epoch-store.js';
+import { SealedBox } from './sealed-box.js';
+
+/** This site's part in a key ceremony: checks signatures, opens what is sealed to it, seals what it sends. */
+export class Ceremony {
+  constructor(
+    private readonly site: string,
+    private readonly keys: SiteKeys,
+    private readonly link: CoordinatorLink,
+    private readonly epochs: EpochStore,
+    private readonly pins: RosterPins,
+  ) {}
+
+  async take({ header, roster, step }: AssignmentOf<'ceremony'>): Promise<void> {
+    this.pins.check(roster, { site: this.site, identityKey: this.keys.signer.publicKey, sealingKey: this.keys.box.publicKey });
+    if (roster.map((r) => r.site).join() !== header.roster.join()) throw new CodedError('ROSTER_CHANGED');
+    const headerSha256 = headerDigest(header);
+    const post = this.epochs.posted(header.epochId, step) ?? (await this.step(header, headerSha256, step, roster));
+    await this.link.postCeremony(header.epochId, post);
+  }
+
+  private async step(header: EpochHeader, headerSha256: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
+    const scheme = await siteScheme(header.scheme);
+    const inbox = await this.open(await this.link.inbox(header.epochId), header.epochId, headerSha256, roster);
+    using epoch = step === scheme.steps[0] ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
+    const post = await this.seal(epoch.step(step, inbox), headerSha256, header.epochId, step, roster);
+    this.epochs.save(header, epoch, step, post);
+    return post;
+  }
+
+  private async open(inbox: Inbox, epochId: string, headerSha256: string, roster: readonly RosterEntry[]): Promise<CeremonyMessage[]> {
+    const senders = new Map(await Promise.all(roster.map(async (entry) => [await keyIdOf(entry.identityKey), entry] as const)));
+    const all: CeremonyMessage[] = [];
+    for (const { statement: envelope, bodies } of inbox.posts) {
+      const sender = senders.get(envelope.signatures[0]!.keyid);
+      if (!sender) throw new CodedError('SIGNATURE_INVALID', 'a message from outside the roster');
+      const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, sender.identityKey);
+      if (statement.site !== sender.site || statement.epochId !== epochId || statement.headerSha256 !== headerSha256) throw new CodedError('SIGNATURE_INVALID', sender.site);
+      const { site: from, step } = statement;
+      for (const [index, { to, sha256 }] of statement.messages.entries()) {
+        if (to !== undefined && to !== this.site) continue;
+        const body = fromBase64(bodies[index] ?? '');
+        if ((await sha256Hex(body)) !== sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH', from);
+        all.push(to === undefined ? { step, from, body } : { step, from, to, body: await this.keys.box.unseal(body, { headerSha256, step, from, to }) });
+      }
+    }
+    return all;
+  }
+
+  private async seal(messages: readonly CeremonyMessage[], headerSha256: string, epochId: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
+    const bodies = await Promise.all(messages.map(({ to, body }) => {
+      if (to === undefined) return body;
+      const recipient = roster.find((r) => r.site === to)!.sealingKey;
+      return SealedBox.seal(recipient, body, { headerSha256, step, from: this.site, to });
+    }));
+    const signed = await Promise.all(messages.map(async ({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: await sha256Hex(bodies[i]!) })));
+    const statement = { protocol: PROTOCOL, epochId, headerSha256, site: this.site, step, messages: signed };
+    return { statement: await signStatement(ceremonyStatement.type, statement, this.keys.signer), bodies: bodies.map(toBase64) };
+  }
+}

@@ -1,0 +1,85 @@
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  CodedError, PROTOCOL, closingStatement, fromBase64, openStatement, shareStatement, signStatement, type AssignmentOf, type ClosingStatement, type Opening,
+} from '@koinon/contracts';
+import { MerkleTree, chooseBlocks, spotCheck, sumScheme, type EpochHeader } from '@koinon/he';
+import type { CoordinatorLink } from '../link/coordinator-link.js';
+import type { SiteKeys } from '../link/site-keys.js';
+import type { EpochStore } from './epoch-store.js';
+import type { ShareStore } from './share-store.js';
+import type { Uploader } from './uploader.js';
+
+/** Blocks each site recomputes before it decrypts. */
+const SPOT_CHECKS = 8;
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Makes this site's decryption share, after it has convinced itself of what it decrypts. */
+export class Opener {
+  constructor(
+    private readonly site: string,
+    private readonly keys: SiteKeys,
+    private readonly coordinatorKey: string,
+    private readonly link: CoordinatorLink,
+    private readonly epochs: EpochStore,
+    private readonly uploader: Uploader,
+    private readonly shares: ShareStore,
+  ) {}
+
+  async take({ epochId, sumId, closing: envelope }: AssignmentOf<'share'>): Promise<void> {
+    const closing = await openStatement(envelope, closingStatement.type, closingStatement.schema, this.coordinatorKey);
+    const { header, epoch } = await this.epochs.restore(epochId);
+    using open = epoch;
+    this.checkClosing(closing, header, epochId, sumId);
+    const checked = await this.checkBlocks(closing, header);
+    const blocks = await this.sumBlocks(closing);
+    const payload = fromBase64(envelope.payload);
+    const share = this.shares.once(sumId, payload, () =>
+      open.share({ sumIndex: closing.sumIndex, uploads: closing.uploads.map((u) => u.site), activeSet: closing.activeSet, blocks }));
+    await this.link.putShare(sumId, share);
+    const statement = { protocol: PROTOCOL, sumId, site: this.site, closingSha256: sha256(payload), shareSha256: sha256(share), blocksChecked: checked };
+    await this.link.commitShare(sumId, await signStatement(shareStatement.type, statement, this.keys.signer));
+  }
+
+  /** At least the agreed number of uploads, this site's own among them and unchanged if it sent one. */
+  private checkClosing(closing: ClosingStatement, header: EpochHeader, epochId: string, sumId: string): void {
+    const refuse = (why: string): never => {
+      throw new CodedError('SHARE_REFUSED', why);
+    };
+    if (closing.sumId !== sumId || closing.epochId !== epochId) refuse('the closing is about another sum');
+    if (closing.uploads.length < header.minUploads) refuse('fewer uploads than the epoch allows to open');
+    const own = closing.uploads.find((u) => u.site === this.site);
+    if (!own || own.root !== this.uploader.ownRoot(sumId)) refuse('this site’s upload is missing from the list or changed');
+  }
+
+  /** Recomputes blocks of its own random choice from the committed uploads. */
+  private async checkBlocks(closing: ClosingStatement, header: EpochHeader): Promise<number> {
+    const scheme = await sumScheme(header.scheme);
+    const chosen = chooseBlocks(closing.blocks, SPOT_CHECKS, randomBytes);
+    for (const index of chosen) {
+      const opening = await this.link.opening(closing.sumId, index);
+      spotCheck(scheme, header, blockToCheck(closing, opening, index));
+    }
+    return chosen.length;
+  }
+
+  /** The whole committed sum, checked against its root. */
+  private async sumBlocks(closing: ClosingStatement): Promise<Uint8Array[]> {
+    const blocks: Uint8Array[] = [];
+    for (let index = 0; index < closing.blocks; index++) blocks.push(await this.link.sumBlock(closing.sumId, index));
+    const leaves = blocks.map((block) => createHash('sha256').update(block).digest());
+    if (Buffer.from(MerkleTree.from(leaves).root).toString('hex') !== closing.sumRoot) throw new CodedError('SHARE_REFUSED', 'the sum is not the committed one');
+    return blocks;
+  }
+}
+
+function blockToCheck(closing: ClosingStatement, opening: Opening, index: number) {
+  const proven = (root: string, { block, proof }: { block: string; proof: string[] }) => ({
+    root: Buffer.from(root, 'hex'), block: fromBase64(block), proof: proof.map((p) => Buffer.from(p, 'hex')),
+  });
+  const uploads = closing.uploads.map(({ site, root }) => {
+    const upload = opening.uploads.find((u) => u.site === site);
+    if (!upload) throw new CodedError('SHARE_REFUSED', `the upload of ${site} is withheld`);
+    return [site, proven(root, upload)] as const;
+  });
+  return { index, size: closing.blocks, sum: proven(closing.sumRoot, opening.sum), uploads: new Map(uploads) };
+}

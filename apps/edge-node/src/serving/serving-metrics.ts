@@ -1,0 +1,75 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { Inference, Slot } from '../runtime/index.js';
+import type { ServingErrorCode } from './serving-error.js';
+import type { ServingStats } from './serving-stats.js';
+
+const labelNames = ['model', 'version'] as const;
+
+/** Triton's failure reasons (github.com/triton-inference-server/server, docs/user_guide/metrics.md). */
+type FailureReason = 'REJECTED' | 'CANCELED' | 'BACKEND' | 'OTHER';
+
+const reasonOf: Partial<Record<ServingErrorCode, FailureReason>> = {
+  QUEUE_FULL: 'REJECTED',
+  DEADLINE_EXCEEDED: 'REJECTED',
+  CANCELLED: 'CANCELED',
+  INFERENCE_FAILED: 'BACKEND',
+  OUTPUT_INVALID: 'BACKEND',
+};
+
+/** Prometheus metrics under Triton's names, durations in microseconds, and the node's own quantiles. */
+export class ServingMetrics {
+  readonly #registry = new Registry();
+  readonly #success = this.#counter('nv_inference_request_success', 'Requests answered with a prediction');
+  readonly #request = this.#counter('nv_inference_request_duration_us', 'Cumulative time from arrival to answer of the answered requests');
+  readonly #queue = this.#counter('nv_inference_queue_duration_us', 'Cumulative time that the answered requests waited for a thread');
+  readonly #compute = this.#counter('nv_inference_compute_infer_duration_us', 'Cumulative time in ONNX Runtime of the answered requests');
+  readonly #failure = new Counter({
+    name: 'nv_inference_request_failure',
+    help: 'Requests for a loaded model that were not answered with a prediction',
+    labelNames: [...labelNames, 'reason'],
+    registers: [this.#registry],
+  });
+  readonly #stats: ServingStats;
+
+  constructor(stats: ServingStats) {
+    this.#stats = stats;
+    this.#registry.registerMetric(
+      new Gauge({
+        name: 'koinon_inference_request_latency_ms',
+        help: 'Latency of the answered requests since the start, by quantile',
+        labelNames: ['quantile'],
+        registers: [],
+        collect() {
+          const { p50Ms, p99Ms } = stats.snapshot();
+          if (p50Ms !== null) this.set({ quantile: '0.5' }, p50Ms);
+          if (p99Ms !== null) this.set({ quantile: '0.99' }, p99Ms);
+        },
+      }),
+    );
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  success({ name, version }: Slot, { queueMs, computeMs }: Inference, durationMs: number): void {
+    const labels = { model: name, version };
+    this.#success.inc(labels);
+    this.#request.inc(labels, durationMs * 1000);
+    this.#queue.inc(labels, queueMs * 1000);
+    this.#compute.inc(labels, computeMs * 1000);
+    this.#stats.record(durationMs);
+  }
+
+  failure({ name, version }: Slot, code: ServingErrorCode): void {
+    this.#failure.inc({ model: name, version, reason: reasonOf[code] ?? 'OTHER' });
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #counter(name: string, help: string): Counter<(typeof labelNames)[number]> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+}

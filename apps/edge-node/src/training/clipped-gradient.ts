@@ -1,0 +1,115 @@
+import { trainingGraph, type TrainingGraph } from '@koinon/autodiff';
+import { decodeModel } from '@koinon/onnx';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { HospitalData, Records } from '../data/index.js';
+import { sessionOptions } from './evaluation.js';
+import type { TrainJob } from './protocol.js';
+import type { GradientSource } from './trainer.js';
+import { TrainingError } from './training-error.js';
+
+export interface GradientOptions extends Pick<TrainJob, 'trainable' | 'loss' | 'logits'> {
+  readonly clippingNorm: number;
+  /** Most bytes one run of the graph may need; larger models then take records in smaller pieces. */
+  readonly memoryLimitBytes?: number;
+}
+
+/** Rows of one run. A sample has any size, so it goes through in pieces of this many, the last one masked. */
+const physicalBatch = 64;
+
+/** Shrinks the bound by more than float32 arithmetic can overshoot it, so that the sensitivity is truly clippingNorm. */
+const roundingMargin = 1 - 1e-5;
+
+const lossKinds = { bce: 'binary-cross-entropy', 'cross-entropy': 'cross-entropy', mse: 'mse' } as const;
+
+/** Clipped per-record gradients from the model's training graph, on the runtime that also serves. */
+export class ClippedGradient implements GradientSource {
+  private constructor(
+    private readonly graph: TrainingGraph,
+    private readonly session: InferenceSession,
+    private readonly clippingNorm: number,
+    private readonly trainable: readonly string[],
+    private readonly inputName: string,
+  ) {}
+
+  /** @throws TrainingError TRAINING_MODEL_INVALID when the model cannot be differentiated or does not take these rows */
+  static async of(model: Uint8Array, options: GradientOptions, { inputName, width }: Pick<HospitalData, 'inputName' | 'width'>): Promise<ClippedGradient> {
+    const { trainable, loss, logits, clippingNorm, memoryLimitBytes } = options;
+    try {
+      const graph = await trainingGraph(decodeModel(model), {
+        trainable,
+        loss: lossKinds[loss],
+        output: logits,
+        optimizer: { kind: 'none' },
+        batch: physicalBatch,
+        clipping: {},
+        ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+      });
+      const features = graph.inputs.features[inputName];
+      if (!features || Object.keys(graph.inputs.features).length !== 1 || elements(features.dims) !== physicalBatch * width) {
+        throw new TrainingError('TRAINING_MODEL_INVALID', `the model must have one input ${inputName} with ${width} values per record`);
+      }
+      return new ClippedGradient(graph, await InferenceSession.create(graph.bytes, sessionOptions), clippingNorm * roundingMargin, trainable, inputName);
+    } catch (error) {
+      if (error instanceof TrainingError) throw error;
+      throw new TrainingError('TRAINING_MODEL_INVALID', error instanceof Error ? error.message : 'the model cannot be used');
+    }
+  }
+
+  async sum(weights: Float32Array, records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }> {
+    const parameters = this.parameters(weights);
+    const total = { sum: new Float64Array(weights.length), loss: 0 };
+    for (let from = 0; from < sample.length; from += physicalBatch) {
+      const piece = sample.slice(from, from + physicalBatch);
+      const outputs = await this.session.run({ ...parameters, ...this.batch(records, piece) });
+      const value = (name: string): Float32Array => outputs[name]?.data as Float32Array;
+      let offset = 0;
+      for (const name of this.trainable) {
+        const gradient = value(this.graph.outputs.gradients?.[name]?.name ?? '');
+        for (const entry of gradient) total.sum[offset] = (total.sum[offset++] as number) + entry;
+      }
+      total.loss += (value(this.graph.outputs.loss.name)[0] ?? 0) * piece.length;
+    }
+    return total;
+  }
+
+  /** Frees native memory. */
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
+  private parameters(weights: Float32Array): Record<string, Tensor> {
+    const ports = this.trainable.map((key) => port(this.graph.inputs.parameters[key]));
+    const expected = ports.reduce((sum, { dims }) => sum + elements(dims), 0);
+    if (expected !== weights.length) throw new TrainingError('TRAINING_JOB_INVALID', `the model has ${expected} trainable values, the job ${weights.length}`);
+    let offset = 0;
+    return Object.fromEntries(
+      ports.map(({ name, dims }) => [name, new Tensor('float32', weights.slice(offset, (offset += elements(dims))), dims)]),
+    );
+  }
+
+  private batch(records: Records, rows: readonly number[]): Record<string, Tensor> {
+    const { features, labels, mask, clippingNorm } = this.graph.inputs;
+    const input = port(features[this.inputName]);
+    const width = elements(input.dims) / physicalBatch;
+    const values = new Float32Array(physicalBatch * width);
+    const classes = new Float32Array(physicalBatch);
+    rows.forEach((row, index) => {
+      values.set(records.features.subarray(row * width, (row + 1) * width), index * width);
+      classes[index] = records.labels[row] as number;
+    });
+    const given = Float32Array.from(classes, (_, index) => Number(index < rows.length));
+    return {
+      [input.name]: new Tensor('float32', values, input.dims),
+      [labels.name]: labels.type === 'int64' ? new Tensor('int64', BigInt64Array.from(classes, BigInt), labels.dims) : new Tensor('float32', classes, labels.dims),
+      [port(mask).name]: new Tensor('float32', given, [physicalBatch]),
+      [port(clippingNorm).name]: new Tensor('float32', Float32Array.of(this.clippingNorm), []),
+    };
+  }
+}
+
+const elements = (dims: readonly number[]): number => dims.reduce((product, dim) => product * dim, 1);
+
+function port<P>(declared: P | undefined): P {
+  if (declared === undefined) throw new TrainingError('TRAINING_MODEL_INVALID', 'the training graph lacks an input that clipping needs');
+  return declared;
+}

@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PrivacyLedger, type LedgerOptions } from './ledger.js';
+import { planNoise } from './noise-plan.js';
+import { TrainingError } from './training-error.js';
+
+const budget = { epsilon: 1.2, delta: 1e-3 };
+const federation = {
+  rounds: 5,
+  local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
+  privacy: { unit: 'record', ...budget, clippingNorm: 1, accountant: 'rdp', rowCountNoise: 10 },
+} as const;
+const plan = planNoise(federation);
+const options: LedgerOptions = { budget, accountant: 'rdp', randomBytes };
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'koinon-ledger-'));
+  file = join(folder, 'ledger.json');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function codeOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof TrainingError) return error.code;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('PrivacyLedger', () => {
+  it('pays for the row count and every round of one planned run, and for nothing more', () => {
+    const ledger = PrivacyLedger.open(file, options);
+    ledger.rowCount('run/rows', 85, plan.rowCount);
+    for (let round = 1; round <= 5; round++) ledger.chargeTraining(`run/${round}`, plan.round);
+    expect(ledger.spent(budget.delta)).toBeLessThanOrEqual(1.2);
+    expect(ledger.spent(budget.delta)).toBeGreaterThan(1.199);
+    expect(codeOf(() => ledger.chargeTraining('run/6', plan.round))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(codeOf(() => ledger.rowCount('next/rows', 85, plan.rowCount))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(ledger.mechanisms).toHaveLength(6);
+  });
+
+  it('remembers every charge after the process is gone', () => {
+    PrivacyLedger.open(file, options).chargeTraining('run/1', plan.round);
+    const spent = PrivacyLedger.open(file, options).spent(budget.delta);
+    expect(spent).toBeGreaterThan(0.3);
+    expect(PrivacyLedger.open(file, options).mechanisms).toEqual([plan.round]);
+  });
+
+  it('draws the row count of a run once, also over a restart', () => {
+    const first = PrivacyLedger.open(file, options).rowCount('run/rows', 85, plan.rowCount);
+    const again = PrivacyLedger.open(file, options);
+    expect(again.rowCount('run/rows', 85, plan.rowCount)).toBe(first);
+    expect(again.mechanisms).toHaveLength(1);
+    expect(first).not.toBe(85);
+    expect(first).toBeGreaterThanOrEqual(1);
+  });
+
+  it('lets an unreleased round be repeated without a second charge and a released one never', () => {
+    const ledger = PrivacyLedger.open(file, options);
+    ledger.chargeTraining('run/1', plan.round);
+    ledger.chargeTraining('run/1', plan.round);
+    expect(ledger.mechanisms).toHaveLength(1);
+    expect(codeOf(() => ledger.chargeTraining('run/1', { ...plan.round, noiseMultiplier: 99 }))).toBe('TRAINING_LEDGER_UNUSABLE');
+    ledger.release('run/1');
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeTraining('run/1', plan.round))).toBe('TRAINING_ALREADY_RELEASED');
+    expect(codeOf(() => ledger.release('run/2'))).toBe('TRAINING_LEDGER_UNUSABLE');
+  });
+
+  it('refuses training without noise unless the site has no budget, and then shows infinity', () => {
+    const free = { ...plan.round, noiseMultiplier: 0 };
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeTraining('run/1', free))).toBe('TRAINING_NOISE_REQUIRED');
+    const open = PrivacyLedger.open(file, { ...options, budget: null });
+    open.chargeTraining('run/1', free);
+    expect(open.spent(budget.delta)).toBe(Infinity);
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeTraining('run/2', plan.round))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(codeOf(() => open.chargeTraining('run/3', { ...free, noiseMultiplier: Number.NaN }))).toBe('TRAINING_JOB_INVALID');
+  });
+
+  it.each(['', '{', '{"version":1,"entries":[{"id":"x"}]}', '{"version":2,"entries":[]}'])('refuses to start over from a damaged file %j', (text) => {
+    writeFileSync(file, text);
+    expect(codeOf(() => PrivacyLedger.open(file, options))).toBe('TRAINING_LEDGER_UNUSABLE');
+  });
+
+  it('reads the last complete state when a write was cut off', () => {
+    PrivacyLedger.open(file, options).chargeTraining('run/1', plan.round);
+    writeFileSync(`${file}.0.new`, readFileSync(file, 'utf8').slice(0, 40));
+    const ledger = PrivacyLedger.open(file, options);
+    ledger.chargeTraining('run/2', plan.round);
+    expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(2);
+  });
+
+  it('charges nothing that it cannot write', () => {
+    const ledger = PrivacyLedger.open(join(folder, 'a file', 'ledger.json'), options);
+    writeFileSync(join(folder, 'a file'), '');
+    expect(codeOf(() => ledger.chargeTraining('run/1', plan.round))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(ledger.mechanisms).toHaveLength(0);
+  });
+});
+
+describe('planNoise', () => {
+  it('needs more noise where the row count is told more exactly, and none without a budget', () => {
+    // From a separately written accountant over integer orders only, so slightly above.
+    for (const [rowCountNoise, sigma] of [[5, 4.509], [10, 4.079], [20, 3.992]] as const) {
+      const { noiseMultiplier } = planNoise({ ...federation, privacy: { ...federation.privacy, rowCountNoise } });
+      expect(noiseMultiplier).toBeLessThanOrEqual(sigma);
+      expect(noiseMultiplier).toBeGreaterThan(0.995 * sigma);
+    }
+    expect(planNoise({ ...federation, privacy: { ...federation.privacy, epsilon: null } })).toMatchObject({ noiseMultiplier: 0, rowCount: { noiseMultiplier: 0 } });
+  });
+});

@@ -1,0 +1,58 @@
+import type { Federation } from '@koinon/contracts';
+import { addGaussianNoise, calibrateNoise, epsilonOf, type FullGaussian, type RandomBytes, type SampledGaussian } from '@koinon/privacy';
+import { TrainingError } from './training-error.js';
+
+/** Everything a whole run releases from one site's training records. `null` stands for a release without noise. */
+export interface NoisePlan {
+  /** Noise per step and coordinate, in clipping norms. 0 where the federation asks for no privacy. */
+  readonly noiseMultiplier: number;
+  /** The row count, released once per run: it divides the gradient sums and weighs the site's update. */
+  readonly rowCount: FullGaussian;
+  /** The steps of one round. */
+  readonly round: SampledGaussian;
+}
+
+type Recipe = Pick<Federation, 'privacy' | 'local' | 'rounds'>;
+
+/**
+ * The least noise with which `rounds` rounds and one row count together stay within the federation's (ε, δ).
+ * Neighbouring tables differ by one record, so that the row count has sensitivity 1 and a clipped sum the clipping norm.
+ * The search takes seconds: a site that is told a noise multiplier checks it with `checkedNoise` instead.
+ * @throws PrivacyError PRIVACY_BUDGET_UNREACHABLE when the row count alone spends the budget
+ */
+export function planNoise(recipe: Recipe): NoisePlan {
+  const { epsilon, delta, accountant } = recipe.privacy;
+  const { samplingRate, steps } = recipe.local;
+  if (epsilon === null) return planOf(recipe, 0);
+  const { rowCount } = planOf(recipe, 0);
+  return planOf(recipe, calibrateNoise({ epsilon, delta, samplingRate, steps: recipe.rounds * steps, besides: [rowCount], accountant }));
+}
+
+/**
+ * The plan with a noise multiplier somebody else computed, once it is shown to keep the whole run within (ε, δ).
+ * @throws TrainingError TRAINING_NOISE_REQUIRED when it does not
+ */
+export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan {
+  const plan = planOf(recipe, noiseMultiplier);
+  const { epsilon, delta, accountant } = recipe.privacy;
+  const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.rowCount];
+  if (epsilon !== null && !(noiseMultiplier > 0 && epsilonOf(wholeRun, delta, accountant) <= epsilon)) {
+    throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise would spend more than epsilon ${epsilon} at delta ${delta}`);
+  }
+  return plan;
+}
+
+function planOf({ privacy, local }: Recipe, noiseMultiplier: number): NoisePlan {
+  return {
+    noiseMultiplier,
+    rowCount: { kind: 'gaussian', noiseMultiplier: privacy.epsilon === null ? 0 : privacy.rowCountNoise, releases: 1 },
+    round: { kind: 'sampled-gaussian', noiseMultiplier, samplingRate: local.samplingRate, steps: local.steps },
+  };
+}
+
+/** `rows` plus Gaussian noise of standard deviation `sigma` (0: exact), at least 1 so that it can divide and weigh. */
+export function noisyRowCount(rows: number, sigma: number, randomBytes: RandomBytes): number {
+  if (sigma === 0) return Math.max(1, rows);
+  const [noisy = 1] = addGaussianNoise(Float64Array.of(rows), sigma, randomBytes);
+  return Math.max(1, noisy);
+}

@@ -1,0 +1,73 @@
+/** Messages between the edge node and its training child. Both ends are this package; structured clone carries them. */
+import type { DataSource } from '../data/hospital-data.js';
+import { TrainingError, type TrainingErrorCode } from './training-error.js';
+
+/** One round of local training at one site. */
+export interface TrainJob {
+  readonly modelFile: string;
+  /** Initializers to train, in the order in which `weights` concatenates them. */
+  readonly trainable: readonly string[];
+  readonly loss: 'bce' | 'cross-entropy' | 'mse';
+  /** The value the loss is taken on; nodes behind it only serve. */
+  readonly logits: string;
+  readonly data: DataSource;
+  /** Weights the round starts from. */
+  readonly weights: Float32Array;
+  readonly round: number;
+  readonly local: {
+    readonly steps: number;
+    readonly samplingRate: number;
+    readonly learningRate: number;
+    readonly optimizer: 'sgd';
+  };
+  readonly privacy: {
+    readonly clippingNorm: number;
+    /** Noise per step and coordinate has the standard deviation noiseMultiplier · clippingNorm. 0 adds none. */
+    readonly noiseMultiplier: number;
+    /** The site's row count as released under the ledger; the exact one is never used outside sampling. */
+    readonly noisedRowCount: number;
+  };
+  /** Makes sampling repeatable where nothing private hangs on it: without noise, or with `insecureDeterministic`. */
+  readonly seed?: number;
+  /** Draws privacy noise from `seed` too. The result then has no privacy at all. */
+  readonly insecureDeterministic?: boolean;
+  readonly limits: { readonly memoryMb: number; readonly timeoutMs: number };
+}
+
+export interface TrainResult {
+  /** Weights after the last step, laid out as in the job. Protected by the noise, so they may leave through the secure sum. */
+  readonly weights: Float32Array;
+  /** Mean loss of the records the last non-empty step sampled; null when every sample was empty. Exact: stays at the site. */
+  readonly loss: number | null;
+  readonly steps: number;
+}
+
+export type ChildReply =
+  | { readonly kind: 'done'; readonly result: TrainResult }
+  | { readonly kind: 'failed'; readonly code: TrainingErrorCode; readonly message: string };
+
+/** Smallest limit that leaves room for the runtime itself, in MB. */
+export const minimumMemoryMb = 256;
+
+/** @throws TrainingError TRAINING_JOB_INVALID naming the first field that cannot be honoured */
+export function checkJob(job: TrainJob): void {
+  const { local, privacy, limits } = job;
+  const positive = (value: number): boolean => Number.isFinite(value) && value > 0;
+  const rules: readonly (readonly [field: string, holds: boolean])[] = [
+    ['trainable', job.trainable.length > 0 && new Set(job.trainable).size === job.trainable.length],
+    ['weights', job.weights.length > 0 && job.weights.every(Number.isFinite)],
+    ['round', Number.isSafeInteger(job.round) && job.round > 0],
+    ['local.steps', Number.isSafeInteger(local.steps) && local.steps > 0],
+    ['local.samplingRate', local.samplingRate > 0 && local.samplingRate <= 1],
+    ['local.learningRate', positive(local.learningRate)],
+    ['privacy.clippingNorm', positive(privacy.clippingNorm)],
+    ['privacy.noiseMultiplier', Number.isFinite(privacy.noiseMultiplier) && privacy.noiseMultiplier >= 0],
+    ['privacy.noisedRowCount', Number.isFinite(privacy.noisedRowCount) && privacy.noisedRowCount >= 1],
+    ['seed', job.seed === undefined || Number.isSafeInteger(job.seed)],
+    ['insecureDeterministic (it needs a seed)', job.insecureDeterministic !== true || job.seed !== undefined],
+    [`limits.memoryMb (at least ${minimumMemoryMb})`, Number.isSafeInteger(limits.memoryMb) && limits.memoryMb >= minimumMemoryMb],
+    ['limits.timeoutMs', positive(limits.timeoutMs)],
+  ];
+  const broken = rules.find(([, holds]) => !holds);
+  if (broken) throw new TrainingError('TRAINING_JOB_INVALID', `${broken[0]} is out of range`);
+}

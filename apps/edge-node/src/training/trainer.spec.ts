@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import type { Records } from '../data/index.js';
+import { randomSource, seededBytes } from './random-source.js';
+import { trainLocally, type GradientSource, type LocalRecipe } from './trainer.js';
+
+const records: Records = { features: new Float32Array(100), labels: new Float32Array(100), rows: 100 };
+
+/** Every record pulls every weight by one: the sum is the sample's size. */
+class Counting implements GradientSource {
+  readonly samples: number[] = [];
+  sum(weights: Float32Array, _records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }> {
+    this.samples.push(sample.length);
+    return Promise.resolve({ sum: new Float64Array(weights.length).fill(sample.length), loss: 2 * sample.length });
+  }
+}
+
+const recipe = (over: Partial<LocalRecipe['local']>, noiseMultiplier = 0, weights = new Float32Array(2)): LocalRecipe => ({
+  weights,
+  local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', ...over },
+  privacy: { clippingNorm: 2, noiseMultiplier, noisedRowCount: 80 },
+});
+
+describe('trainLocally', () => {
+  it('moves by learning rate over sampling rate times the noised row count, whatever the sample is', async () => {
+    const gradient = new Counting();
+    const { weights, loss, steps } = await trainLocally(gradient, records, recipe({}), seededBytes(1, 'a'));
+    const sampled = gradient.samples.reduce((sum, size) => sum + size, 0);
+    expect(new Set(gradient.samples).size).toBeGreaterThan(1);
+    expect(weights[0]).toBeCloseTo((-0.2 / (0.3 * 80)) * sampled, 5);
+    expect([loss, steps]).toEqual([2, 5]);
+  });
+
+  it('leaves the weights it was given alone', async () => {
+    const given = recipe({});
+    await trainLocally(new Counting(), records, given, seededBytes(1, 'a'));
+    expect([...given.weights]).toEqual([0, 0]);
+  });
+
+  it('adds noise of noiseMultiplier times clippingNorm to every coordinate of every step', async () => {
+    const empty: Records = { features: new Float32Array(0), labels: new Float32Array(0), rows: 0 };
+    const noisy = recipe({ steps: 4 }, 3, new Float32Array(20_000));
+    const { weights, loss } = await trainLocally(new Counting(), empty, noisy, seededBytes(2, 'b'));
+    const deviation = Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / weights.length);
+    // 4 steps of σ·C = 6, times 0.2 / (0.3 · 80); 20,000 draws put the deviation within 2 % at four sigma.
+    expect(deviation / (Math.sqrt(4) * 6 * (0.2 / 24))).toBeCloseTo(1, 1.4);
+    expect(loss).toBeNull();
+  });
+
+  it('refuses to return weights that are not finite', async () => {
+    const diverging: GradientSource = { sum: () => Promise.resolve({ sum: Float64Array.of(Infinity, 0), loss: 0 }) };
+    await expect(trainLocally(diverging, records, recipe({}), seededBytes(1, 'a'))).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
+  });
+});
+
+describe('randomSource', () => {
+  const bytes = (over: object): string => Buffer.from(randomSource({ seed: 7, noiseMultiplier: 1, stream: 'site/1', ...over })(16)).toString('hex');
+
+  it('honours a seed only without noise or when privacy is given up by name', () => {
+    expect(bytes({})).not.toBe(bytes({}));
+    expect(bytes({ insecureDeterministic: false })).not.toBe(bytes({ insecureDeterministic: false }));
+    expect(bytes({ insecureDeterministic: true })).toBe(bytes({ insecureDeterministic: true }));
+    expect(bytes({ noiseMultiplier: 0 })).toBe(bytes({ noiseMultiplier: 0 }));
+    expect(Buffer.from(randomSource({ noiseMultiplier: 0, stream: 'x' })(16))).not.toEqual(Buffer.from(randomSource({ noiseMultiplier: 0, stream: 'x' })(16)));
+  });
+
+  it('keeps sites, rounds and seeds apart', () => {
+    const all = [bytes({ noiseMultiplier: 0 }), bytes({ noiseMultiplier: 0, stream: 'site/2' }), bytes({ noiseMultiplier: 0, stream: 'other/1' }), bytes({ noiseMultiplier: 0, seed: 8 })];
+    expect(new Set(all).size).toBe(4);
+  });
+});

@@ -1,0 +1,38 @@
+import { addGaussianNoise, poissonSample, type RandomBytes } from '@koinon/privacy';
+import type { Records } from '../data/hospital-data.js';
+import type { TrainJob, TrainResult } from './protocol.js';
+import { TrainingError } from './training-error.js';
+
+/** Gradients of the loss, clipped record by record. */
+export interface GradientSource {
+  /**
+   * @param sample row numbers, each at most once
+   * @returns the sum over the sample of gradients with L2 norm at most the clipping norm, and the sum of their losses
+   */
+  sum(weights: Float32Array, records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }>;
+}
+
+export type LocalRecipe = Pick<TrainJob, 'weights' | 'local' | 'privacy'>;
+
+/**
+ * Local training by DP-SGD (Abadi et al. 2016, Algorithm 1, https://arxiv.org/abs/1607.00133): each step draws a Poisson
+ * sample, adds Gaussian noise to the sum of its clipped gradients and moves by learningRate / (samplingRate · ñ). The
+ * divisor is public given the noised row count ñ: neither the sample's size nor the exact row count enters.
+ * @throws TrainingError TRAINING_DIVERGED when weights stop being finite
+ */
+export async function trainLocally(gradient: GradientSource, records: Records, recipe: LocalRecipe, randomBytes: RandomBytes): Promise<TrainResult> {
+  const { local, privacy } = recipe;
+  const sigma = privacy.noiseMultiplier * privacy.clippingNorm;
+  const rate = local.learningRate / (local.samplingRate * privacy.noisedRowCount);
+  const weights = Float32Array.from(recipe.weights);
+  let loss: number | null = null;
+  for (let step = 0; step < local.steps; step++) {
+    const sample = poissonSample(records.rows, local.samplingRate, randomBytes);
+    const exact = await gradient.sum(weights, records, sample);
+    const update = sigma > 0 ? addGaussianNoise(exact.sum, sigma, randomBytes) : exact.sum;
+    for (let i = 0; i < weights.length; i++) weights[i] = (weights[i] as number) - rate * (update[i] as number);
+    if (sample.length > 0) loss = exact.loss / sample.length;
+  }
+  if (!weights.every(Number.isFinite)) throw new TrainingError('TRAINING_DIVERGED', 'weights are no longer finite; lower the learning rate');
+  return { weights, loss, steps: local.steps };
+}

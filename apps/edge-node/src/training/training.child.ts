@@ -1,0 +1,45 @@
+/** The training process: takes one job over IPC, answers once, ends. Killing it at any point loses nothing but its work. */
+import { readFileSync } from 'node:fs';
+import { DataError, loadHospitalData } from '../data/index.js';
+import { ClippedGradient, type GradientOptions } from './clipped-gradient.js';
+import type { ChildReply, TrainJob } from './protocol.js';
+import { randomSource } from './random-source.js';
+import { trainLocally } from './trainer.js';
+import { TrainingError } from './training-error.js';
+
+process.once('message', (job: TrainJob) => {
+  void answer(job).then((reply) => process.send?.(reply, () => process.disconnect()));
+});
+// The edge node is gone: nobody is left to hand a result to.
+process.on('disconnect', () => process.exit());
+
+async function answer(job: TrainJob): Promise<ChildReply> {
+  try {
+    const data = loadHospitalData(job.data);
+    const gradient = await ClippedGradient.of(readModel(job.modelFile), gradientOptions(job), data);
+    const randomBytes = randomSource({
+      ...(job.seed === undefined ? {} : { seed: job.seed }),
+      insecureDeterministic: job.insecureDeterministic === true,
+      noiseMultiplier: job.privacy.noiseMultiplier,
+      stream: `${job.data.centre}/${job.round}`,
+    });
+    return { kind: 'done', result: await trainLocally(gradient, data.train, job, randomBytes) };
+  } catch (error) {
+    if (error instanceof TrainingError) return { kind: 'failed', code: error.code, message: error.message };
+    if (error instanceof DataError) return { kind: 'failed', code: 'TRAINING_DATA_INVALID', message: error.message };
+    throw error;
+  }
+}
+
+function readModel(file: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(file));
+  } catch {
+    throw new TrainingError('TRAINING_MODEL_INVALID', 'the model file cannot be read');
+  }
+}
+
+/** A quarter of the limit for the graph's tensors; the runtime, the records and their copies share the rest. */
+function gradientOptions({ trainable, loss, logits, privacy, limits }: TrainJob): GradientOptions {
+  return { trainable, loss, logits, clippingNorm: privacy.clippingNorm, memoryLimitBytes: limits.memoryMb * 2 ** 18 };
+}

@@ -1,0 +1,110 @@
+import type { Node } from '@koinon/onnx';
+import { Cotangents, differentiable, scopeOf, sweep } from './backward.js';
+import { clippedGradients, clippingFactor, hasRecordRules, type ClippingPlan } from './clipping.js';
+import { AutodiffError } from './errors.js';
+import type { GraphWriter } from './graph-writer.js';
+import { losses, type LossKind, type LossOptions } from './losses/index.js';
+import type { Program } from './program.js';
+import { recordValues } from './records.js';
+import { sizeOf } from './shape.js';
+
+/** Values of the surrounding graph that one batch is computed from. */
+export interface BatchInputs {
+  /** Feature inputs, parameters and running statistics of the model → values that stand for them. */
+  bindings: ReadonlyMap<string, string>;
+  labels: string;
+  /** Factor of each record's loss and gradient, [records] or a scalar. */
+  weight: string;
+  /** Factor of all gradients but not of the loss, float32 scalar; plain gradients only. */
+  scale?: string;
+  /** Clipping norm; absent for plain gradients. */
+  bound?: string;
+}
+
+export interface BatchGradients {
+  /** Σ over records of weight · gradient, each record clipped first if there is a bound. */
+  gradients: Map<string, string>;
+  /** Σ over records of weight · loss. */
+  loss: string;
+  norms?: string;
+  /** Running statistics after the batch. */
+  statistics: Map<string, string>;
+}
+
+export interface GradientProblem extends LossOptions {
+  program: Program;
+  trainable: ReadonlySet<string>;
+  loss: LossKind;
+}
+
+/** Loss and gradients of a batch that is computed in one go. */
+export function batchGradients(graph: GraphWriter, problem: GradientProblem, inputs: BatchInputs): BatchGradients {
+  const program = bind(problem.program, inputs.bindings);
+  const trainable = new Set([...problem.trainable].map((name) => inputs.bindings.get(name) ?? name));
+  emitForward(graph, program);
+  const shape = program.values.get(program.output)?.dims ?? [];
+  const weight = shape.length < 2 || program.batch === 1 ? inputs.weight : graph.reshape(inputs.weight, [program.batch, ...shape.slice(1).map(() => 1)]);
+  const terms = losses[problem.loss](graph, { logits: program.output, labels: inputs.labels, shape, weight }, problem);
+  const needs = differentiable(program, trainable);
+  const named = (gradients: Map<string, string>) => new Map([...problem.trainable].map((name) => [name, gradients.get(inputs.bindings.get(name) ?? name) as string]));
+  const common = { loss: terms.total, statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])) };
+  if (inputs.bound === undefined || program.batch === 1) {
+    const cotangents = new Cotangents(graph);
+    cotangents.add(program.output, inputs.scale === undefined ? terms.seed : graph.op('Mul', [terms.seed, inputs.scale]));
+    sweep(scopeOf(program, graph, (value) => needs.has(value)), program.nodes, cotangents);
+    const gradients = named(new Map([...trainable].map((name) => [name, cotangents.get(name) as string])));
+    return { ...common, ...(inputs.bound === undefined ? { gradients } : clipOne(graph, gradients, inputs.bound)) };
+  }
+  const plan: ClippingPlan = { program, trainable, needs, carrying: recordValues(program) };
+  const { gradients, norms } = clippedGradients(graph, plan, terms.seed, inputs.bound);
+  return { ...common, gradients: named(gradients), norms };
+}
+
+/** A batch of one record: its gradient is what the plain sweep gives, for any operator that has a rule. */
+function clipOne(graph: GraphWriter, gradients: Map<string, string>, bound: string): Pick<BatchGradients, 'gradients' | 'norms'> {
+  const squares = [...gradients.values()].map((gradient) => graph.op('ReduceSumSquare', [gradient], { keepdims: 0 }));
+  const norm = graph.op('Sqrt', [squares.length === 1 ? (squares[0] as string) : graph.op('Sum', squares)]);
+  const factor = clippingFactor(graph, norm, bound);
+  return {
+    gradients: new Map([...gradients].map(([name, gradient]) => [name, graph.op('Mul', [gradient, factor])])),
+    norms: graph.reshape(norm, [1]),
+  };
+}
+
+/** The program with some of its values replaced by others of the same shape. */
+function bind(program: Program, bindings: ReadonlyMap<string, string>): Program {
+  const rename = (name: string) => bindings.get(name) ?? name;
+  const renameNode = (node: Node): Node => ({ ...node, inputs: node.inputs.map(rename) });
+  return {
+    ...program,
+    features: program.features.map((feature) => ({ ...feature, name: rename(feature.name) })),
+    nodes: program.nodes.map(renameNode),
+    constants: new Map([...program.constants].filter(([name]) => !bindings.has(name))),
+    values: new Map([...program.values].map(([name, value]) => [rename(name), value])),
+  };
+}
+
+function emitForward(graph: GraphWriter, program: Program): void {
+  for (const [name, tensor] of program.constants) graph.initializers.set(name, tensor);
+  for (const node of program.nodes) graph.append(node);
+}
+
+/** @throws AutodiffError AUTODIFF_TRAINABLE_UNREACHED, AUTODIFF_NO_RULE, AUTODIFF_RECORDS_MIXED before anything is written */
+export function clippingWorks({ program, trainable }: GradientProblem): boolean {
+  const needs = differentiable(program, trainable);
+  return program.batch === 1 || hasRecordRules({ program, trainable, needs, carrying: recordValues(program) });
+}
+
+/** @throws AutodiffError AUTODIFF_TRAINABLE_UNREACHED */
+export function refuseUnreached({ program, trainable }: GradientProblem): void {
+  const leads = new Set([program.output]);
+  for (const node of program.nodes.toReversed()) {
+    if (node.outputs.some((name) => leads.has(name))) for (const name of node.inputs) leads.add(name);
+  }
+  for (const name of trainable) {
+    if (!leads.has(name)) {
+      throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The output does not depend on the parameter "${name}". Leave it out of the trainable ones or choose a later output.`);
+    }
+    if (sizeOf(program.values.get(name)?.dims ?? []) === 0) throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The parameter "${name}" is empty.`);
+  }
+}

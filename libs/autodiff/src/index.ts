@@ -1,0 +1,10 @@
+export { AutodiffError } from './errors.js';
+export type { AutodiffErrorCode } from './errors.js';
+export { checkGradients } from './gradient-check.js';
+export type { GradientCheck, GradientCheckOptions } from './gradient-check.js';
+export type { LossKind } from './losses/index.js';
+export type { ClippingOptions, TrainingOptions } from './options.js';
+export type { AdamOptions, OptimizerOptions, SgdOptions } from './optimizers/index.js';
+export type { Port, Ports, TrainingInputs, TrainingOutputs } from './ports.js';
+export { trainingGraph } from './training-graph.js';
+export type { TrainingGraph } from './training-graph.js';

@@ -1,0 +1,134 @@
+import { encodeModel, inferShapes, type DataType, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
+import { InferenceSession } from 'onnxruntime-node';
+import { AutodiffError } from './errors.js';
+import { inputsOf, type NameScope } from './graph-writer.js';
+import { lower, type LoweringOptions } from './lowering.js';
+import { raiseOpset } from './opset.js';
+
+/** The part of a model that computes one value for a fixed batch, ready to be differentiated. */
+export interface Program {
+  readonly output: string;
+  readonly batch: number;
+  readonly features: readonly ValueInfo[];
+  readonly nodes: readonly Node[];
+  /** Everything known when the graph is built, trainable parameters included. */
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly values: ReadonlyMap<string, { type: DataType; dims: number[] }>;
+  readonly statistics: ReadonlyMap<string, string>;
+}
+
+export interface ProgramOptions extends LoweringOptions {
+  output: string;
+  batch: number;
+  dims?: Readonly<Record<string, number>>;
+  /** Initializers which are going to change and must therefore not be folded. */
+  variable: ReadonlySet<string>;
+}
+
+/**
+ * Cuts the model off after `output`, fixes the batch, folds what does not depend on data and lowers composites.
+ * @throws AutodiffError AUTODIFF_OUTPUT_UNKNOWN, AUTODIFF_OPSET
+ * @throws OnnxError ONNX_OPEN_SHAPE, ONNX_SHAPE_INFERENCE
+ */
+export async function prepare(source: Model, names: NameScope, options: ProgramOptions): Promise<Program> {
+  const bound = fixBatch(upTo(raiseOpset(source), options.output), options);
+  const shapes = await inferShapes(bound);
+  const folded = await foldKnown(bound, shapes, options.variable);
+  const known = {
+    shape: (name: string) => shapes.get(name)?.dims ?? [],
+    constant: (name: string) => (options.variable.has(name) ? undefined : folded.graph.initializers.get(name)),
+  };
+  const lowered = lower(folded.graph.nodes, known, names, options);
+  const final: Model = {
+    ...folded,
+    graph: { ...folded.graph, nodes: lowered.nodes, initializers: new Map([...folded.graph.initializers, ...lowered.initializers]) },
+  };
+  return {
+    output: options.output,
+    batch: options.batch,
+    features: final.graph.inputs,
+    nodes: lowered.nodes,
+    constants: final.graph.initializers,
+    values: lowered.changed ? await inferShapes(final) : shapes,
+    statistics: lowered.statistics,
+  };
+}
+
+/** The model with `output` as its only output and nothing that does not lead to it. */
+function upTo(model: Model, output: string): Model {
+  const reached = new Set([output]);
+  const nodes = model.graph.nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((name) => reached.has(name))) return false;
+    for (const name of inputsOf(node)) reached.add(name);
+    return true;
+  }).reverse();
+  if (nodes.length === 0) {
+    throw new AutodiffError('AUTODIFF_OUTPUT_UNKNOWN', `No operator of the model computes "${output}". Name the value that holds the logits.`);
+  }
+  const initializers = new Map([...model.graph.initializers].filter(([name]) => reached.has(name)));
+  const inputs = model.graph.inputs.filter(({ name }) => reached.has(name) && !initializers.has(name));
+  return { ...model, graph: { ...model.graph, inputs, initializers, nodes, outputs: [{ name: output }], valueInfo: [] } };
+}
+
+function fixBatch(model: Model, { batch, dims: named }: ProgramOptions): Model {
+  const inputs = model.graph.inputs.map((input) => ({
+    ...input,
+    ...(input.dims && { dims: input.dims.map((dim, axis) => (axis === 0 ? batch : typeof dim === 'string' ? (named?.[dim] ?? dim) : dim)) }),
+  }));
+  return { ...model, graph: { ...model.graph, inputs } };
+}
+
+/** Replaces operators whose result is the same for all data (shape arithmetic, Constant) by that result. */
+async function foldKnown(model: Model, shapes: ReadonlyMap<string, { dims: number[] }>, variable: ReadonlySet<string>): Promise<Model> {
+  const { graph } = model;
+  const initializers = new Map(graph.initializers);
+  const known = new Set([...initializers.keys()].filter((name) => !variable.has(name)));
+  const foldable: Node[] = [];
+  const rest = graph.nodes.filter((node) => {
+    const shape = node.op === 'Shape' ? shapes.get(node.inputs[0] ?? '')?.dims : undefined;
+    const constant = shape ? shapeTensor(node, shape) : node.op === 'Constant' ? constantTensor(node) : undefined;
+    if (constant !== undefined) initializers.set(constant.name, constant);
+    const computable = node.inputs.length > 0 && inputsOf(node).every((name) => name === '' || known.has(name));
+    if (constant === undefined && !computable) return true;
+    if (constant === undefined) foldable.push(node);
+    for (const name of node.outputs) known.add(name);
+    return false;
+  });
+  const used = new Set([...rest.flatMap((node) => node.inputs), ...graph.outputs.map(({ name }) => name)]);
+  const wanted = foldable.flatMap((node) => node.outputs).filter((name) => used.has(name));
+  for (const tensor of await evaluate(model, foldable, initializers, wanted)) initializers.set(tensor.name, tensor);
+  return { ...model, graph: { ...graph, nodes: rest, initializers: new Map([...initializers].filter(([name]) => used.has(name))) } };
+}
+
+function shapeTensor(node: Node, shape: readonly number[]): Tensor {
+  const bound = (name: string, otherwise: number) => (node.attributes[name]?.kind === 'int' ? node.attributes[name].value : otherwise);
+  const picked = shape.slice(bound('start', 0), bound('end', shape.length));
+  return { name: node.outputs[0] ?? '', type: 'int64', dims: [picked.length], data: BigInt64Array.from(picked, BigInt) };
+}
+
+function constantTensor(node: Node): Tensor | undefined {
+  const name = node.outputs[0] ?? '';
+  const [[key, attribute] = []] = Object.entries(node.attributes);
+  if (attribute === undefined || key === undefined) return undefined;
+  if (attribute.kind === 'tensor') return { ...attribute.value, name };
+  if (attribute.kind === 'int') return { name, type: 'int64', dims: [], data: BigInt64Array.of(BigInt(attribute.value)) };
+  if (attribute.kind === 'ints') return { name, type: 'int64', dims: [attribute.value.length], data: BigInt64Array.from(attribute.value, BigInt) };
+  if (attribute.kind === 'float') return { name, type: 'float32', dims: [], data: Float32Array.of(attribute.value) };
+  if (attribute.kind === 'floats') return { name, type: 'float32', dims: [attribute.value.length], data: Float32Array.from(attribute.value) };
+  return undefined;
+}
+
+async function evaluate(model: Model, nodes: Node[], initializers: Map<string, Tensor>, wanted: readonly string[]): Promise<Tensor[]> {
+  if (wanted.length === 0) return [];
+  const graph = { ...model.graph, nodes, initializers, inputs: [], outputs: wanted.map((name) => ({ name })), valueInfo: [] };
+  const session = await InferenceSession.create(encodeModel({ ...model, graph }), { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  try {
+    const results = await session.run({});
+    return wanted.flatMap((name) => {
+      const result = results[name];
+      return result === undefined ? [] : [{ name, type: result.type as DataType, dims: [...result.dims], data: result.data as Float32Array }];
+    });
+  } finally {
+    await session.release();
+  }
+}

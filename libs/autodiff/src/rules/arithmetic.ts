@@ -1,0 +1,57 @@
+import { broadcastRule } from '../broadcast.js';
+import { inputOf, outputOf, unary, type Rule } from '../rule.js';
+
+const add = broadcastRule((_scope, _node, cotangent) => cotangent);
+
+const sub = broadcastRule(({ graph }, _node, cotangent, input) => (input === 0 ? cotangent : graph.op('Neg', [cotangent])));
+
+const mul = broadcastRule(({ graph }, node, cotangent, input) => graph.op('Mul', [cotangent, inputOf(node, 1 - input)]));
+
+const div = broadcastRule(({ graph }, node, cotangent, input) => {
+  const quotient = graph.op('Div', [cotangent, inputOf(node, 1)]);
+  return input === 0 ? quotient : graph.op('Neg', [graph.op('Mul', [quotient, outputOf(node)])]);
+});
+
+const pow = broadcastRule((scope, node, cotangent, input) => {
+  const { graph } = scope;
+  const [base, exponent] = [inputOf(node, 0), inputOf(node, 1)];
+  if (input === 0) {
+    const known = scope.constant(exponent)?.data;
+    if (known?.length === 1 && Number(known[0]) === 2) return graph.op('Mul', [cotangent, graph.op('Mul', [base, graph.float(2)])]);
+    const lower = graph.op('Pow', [base, graph.op('Sub', [exponent, graph.float(1)])]);
+    return graph.op('Mul', [cotangent, graph.op('Mul', [exponent, lower])]);
+  }
+  // ∂x^y/∂y = x^y·ln x; at x ≤ 0 the logarithm does not exist and the derivative is taken as 0
+  const positive = graph.op('Greater', [base, graph.float(0)]);
+  const logarithm = graph.op('Log', [graph.op('Where', [positive, base, graph.float(1)])]);
+  return graph.op('Mul', [cotangent, graph.op('Mul', [outputOf(node), logarithm])]);
+});
+
+/** Arithmetic with numpy broadcasting, and the elementary functions. */
+export const arithmeticRules: Record<string, Rule> = {
+  Add: add,
+  Sub: sub,
+  Mul: mul,
+  Div: div,
+  Pow: pow,
+  Neg: unary(({ graph }, _node, cotangent) => graph.op('Neg', [cotangent])),
+  Sqrt: unary(({ graph }, node, cotangent) => graph.op('Div', [graph.op('Mul', [cotangent, graph.float(0.5)]), outputOf(node)])),
+  Exp: unary(({ graph }, node, cotangent) => graph.op('Mul', [cotangent, outputOf(node)])),
+  Log: unary(({ graph }, node, cotangent) => graph.op('Div', [cotangent, inputOf(node, 0)])),
+  Abs: unary(({ graph }, node, cotangent) => graph.op('Mul', [cotangent, graph.op('Sign', [inputOf(node, 0)])])),
+  Erf: unary(({ graph }, node, cotangent) => {
+    // d erf/dx = 2/√π · exp(−x²)
+    const x = inputOf(node, 0);
+    const bell = graph.op('Exp', [graph.op('Neg', [graph.op('Mul', [x, x])])]);
+    return graph.op('Mul', [cotangent, graph.op('Mul', [bell, graph.float(2 / Math.sqrt(Math.PI))])]);
+  }),
+  Clip: unary(({ graph }, node, cotangent) => {
+    const [x, low, high] = [inputOf(node, 0), inputOf(node, 1), inputOf(node, 2)];
+    const inside = [
+      ...(low === '' ? [] : [graph.op('GreaterOrEqual', [x, low])]),
+      ...(high === '' ? [] : [graph.op('LessOrEqual', [x, high])]),
+    ];
+    if (inside.length === 0) return cotangent;
+    return graph.op('Where', [inside.reduce((a, b) => graph.op('And', [a, b])), cotangent, graph.float(0)]);
+  }),
+};

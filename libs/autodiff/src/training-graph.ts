@@ -1,0 +1,90 @@
+import { encodeModel, type Model } from '@koinon/onnx';
+import { clippingWorks, refuseUnreached, type GradientProblem } from './batch-gradients.js';
+import { emitTraining } from './emit-training.js';
+import { AutodiffError } from './errors.js';
+import { GraphWriter, NameScope } from './graph-writer.js';
+import { estimateBytes, smallerPiece } from './memory.js';
+import { checkOptions, type TrainingOptions } from './options.js';
+import { prepare, type ProgramOptions } from './program.js';
+import type { TrainingInputs, TrainingOutputs } from './ports.js';
+
+export interface TrainingGraph {
+  model: Model;
+  bytes: Uint8Array;
+  inputs: TrainingInputs;
+  outputs: TrainingOutputs;
+  /** Extents of the logits for one batch, records first. */
+  outputDims: number[];
+  /** Records computed at once. */
+  microbatch: number;
+  /** Upper estimate of the tensors one run holds. */
+  memoryBytes: number;
+}
+
+/**
+ * Turns an inference graph into a training graph of standard operators that any ONNX runtime executes.
+ * @throws AutodiffError naming the operator, parameter or option at fault
+ * @throws OnnxError where the model itself is refused
+ */
+export async function trainingGraph(model: Model, options: TrainingOptions): Promise<TrainingGraph> {
+  checkOptions(model, options);
+  const { problem, names, bytes } = await fittingProblem(model, options);
+  const graph = new GraphWriter(names);
+  const { inputs, outputs } = emitTraining(graph, problem, options);
+  const [, ...perRecord] = problem.program.values.get(options.output)?.dims ?? [];
+  const training: Model = {
+    irVersion: Math.max(model.irVersion, 8),
+    opsets: new Map(model.opsets).set('', Math.max(model.opsets.get('') ?? 0, 18)),
+    graph: graph.graph('training'),
+    producerName: 'koinon',
+    producerVersion: '',
+    metadata: new Map(),
+  };
+  return {
+    model: training, bytes: encodeModel(training), inputs, outputs, outputDims: [options.batch, ...perRecord], microbatch: problem.program.batch, memoryBytes: bytes,
+  };
+}
+
+interface Fitting {
+  problem: GradientProblem;
+  names: NameScope;
+  bytes: number;
+}
+
+/** The program for the largest piece of the batch that fits the memory limit and has the rules it needs. */
+async function fittingProblem(model: Model, options: TrainingOptions): Promise<Fitting> {
+  const limit = options.memoryLimitBytes ?? Number.POSITIVE_INFINITY;
+  let size = options.clipping?.microbatch ?? options.batch;
+  for (;;) {
+    const { problem, names } = await problemOf(model, options, size);
+    refuseUnreached(problem);
+    const clipped = options.clipping !== undefined;
+    const bytes = estimateBytes(problem.program, problem.trainable, clipped && size > 1);
+    if (bytes > limit) {
+      if (problem.program.statistics.size > 0) throw new AutodiffError('AUTODIFF_MEMORY_LIMIT', `A batch needs about ${bytes} bytes, the limit is ${limit}, and batch statistics cannot be split. Use a smaller batch.`);
+      size = smallerPiece(options.batch, size, bytes, limit);
+    } else if (clipped && !clippingWorks(problem)) size = 1;
+    else return { problem, names, bytes };
+  }
+}
+
+async function problemOf(model: Model, options: TrainingOptions, batch: number): Promise<{ problem: GradientProblem; names: NameScope }> {
+  const { graph } = model;
+  const names = new NameScope([...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name), ...graph.nodes.flatMap(({ outputs }) => outputs)]);
+  const programOptions: ProgramOptions = {
+    output: options.output,
+    batch,
+    variable: new Set(options.trainable),
+    batchNormalization: options.batchNormalization ?? 'frozen',
+    ...(options.dims && { dims: options.dims }),
+  };
+  const program = await prepare(model, names, programOptions);
+  const { classWeights, labelSmoothing } = options;
+  return {
+    names,
+    problem: {
+      program, trainable: new Set(options.trainable), loss: options.loss,
+      ...(classWeights && { classWeights }), ...(labelSmoothing !== undefined && { labelSmoothing }),
+    },
+  };
+}

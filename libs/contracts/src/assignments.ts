@@ -1,0 +1,70 @@
+/**
+ * What the coordinator asks of a site right now. Assignments follow from the database, not from a queue:
+ * asking twice gives the same answer, and one disappears only when its result has arrived.
+ */
+import { z } from 'zod';
+import { envelopeSchema } from './dsse.js';
+import { federationSchema } from './federation.js';
+import { publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+
+/** Mirrors EpochHeader of the secure sum. */
+export const epochHeaderSchema = z.strictObject({
+  scheme: z.enum(['ckks-threshold', 'one-time-key']),
+  version: z.literal(1),
+  epochId: uuidSchema,
+  seed: sha256Schema,
+  roster: z.array(siteIdSchema).min(2).max(64),
+  threshold: z.int().min(2),
+  minUploads: z.int().min(2),
+  bits: z.union([z.literal(8), z.literal(16)]),
+  sums: z.int().min(1).max(16),
+});
+
+/** Public keys behind a roster. A node pins their fingerprint so that no site can be slipped in. */
+export const rosterEntrySchema = z.strictObject({
+  site: siteIdSchema,
+  identityKey: publicKeySchema,
+  sealingKey: publicKeySchema,
+});
+export type RosterEntry = z.infer<typeof rosterEntrySchema>;
+
+const ceremony = z.strictObject({
+  kind: z.literal('ceremony'),
+  epochId: uuidSchema,
+  header: epochHeaderSchema,
+  roster: z.array(rosterEntrySchema),
+  step: z.string(),
+});
+const train = z.strictObject({
+  kind: z.literal('train'),
+  runId: uuidSchema,
+  roundId: uuidSchema,
+  round: z.int().positive(),
+  epochId: uuidSchema,
+  sumId: uuidSchema,
+  sumIndex: z.int().nonnegative(),
+  federation: federationSchema,
+  featureSchemaSha256: sha256Schema,
+  modelSha256: sha256Schema,
+  /** The run's noise, calibrated once by the coordinator; the site checks it before it trains. */
+  noiseMultiplier: z.number().nonnegative(),
+  seed: z.int().optional(),
+});
+const evaluate = z.strictObject({
+  kind: z.literal('evaluate'),
+  runId: uuidSchema,
+  roundId: uuidSchema,
+  epochId: uuidSchema,
+  sumId: uuidSchema,
+  sumIndex: z.int().nonnegative(),
+  federation: federationSchema,
+  featureSchemaSha256: sha256Schema,
+  modelSha256: sha256Schema,
+});
+const share = z.strictObject({ kind: z.literal('share'), epochId: uuidSchema, sumId: uuidSchema, closing: envelopeSchema });
+const release = z.strictObject({ kind: z.literal('release'), model: z.string(), release: envelopeSchema, alias: z.string() });
+
+export const assignmentSchema = z.discriminatedUnion('kind', [ceremony, train, evaluate, share, release]);
+export type Assignment = z.infer<typeof assignmentSchema>;
+export type AssignmentOf<K extends Assignment['kind']> = Extract<Assignment, { kind: K }>;
+export const assignmentsSchema = z.object({ assignments: z.array(assignmentSchema) });

@@ -1,0 +1,93 @@
+/**
+ * Signed statements: DSSE envelopes (secure-systems-lab/dsse v1) with Ed25519 (RFC 8032) over canonical
+ * JSON. One mechanism signs site messages, closed upload lists, releases and lineage. WebCrypto, so that
+ * the browser checks what the server signed.
+ */
+import { z } from 'zod';
+import { canonicalBytes, sha256Hex } from './canonical.js';
+import { fromBase64, toBase64 } from './base64.js';
+import { CodedError } from './errors.js';
+
+export const envelopeSchema = z.object({
+  payloadType: z.string().max(200),
+  payload: z.base64(),
+  signatures: z.array(z.object({ keyid: z.string().max(64), sig: z.base64() })).length(1),
+});
+export type Envelope = z.infer<typeof envelopeSchema>;
+
+/** An Ed25519 key pair. `publicKey` is the 32 raw bytes in base64; `keyId` their SHA-256. */
+export interface Signer {
+  readonly publicKey: string;
+  readonly keyId: string;
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+const utf8 = new TextEncoder();
+const ED25519 = { name: 'Ed25519' } as const;
+
+/** The pre-authentication encoding of the DSSE protocol: what is signed. */
+export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const type = utf8.encode(payloadType);
+  const head = utf8.encode(`DSSEv1 ${type.length} ${payloadType} ${payload.length} `);
+  const out = new Uint8Array(head.length + payload.length);
+  out.set(head);
+  out.set(payload, head.length);
+  return out;
+}
+
+export async function keyIdOf(publicKey: string): Promise<string> {
+  return sha256Hex(fromBase64(publicKey));
+}
+
+/** @param pkcs8 the private key, PKCS #8 DER */
+export async function signerFrom(pkcs8: Uint8Array, publicKey: string): Promise<Signer> {
+  const key = await crypto.subtle.importKey('pkcs8', pkcs8 as Uint8Array<ArrayBuffer>, ED25519, false, ['sign']);
+  return {
+    publicKey,
+    keyId: await keyIdOf(publicKey),
+    sign: async (bytes) => new Uint8Array(await crypto.subtle.sign(ED25519, key, bytes as Uint8Array<ArrayBuffer>)),
+  };
+}
+
+/** A fresh key pair: the private key as PKCS #8 DER and the raw public key in base64. */
+export async function generateSigningKey(): Promise<{ pkcs8: Uint8Array; publicKey: string }> {
+  const pair = await crypto.subtle.generateKey(ED25519, true, ['sign', 'verify']);
+  return {
+    pkcs8: new Uint8Array(await crypto.subtle.exportKey('pkcs8', pair.privateKey)),
+    publicKey: toBase64(new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey))),
+  };
+}
+
+export async function signStatement(payloadType: string, statement: unknown, signer: Signer): Promise<Envelope> {
+  const payload = canonicalBytes(statement);
+  const sig = await signer.sign(preAuthEncoding(payloadType, payload));
+  return { payloadType, payload: toBase64(payload), signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }] };
+}
+
+/**
+ * Checks the signature, then the schema.
+ * @throws CodedError SIGNATURE_INVALID or REQUEST_INVALID
+ */
+export async function openStatement<T>(
+  envelope: Envelope,
+  payloadType: string,
+  schema: z.ZodType<T>,
+  publicKey: string,
+): Promise<T> {
+  if (envelope.payloadType !== payloadType) throw new CodedError('SIGNATURE_INVALID', 'statement of another type');
+  const payload = fromBase64(envelope.payload);
+  const key = await crypto.subtle.importKey('raw', fromBase64(publicKey), ED25519, false, ['verify']);
+  const sig = fromBase64(envelope.signatures[0]!.sig);
+  if (!(await crypto.subtle.verify(ED25519, key, sig, preAuthEncoding(payloadType, payload)))) {
+    throw new CodedError('SIGNATURE_INVALID');
+  }
+  return parse(schema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)));
+}
+
+/** @throws CodedError REQUEST_INVALID with one issue per field */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message }));
+  throw new CodedError('REQUEST_INVALID', undefined, issues);
+}

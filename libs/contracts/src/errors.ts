@@ -1,0 +1,100 @@
+/**
+ * The error catalogue: every code the coordinator or a site may answer with, its HTTP status and what
+ * a person should do. Messages are public: they name no path, key, patient value or stack.
+ */
+export const catalogue = {
+  REQUEST_INVALID: [400, 'The request does not match its schema; the details name each field.'],
+  BODY_TOO_LARGE: [413, 'The body is larger than this endpoint accepts.'],
+  NOT_FOUND: [404, 'There is no such resource.'],
+  UNAUTHENTICATED: [401, 'Send an operator token (Authorization: Bearer …) or a signed site request.'],
+  FORBIDDEN: [403, 'This token or site may not do that.'],
+  SIGNATURE_INVALID: [401, 'The signature does not match the registered key of this site.'],
+  REQUEST_EXPIRED: [401, 'The request was signed too long ago or its nonce was used; check the clock and send it again.'],
+  PROTOCOL_UNSUPPORTED: [400, 'This protocol version is not supported; update the older of the two sides.'],
+  ENROLMENT_TOKEN_INVALID: [403, 'The enrolment token is unknown, used or expired; ask an operator for a new one.'],
+  SITE_EXISTS: [409, 'A site of this name is already registered.'],
+  SITE_NOT_ENROLLED: [409, 'The site has not enrolled its keys yet.'],
+  RUN_NOT_ENOUGH_SITES: [409, 'Fewer enrolled sites than the federation needs; enrol more or lower sites.min.'],
+  RUN_ACTIVE: [409, 'A run of this federation is already in progress; wait for it or cancel it.'],
+  RUN_FINISHED: [409, 'The run is over; start a new one.'],
+  MODEL_INVALID: [400, 'The model file cannot be used for this federation.'],
+  STEP_OUT_OF_ORDER: [409, 'This step is not the current one; fetch your assignments again.'],
+  MESSAGE_CONFLICT: [409, 'A different message was already recorded here; the first one stands.'],
+  EPOCH_SITE_MISSING: [504, 'A site did not answer a step of the key ceremony before its deadline.'],
+  EPOCH_TRANSCRIPT_DIFFERS: [409, 'The sites saw different ceremony messages; the epoch is void. Inspect the audit log before another run.'],
+  RELEASE_EXPIRED: [409, 'The release is past its expiry; ask an operator to issue it again.'],
+  RELEASE_ROLLED_BACK: [409, 'The release is older than the one installed; going back to old content needs a newer release.'],
+  ROSTER_CHANGED: [409, 'A site’s keys are not the ones this node pinned. Compare fingerprints with that hospital before anything else.'],
+  EPOCH_SITE_REFUSED: [409, 'A site refused a step of the key ceremony; its code is in the round.'],
+  UPLOAD_INCOMPLETE: [409, 'Blocks are missing; send them and commit again.'],
+  UPLOAD_ROOT_MISMATCH: [409, 'The committed Merkle root is not that of the received blocks; send the blocks again.'],
+  BLOCK_DIGEST_MISMATCH: [400, 'The block does not have the stated SHA-256; send it again.'],
+  BLOCK_SIZE_INVALID: [400, 'The block does not have the length the scheme fixes.'],
+  ROUND_DEADLINE_PASSED: [409, 'The round is closed; the update was not taken.'],
+  ROUND_QUORUM_MISSED: [504, 'Fewer sites than the quorum delivered before the deadline; check the sites page and start again.'],
+  SHARES_MISSING: [504, 'A site of the fixed active set did not deliver its decryption share before the deadline; the sum stays closed.'],
+  SHARE_REFUSED: [409, 'A site refused to decrypt; its code is in the round.'],
+  AGGREGATION_FAILED: [500, 'An upload could not be added; its site is named in the round.'],
+  SUM_OUT_OF_RANGE: [500, 'The decrypted sum is not what the scheme can produce; nothing was released.'],
+  STRATEGY_FAILED: [500, 'The strategy step did not give finite weights; nothing was released.'],
+  BUDGET_EXHAUSTED: [409, 'The site’s privacy ledger does not allow this training; its budget is spent.'],
+  SITE_TRAINING_FAILED: [409, 'Training at the site failed; the site’s log has the details.'],
+  SITE_DATA_INVALID: [409, 'The site’s data does not match the feature schema; its log names row and column.'],
+  SITE_STATE_LOST: [409, 'The site no longer has the secrets of this epoch; it sits the round out.'],
+  RUN_CANCELLED: [409, 'An operator cancelled the run.'],
+  DATABASE_UNREACHABLE: [503, 'PostgreSQL does not answer; check KOINON_DATABASE_URL and the server.'],
+  REDIS_UNREACHABLE: [503, 'Redis does not answer; check KOINON_REDIS_URL and the server.'],
+  COORDINATOR_UNREACHABLE: [503, 'The coordinator does not answer; check its URL and the network.'],
+  CONFIG_INVALID: [500, 'The configuration is not valid; the details name each setting.'],
+  PORT_IN_USE: [500, 'The port is taken by another program; choose another or stop it.'],
+  HOME_NOT_WRITABLE: [500, 'The data directory cannot be written; check KOINON_HOME and its owner.'],
+  ALREADY_RUNNING: [409, 'Koinon is already running from this data directory; stop it or use another KOINON_HOME.'],
+  INTERNAL: [500, 'Something failed inside; the log has the details under the request id.'],
+} as const satisfies Record<string, readonly [status: number, message: string]>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+export interface FieldIssue {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** An expected failure. `detail` adds public context (a site id, a row number), never a value. */
+export class CodedError extends Error {
+  readonly status: number;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail?: string,
+    readonly issues: readonly FieldIssue[] = [],
+  ) {
+    super(detail ? `${catalogue[code][1]} (${detail})` : catalogue[code][1]);
+    this.name = 'CodedError';
+    this.status = catalogue[code][0];
+  }
+}
+
+/** Problem details on the wire (RFC 9457) with our code. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly detail?: string;
+  readonly issues?: readonly FieldIssue[];
+}
+
+export function problemOf(error: CodedError): Problem {
+  return {
+    type: `urn:koinon:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
+    title: catalogue[error.code][1],
+    status: error.status,
+    code: error.code,
+    ...(error.detail ? { detail: error.detail } : {}),
+    ...(error.issues.length ? { issues: error.issues } : {}),
+  };
+}
+
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(catalogue, text);
+}

@@ -1,0 +1,60 @@
+/**
+ * Evaluation as one integer vector, so that it can go through the secure sum: per class a histogram of scores.
+ * Vectors of several sites are added; accuracy, F1 and AUC of all test splits together follow from the sum.
+ */
+import { CodedError } from './errors.js';
+import type { Metrics } from './metrics.js';
+
+/** Equal-width bins of the probability. Even, so that the decision threshold .5 is an edge between two bins. */
+export const scoreBins = 100;
+
+/** Entries of the count vector: negatives per bin, then positives per bin, both by rising score. */
+export const evaluationLength = 2 * scoreBins;
+
+/**
+ * Counts test records by class and score.
+ * @param probabilities [rows] in [0, 1]
+ * @param labels [rows] 0 or 1
+ * @returns [evaluationLength]
+ * @throws CodedError MODEL_INVALID when a score is not a probability
+ */
+export function countScores(probabilities: ArrayLike<number>, labels: ArrayLike<number>): Uint32Array {
+  const counts = new Uint32Array(evaluationLength);
+  for (let row = 0; row < labels.length; row++) {
+    const probability = probabilities[row] ?? Number.NaN;
+    if (!(probability >= 0 && probability <= 1)) {
+      throw new CodedError('MODEL_INVALID', `the score of test record ${row + 1} is not a probability`);
+    }
+    const bin = Math.min(scoreBins - 1, Math.floor(probability * scoreBins));
+    const index = (labels[row] === 1 ? scoreBins : 0) + bin;
+    counts[index] = (counts[index] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/**
+ * Metrics at threshold .5 from added count vectors. Accuracy and F1 are exact; a positive and a negative in the same
+ * bin count half for the AUC, whose error is therefore at most ½ Σ_b positives_b · negatives_b / (positives · negatives).
+ * @throws CodedError SUM_OUT_OF_RANGE on a vector of another length or without counts of both classes
+ */
+export function metricsFromCounts(counts: ArrayLike<number>): Metrics {
+  if (counts.length !== evaluationLength) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
+  const at = (index: number): number => counts[index] ?? 0;
+  let [negatives, positives, trueNegatives, falseNegatives, pairs] = [0, 0, 0, 0, 0];
+  for (let bin = 0; bin < scoreBins; bin++) {
+    const [negative, positive] = [at(bin), at(scoreBins + bin)];
+    if (bin === scoreBins / 2) [trueNegatives, falseNegatives] = [negatives, positives];
+    pairs += positive * (negatives + negative / 2);
+    negatives += negative;
+    positives += positive;
+  }
+  if (negatives === 0 || positives === 0) throw new CodedError('SUM_OUT_OF_RANGE', 'the test splits together hold one class only');
+  const truePositives = positives - falseNegatives;
+  const falsePositives = negatives - trueNegatives;
+  return {
+    accuracy: (truePositives + trueNegatives) / (positives + negatives),
+    auc: pairs / (positives * negatives),
+    f1: (2 * truePositives) / (truePositives + falsePositives + positives),
+    rows: positives + negatives,
+  };
+}

@@ -1,0 +1,63 @@
+/** `federation.yaml`: everything a run is made of, checked before anything starts. */
+import { z } from 'zod';
+
+const positive = z.number().positive();
+const count = z.int().positive();
+
+export const privacySchema = z.object({
+  unit: z.literal('record'),
+  /** null trains without noise; clipping stays. The ledger then has nothing to charge and says so. */
+  epsilon: z.number().positive().max(20).nullable(),
+  delta: z.number().positive().max(0.1),
+  clippingNorm: positive,
+  accountant: z.enum(['rdp', 'pld']).default('pld'),
+  /** Standard deviation of the noise on a site's row count, the weight of its update. 0 when epsilon is null. */
+  rowCountNoise: z.number().nonnegative().default(10),
+});
+
+export const federationSchema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9-]{1,62}$/, 'lower-case letters, digits and hyphens'),
+    model: z.strictObject({
+      file: z.string(),
+      /** The value the loss is taken on; nodes behind it only serve. */
+      logits: z.string(),
+      trainable: z.array(z.string()).min(1),
+      loss: z.enum(['bce', 'cross-entropy', 'mse']),
+    }),
+    features: z.string(),
+    sites: z.strictObject({
+      min: count,
+      threshold: count,
+      roundTimeoutMs: z.int().min(1000).max(86_400_000),
+      fraction: z.number().gt(0).max(1).default(1),
+      /** A site weighs by its noised row count, but at most as this many rows. */
+      maxRows: count.default(256),
+    }),
+    strategy: z.strictObject({ name: z.string(), params: z.record(z.string(), z.number()).default({}) }),
+    rounds: z.int().min(1).max(1000),
+    local: z.strictObject({
+      steps: count,
+      samplingRate: z.number().gt(0).max(1),
+      learningRate: positive,
+      optimizer: z.literal('sgd'),
+    }),
+    privacy: privacySchema,
+    encryption: z.strictObject({
+      scheme: z.enum(['ckks-threshold', 'one-time-key']),
+      bits: z.union([z.literal(8), z.literal(16)]),
+      /** Updates are clipped to [-range, range] before they are quantised. */
+      range: positive.default(1),
+    }),
+    promotion: z.strictObject({
+      alias: z.string().default('champion'),
+      gate: z.strictObject({
+        minAuc: z.number().min(0).max(1).optional(),
+        noWorseThan: z.string().optional(),
+      }),
+    }),
+  })
+  .refine((f) => f.sites.threshold >= 2, { path: ['sites', 'threshold'], message: 'at least 2 sites must decrypt together' })
+  .refine((f) => f.sites.min >= f.sites.threshold, { path: ['sites', 'min'], message: 'must not be below sites.threshold' });
+
+export type Federation = z.infer<typeof federationSchema>;

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+export const siteIdSchema = z.string().regex(/^[a-z][a-z0-9-]{1,38}$/, 'lower-case letters, digits and hyphens');
+export type SiteId = z.infer<typeof siteIdSchema>;
+
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, '64 hex characters');
+export const publicKeySchema = z.base64().length(44);
+export const uuidSchema = z.uuid();
+
+/** Major.minor of the site protocol. Nodes one minor apart work together. */
+export const PROTOCOL = '1.0';
+export const protocolSchema = z.string().regex(/^1\.\d+$/, 'this side speaks protocol 1');

@@ -1,0 +1,46 @@
+/** Bodies of the site endpoints. */
+import { z } from 'zod';
+import { catalogue, type ErrorCode } from './errors.js';
+import { envelopeSchema } from './dsse.js';
+import { publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+
+export const enrolRequestSchema = z.strictObject({ token: z.string().min(20).max(200), statement: envelopeSchema });
+export const enrolResponseSchema = z.object({ site: siteIdSchema, coordinatorKey: publicKeySchema });
+
+/** A ceremony statement and the bodies it names, in its order. */
+export const ceremonyPostSchema = z.strictObject({ statement: envelopeSchema, bodies: z.array(z.base64()).min(1).max(256) });
+export type CeremonyPost = z.infer<typeof ceremonyPostSchema>;
+
+/** The signed statements of the steps before, with the bodies of broadcasts and of what was addressed to the asking site; null for the rest. */
+export const inboxSchema = z.object({ posts: z.array(z.object({ statement: envelopeSchema, bodies: z.array(z.base64().nullable()) })) });
+export type Inbox = z.infer<typeof inboxSchema>;
+
+export const blockProofSchema = z.object({ block: z.base64(), proof: z.array(sha256Schema) });
+export const openingSchema = z.object({
+  index: z.int().nonnegative(),
+  sum: blockProofSchema,
+  uploads: z.array(blockProofSchema.extend({ site: siteIdSchema })),
+});
+export type Opening = z.infer<typeof openingSchema>;
+
+export const errorCodeSchema = z.string().refine((c): c is ErrorCode => Object.hasOwn(catalogue, c), 'an unknown error code');
+
+/** A site says why it cannot do an assignment. The round goes on without it if the quorum allows. */
+export const refusalSchema = z.strictObject({
+  subject: z.enum(['epoch', 'sum']),
+  id: uuidSchema,
+  code: errorCodeSchema,
+  detail: z.string().max(300).optional(),
+});
+export type Refusal = z.infer<typeof refusalSchema>;
+
+export const siteStatusSchema = z.strictObject({
+  servingUrl: z.url().optional(),
+  serving: z.strictObject({ model: z.string(), version: z.int().positive(), sha256: sha256Schema }).optional(),
+  requests: z.int().nonnegative().default(0),
+  p50Ms: z.number().nonnegative().optional(),
+  p99Ms: z.number().nonnegative().optional(),
+  /** The site's own ledger; the coordinator mirrors it. null while nothing private was trained. */
+  epsilonSpent: z.number().nonnegative().nullable().default(null),
+});
+export type SiteStatus = z.infer<typeof siteStatusSchema>;

@@ -1,0 +1,87 @@
+/** What a site or the coordinator signs, by payload type. Everything a third party must check is one of these. */
+import { z } from 'zod';
+import { protocolSchema, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+
+const statement = <T extends z.ZodRawShape>(name: string, shape: T) => ({
+  type: `application/vnd.koinon.${name}.v1+json`,
+  schema: z.strictObject({ protocol: protocolSchema, ...shape }),
+});
+
+/** A site's request: method, path and body digest, so that nothing can be replayed elsewhere. */
+export const requestStatement = statement('request', {
+  site: siteIdSchema,
+  method: z.enum(['GET', 'POST', 'PUT']),
+  path: z.string().max(2000),
+  bodySha256: sha256Schema,
+  /** Milliseconds since 1970, the site's clock. */
+  createdAt: z.int(),
+  nonce: z.string().min(16).max(64),
+});
+
+/** A site's own keys, proved with the one-time token: the token itself is sent beside, never signed into the open. */
+export const enrolmentStatement = statement('enrolment', {
+  site: siteIdSchema,
+  identityKey: publicKeySchema,
+  /** X25519 public key that other sites seal shares to (HPKE). */
+  sealingKey: publicKeySchema,
+  tokenSha256: sha256Schema,
+});
+
+/** All messages of one ceremony step from one site, by digest. A body with `to` is an HPKE ciphertext only `to` can open. */
+export const ceremonyStatement = statement('ceremony', {
+  epochId: uuidSchema,
+  headerSha256: sha256Schema,
+  site: siteIdSchema,
+  step: z.string().max(32),
+  messages: z.array(z.strictObject({ to: siteIdSchema.optional(), sha256: sha256Schema })).min(1).max(256),
+});
+
+/** A committed upload: after this the site cannot change a block. */
+export const uploadStatement = statement('upload', {
+  sumId: uuidSchema,
+  site: siteIdSchema,
+  blocks: z.int().positive(),
+  /** Merkle root over the SHA-256 of the blocks. */
+  root: sha256Schema,
+});
+
+/** The coordinator closes a sum: exactly these uploads, this sum, this active set. Never a second time. */
+export const closingStatement = statement('closing', {
+  sumId: uuidSchema,
+  epochId: uuidSchema,
+  sumIndex: z.int().nonnegative(),
+  blocks: z.int().positive(),
+  uploads: z.array(z.strictObject({ site: siteIdSchema, root: sha256Schema })),
+  /** Merkle root over the SHA-256 of the sum's blocks. */
+  sumRoot: sha256Schema,
+  activeSet: z.array(siteIdSchema),
+});
+
+/** A site's decryption share, by digest; the bytes travel beside it. */
+export const shareStatement = statement('share', {
+  sumId: uuidSchema,
+  site: siteIdSchema,
+  closingSha256: sha256Schema,
+  shareSha256: sha256Schema,
+  /** Blocks this site recomputed from the committed uploads before it made its share. */
+  blocksChecked: z.int().nonnegative(),
+});
+
+/** A released model version. The counter only grows: going back to old content is a newer release. */
+export const releaseStatement = statement('release', {
+  model: z.string(),
+  version: z.int().positive(),
+  releaseCounter: z.int().positive(),
+  sha256: sha256Schema,
+  bytes: z.int().positive(),
+  issuedAt: z.string(),
+  expiresAt: z.string(),
+});
+
+export type RequestStatement = z.infer<typeof requestStatement.schema>;
+export type EnrolmentStatement = z.infer<typeof enrolmentStatement.schema>;
+export type CeremonyStatement = z.infer<typeof ceremonyStatement.schema>;
+export type UploadStatement = z.infer<typeof uploadStatement.schema>;
+export type ClosingStatement = z.infer<typeof closingStatement.schema>;
+export type ShareStatement = z.infer<typeof shareStatement.schema>;
+export type ReleaseStatement = z.infer<typeof releaseStatement.schema>;

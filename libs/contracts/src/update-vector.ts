@@ -1,0 +1,38 @@
+/**
+ * The vector a site sends for its update: the row-weighted delta of every trainable value, then the weight itself,
+ * so that nobody learns a site's delta or row count and the weighted mean still comes out of one sum.
+ * All entries lie in [-range, range] before they are quantised.
+ */
+import { CodedError } from './errors.js';
+
+export interface UpdateScaling {
+  /** Rows that count as weight 1. */
+  readonly maxRows: number;
+  /** Bound on a delta value and scale of the weight entry. */
+  readonly range: number;
+}
+
+export const updateLength = (parameters: number): number => parameters + 1;
+
+/**
+ * @param delta trained minus base weights, all trainable values in federation order
+ * @param rows the site's noised row count, ≥ 1
+ * @returns [delta.length + 1]
+ */
+export function updateVector(delta: Float32Array, rows: number, { maxRows, range }: UpdateScaling): Float32Array {
+  const weight = Math.min(rows, maxRows) / maxRows;
+  const vector = new Float32Array(updateLength(delta.length));
+  for (let i = 0; i < delta.length; i++) vector[i] = Math.max(-range, Math.min(range, delta[i]!)) * weight;
+  vector[delta.length] = weight * range;
+  return vector;
+}
+
+/**
+ * The weighted mean delta and the summed rows from the summed vectors of all sites.
+ * @throws CodedError SUM_OUT_OF_RANGE when no weight arrived
+ */
+export function meanUpdate(summed: Float64Array, { maxRows, range }: UpdateScaling): { delta: Float64Array; rows: number } {
+  const weight = summed[summed.length - 1]! / range;
+  if (!(weight > 0)) throw new CodedError('SUM_OUT_OF_RANGE', 'the summed weight is not positive');
+  return { delta: summed.slice(0, -1).map((v) => v / weight), rows: weight * maxRows };
+}

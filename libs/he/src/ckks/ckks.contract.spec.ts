@@ -1,0 +1,3 @@
+import { describeScheme } from '../testing/scheme.contract.js';
+
+describeScheme('ckks-threshold');

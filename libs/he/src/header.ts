@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { HeError } from './errors.js';
+import type { EpochHeader } from './scheme.js';
+
+export const MAX_SITES = 64;
+export const MAX_SUMS = 4096;
+const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
+
+/** @throws HeError HEADER_INVALID naming the rule that is broken */
+export function checkHeader(header: EpochHeader): void {
+  const rule = (holds: boolean, text: string): void => {
+    if (!holds) throw new HeError('HEADER_INVALID', `key epoch header: ${text}`);
+  };
+  const n = header.roster.length;
+  rule(header.version === 1, 'version must be 1');
+  rule(PRINTABLE.test(header.epochId), 'epochId must be 1 to 128 printable ASCII characters');
+  rule(/^[0-9a-f]{64}$/.test(header.seed), 'seed must be 64 lower-case hex characters');
+  rule(n >= 2 && n <= MAX_SITES, `the roster must have 2 to ${MAX_SITES} sites`);
+  rule(header.roster.every((site) => PRINTABLE.test(site)), 'site ids must be 1 to 128 printable ASCII characters');
+  rule(new Set(header.roster).size === n, 'site ids must be distinct');
+  rule(Number.isInteger(header.threshold) && header.threshold > 1 && header.threshold <= n, 'threshold must be from 2 to the number of sites');
+  // One upload alone would be opened as it is.
+  rule(Number.isInteger(header.minUploads) && header.minUploads > 1 && header.minUploads <= n, 'minUploads must be from 2 to the number of sites');
+  rule(header.bits === 8 || header.bits === 16, 'bits must be 8 or 16');
+  rule(Number.isInteger(header.sums) && header.sums > 0 && header.sums <= MAX_SUMS, `sums must be from 1 to ${MAX_SUMS}`);
+}
+
+/** SHA-256 in hex over the header in its one canonical form. Changes with any field. */
+export function headerDigest(header: EpochHeader): string {
+  const { scheme, version, epochId, seed, roster, threshold, minUploads, bits, sums } = header;
+  const canonical = JSON.stringify([scheme, version, epochId, seed, roster, threshold, minUploads, bits, sums]);
+  return createHash('sha256').update('koinon/he/header/v1\0').update(canonical).digest('hex');
+}
+
+/** @throws HeError HEADER_INVALID when the site is not in the roster */
+export function siteIndex(header: EpochHeader, site: string): number {
+  const index = header.roster.indexOf(site);
+  if (index < 0) throw new HeError('HEADER_INVALID', 'the site is not in the roster of this key epoch', site);
+  return index;
+}

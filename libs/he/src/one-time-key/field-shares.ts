@@ -1,0 +1,41 @@
+import { lagrangeWeight } from '../shamir.js';
+
+/** Shares live in GF(65521), the largest 16-bit prime field; summed secrets stay far below half of it. */
+export const FIELD = 65_521;
+
+/** `n` shares at x = 1..n of every coefficient, f(x) = secret + Σ r_k·x^k with t-1 uniform r_k. */
+export function shareOut(secret: Int32Array, threshold: number, n: number, randomBytes: (length: number) => Uint8Array): Uint16Array[] {
+  const coefficients: Uint16Array[] = [Uint16Array.from(secret, (x) => ((x % FIELD) + FIELD) % FIELD)];
+  while (coefficients.length < threshold) coefficients.push(uniform(secret.length, randomBytes));
+  const shares = Array.from({ length: n }, (_, i) => secret.map((_unused, at) =>
+    coefficients.reduceRight((sum, coefficient) => (sum * (i + 1) + (coefficient[at] ?? 0)) % FIELD, 0)));
+  for (const coefficient of coefficients) coefficient.fill(0);
+  return shares.map((share) => Uint16Array.from(share));
+}
+
+/** The sum of shares at one x: a share of the summed secret. */
+export function addShares(shares: readonly Uint16Array[]): Uint16Array {
+  const length = shares[0]?.length ?? 0;
+  return Uint16Array.from({ length }, (_, at) => shares.reduce((sum, share) => sum + (share[at] ?? 0), 0) % FIELD);
+}
+
+/** The secret behind t shares, as integers in (-FIELD/2, FIELD/2). */
+export function openShares(shares: readonly { readonly x: number; readonly share: Uint16Array }[]): Int32Array {
+  const xs = shares.map(({ x }) => BigInt(x));
+  const weights = xs.map((x) => Number(lagrangeWeight(x, xs, BigInt(FIELD))));
+  const length = shares[0]?.share.length ?? 0;
+  return Int32Array.from({ length }, (_, at) => {
+    const value = shares.reduce((sum, { share }, i) => (sum + (share[at] ?? 0) * (weights[i] ?? 0)) % FIELD, 0);
+    return value > FIELD / 2 ? value - FIELD : value;
+  });
+}
+
+export const isInField = (share: Uint16Array): boolean => share.every((x) => x < FIELD);
+
+function uniform(length: number, randomBytes: (length: number) => Uint8Array): Uint16Array {
+  const result = new Uint16Array(length);
+  for (let found = 0; found < length;) {
+    for (const x of new Uint16Array(Uint8Array.from(randomBytes((length - found) * 2)).buffer)) if (x < FIELD) result[found++] = x;
+  }
+  return result;
+}

@@ -1,0 +1,94 @@
+import { HeError } from '../errors.js';
+import { checkHeader } from '../header.js';
+import type { BlockLayout, EpochHeader } from '../scheme.js';
+import { SHARE_LABEL_BYTES } from '../sum-to-open.js';
+import { PREFIX_BYTES } from '../wire.js';
+
+export const DEGREE = 4096;
+/** Two 27-bit primes, 1 modulo 2N, ascending; their product has 54 bits. */
+export const PRIMES = [134_111_233n, 134_176_769n] as const;
+/** Standard deviation of secrets and errors: opening Σs and Σe costs a factor of sqrt 2 for two honest sites, 2 by the strict bound. */
+export const SIGMA = 6.4;
+/** Most uploads of a sum: 64 saturated ones no longer fit below q. */
+export const MAX_UPLOADS = 63;
+/** Shares a site keeps, 8 KiB each. */
+const MAX_KEPT_SHARES = 8192;
+const GUARD_BITS = 6;
+
+/** Checked parameters of the one-time-key scheme for one key epoch. */
+export class OneTimeKeyParameters implements BlockLayout {
+  /** k */
+  readonly valuesPerCoefficient: number;
+  readonly fieldBits: number;
+  /** d: values stand at 2^d above the error. */
+  readonly logScale: number;
+  /** r: low bits rounded away on the wire. */
+  readonly droppedBits: number;
+
+  private constructor(readonly header: EpochHeader) {
+    const wide = header.bits === 16;
+    this.valuesPerCoefficient = wide ? 2 : 3;
+    this.fieldBits = header.bits + GUARD_BITS;
+    this.logScale = wide ? 10 : 12;
+    this.droppedBits = wide ? 4 : 6;
+  }
+
+  /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED */
+  static from(header: EpochHeader): OneTimeKeyParameters {
+    checkHeader(header);
+    if (header.scheme !== 'one-time-key') throw new HeError('HEADER_INVALID', 'the header names another scheme');
+    // Two disjoint active sets could otherwise be asked to open a sum with and without one site.
+    if (2 * header.threshold <= header.roster.length) throw new HeError('HEADER_INVALID', 'one-time keys need a threshold above half the roster');
+    if (header.roster.length * header.sums > MAX_KEPT_SHARES) throw new HeError('HEADER_INVALID', `one-time keys: sites times sums must not exceed ${MAX_KEPT_SHARES}`);
+    const parameters = new OneTimeKeyParameters(header);
+    parameters.checkRoom();
+    return parameters;
+  }
+
+  get modulus(): bigint {
+    return PRIMES[0] * PRIMES[1];
+  }
+
+  /** Bits of a coefficient on the wire. */
+  get wireBits(): number {
+    return this.modulus.toString(2).length - this.droppedBits;
+  }
+
+  /** Largest number on the wire. */
+  get largestOnWire(): bigint {
+    return (this.modulus - 1n + ((1n << BigInt(this.droppedBits)) >> 1n)) >> BigInt(this.droppedBits);
+  }
+
+  /** Standard deviation of the error of a sum: Gaussian errors and the uniform rounding on the wire. */
+  errorDeviation(uploads: number): number {
+    return Math.sqrt(uploads * (SIGMA ** 2 + 4 ** this.droppedBits / 12));
+  }
+
+  get valuesPerBlock(): number {
+    return DEGREE * this.valuesPerCoefficient;
+  }
+
+  get uploadBlockBytes(): number {
+    return PREFIX_BYTES + (DEGREE * this.wireBits) / 8;
+  }
+
+  get sumBlockBytes(): number {
+    return PREFIX_BYTES + DEGREE * 8;
+  }
+
+  /** Does not depend on the blocks: a share is a share of the summed key. */
+  shareBytes(): number {
+    return PREFIX_BYTES + SHARE_LABEL_BYTES + DEGREE * 2;
+  }
+
+  private checkRoom(): void {
+    const uploads = this.header.roster.length;
+    const largest = Array.from({ length: this.valuesPerCoefficient }, (_, j) => BigInt(uploads * (2 ** this.header.bits - 1)) << BigInt(this.fieldBits * j))
+      .reduce((sum, part) => sum + part);
+    const fits = ((largest + 1n) << BigInt(this.logScale)) <= this.modulus && uploads <= MAX_UPLOADS;
+    // At eight standard deviations a coefficient rounds wrongly less than once in 10^15.
+    if (!fits || this.errorDeviation(uploads) * 8 > 2 ** (this.logScale - 1)) {
+      throw new HeError('NOISE_BUDGET_EXCEEDED', `the one-time-key scheme holds ${MAX_UPLOADS} sites`);
+    }
+  }
+}

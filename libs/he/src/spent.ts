@@ -1,0 +1,33 @@
+import { HeError } from './errors.js';
+import type { EpochHeader } from './scheme.js';
+
+/** Which sums of the epoch this site has encrypted for and which it has helped to open: one byte each. */
+export class Spent {
+  private constructor(private readonly flags: Uint8Array) {}
+
+  static from(header: EpochHeader, stored: Uint8Array | undefined): Spent {
+    const flags = stored ? stored.slice() : new Uint8Array(header.sums);
+    if (flags.length !== header.sums) throw new HeError('STATE_INVALID', 'the stored state is of another key epoch');
+    return new Spent(flags);
+  }
+
+  /** @throws HeError SUM_ALREADY_ENCRYPTED */
+  encrypt(sumIndex: number): void {
+    this.#spend(sumIndex, 1, new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for this sum before: send the stored bytes again'));
+  }
+
+  /** @throws HeError SHARE_ALREADY_MADE */
+  share(sumIndex: number): void {
+    this.#spend(sumIndex, 2, new HeError('SHARE_ALREADY_MADE', 'this site has made its share of this sum before: send the stored bytes again'));
+  }
+
+  save(): Uint8Array {
+    return this.flags.slice();
+  }
+
+  #spend(sumIndex: number, bit: number, error: HeError): void {
+    const flags = this.flags[sumIndex] ?? 0;
+    if (flags & bit) throw error;
+    this.flags[sumIndex] = flags | bit;
+  }
+}

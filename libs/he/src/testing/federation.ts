@@ -1,0 +1,109 @@
+import { expect } from 'vitest';
+import { HeError, type HeErrorCode } from '../errors.js';
+import type { CeremonyMessage, EpochHeader, SchemeId, SiteEpoch, SiteScheme, SumScheme, SumToOpen } from '../scheme.js';
+
+/** Both halves of a scheme. */
+export interface Scheme {
+  readonly site: SiteScheme;
+  readonly sum: SumScheme;
+}
+
+export function headerOf(scheme: SchemeId, sites: number, threshold: number, changes: Partial<EpochHeader> = {}): EpochHeader {
+  const roster = Array.from({ length: sites }, (_, i) => `hospital-${i + 1}`);
+  return {
+    scheme, version: 1, epochId: 'epoch-1', seed: '5e'.repeat(32), roster, threshold, minUploads: 2, bits: 16, sums: 2, ...changes,
+  };
+}
+
+/** All sites of one epoch in one process, with the caller as the relay between them. */
+export class Federation implements Disposable {
+  readonly messages: CeremonyMessage[] = [];
+  readonly sites: SiteEpoch[];
+
+  constructor(readonly scheme: Scheme, readonly header: EpochHeader) {
+    this.sites = header.roster.map((site) => scheme.site.begin(header, site));
+  }
+
+  /** A federation whose ceremony is over. */
+  static ready(scheme: Scheme, header: EpochHeader): Federation {
+    const federation = new Federation(scheme, header);
+    for (const step of scheme.site.steps) federation.step(step);
+    return federation;
+  }
+
+  step(step: string): void {
+    const posted = this.header.roster.flatMap((_, i) => this.site(i).step(step, this.inbox(i)));
+    this.messages.push(...posted);
+  }
+
+  inbox(index: number): CeremonyMessage[] {
+    return this.messages.filter((message) => message.to === undefined || message.to === this.header.roster[index]);
+  }
+
+  site(index: number): SiteEpoch {
+    const site = this.sites[index];
+    if (!site) throw new Error('no such site in this test');
+    return site;
+  }
+
+  /** Kills the site's process and starts it again from what it saved. */
+  restart(index: number, state = this.site(index).save()): void {
+    this.site(index)[Symbol.dispose]();
+    this.sites[index] = this.scheme.site.restore(this.header, this.header.roster[index] ?? '', state);
+  }
+
+  /** Encrypts at every site and adds. */
+  sumOf(sumIndex: number, values: ReadonlyMap<number, Uint32Array>, activeSet?: readonly number[]): SumToOpen {
+    const uploads = [...values].map(([i, vector]) => [...this.site(i).encrypt(sumIndex, vector)]);
+    return {
+      sumIndex,
+      uploads: [...values.keys()].map((i) => this.header.roster[i] ?? ''),
+      activeSet: (activeSet ?? this.header.roster.map((_, i) => i).slice(0, this.header.threshold)).map((i) => this.header.roster[i] ?? ''),
+      blocks: this.add(uploads),
+    };
+  }
+
+  add(uploads: readonly (readonly Uint8Array[])[]): Uint8Array[] {
+    const adder = this.scheme.sum.adder(this.header);
+    return (uploads[0] ?? []).map((_, block) => {
+      for (const upload of uploads) adder.add(upload[block] ?? new Uint8Array(0));
+      return adder.finish();
+    });
+  }
+
+  shares(sum: SumToOpen): Map<string, Uint8Array> {
+    return new Map(sum.activeSet.map((site) => [site, this.site(this.header.roster.indexOf(site)).share(sum)]));
+  }
+
+  open(sum: SumToOpen, shares = this.shares(sum)): Uint32Array {
+    const blocks = [...this.scheme.sum.combine(this.header, sum, shares)];
+    return Uint32Array.from(blocks.flatMap((block) => [...block]));
+  }
+
+  [Symbol.dispose](): void {
+    for (const site of this.sites) site[Symbol.dispose]();
+  }
+}
+
+export function plainSum(vectors: Iterable<Uint32Array>, length: number): Uint32Array {
+  const sum = new Uint32Array(length);
+  for (const vector of vectors) vector.forEach((value, i) => { sum[i] = (sum[i] ?? 0) + value; });
+  return sum;
+}
+
+/** The HeError a call throws; fails the test when it throws nothing or anything else. */
+export function errorOf(run: () => unknown): HeError {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(HeError);
+    return error as HeError;
+  }
+  return expect.fail('nothing was thrown');
+}
+
+export function expectCode(code: HeErrorCode, run: () => unknown, site?: string): void {
+  const error = errorOf(run);
+  expect(error.code).toBe(code);
+  if (site !== undefined) expect(error.site).toBe(site);
+}

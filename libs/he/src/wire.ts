@@ -1,0 +1,54 @@
+import { HeError, type HeErrorCode } from './errors.js';
+import { headerDigest } from './header.js';
+import type { EpochHeader, SchemeId } from './scheme.js';
+
+/**
+ * Every byte string of this package starts with the same 16 bytes:
+ * "KNHE", format version, scheme, kind, bits, and the first 8 bytes of the header digest, so that nothing
+ * of another epoch, scheme or kind is ever read as something else. Integers are little-endian throughout.
+ */
+export const PREFIX_BYTES = 16;
+const FORMAT_VERSION = 1;
+const SCHEME_NUMBER: Record<SchemeId, number> = { 'ckks-threshold': 1, 'one-time-key': 2 };
+const KIND_NUMBER = { upload: 1, sum: 2, share: 3, commit: 16, reveal: 17, deal: 18, test: 19, confirm: 20, state: 32 } as const;
+export type Kind = keyof typeof KIND_NUMBER;
+
+export function prefix(header: EpochHeader, kind: Kind): Uint8Array {
+  const bytes = new Uint8Array(PREFIX_BYTES);
+  bytes.set([0x4b, 0x4e, 0x48, 0x45, FORMAT_VERSION, SCHEME_NUMBER[header.scheme], KIND_NUMBER[kind], header.bits]);
+  bytes.set(Buffer.from(headerDigest(header), 'hex').subarray(0, 8), 8);
+  return bytes;
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+/** The payload behind an expected prefix. @throws HeError with `code` when length or prefix differ */
+export function payload(bytes: Uint8Array, expected: Uint8Array, payloadBytes: number, code: HeErrorCode, site?: string): Uint8Array {
+  const good = bytes instanceof Uint8Array && bytes.length === expected.length + payloadBytes
+    && equal(bytes.subarray(0, expected.length), expected);
+  if (!good) throw new HeError(code, 'length or prefix is not that of this key epoch and kind', site);
+  return bytes.subarray(expected.length);
+}
+
+/** A copy as u64 words: the source may be unaligned. Every platform this runs on is little-endian, as WebAssembly is. */
+export function toWords(bytes: Uint8Array): BigUint64Array {
+  const words = new BigUint64Array(bytes.length / 8);
+  new Uint8Array(words.buffer).set(bytes);
+  return words;
+}
+
+export function toBytes(array: BigUint64Array | BigInt64Array | Int32Array | Uint32Array | Uint16Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

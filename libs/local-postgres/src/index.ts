@@ -1,0 +1,2 @@
+export { LocalPostgresError, type LocalPostgresCode } from './errors.js';
+export { startLocalPostgres, type LocalPostgres, type LocalPostgresOptions } from './start.js';

@@ -1,0 +1,14 @@
+export { selectCohort, type CohortLimits } from './cohort.js';
+export { StrategyError, type StrategyErrorCode } from './errors.js';
+export { nextSiteControl, type LocalRun } from './scaffold.js';
+export { decodeState, encodeState } from './state-bytes.js';
+export { strategyByName, strategyNames, type StrategyName } from './strategy-by-name.js';
+export type {
+  Aggregate,
+  ControlAggregate,
+  FitConfig,
+  FitPlan,
+  StepResult,
+  Strategy,
+  StrategyState,
+} from './strategy.js';

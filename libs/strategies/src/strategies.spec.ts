@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nextSiteControl } from './scaffold.js';
+import { decodeState, encodeState } from './state-bytes.js';
+import { strategyByName, strategyNames } from './strategy-by-name.js';
+import type { Aggregate, StrategyState } from './strategy.js';
+
+const coded = (code: string) => expect.objectContaining({ code });
+
+function aggregateOf(weights: number[], delta: number[], round = 1): Aggregate {
+  const control = { delta: Float64Array.from(delta, (value) => value / 2), participation: 0.75 };
+  return { weights: Float64Array.from(weights), delta: Float64Array.from(delta), round, examples: 100, control };
+}
+
+describe.each(strategyNames)('contract: %s', (name) => {
+  const strategy = strategyByName(name);
+  const weights = [1, -2, 0.5];
+  const delta = [0.26, 0.02, -0.12];
+
+  it('moves every weight in the direction of the update', () => {
+    const result = strategy.step(strategy.init(Float64Array.from(weights)), aggregateOf(weights, delta));
+    const moves = [...result.weights].map((value, i) => Math.sign(value - weights.at(i)!));
+    expect(moves).toEqual([1, 1, -1]);
+  });
+
+  it('stands still without an update', () => {
+    const result = strategy.step(strategy.init(Float64Array.from(weights)), aggregateOf(weights, [0, 0, 0]));
+    expect([...result.weights]).toEqual(weights);
+  });
+
+  it('leaves its arguments alone and answers the same again', () => {
+    const state = strategy.init(Float64Array.from(weights));
+    const before = encodeState(state);
+    const aggregate = aggregateOf(weights, delta);
+    const once = strategy.step(state, aggregate);
+    const twice = strategy.step(state, aggregate);
+    expect(twice).toEqual(once);
+    expect(encodeState(state)).toEqual(before);
+    expect(aggregate).toEqual(aggregateOf(weights, delta));
+    expect(once.weights).not.toBe(aggregate.weights);
+  });
+
+  it('continues from stored bytes exactly as from memory', () => {
+    let kept = strategy.init(Float64Array.from(weights));
+    let stored = encodeState(kept);
+    let current = weights;
+    for (let round = 1; round <= 3; round++) {
+      const aggregate = aggregateOf(current, delta, round);
+      const inMemory = strategy.step(kept, aggregate);
+      const fromBytes = strategy.step(decodeState(stored), aggregate);
+      expect(fromBytes).toEqual(inMemory);
+      kept = inMemory.state;
+      stored = encodeState(fromBytes.state);
+      current = [...inMemory.weights];
+    }
+  });
+
+  it('treats parameters independently of each other', () => {
+    const finite = fc.double({ min: -10, max: 10, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(finite, finite), { minLength: 1, maxLength: 5 }), (pairs) => {
+        const step = (subset: [number, number][]) => {
+          const x = subset.map(([value]) => value);
+          const moved = strategy.step(
+            strategy.init(Float64Array.from(x)),
+            aggregateOf(
+              x,
+              subset.map(([, change]) => change),
+            ),
+          );
+          return [...moved.weights];
+        };
+        expect(step(pairs)).toEqual(pairs.flatMap((pair) => step([pair])));
+      }),
+      { seed: 3, numRuns: 30 },
+    );
+  });
+
+  it('refuses what would poison the model', () => {
+    const state = strategy.init(Float64Array.from(weights));
+    const invalid = coded('STRATEGY_AGGREGATE_INVALID');
+    const good = aggregateOf(weights, delta);
+    expect(() => strategy.step(state, aggregateOf(weights, [1, 2]))).toThrow(invalid);
+    expect(() => strategy.step(state, aggregateOf(weights, [1, 2, NaN]))).toThrow(invalid);
+    expect(() => strategy.step(state, aggregateOf([1, Infinity, 2], delta))).toThrow(invalid);
+    expect(() => strategy.step(state, { ...good, examples: 0 })).toThrow(invalid);
+    expect(() => strategy.step(state, { ...good, round: 0 })).toThrow(invalid);
+    expect(() => strategy.step({ other: new Float64Array(3) }, good)).toThrow(coded('STRATEGY_STATE_INVALID'));
+  });
+
+  it('refuses parameters it does not have or that are out of range', () => {
+    const invalid = coded('STRATEGY_PARAMETER_INVALID');
+    expect(() => strategyByName(name, { colour: 1 })).toThrow(invalid);
+    expect(() => strategyByName(name, { serverLearningRate: 0 })).toThrow(invalid);
+    expect(() => strategyByName(name, { serverLearningRate: '1' })).toThrow(invalid);
+    expect(() => strategyByName(name, { serverLearningRate: NaN })).toThrow(invalid);
+  });
+
+  it('plans a round', () => {
+    const { cohort } = strategy.configureFit(['a', 'b', 'c', 'd'], { fraction: 0.5, minSites: 3 }, () => 0);
+    expect(cohort).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('strategyByName', () => {
+  it('refuses an unknown name, inherited ones included', () => {
+    expect(() => strategyByName('fedsomething')).toThrow(coded('STRATEGY_UNKNOWN'));
+    expect(() => strategyByName('toString')).toThrow(coded('STRATEGY_UNKNOWN'));
+  });
+
+  it('tells sites what their strategy needs of them', () => {
+    const config = (name: string, params = {}) =>
+      strategyByName(name, params).configureFit(['a'], { fraction: 1, minSites: 1 }, () => 0).config;
+    expect(config('fedavg')).toEqual({ proximalMu: 0, controlVariate: false });
+    expect(config('fedprox', { proximalMu: 0.1 })).toEqual({ proximalMu: 0.1, controlVariate: false });
+    expect(config('scaffold')).toEqual({ proximalMu: 0, controlVariate: true });
+  });
+
+  it('does not offer FedAdagrad a β₂, which its second moment does not have', () => {
+    expect(() => strategyByName('fedadagrad', { beta2: 0.9 })).toThrow(coded('STRATEGY_PARAMETER_INVALID'));
+  });
+});
+
+interface Vector {
+  name: string;
+  input: Record<string, number> & {
+    x0: number[];
+    round1_aggregate: number[];
+    round2_aggregate: number[];
+    m0: number[];
+    v0: number[];
+    aggregates: number[][];
+    initial: number[];
+    clients: number[][];
+  };
+  expected: Record<string, number[]> & { rounds: { velocity: number[]; x: number[] }[] };
+  tolerance: { abs?: number; rel?: number };
+}
+
+const vectors = JSON.parse(
+  readFileSync(new URL('../kat/server_optimizers.json', import.meta.url), 'utf8'),
+) as Vector[];
+const named = (start: string) => vectors.filter(({ name }) => name.startsWith(start));
+const minus = (a: readonly number[], b: readonly number[]) => a.map((value, i) => value - b.at(i)!);
+
+function expectClose(actual: Float64Array | undefined, wanted: readonly number[], abs: number): void {
+  expect(actual?.length).toBe(wanted.length);
+  wanted.forEach((value, i) => expect(Math.abs(actual!.at(i)! - value)).toBeLessThanOrEqual(abs));
+}
+
+describe('known answers', () => {
+  const algorithms = { adagrad: 'fedadagrad', yogi: 'fedyogi', adam_plain: 'fedadam' };
+  const adaptive = Object.entries(algorithms).flatMap(([start, strategy]) =>
+    named(`${start}_b1`).map((vector) => ({ ...vector, strategy })),
+  );
+
+  it('are there for all three adaptive strategies', () => {
+    expect(new Set(adaptive.map(({ strategy }) => strategy)).size).toBe(3);
+  });
+
+  it.each(adaptive)('$name', ({ strategy: name, input, expected, tolerance }) => {
+    const decays = name === 'fedadagrad' ? {} : { beta2: input['beta2'] };
+    const { eta, beta1, tau } = input;
+    const strategy = strategyByName(name, { serverLearningRate: eta, beta1, tau, ...decays });
+    let state: StrategyState = { m: Float64Array.from(input.m0), v: Float64Array.from(input.v0) };
+    let x = input.x0;
+    [input.round1_aggregate, input.round2_aggregate].forEach((mean, i) => {
+      const moved = strategy.step(state, aggregateOf(x, minus(mean, x), i + 1));
+      const wanted = (key: string) => expected[`${key}${i + 1}`] ?? [];
+      expectClose(moved.state['m'], wanted('m'), tolerance.abs ?? 0);
+      expectClose(moved.state['v'], wanted('v'), tolerance.abs ?? 0);
+      expectClose(moved.weights, wanted('x'), tolerance.abs ?? 0);
+      state = moved.state;
+      x = [...moved.weights];
+    });
+  });
+
+  it.each(named('fedavgm_three_rounds'))('$name', ({ name, input, expected, tolerance }) => {
+    const nesterov = name.endsWith('nesterov=True');
+    const { server_lr: serverLearningRate, momentum } = input;
+    const strategy = strategyByName('fedavgm', { serverLearningRate, momentum, nesterov });
+    let state = strategy.init(Float64Array.from(input.x0));
+    let x = input.x0;
+    expected.rounds.forEach((wanted, i) => {
+      const moved = strategy.step(state, aggregateOf(x, minus(input.aggregates.at(i)!, x), i + 1));
+      // There, the velocity points up the pseudo-gradient; here, down it.
+      expectClose(moved.state['velocity']?.map((value) => -value), wanted.velocity, tolerance.abs ?? 0);
+      expectClose(moved.weights, wanted.x, tolerance.abs ?? 0);
+      state = moved.state;
+      x = [...moved.weights];
+    });
+  });
+
+  it.each(named('flower_fedadagrad_test'))('$name', ({ input, expected, tolerance }) => {
+    const { eta: serverLearningRate, tau } = input;
+    const strategy = strategyByName('fedadagrad', { serverLearningRate, tau });
+    const mean = input.initial.map((_, i) => input.clients.reduce((sum, client) => sum + client.at(i)! / 2, 0));
+    const state = { m: new Float64Array(4), v: new Float64Array(4) };
+    const moved = strategy.step(state, aggregateOf(input.initial, minus(mean, input.initial)));
+    expectClose(moved.weights, expected['new'] ?? [], tolerance.abs ?? 0);
+  });
+
+  it.each(named('yogi_sign_exact_zero'))('$name', ({ expected }) => {
+    const state = { m: Float64Array.of(0), v: Float64Array.of(0.25) };
+    const moved = strategyByName('fedyogi').step(state, aggregateOf([0], [0.5]));
+    expectClose(moved.state['v'], expected['v_next'] ?? [], 0);
+  });
+
+  it.each(named('scaffold_client_option2'))('$name', (vector) => {
+    const { x, c, c_i: site, K: steps, lr_local: learningRate } = vector.input as unknown as {
+      x: number[];
+      c: number[];
+      c_i: number[];
+      K: number;
+      lr_local: number;
+    };
+    const run = { before: Float64Array.from(x), after: Float64Array.from(vector.expected['y'] ?? []) };
+    const next = nextSiteControl(Float64Array.from(site), Float64Array.from(c), { ...run, steps, learningRate });
+    expectClose(next, vector.expected['c_i_plus'] ?? [], vector.tolerance.abs ?? 0);
+  });
+
+  it('scaffold adds |S|/N of the mean control change', () => {
+    const strategy = strategyByName('scaffold');
+    const moved = strategy.step({ control: Float64Array.of(0.1) }, aggregateOf([1], [0.4]));
+    expectClose(moved.state['control'], [0.1 + 0.75 * 0.2], 1e-15);
+    const { control: _, ...without } = aggregateOf([1], [0.4]);
+    expect(() => strategy.step(moved.state, without)).toThrow(coded('STRATEGY_AGGREGATE_INVALID'));
+  });
+});

@@ -1,0 +1,89 @@
+/**
+ * The walls between packages. Fails when a package
+ *   - imports what its own package.json does not list (specs and configuration files may use devDependencies),
+ *   - imports another workspace package past its root, or with a relative path,
+ *   - imports a workspace package against the table "Packages" of docs/architecture.md,
+ *   - uses a package that exists for specs only outside a spec.
+ */
+import { globSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { allowedImports } from './architecture-table.mjs';
+import { importedModules } from './imported-modules.mjs';
+
+/** Workspace packages that only specs may use. */
+const SPEC_ONLY = new Set(['libs/testing']);
+
+/** Specs, suites that several specs share, and their helpers in a folder `testing`. */
+const TEST_CODE = /\.(spec|suite|contract)\.tsx?$|(^|\/)testing\//;
+
+/** `asm` holds AssemblyScript, which is no TypeScript and imports nothing. */
+const NOT_OURS = ['**/node_modules', '**/dist', '**/generated', '**/asm'];
+
+/**
+ * @typedef {{ name: string, workspaces?: string[], dependencies?: Record<string, string>, devDependencies?: Record<string, string>, optionalDependencies?: Record<string, string>, peerDependencies?: Record<string, string> }} Manifest
+ * @typedef {{ folder: string, manifest: Manifest }} Package
+ */
+
+/**
+ * All violations below a workspace root, one sentence each.
+ * @param {string} root
+ * @returns {string[]}
+ */
+export function findViolations(root) {
+  const rootManifest = readManifest(root);
+  const folders = globSync((rootManifest.workspaces ?? []).map((pattern) => `${pattern}/package.json`), { cwd: root });
+  const packages = folders.map((file) => ({ folder: join(file, '..'), manifest: readManifest(join(root, file, '..')) }));
+  const allowed = allowedImports(readFileSync(join(root, 'docs', 'architecture.md'), 'utf8'), packages.map(({ folder }) => folder));
+  const byName = new Map(packages.map((item) => [item.manifest.name, item]));
+  return packages.flatMap((item) => packageViolations(root, item, { byName, allowed, rootManifest }));
+}
+
+/**
+ * @param {string} root
+ * @param {Package} item
+ * @param {{ byName: Map<string, Package>, allowed: Map<string, Set<string>>, rootManifest: Manifest }} workspace
+ */
+function packageViolations(root, item, { byName, allowed, rootManifest }) {
+  const { folder, manifest } = item;
+  const mayImport = allowed.get(folder);
+  if (mayImport === undefined) return [`${folder}: has no row in the table of docs/architecture.md`];
+  const shipped = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }));
+  const forTests = new Set([...shipped, ...Object.keys({ ...manifest.devDependencies, ...rootManifest.devDependencies })]);
+  const files = globSync('**/*.{ts,tsx,mts,js,mjs}', { cwd: join(root, folder), exclude: NOT_OURS });
+
+  /** @type {string[]} */
+  const found = [];
+  for (const file of files) {
+    const isTest = TEST_CODE.test(file) || !file.startsWith('src') || SPEC_ONLY.has(folder);
+    for (const specifier of importedModules(join(root, folder, file))) {
+      const say = (/** @type {string} */ what) => found.push(`${folder}/${file}: "${specifier}" ${what}`);
+      if (specifier.startsWith('.')) {
+        if (relative('.', join(file, '..', specifier)).startsWith('..')) say('leaves the package: import the other package by its name');
+        continue;
+      }
+      if (isBuiltin(specifier) || specifier.startsWith('virtual:')) continue;
+      const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+      if (name === manifest.name) say('is this package itself: import relatively');
+      else if (!(isTest ? forTests : shipped).has(name)) say(`is not listed in ${folder}/package.json${forTests.has(name) ? ' under dependencies' : ''}`);
+      const target = byName.get(name);
+      if (target === undefined || target === item) continue;
+      if (specifier !== name) say('goes past the package root: import from its index');
+      if (SPEC_ONLY.has(target.folder) ? !isTest : !mayImport.has(target.folder)) say(`goes against docs/architecture.md: ${folder} must not use ${target.folder}`);
+    }
+  }
+  return found;
+}
+
+/** @param {string} folder @returns {Manifest} */
+function readManifest(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const violations = findViolations(join(import.meta.dirname, '..'));
+  for (const violation of violations) process.stdout.write(`${violation}\n`);
+  process.stdout.write(`${violations.length} boundary violations\n`);
+  process.exitCode = violations.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,13 @@
+/** Unit tests: pure code and fakes, no other process. `npx vitest run [folder]`. */
+import { sharedTestOptions } from './tools/vitest-options.ts';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    ...sharedTestOptions,
+    name: 'unit',
+    include: ['**/*.spec.{ts,tsx}'],
+    exclude: [...configDefaults.exclude, '**/dist/**', '**/*.integration.spec.ts', '**/*.e2e.spec.ts'],
+    testTimeout: 20_000,
+  },
+});
