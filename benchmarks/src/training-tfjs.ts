@@ -5,16 +5,24 @@ import '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-wasm';
 import { parametersOf, type Network } from './training-models.js';
 
-/** One SGD step on a fixed batch; returns the loss before it. */
-export type Step = () => number;
+/** One SGD step on a fixed batch. */
+export interface Contender {
+  /** Makes its backend the current one. */
+  select(): Promise<void>;
+  /** Returns the loss before the step. */
+  step(): number;
+}
 
 /** The network in TensorFlow.js on one thread of the given backend. */
-export async function tensorFlowStep(network: Network, backend: 'cpu' | 'wasm', batch: { x: Float32Array; labels: ArrayLike<number>; size: number }, learningRate: number): Promise<Step> {
+export async function tensorFlowStep(network: Network, backend: 'cpu' | 'wasm', batch: { x: Float32Array; labels: ArrayLike<number>; size: number }, learningRate: number): Promise<Contender> {
   tf.env().set('IS_NODE', false);
   // one thread with SIMD; the threaded build does not start in Node
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  await tf.setBackend(backend);
-  await tf.ready();
+  const select = async () => {
+    await tf.setBackend(backend);
+    await tf.ready();
+  };
+  await select();
   const variables = parametersOf(network).map(({ dims, data }) => {
     const value = tf.tensor(data, dims);
     return tf.variable(dims.length === 4 ? tf.transpose(value, [2, 3, 1, 0]) : value);
@@ -24,12 +32,14 @@ export async function tensorFlowStep(network: Network, backend: 'cpu' | 'wasm', 
   const classes = network.dense.at(-1) ?? 1;
   const labels = network.loss === 'cross-entropy' ? tf.oneHot(tf.tensor1d(Array.from(batch.labels), 'int32'), classes) : tf.tensor2d(Float32Array.from(batch.labels), [batch.size, 1]);
   const optimizer = tf.train.sgd(learningRate);
-  return () => {
-    if (tf.getBackend() !== backend) throw new Error('the backend was changed between steps');
-    const loss = optimizer.minimize(() => lossOf(network, variables, x, labels), true, variables);
-    const value = loss?.dataSync()[0] ?? Number.NaN;
-    loss?.dispose();
-    return value;
+  return {
+    select,
+    step() {
+      const loss = optimizer.minimize(() => lossOf(network, variables, x, labels), true, variables);
+      const value = loss?.dataSync()[0] ?? Number.NaN;
+      loss?.dispose();
+      return value;
+    },
   };
 }
 

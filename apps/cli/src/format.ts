@@ -5,6 +5,11 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return `${[line(head), ...rows.map(line)].join('\n')}\n`;
 }
 
+/** An instant to the minute, in UTC and saying so. */
+export function time(instant: string): string {
+  return `${new Date(instant).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
 /** Prints the value as JSON or as the text made of it. */
 export function output<T>(format: string, value: T, text: (value: T) => string): void {
   process.stdout.write(format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : text(value));

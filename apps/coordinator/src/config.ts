@@ -4,18 +4,22 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CodedError } from '@koinon/contracts';
 
+/** A whole number in decimal digits; an empty setting is a mistake, not a zero. */
+const whole = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max)).default(fallback);
+
 const environmentSchema = z.object({
   KOINON_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
   KOINON_REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   KOINON_HOME: z.string().min(1),
   KOINON_HOST: z.string().default('127.0.0.1'),
-  KOINON_PORT: z.coerce.number().int().min(0).max(65535).default(7400),
+  KOINON_PORT: whole(7400, 0, 65_535),
   /** Folder of the built dashboard; without it only the API is served. */
   KOINON_DASHBOARD_DIR: z.string().optional(),
   /** How long to try PostgreSQL and Redis before giving up. */
-  KOINON_CONNECT_TIMEOUT_MS: z.coerce.number().int().min(0).default(30_000),
+  KOINON_CONNECT_TIMEOUT_MS: whole(30_000, 0),
   /** How long one step of a key ceremony may take. */
-  KOINON_CEREMONY_STEP_MS: z.coerce.number().int().min(1000).default(30_000),
+  KOINON_CEREMONY_STEP_MS: whole(30_000, 1000),
 });
 
 export interface Config {

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
+import { CodedError, problemOf } from '@koinon/contracts';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpModule, type Foundations } from './app.module.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { openFoundations } from './foundations.js';
@@ -13,7 +15,7 @@ import { runProcess } from './process.js';
 const MAX_JSON_BYTES = 32 * 2 ** 20;
 
 export async function createHttp(foundations: Foundations): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true });
+  const adapter = new FastifyAdapter({ bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true, frameworkErrors: answerBadUrl });
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.from(foundations), adapter, { rawBody: true, logger });
   const fastify = adapter.getInstance();
   fastify.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
@@ -22,6 +24,11 @@ export async function createHttp(foundations: Foundations): Promise<NestFastifyA
   app.useGlobalGuards(app.get(AccessGuard));
   app.useGlobalFilters(new ProblemFilter());
   return app;
+}
+
+/** URLs the router cannot read never reach a filter; Fastify's own answer would repeat them. */
+function answerBadUrl(_error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
+  void reply.status(400).type('application/problem+json').send(problemOf(new CodedError('REQUEST_INVALID')));
 }
 
 if (import.meta.main) {

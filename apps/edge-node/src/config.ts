@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { CodedError, sha256Schema, siteIdSchema } from '@koinon/contracts';
 
+const modelNameSchema = z.string().regex(/^[a-z][a-z0-9-]{1,62}$/, 'lower-case letters, digits and hyphens');
+
 const environmentSchema = z.object({
   KOINON_SITE: siteIdSchema,
   /** Folder of this node's keys, ledger and models. */
@@ -17,7 +19,8 @@ const environmentSchema = z.object({
   KOINON_SPLIT_FILE: z.string().min(1),
   /** This hospital's name inside the split file. */
   KOINON_SPLIT_CENTRE: z.string().min(1),
-  KOINON_MODELS: z.string().default('heart-disease').transform((names) => names.split(',')),
+  /** Names of the models to serve, separated by commas. */
+  KOINON_MODELS: z.string().default('heart-disease').transform((names) => names.split(',').map((name) => name.trim())).pipe(z.array(modelNameSchema)),
   KOINON_HOST: z.string().default('127.0.0.1'),
   KOINON_PORT: z.coerce.number().int().min(0).max(65535).default(8000),
   KOINON_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
@@ -49,7 +52,9 @@ export interface NodeConfig {
 
 /** @throws CodedError CONFIG_INVALID naming each setting, HOME_NOT_WRITABLE */
 export function readConfig(environment: NodeJS.ProcessEnv): NodeConfig {
-  const result = environmentSchema.safeParse(environment);
+  // An empty variable is how compose files spell one that is not set; as a number it would read as 0.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const result = environmentSchema.safeParse(given);
   if (!result.success) {
     const issues = result.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message }));
     throw new CodedError('CONFIG_INVALID', issues.map((i) => `${i.path}: ${i.message}`).join('; '), issues);

@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const UNFINISHED = '.new';
 
 /** On disk, synced, and whole when the call returns; the old content or the new after a crash, never a mixture. */
 export function writeDurably(file: string, bytes: Uint8Array | string): void {
   const temporary = writeTemporary(file, bytes);
-  renameSync(temporary, file);
-  syncFolder(file);
+  try {
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncFolder(dirname(file));
 }
 
 /** Like writeDurably, but false when the file is already there: of two writers one wins, also across processes. */
@@ -20,38 +27,62 @@ export function createDurably(file: string, bytes: Uint8Array | string): boolean
   } finally {
     rmSync(temporary);
   }
-  syncFolder(file);
+  syncFolder(dirname(file));
   return true;
 }
 
 export function readIfThere(file: string): Buffer | null {
+  return unlessAbsent(() => readFileSync(file), null);
+}
+
+/** Names in a folder; none when it is not there. */
+export function namesIn(folder: string): string[] {
+  return unlessAbsent(() => readdirSync(folder), []);
+}
+
+/** Deletes what writers that were killed left behind, secrets among it. Call before this process writes to the folder. */
+export function removeUnfinished(folder: string): void {
+  for (const name of namesIn(folder)) if (name.endsWith(UNFINISHED)) rmSync(join(folder, name), { force: true });
+}
+
+function unlessAbsent<T>(read: () => T, otherwise: T): T {
   try {
-    return readFileSync(file);
+    return read();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return otherwise;
     throw error;
   }
 }
 
 function writeTemporary(file: string, bytes: Uint8Array | string): string {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${randomUUID()}.new`;
+  makeFolder(dirname(file));
+  const temporary = `${file}.${randomUUID()}${UNFINISHED}`;
   const content = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
   const handle = openSync(temporary, 'wx', 0o600);
   try {
     for (let offset = 0; offset < content.length; ) offset += writeSync(handle, content, offset);
     fsyncSync(handle);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   } finally {
     closeSync(handle);
   }
   return temporary;
 }
 
-function syncFolder(file: string): void {
-  const folder = openSync(dirname(file), 'r');
+/** A file is only as durable as the entry of the folder it lies in. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made));
+}
+
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
   try {
-    fsyncSync(folder);
+    fsyncSync(handle);
   } finally {
-    closeSync(folder);
+    closeSync(handle);
   }
 }

@@ -71,7 +71,7 @@ export function clippedGradients(graph: GraphWriter, plan: ClippingPlan, seed: s
   const totals = new Map([...uses].map(([parameter, own]) => [parameter, combine(scope, own)]));
   const squares = [...totals.values()].map((gradient) => gradient.squaredNorm?.() ?? rowNorms(graph, gradient.rows()));
   const norms = graph.op('Sqrt', [squares.length === 1 ? (squares[0] as string) : graph.op('Sum', squares)]);
-  const coefficient = graph.reshape(clippingFactor(graph, norms, bound), [records, 1]);
+  const coefficient = clippingFactor(graph, norms, bound);
 
   const shared = new Cotangents(graph);
   for (const [parameter, own] of uses) {
@@ -81,7 +81,7 @@ export function clippedGradients(graph: GraphWriter, plan: ClippingPlan, seed: s
     shared.add(target, gradient.weightedSum?.(coefficient) ?? weighRows(scope, gradient.rows(), coefficient, target));
   }
   sweep(scopeOf(program, graph, (value) => needs.has(value)), program.nodes.filter((node) => !carrying.has(outputOf(node))), shared);
-  return { gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter) as string])), norms };
+  return { gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter) as string])), norms: graph.reshape(norms, [records]) };
 }
 
 /** min(1, bound/norm), written so that a norm of 0 divides nothing by 0. */
@@ -118,7 +118,7 @@ function combine(scope: RecordScope, uses: readonly Use[]): RecordGradient {
 }
 
 function rowNorms(graph: GraphWriter, rows: string): string {
-  return graph.op('ReduceSumSquare', [rows, graph.ints([1])], { keepdims: 0 });
+  return graph.op('ReduceSumSquare', [rows, graph.ints([1])], { keepdims: 1 });
 }
 
 function weighRows(scope: RecordScope, rows: string, coefficient: string, target: string): string {

@@ -2,33 +2,34 @@ import type { Node } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import type { Program } from './program.js';
 import { inputOf, outputOf } from './rule.js';
+import { BATCHED_BYTES } from './rules/convolution.js';
 import { sizeOf } from './shape.js';
 
 const floatBytes = 4;
 
 /**
  * Upper estimate of the tensors one run holds, in bytes: for `program.batch` records every forward value and its
- * gradient, the widest im2col, and with clipping each per-record weight gradient that has to be formed; and four
+ * gradient, what the largest convolution's weight gradient needs on its way, and with clipping each per-record weight gradient that has to be formed; and four
  * copies of the parameters (value, gradient, update, output). A tenth is added for the runtime's rounding of blocks.
  */
 export function estimateBytes(program: Program, trainable: ReadonlySet<string>, clipped: boolean): number {
   const shape = (name: string) => program.values.get(name)?.dims ?? [];
   const elements = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + (name === '' ? 0 : sizeOf(shape(name))), 0);
   const activations = elements(program.features.map(({ name }) => name)) + elements(program.nodes.flatMap(({ outputs }) => outputs));
-  const patches = program.nodes.map((node) => patchElements(node, shape));
+  const convolutions = program.nodes.map((node) => convolutionElements(node, shape));
   const rows = clipped ? program.batch * elements(materialised(program, trainable, shape)) : 0;
-  // im2col exists twice, as patches and as their concatenation
-  return Math.ceil(1.1 * floatBytes * (2 * activations + rows + 2 * Math.max(0, ...patches) + 4 * elements(trainable)));
+  return Math.ceil(1.1 * floatBytes * (2 * activations + rows + Math.max(0, ...convolutions) + 4 * elements(trainable)));
 }
 
 type ShapeOf = (name: string) => readonly number[];
 
-/** Elements of a convolution's input unfolded under every window. */
-function patchElements(node: Node, shape: ShapeOf): number {
+/** What a weight gradient holds for a moment: im2col, as patches and as their concatenation, and its per-record parts. */
+function convolutionElements(node: Node, shape: ShapeOf): number {
   if (node.op !== 'Conv' && node.op !== 'ConvTranspose') return 0;
   const [wide, narrow] = node.op === 'Conv' ? [inputOf(node, 0), outputOf(node)] : [outputOf(node), inputOf(node, 0)];
   const [records = 1, channels = 1] = shape(wide);
-  return records * channels * sizeOf(shape(inputOf(node, 1)).slice(2)) * sizeOf(shape(narrow).slice(2));
+  const weight = shape(inputOf(node, 1));
+  return 2 * records * channels * sizeOf(weight.slice(2)) * sizeOf(shape(narrow).slice(2)) + Math.min(records * sizeOf(weight), BATCHED_BYTES / floatBytes);
 }
 
 /** Shared values, once per use, whose gradient is formed for each record; Gemm and a 2-D MatMul need only norms. */

@@ -1,5 +1,4 @@
-import { encodeModel, inferShapes, type DataType, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
-import { InferenceSession } from 'onnxruntime-node';
+import { inferShapes, openSession, runSession, type DataType, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import { inputsOf, type NameScope } from './graph-writer.js';
 import { lower, type LoweringOptions } from './lowering.js';
@@ -78,6 +77,9 @@ function fixBatch(model: Model, { batch, dims: named }: ProgramOptions): Model {
   return { ...model, graph: { ...model.graph, inputs } };
 }
 
+/** Operators that give something else in every run. */
+const drawing = new Set(['RandomNormalLike', 'RandomUniformLike', 'Bernoulli', 'Multinomial', 'Dropout']);
+
 /** Replaces operators whose result is the same for all data (shape arithmetic, Constant) by that result. */
 async function foldKnown(model: Model, shapes: ReadonlyMap<string, { dims: number[] }>, variable: ReadonlySet<string>): Promise<Model> {
   const { graph } = model;
@@ -88,13 +90,13 @@ async function foldKnown(model: Model, shapes: ReadonlyMap<string, { dims: numbe
     const shape = node.op === 'Shape' ? shapes.get(node.inputs[0] ?? '')?.dims : undefined;
     const constant = shape ? shapeTensor(node, shape) : node.op === 'Constant' ? constantTensor(node) : undefined;
     if (constant !== undefined) initializers.set(constant.name, constant);
-    const computable = node.inputs.length > 0 && inputsOf(node).every((name) => name === '' || known.has(name));
+    const computable = node.inputs.length > 0 && !drawing.has(node.op) && inputsOf(node).every((name) => name === '' || known.has(name));
     if (constant === undefined && !computable) return true;
     if (constant === undefined) foldable.push(node);
     for (const name of node.outputs) known.add(name);
     return false;
   });
-  const used = new Set([...rest.flatMap((node) => node.inputs), ...graph.outputs.map(({ name }) => name)]);
+  const used = new Set([...rest.flatMap(inputsOf), ...graph.outputs.map(({ name }) => name)]);
   const wanted = foldable.flatMap((node) => node.outputs).filter((name) => used.has(name));
   for (const tensor of await evaluate(model, foldable, initializers, wanted)) initializers.set(tensor.name, tensor);
   return { ...model, graph: { ...graph, nodes: rest, initializers: new Map([...initializers].filter(([name]) => used.has(name))) } };
@@ -121,13 +123,9 @@ function constantTensor(node: Node): Tensor | undefined {
 async function evaluate(model: Model, nodes: Node[], initializers: Map<string, Tensor>, wanted: readonly string[]): Promise<Tensor[]> {
   if (wanted.length === 0) return [];
   const graph = { ...model.graph, nodes, initializers, inputs: [], outputs: wanted.map((name) => ({ name })), valueInfo: [] };
-  const session = await InferenceSession.create(encodeModel({ ...model, graph }), { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  const session = await openSession({ ...model, graph }, 'basic');
   try {
-    const results = await session.run({});
-    return wanted.flatMap((name) => {
-      const result = results[name];
-      return result === undefined ? [] : [{ name, type: result.type as DataType, dims: [...result.dims], data: result.data as Float32Array }];
-    });
+    return Object.values(await runSession(session, {}));
   } finally {
     await session.release();
   }

@@ -26,7 +26,7 @@ export interface RecordScope extends Scope {
  */
 export interface RecordGradient {
   rows(): string;
-  /** Σ over the value of rows², shape [records]. */
+  /** Σ over the value of rows², shape [records, 1]. */
   squaredNorm?(): string;
   /** Σ over records of coefficient · row, in the value's own shape; coefficient is [records, 1]. */
   weightedSum?(coefficient: string): string;

@@ -67,6 +67,23 @@ describe('a training graph', () => {
     expect(relativeDifference({ w: await gradientOf(computed) }, { w: await gradientOf(linear) })).toBeLessThan(1e-6);
   });
 
+  it('keeps control flow through which no gradient passes, with what it captures', async () => {
+    const branch = (name: string) => {
+      const graph = new GraphBuilder(name);
+      graph.op('Mul', [name, name], {}, `${name}.squared`);
+      graph.output(`${name}.squared`, 'float32', [1]);
+      return attr.graph(graph.graph);
+    };
+    const chosen = small((graph, value) => {
+      for (const [name, factor] of [['small', 1], ['large', 3]] as const) graph.initializer(name, 'float32', [1], [factor]);
+      const condition = graph.op('Greater', [graph.op('ReduceSum', [value], { keepdims: attr.int(0) }), graph.float(-1e6)]);
+      const factor = graph.op('If', [condition], { then_branch: branch('large'), else_branch: branch('small') });
+      return graph.op('MatMul', [graph.op('Mul', [value, factor]), 'w']);
+    });
+    const ninefold = small((graph, value) => graph.op('MatMul', [graph.op('Mul', [value, graph.float(9)]), 'w']));
+    expect(relativeDifference({ w: await gradientOf(chosen) }, { w: await gradientOf(ninefold) })).toBeLessThan(1e-6);
+  });
+
   it('accepts opset 13 and writes 18', async () => {
     const means = (graph: GraphBuilder, value: string, modern: boolean) => {
       const mean = modern ? graph.op('ReduceMean', [value, graph.ints(1)]) : graph.op('ReduceMean', [value], { axes: attr.ints([1]) });

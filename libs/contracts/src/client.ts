@@ -67,7 +67,8 @@ export class KoinonClient {
 
 /** The coded error in a problem+json answer. */
 export async function errorOf(response: Response): Promise<CodedError> {
-  const problem = (await response.json().catch(() => ({}))) as { code?: unknown; detail?: unknown; issues?: FieldIssue[] };
+  const problem = ((await response.json().catch(() => null)) ?? {}) as { code?: unknown; detail?: unknown; issues?: unknown };
   const code: ErrorCode = isErrorCode(problem.code) ? problem.code : 'INTERNAL';
-  return new CodedError(code, typeof problem.detail === 'string' ? problem.detail : `HTTP ${response.status}`, problem.issues ?? []);
+  const issues = Array.isArray(problem.issues) ? (problem.issues as FieldIssue[]) : [];
+  return new CodedError(code, typeof problem.detail === 'string' ? problem.detail : `HTTP ${response.status}`, issues);
 }

@@ -75,13 +75,25 @@ export async function openStatement<T>(
   publicKey: string,
 ): Promise<T> {
   if (envelope.payloadType !== payloadType) throw new CodedError('SIGNATURE_INVALID', 'statement of another type');
-  const payload = fromBase64(envelope.payload);
+  const payload = await verified(envelope, publicKey).catch(() => null);
+  if (!payload) throw new CodedError('SIGNATURE_INVALID');
+  return parse(schema, jsonOf(payload));
+}
+
+/** The payload when the signature holds; throws on keys and base64 that are none. */
+async function verified({ payloadType, payload: text, signatures }: Envelope, publicKey: string): Promise<Uint8Array | null> {
   const key = await crypto.subtle.importKey('raw', fromBase64(publicKey), ED25519, false, ['verify']);
-  const sig = fromBase64(envelope.signatures[0]!.sig);
-  if (!(await crypto.subtle.verify(ED25519, key, sig, preAuthEncoding(payloadType, payload)))) {
-    throw new CodedError('SIGNATURE_INVALID');
+  const payload = fromBase64(text);
+  const holds = await crypto.subtle.verify(ED25519, key, fromBase64(signatures[0]!.sig), preAuthEncoding(payloadType, payload));
+  return holds ? payload : null;
+}
+
+function jsonOf(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch {
+    throw new CodedError('REQUEST_INVALID', 'the signed payload is not JSON');
   }
-  return parse(schema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)));
 }
 
 /** @throws CodedError REQUEST_INVALID with one issue per field */

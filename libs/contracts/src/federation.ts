@@ -4,7 +4,7 @@ import { z } from 'zod';
 const positive = z.number().positive();
 const count = z.int().positive();
 
-export const privacySchema = z.object({
+export const privacySchema = z.strictObject({
   unit: z.literal('record'),
   /** null trains without noise; clipping stays. The ledger then has nothing to charge and says so. */
   epsilon: z.number().positive().max(20).nullable(),

@@ -176,14 +176,23 @@ export function conceal(out: usize, x0: usize, x1: usize, e: usize, values: usiz
   return <i32>((all >> bits) != 0);
 }
 
-/** sum[i] += the i-th `width`-bit number of source; answers 1 if one exceeds `largest`. `source` needs 8 spare bytes. */
+/**
+ * sum[i] += the i-th `width`-bit number of source, `width` even and n a multiple of 4, so that four numbers end on a
+ * byte; answers 1 if one exceeds `largest`. `source` needs 8 spare bytes.
+ */
 export function accumulate(sum: usize, source: usize, n: i32, width: i32, largest: u64): i32 {
   const mask = ((<u64>1) << width) - 1;
-  let outside: u64 = 0, bit: usize = 0;
-  for (const end = sum + (<usize>n << 3); sum < end; sum += 8, bit += <usize>width) {
-    const y = (load<u64>(source + (bit >> 3)) >> (<u64>bit & 7)) & mask;
-    outside |= largest - y;
-    store<u64>(sum, load<u64>(sum) + y);
+  const at1 = <usize>width >> 3, at2 = <usize>width >> 2, at3 = (<usize>width * 3) >> 3, step = <usize>width >> 1;
+  const shift1 = <u64>width & 7, shift2 = <u64>(width * 2) & 7, shift3 = <u64>(width * 3) & 7;
+  let outside: u64 = 0;
+  for (const end = sum + (<usize>n << 3); sum < end; sum += 32, source += step) {
+    const y0 = load<u64>(source) & mask, y1 = (load<u64>(source + at1) >> shift1) & mask;
+    const y2 = (load<u64>(source + at2) >> shift2) & mask, y3 = (load<u64>(source + at3) >> shift3) & mask;
+    outside |= (largest - y0) | (largest - y1) | (largest - y2) | (largest - y3);
+    store<u64>(sum, load<u64>(sum) + y0);
+    store<u64>(sum, load<u64>(sum, 8) + y1, 8);
+    store<u64>(sum, load<u64>(sum, 16) + y2, 16);
+    store<u64>(sum, load<u64>(sum, 24) + y3, 24);
   }
   return <i32>(outside >> 63);
 }

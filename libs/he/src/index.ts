@@ -8,6 +8,7 @@ export { MerkleTree } from './merkle-tree.js';
 export { Quantiser } from './quantiser.js';
 export { type BlockToCheck, type ProvenBlock, chooseBlocks, spotCheck, undetectedProbability } from './spot-check.js';
 export { confirmedTranscript } from './transcript.js';
+export { CkksParameters } from './ckks/parameters.js';
 export { type NoiseBudget, type NoiseInput, noiseBudget } from './ckks/noise-budget.js';
 
 /** The site's half of a scheme. For `ckks-threshold` this loads SEAL. @throws HeError HEADER_INVALID for another id */

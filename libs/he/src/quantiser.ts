@@ -32,7 +32,7 @@ export class Quantiser {
     const result = new Uint32Array(values.length);
     for (let from = 0; from < values.length; from += CHUNK) {
       const to = Math.min(from + CHUNK, values.length);
-      const random = new Uint32Array(Uint8Array.from(randomBytes((to - from) * 4)).buffer);
+      const random = new Uint32Array(new Uint8Array(randomBytes((to - from) * 4)).buffer);
       for (let i = from; i < to; i++) {
         const value = values[i] ?? 0;
         if (!Number.isFinite(value)) throw new HeError('VALUE_OUT_OF_RANGE', 'a value to be encrypted is not finite');

@@ -1,4 +1,4 @@
-import { createCipheriv, createHash, hkdfSync } from 'node:crypto';
+import { type KeyObject, createCipheriv, createHash, hkdfSync } from 'node:crypto';
 import type { RandomWords } from './ring/ring.js';
 
 /** HKDF-SHA256 (RFC 5869) of a secret key for one purpose. */
@@ -8,7 +8,7 @@ export function derive(key: Uint8Array, purpose: string, context: Uint8Array = n
 }
 
 /** Bytes of AES-256-CTR; streams of one key differ by `stream`, the upper half of the counter block. */
-export function keystream(key: Uint8Array, stream = 0): (length: number) => Uint8Array<ArrayBuffer> {
+export function keystream(key: Uint8Array | KeyObject, stream = 0): (length: number) => Uint8Array<ArrayBuffer> {
   const counter = new Uint8Array(new BigUint64Array([BigInt(stream), 0n]).buffer);
   const cipher = createCipheriv('aes-256-ctr', key, counter);
   return (length) => {

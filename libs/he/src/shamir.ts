@@ -1,5 +1,6 @@
 import { invert } from './ring/modular.js';
 import type { Poly, RandomWords, Ring } from './ring/ring.js';
+import { Secrets } from './secrets.js';
 
 /** Lagrange weight at 0 of the point `x` among the points `xs`, modulo a prime (Shamir 1979). */
 export function lagrangeWeight(x: bigint, xs: readonly bigint[], prime: bigint): bigint {
@@ -18,20 +19,18 @@ export function lagrangeWeight(x: bigint, xs: readonly bigint[], prime: bigint):
  * (Mouchet et al., eprint 2022/780, section 4).
  */
 export function shareOut(ring: Ring, secret: Poly, threshold: number, n: number, random: RandomWords): Poly[] {
+  using secrets = new Secrets();
   const coefficients = [secret];
-  while (coefficients.length < threshold) coefficients.push(ring.uniform(random));
-  const shares = Array.from({ length: n }, (_, i) => evaluate(ring, coefficients, BigInt(i + 1)));
-  for (const coefficient of coefficients.slice(1)) coefficient.fill(0n);
-  return shares;
+  while (coefficients.length < threshold) coefficients.push(secrets.keep(ring.uniform(random)));
+  return Array.from({ length: n }, (_, i) => evaluate(ring, coefficients, BigInt(i + 1)));
 }
 
 /** Horner's rule. */
 function evaluate(ring: Ring, coefficients: readonly Poly[], x: bigint): Poly {
-  return coefficients.reduceRight<Poly>((sum, coefficient) => {
-    const next = ring.add(ring.scale(sum, x), coefficient);
-    sum.fill(0n);
-    return next;
-  }, ring.zero());
+  using secrets = new Secrets();
+  const [constant = ring.zero(), ...higher] = coefficients;
+  const rest = higher.reduceRight<Poly>((sum, coefficient) => secrets.keep(ring.scale(secrets.keep(ring.add(sum, coefficient)), x)), ring.zero());
+  return ring.add(rest, constant);
 }
 
 /** A share times its Lagrange weight for the active set, prime by prime; x coordinates are roster index + 1. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { HeError } from './errors.js';
 import { siteIndex } from './header.js';
 import type { EpochHeader } from './scheme.js';
+import { wipe } from './secrets.js';
 import { PREFIX_BYTES, concat, equal, prefix } from './wire.js';
 
 /** What a site remembers between steps. Missing sections are not needed yet or not any more. */
@@ -34,7 +35,8 @@ export class SiteState {
   /** Zeroises. */
   forget(...sections: readonly Section[]): void {
     for (const section of sections) {
-      this.#sections.get(section)?.fill(0);
+      const bytes = this.#sections.get(section);
+      if (bytes) wipe(bytes);
       this.#sections.delete(section);
     }
   }
@@ -57,22 +59,23 @@ export class SiteState {
   /** @throws HeError STATE_INVALID */
   static load(header: EpochHeader, site: string, bytes: Uint8Array, steps: number): SiteState {
     const invalid = new HeError('STATE_INVALID', 'the stored state is damaged or of another key epoch or site', site);
-    const body = bytes.slice(0, -32);
+    const copy = new Uint8Array(bytes);
+    const body = copy.subarray(0, -32);
     const expected = concat(prefix(header, 'state'), Uint8Array.of(body[PREFIX_BYTES] ?? 255, siteIndex(header, site)));
-    const intact = equal(createHash('sha256').update(body).digest(), bytes.slice(-32));
+    const intact = equal(createHash('sha256').update(body).digest(), copy.subarray(-32));
     if (!intact || !equal(body.subarray(0, PREFIX_BYTES + 2), expected) || (body[PREFIX_BYTES] ?? 255) > steps) throw invalid;
     const state = new SiteState();
     state.finished = body[PREFIX_BYTES] ?? 0;
     let at = PREFIX_BYTES + 2;
     for (const section of SECTIONS) {
       if (at + 4 > body.length) throw invalid;
-      const length = new DataView(body.buffer).getUint32(at, true);
+      const length = new DataView(copy.buffer).getUint32(at, true);
       at += 4;
       if (at + length > body.length) throw invalid;
       if (length > 0) state.set(section, body.slice(at, at + length));
       at += length;
     }
-    body.fill(0);
+    copy.fill(0);
     if (at !== body.length) throw invalid;
     return state;
   }

@@ -41,7 +41,7 @@ export function chooseBlocks(blocks: number, count: number, randomBytes: (length
   const chosen = new Set<number>();
   const limit = 2 ** 32 - (2 ** 32 % blocks);
   while (chosen.size < Math.min(count, blocks)) {
-    const word = new DataView(Uint8Array.from(randomBytes(4)).buffer).getUint32(0, true);
+    const word = new DataView(new Uint8Array(randomBytes(4)).buffer).getUint32(0, true);
     if (word < limit) chosen.add(word % blocks);
   }
   return [...chosen].sort((a, b) => a - b);

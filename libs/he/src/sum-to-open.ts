@@ -26,6 +26,15 @@ export function checkSumIndex(header: EpochHeader, sumIndex: number): void {
   }
 }
 
+/** @throws HeError VALUE_OUT_OF_RANGE when there is no value or one has more bits than the epoch */
+export function checkValues(header: EpochHeader, values: Uint32Array): void {
+  let all = 0;
+  for (let i = 0; i < values.length; i++) all |= values[i] ?? 0;
+  if (values.length === 0 || all >>> header.bits !== 0) {
+    throw new HeError('VALUE_OUT_OF_RANGE', `one value or more, each below 2^${header.bits}, is expected`);
+  }
+}
+
 /** 16 bytes that tie a share to its site, sum index, uploads and active set, so that a mix-up is named as one. */
 export function shareLabel(header: EpochHeader, sum: SumToOpen, site: string): Uint8Array {
   const canonical = JSON.stringify([headerDigest(header), sum.sumIndex, sum.uploads, sum.activeSet, site]);

@@ -39,7 +39,8 @@ export function payload(bytes: Uint8Array, expected: Uint8Array, payloadBytes: n
   const good = bytes instanceof Uint8Array && bytes.length === expected.length + payloadBytes
     && equal(bytes.subarray(0, expected.length), expected);
   if (!good) throw new HeError(code, 'length or prefix is not that of this key epoch and kind', site);
-  return bytes.subarray(expected.length);
+  // A plain view: on a Buffer, `slice` would not copy.
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + expected.length, payloadBytes);
 }
 
 /** A copy as u64 words: the source may be unaligned. Every platform this runs on is little-endian, as WebAssembly is. */

@@ -19,15 +19,17 @@ export function addModelCommands(program: Command, withFormat: (command: Command
       const client = connect();
       const { versions } = await client.model(name);
       const wanted = version === undefined ? (versions.find((v) => v.aliases.includes('champion')) ?? versions[0])?.version : Number(version);
-      if (wanted === undefined || !Number.isInteger(wanted)) throw new CodedError('NOT_FOUND', 'a version is a whole number');
+      if (wanted === undefined) throw new CodedError('NOT_FOUND', `${name} has no version yet`);
+      if (!Number.isInteger(wanted)) throw new CodedError('REQUEST_INVALID', 'a version is a whole number');
       output(format, await client.version(name, wanted), detail);
     });
 }
 
 function listing(models: readonly ModelView[]): string {
   const rows = models.flatMap((m) => m.versions.map((v) => [
-    m.name, String(v.version), v.aliases.join(', '), v.metrics?.accuracy.toFixed(3) ?? '–', v.metrics?.auc.toFixed(3) ?? '–', v.sha256.slice(0, 16), v.servedBy.join(', '),
+    m.name, String(v.version), v.aliases.join(' ') || '–', v.metrics?.accuracy.toFixed(3) ?? '–', v.metrics?.auc.toFixed(3) ?? '–', v.sha256.slice(0, 12), `${v.servedBy.length} sites`,
   ]));
+  if (rows.length === 0) return 'there is no model yet\n';
   return table(['model', 'version', 'alias', 'accuracy', 'AUC', 'sha256', 'served by'], rows);
 }
 
@@ -39,7 +41,7 @@ function detail(v: VersionDetail): string {
     ['from', lineage.baseVersion === null ? 'a file an operator brought' : `version ${lineage.baseVersion}, round ${lineage.round} of run ${lineage.runId}`],
     ['cohort', lineage.cohort.map((c) => c.site).join(', ') || '–'],
     ['left out', lineage.exclusions.map((e) => `${e.site} (${e.code})`).join(', ') || '–'],
-    ['strategy', lineage.strategy ? `${lineage.strategy.name} ${JSON.stringify(lineage.strategy.params)}` : '–'],
+    ['strategy', lineage.strategy ? [lineage.strategy.name, ...Object.entries(lineage.strategy.params).map(([name, value]) => `${name} ${value}`)].join(', ') : '–'],
     ['privacy', lineage.privacy ? `ε ${lineage.privacy.epsilonSpent?.toFixed(3) ?? 'unbounded'} at δ ${lineage.privacy.delta}, noise ${lineage.privacy.noiseMultiplier.toFixed(3)}` : '–'],
     ['encryption', lineage.encryption ? `${lineage.encryption.scheme}, t = ${lineage.encryption.threshold}, opened by ${lineage.encryption.activeSet.join(', ')}` : '–'],
     ['metrics', v.metrics ? `accuracy ${v.metrics.accuracy.toFixed(3)}, AUC ${v.metrics.auc.toFixed(3)}, F1 ${v.metrics.f1.toFixed(3)} on ${v.metrics.rows} rows` : '–'],

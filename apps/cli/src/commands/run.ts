@@ -1,16 +1,19 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { CodedError, federationSchema, parse, type RunView } from '@koinon/contracts';
+import { CodedError, type KoinonClient, type RunView } from '@koinon/contracts';
 import type { Command } from 'commander';
-import { parse as parseYaml } from 'yaml';
+import { seed } from '../arguments.js';
 import { connect } from '../connection.js';
-import { output, table } from '../format.js';
+import { output, table, time } from '../format.js';
+import { putFile } from '../put-file.js';
+import { durationOf } from '../up/progress.js';
 import { follow } from '../up/run-federation.js';
+import { readFederationFile } from './federation-file.js';
 
 interface Format {
   readonly format: string;
 }
+
+const SHORT_ID = 8;
+const short = (id: string): string => id.slice(0, SHORT_ID);
 
 export function addRunCommands(program: Command, withFormat: (command: Command) => Command): void {
   const run = program.command('run').description('federated training runs');
@@ -20,34 +23,46 @@ export function addRunCommands(program: Command, withFormat: (command: Command) 
   });
 
   withFormat(run.command('start').argument('<federation.yaml>').description('start a run of a federation'))
-    .option('--seed <n>', 'repeatable data order', Number)
+    .option('--seed <n>', 'repeatable data order', seed)
     .action(async (file: string, { format, seed }: Format & { seed?: number }) => {
-      const spec = parse(federationSchema, parseYaml(readFileSync(file, 'utf8')));
+      const { spec, modelFile, featureSchemaFile } = readFederationFile(file);
       const client = connect();
-      const put = async (path: string): Promise<string> => {
-        const bytes = readFileSync(resolve(dirname(file), path));
-        const sha256 = createHash('sha256').update(bytes).digest('hex');
-        await client.putBlob(sha256, bytes);
-        return sha256;
-      };
-      const started = await client.startRun({
-        spec, modelSha256: await put(spec.model.file), featureSchemaSha256: await put(spec.features), ...(seed === undefined ? {} : { seed }),
-      });
-      output(format, started, (r) => `run ${r.id} started; follow it with: koinon run watch ${r.id}\n`);
+      const [modelSha256, featureSchemaSha256] = [await putFile(client, modelFile), await putFile(client, featureSchemaFile)];
+      const started = await client.startRun({ spec, modelSha256, featureSchemaSha256, ...(seed === undefined ? {} : { seed }) });
+      output(format, started, ({ id }) => `run ${short(id)} started; follow it with: koinon run watch ${short(id)}\n`);
     });
 
-  withFormat(run.command('watch').argument('[id]').description('follow a run to its end')).action(async (id: string | undefined, { format }: Format) => {
-    const client = connect();
-    const wanted = id ?? (await client.runs())[0]?.id;
-    if (wanted === undefined) throw new CodedError('NOT_FOUND', 'there is no run yet');
-    const ended = await follow(client, wanted, (line) => process.stderr.write(`${line}\n`), new AbortController().signal);
-    output(format, ended, (r) => `run ${r.id}: ${r.state}${r.failure ? ` ${r.failure.code}` : ''}\n`);
-    if (ended.state !== 'done') process.exitCode = 1;
-  });
+  withFormat(run.command('watch').argument('[id]', 'default: the newest run; the first characters are enough').description('follow a run to its end'))
+    .action(async (id: string | undefined, { format }: Format) => {
+      const client = connect();
+      const ended = await follow(client, await findRun(client, id ?? ''), (line) => process.stderr.write(`${line}\n`), new AbortController().signal);
+      output(format, ended, summary);
+      if (ended.state !== 'done') process.exitCode = 1;
+    });
 }
 
+/** @returns the id of the only run that begins like this; the newest one's for an empty beginning */
+async function findRun(client: KoinonClient, beginning: string): Promise<string> {
+  const [found, another] = (await client.runs()).filter(({ id }) => id.startsWith(beginning));
+  if (!found) throw new CodedError('NOT_FOUND', beginning ? `no run begins with ${beginning}` : 'there is no run yet');
+  if (another && beginning) throw new CodedError('NOT_FOUND', `several runs begin with ${beginning}`);
+  return found.id;
+}
+
+const score = (value: number | undefined): string => value?.toFixed(3) ?? '–';
+
 function listing(runs: readonly RunView[]): string {
-  const metric = (r: RunView): string => r.rounds.at(-1)?.metrics?.auc.toFixed(3) ?? '–';
-  const rows = runs.map((r) => [r.id, r.federation, r.state, `${r.rounds.filter((x) => x.state === 'done').length}/${r.spec.rounds}`, metric(r), r.startedAt]);
+  if (runs.length === 0) return 'there is no run yet\n';
+  const rows = runs.map((r) => [
+    short(r.id), r.federation, r.state, `${r.rounds.filter((x) => x.state === 'done').length}/${r.spec.rounds}`, score(r.rounds.at(-1)?.metrics?.auc), time(r.startedAt),
+  ]);
   return table(['run', 'federation', 'state', 'rounds', 'AUC', 'started'], rows);
+}
+
+function summary(run: RunView): string {
+  const rows = run.rounds.map((r) => [
+    String(r.number), r.state, r.participants.join(' '), (durationOf(r) / 1000).toFixed(1), score(r.metrics?.accuracy), score(r.metrics?.auc),
+  ]);
+  const failure = run.failure ? `: ${run.failure.code}${run.failure.detail ? ` (${run.failure.detail})` : ''}` : '';
+  return `${table(['round', 'state', 'hospitals', 'seconds', 'accuracy', 'AUC'], rows)}run ${short(run.id)} ${run.state}${failure}\n`;
 }

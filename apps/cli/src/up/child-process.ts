@@ -1,65 +1,75 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { CodedError, isErrorCode } from '@koinon/contracts';
+import { rmSync, writeFileSync } from 'node:fs';
+import { CodedError, catalogue, isErrorCode, type ErrorCode } from '@koinon/contracts';
+import { identityOf } from '../process-identity.js';
+import { parseEntry, type LogEntry } from './log-entry.js';
+import { LogFile } from './log-file.js';
 
 export interface ProgramSpec {
   readonly name: string;
   readonly file: string;
   readonly environment: Record<string, string>;
   readonly logFile: string;
+  /** Names the process while it runs, for a start after ours was killed. */
+  readonly processFile: string;
+  readonly readyTimeoutMs: number;
+  /** Each log entry as it is written. */
+  readonly onEntry: (entry: LogEntry) => void;
+  /** It ended by itself and will be started again. */
+  readonly onRestart: (failure: CodedError) => void;
+  /** It ended too often, or for a reason that starting again cannot cure. */
+  readonly onGiveUp: (failure: CodedError) => void;
 }
 
-const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
-const RESTART_AFTER_MS = [100, 500, 2000, 5000];
+/** What is longer is no entry of ours. */
+const MAX_LINE = 65_536;
+const RESTART_AFTER_MS = [100, 500, 2000, 5000, 5000];
+/** A program that ran this long had no trouble starting: its next end is a new story. */
+const STEADY_AFTER_MS = 60_000;
 /** The exit code with which our programs report a coded failure. */
 const CODED_EXIT = 2;
+/** Failures that the program itself has waited for in vain, or that only a person can mend. */
+const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['CONFIG_INVALID', 'HOME_NOT_WRITABLE', 'DATABASE_UNREACHABLE', 'REDIS_UNREACHABLE']);
 
-/** One of our programs: started with IPC, restarted when it dies, stopped for good by `stop`. */
+/** One of our programs: started with IPC, started again when it dies, stopped for good by `stop`. */
 export class Program {
+  private readonly log: LogFile;
   private child: ChildProcess | undefined;
-  private started = false;
+  private timer: NodeJS.Timeout | undefined;
   private stopping = false;
+  private wasReady = false;
   private restarts = 0;
-  private lastWords = '';
+  private port: string | undefined;
+  private lastCoded: CodedError | undefined;
 
-  constructor(private readonly spec: ProgramSpec) {}
+  constructor(private readonly spec: ProgramSpec) {
+    this.log = new LogFile(spec.logFile);
+  }
 
-  /** Resolves with what the program says when it is ready. @throws CodedError its own coded failure */
-  async start(): Promise<Record<string, string>> {
-    const log = openSync(this.spec.logFile, 'a', 0o600);
-    const child = spawn(process.execPath, [this.spec.file], {
-      env: { PATH: process.env['PATH'] ?? '', ...(process.env['TZ'] ? { TZ: process.env['TZ'] } : {}), ...this.spec.environment },
-      stdio: ['ignore', log, 'pipe', 'ipc'],
-    });
-    this.child = child;
-    this.lastWords = '';
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      writeSync(log, text);
-      this.lastWords = (this.lastWords + text).slice(-4000);
-    });
+  /**
+   * Resolves with what the program says when it is ready.
+   * @throws CodedError its own coded failure; the signal's reason when that comes first
+   */
+  async start(signal: AbortSignal): Promise<Record<string, string>> {
+    signal.throwIfAborted();
     const ready = Promise.withResolvers<Record<string, string>>();
-    const timer = setTimeout(() => ready.reject(new CodedError('INTERNAL', `${this.spec.name} did not get ready`)), READY_TIMEOUT_MS);
-    child.on('message', (message: { ready?: Record<string, string> }) => message.ready && ready.resolve(message.ready));
-    child.once('close', (code) => {
-      closeSync(log);
-      ready.reject(this.failure(code));
-      if (!this.stopping && this.started) this.restart();
-    });
+    const onAbort = (): void => ready.reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const said = await ready.promise;
-      this.started = true;
-      return said;
+      this.launch(ready);
+      return await ready.promise;
     } finally {
-      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
   async stop(): Promise<void> {
     this.stopping = true;
+    clearTimeout(this.timer);
     const child = this.child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -67,28 +77,88 @@ export class Program {
     clearTimeout(timer);
   }
 
-  private restart(): void {
-    const wait = RESTART_AFTER_MS[Math.min(this.restarts++, RESTART_AFTER_MS.length - 1)]!;
-    setTimeout(() => {
-      if (!this.stopping) this.start().catch(() => this.restart());
-    }, wait);
+  private launch(ready: PromiseWithResolvers<Record<string, string>>): void {
+    const { name, file, environment, processFile, readyTimeoutMs } = this.spec;
+    const child = spawn(process.execPath, [file], {
+      // Once it has a port it keeps it: others hold its URL.
+      env: { PATH: process.env['PATH'] ?? '', ...(process.env['TZ'] ? { TZ: process.env['TZ'] } : {}), ...environment, ...(this.port ? { KOINON_PORT: this.port } : {}) },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // In a process group of its own: Ctrl-C reaches us alone, and we stop everybody in order.
+      detached: true,
+    });
+    this.child = child;
+    this.lastCoded = undefined;
+    if (child.pid) writeFileSync(processFile, identityOf(child.pid), { mode: 0o600 });
+    this.record(child);
+    const started = Date.now();
+    const timer = setTimeout(() => {
+      ready.reject(new CodedError('INTERNAL', `${name} did not get ready in ${Math.round(readyTimeoutMs / 1000)} s; see its log`));
+      child.kill('SIGKILL');
+    }, readyTimeoutMs);
+    child.on('message', ({ ready: said }: { ready?: Record<string, string> }) => {
+      if (!said) return;
+      this.wasReady = true;
+      clearTimeout(timer);
+      if (said['url']) this.port = new URL(said['url']).port;
+      ready.resolve(said);
+    });
+    child.once('error', () => ready.reject(new CodedError('INTERNAL', `${name} could not be started`)));
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      rmSync(processFile, { force: true });
+      const failure = this.failure(code, signal);
+      ready.reject(failure);
+      // Before it was ready for the first time, whoever started it decides.
+      if (this.stopping || !this.wasReady) return;
+      if (Date.now() - started > STEADY_AFTER_MS) this.restarts = 0;
+      this.restart(failure);
+    });
   }
 
-  private failure(code: number | null): CodedError {
-    if (code === CODED_EXIT) {
-      for (const line of this.lastWords.trim().split('\n').reverse()) {
-        const said = parseLine(line);
-        if (isErrorCode(said?.code)) return new CodedError(said.code, `${this.spec.name}: ${said.message ?? ''}`);
-      }
+  private restart(failure: CodedError): void {
+    const waitMs = RESTART_AFTER_MS[this.restarts++];
+    if (waitMs === undefined || FINAL.has(failure.code)) {
+      this.stopping = true;
+      this.spec.onGiveUp(failure);
+      return;
     }
-    return new CodedError('INTERNAL', `${this.spec.name} ended early; see ${this.spec.name}.log in the logs folder`);
+    this.spec.onRestart(failure);
+    this.timer = setTimeout(() => {
+      const ready = Promise.withResolvers<Record<string, string>>();
+      ready.promise.catch(() => undefined);
+      this.launch(ready);
+    }, waitMs);
+  }
+
+  /** Everything the program writes goes to its log; whole lines that are entries are also told. */
+  private record(child: ChildProcess): void {
+    for (const stream of [child.stdout!, child.stderr!]) {
+      let line = '';
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.log.append(text);
+        const lines = (line + text).split('\n');
+        line = lines.pop()!.slice(-MAX_LINE);
+        for (const whole of lines) this.read(whole);
+      });
+    }
+  }
+
+  private read(line: string): void {
+    const entry = parseEntry(line);
+    if (!entry) return;
+    if (isErrorCode(entry.code)) this.lastCoded = codedError(entry.code, entry.message, this.spec.name);
+    this.spec.onEntry(entry);
+  }
+
+  private failure(code: number | null, signal: NodeJS.Signals | null): CodedError {
+    if (code === CODED_EXIT && this.lastCoded) return this.lastCoded;
+    return new CodedError('INTERNAL', `${this.spec.name} ended with ${signal ?? `exit code ${code}`}; see its log`);
   }
 }
 
-function parseLine(line: string): { code?: string; message?: string } | null {
-  try {
-    return JSON.parse(line) as { code?: string; message?: string };
-  } catch {
-    return null;
-  }
+/** The programs print the catalogue's sentence with the detail in brackets: the detail is what is new. */
+function codedError(code: ErrorCode, message: string, name: string): CodedError {
+  const sentence = catalogue[code][1];
+  const detail = message.startsWith(sentence) ? message.slice(sentence.length).replace(/^ \((.*)\)$/s, '$1') : message;
+  return new CodedError(code, detail ? `${name}: ${detail}` : name);
 }

@@ -1,5 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
+
+const currentSchema = z.object({ folder: z.string() });
 
 /**
  * The folder of the federation with this key, made current. The demo's hospitals spend their privacy budget in
@@ -11,6 +14,15 @@ export function useFederation(home: string, name: string, key: string): string {
   const folder = join(home, `${name}-${key.slice(0, 12)}`);
   // The database server runs as another user when we are root: it may pass through here, secrets below are 0700.
   mkdirSync(folder, { recursive: true, mode: 0o711 });
-  writeFileSync(join(home, 'current.json'), JSON.stringify({ folder }), { mode: 0o600 });
+  writeFileSync(join(home, 'current.json'), JSON.stringify({ folder } satisfies z.infer<typeof currentSchema>), { mode: 0o600 });
   return folder;
+}
+
+/** The folder that was made current last; undefined when none was. */
+export function currentFederation(home: string): string | undefined {
+  try {
+    return currentSchema.parse(JSON.parse(readFileSync(join(home, 'current.json'), 'utf8'))).folder;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { CodedError, canonicalBytes, federationSchema, parse, type Federation } from '@koinon/contracts';
 import { federationFile } from '@koinon/heart-disease';
 import { parse as parseYaml } from 'yaml';
+import { fileDigests, hospitalFiles, type HospitalFiles } from './hospital-files.js';
 
 /** Command-line options of `koinon up`, as typed. */
 export interface UpFlags {
@@ -13,6 +14,8 @@ export interface UpFlags {
   readonly epsilon?: number | 'off';
   readonly encryption?: Federation['encryption']['scheme'];
   readonly port?: number;
+  /** Folder with the hospitals' tables. */
+  readonly data?: string;
   readonly insecureDeterministic?: boolean;
 }
 
@@ -21,6 +24,7 @@ export interface Plan {
   readonly spec: Federation;
   readonly seed: number | undefined;
   readonly insecureDeterministic: boolean;
+  readonly files: HospitalFiles;
   readonly key: string;
 }
 
@@ -35,6 +39,8 @@ export function planFrom(flags: UpFlags): Plan {
     encryption: { ...base.encryption, ...(flags.encryption ? { scheme: flags.encryption } : {}) },
   });
   const insecureDeterministic = flags.insecureDeterministic ?? false;
-  const key = createHash('sha256').update(canonicalBytes({ spec, seed: flags.seed ?? null, insecureDeterministic })).digest('hex');
-  return { spec, seed: flags.seed, insecureDeterministic, key };
+  const files = hospitalFiles(flags.data);
+  // Other data is another federation too: a table that was mended must not resume the run without it.
+  const key = createHash('sha256').update(canonicalBytes({ spec, seed: flags.seed ?? null, insecureDeterministic, data: fileDigests(files) })).digest('hex');
+  return { spec, seed: flags.seed, insecureDeterministic, files, key };
 }

@@ -1,6 +1,7 @@
 import type { Metrics, RunView, VersionView } from '@koinon/contracts';
-import type { Reference } from './reference.js';
-import type { ServingReport } from './serving.js';
+import { durationOf } from './progress.js';
+import type { ReferenceMetrics } from './reference.js';
+import { quantile, type ServingReport } from './serving.js';
 
 /** The document `npm start -- --once --format json` prints. */
 export interface Report {
@@ -19,7 +20,7 @@ type Scores = Pick<Metrics, 'accuracy' | 'auc' | 'f1'>;
 
 export interface ReportParts {
   readonly run: RunView;
-  readonly reference: Reference;
+  readonly reference: ReferenceMetrics;
   readonly version: VersionView;
   readonly modelPath: string;
   readonly serving: readonly ServingReport[];
@@ -27,15 +28,13 @@ export interface ReportParts {
 }
 
 export function reportOf({ run, reference, version, modelPath, serving, dashboardUrl }: ReportParts): Report {
-  const { accuracy, auc, f1 } = run.rounds.at(-1)!.metrics!;
+  const last = run.rounds.at(-1)!;
+  const { accuracy, auc, f1 } = last.metrics!;
   return {
     federation: run.federation,
-    sites: run.rounds.at(-1)!.cohort,
+    sites: last.cohort,
     threshold: run.spec.sites.threshold,
-    rounds: run.rounds.map((r) => ({
-      number: r.number, state: r.state, participants: r.participants, uploadBytes: r.uploadBytes,
-      durationMs: r.finishedAt ? Date.parse(r.finishedAt) - Date.parse(r.startedAt) : 0,
-    })),
+    rounds: run.rounds.map((r) => ({ number: r.number, state: r.state, participants: r.participants, uploadBytes: r.uploadBytes, durationMs: durationOf(r) })),
     privacy: run.privacy,
     metrics: { averageSite: reference.averageSite, bestSite: reference.bestSite, federated: { accuracy, auc, f1 }, pooled: reference.pooled },
     encryption: run.encryption,
@@ -45,29 +44,55 @@ export function reportOf({ run, reference, version, modelPath, serving, dashboar
   };
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const LABEL_WIDTH = 38;
+const COLUMN_WIDTH = 9;
 
-/** The table people read. */
-export function textReport(report: Report): string {
-  const { privacy, metrics, encryption, serving, model } = report;
-  const epsilon = privacy.epsilonBudget === null ? 'no privacy noise' : `ε ${privacy.epsilonSpent!.toFixed(2)} of ${privacy.epsilonBudget} spent (δ ${privacy.delta})`;
-  const scheme = encryption.scheme === 'ckks-threshold' ? 'threshold CKKS' : encryption.scheme;
-  const row = (label: string, s: Scores): string => `${label.padEnd(38)}${[s.accuracy, s.auc, s.f1].map((v) => v.toFixed(3).padStart(9)).join('')}`;
+/** The table people read: at most 80 columns, but for addresses and paths. */
+export function textReport(report: Report, { stillServing }: { readonly stillServing: boolean }): string {
+  const { privacy, metrics, encryption, model } = report;
+  const scores = (label: string, s: Scores): string => row(label, [s.accuracy, s.auc, s.f1].map((v) => v.toFixed(3)));
   const lift = 100 * (metrics.federated.accuracy - metrics.averageSite.accuracy);
-  const seconds = median(report.rounds.map((r) => r.durationMs)) / 1000;
-  const title = `${report.federation} · ${report.sites.length} hospitals · ${report.threshold}-of-${report.sites.length} ${scheme} · ${epsilon}`;
+  const absent = report.sites.filter((site) => !report.rounds.at(-1)?.participants.includes(site));
   return [
-    '', title, '',
-    `${''.padEnd(38)}${['accuracy', 'AUC', 'F1'].map((h) => h.padStart(9)).join('')}`,
-    row('each hospital alone (mean)', metrics.averageSite),
-    row('best single hospital', metrics.bestSite),
-    row(privacy.epsilonBudget === null ? 'federated, encrypted' : 'federated, encrypted, DP', metrics.federated),
-    row('pooled in one place (demo reference)', metrics.pooled),
     '',
-    `lift over the average hospital        ${`${lift >= 0 ? '+' : ''}${lift.toFixed(1)}`.padStart(9)} points of accuracy`,
-    `bytes per parameter ${encryption.bytesPerParameter.toFixed(1)} · round time ${seconds.toFixed(1)} s · edge p50/p99 ${median(serving.map((s) => s.p50Ms)).toFixed(1)}/${Math.max(...serving.map((s) => s.p99Ms)).toFixed(1)} ms`,
-    `model ${model.name} version ${model.version} · sha256 ${model.sha256}`,
-    `dashboard ${report.dashboardUrl}`,
+    title(report),
+    ...(absent.length > 0 ? [`without ${absent.join(', ')} in the last round`] : []),
+    '',
+    row('', ['accuracy', 'AUC', 'F1']),
+    scores('each hospital alone (mean)', metrics.averageSite),
+    scores('best single hospital', metrics.bestSite),
+    scores(privacy.epsilonBudget === null ? 'federated, encrypted' : 'federated, encrypted, DP', metrics.federated),
+    scores('pooled in one place (demo reference)', metrics.pooled),
+    `${row('lift over the average hospital', [`${lift >= 0 ? '+' : ''}${lift.toFixed(1)}`])} points of accuracy`,
+    '',
+    `bytes per parameter ${encryption.bytesPerParameter.toFixed(1)} · round time ${roundTime(report)} · ${latency(report.serving)}`,
+    '',
+    `model      ${model.name} version ${model.version}`,
+    `sha256     ${model.sha256}`,
+    `file       ${model.path}`,
+    ...(stillServing ? [`lineage    ${new URL(report.dashboardUrl).origin}/#/models/${model.name}/${model.version}`, `dashboard  ${report.dashboardUrl}`] : []),
     '',
   ].join('\n');
+}
+
+function row(label: string, cells: readonly string[]): string {
+  return label.padEnd(LABEL_WIDTH) + cells.map((cell) => cell.padStart(COLUMN_WIDTH)).join('');
+}
+
+function title({ federation, sites, threshold, encryption, privacy }: Report): string {
+  const scheme = encryption.scheme === 'ckks-threshold' ? 'threshold CKKS' : encryption.scheme;
+  const spent = privacy.epsilonSpent === null || privacy.epsilonBudget === null ? 'no privacy noise' : `ε ${privacy.epsilonSpent.toFixed(2)} of ${privacy.epsilonBudget} spent`;
+  return `${federation} · ${sites.length} hospitals · ${threshold}-of-${sites.length} ${scheme} · ${spent}`;
+}
+
+/** The median round's. */
+function roundTime({ rounds }: Report): string {
+  return `${(quantile(rounds.map((r) => r.durationMs), 0.5) / 1000).toFixed(1)} s`;
+}
+
+/** The median hospital's p50 and the slowest one's p99. */
+function latency(serving: readonly ServingReport[]): string {
+  const p50 = quantile(serving.map((s) => s.p50Ms), 0.5);
+  const p99 = quantile(serving.map((s) => s.p99Ms), 1);
+  return `edge p50/p99 ${p50.toFixed(1)}/${p99.toFixed(1)} ms`;
 }

@@ -1,52 +1,49 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { KoinonClient, RunView } from '@koinon/contracts';
+import { isDeepStrictEqual } from 'node:util';
+import { CodedError, type Failure, type Federation, type KoinonClient, type RunView } from '@koinon/contracts';
 import { featureSchemaFile, modelFile } from '@koinon/heart-disease';
+import { putFile } from '../put-file.js';
 import type { Plan } from './options.js';
+import { pause } from './pause.js';
+import { RunProgress } from './progress.js';
 
 const POLL_MS = 250;
 
 /** Starts the run of this plan, or finds the one that an earlier start began. */
 export async function startOrResume(client: KoinonClient, { spec, seed }: Plan): Promise<RunView> {
-  const known = (await client.runs()).find((run) => run.federation === spec.name && (run.state === 'running' || run.state === 'done'));
+  const known = await resumable(client, spec, seed);
   if (known) return known;
-  const put = async (file: string): Promise<string> => {
-    const bytes = readFileSync(file);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    await client.putBlob(sha256, bytes);
-    return sha256;
-  };
-  const [modelSha256, featureSchemaSha256] = [await put(modelFile), await put(featureSchemaFile)];
-  return client.startRun({ spec, modelSha256, featureSchemaSha256, ...(seed === undefined ? {} : { seed }) });
+  const [modelSha256, featureSchemaSha256] = [await putFile(client, modelFile), await putFile(client, featureSchemaFile)];
+  try {
+    return await client.startRun({ spec, modelSha256, featureSchemaSha256, ...(seed === undefined ? {} : { seed }) });
+  } catch (error) {
+    // The coordinator went away after it had started the run, and we asked again.
+    const started = error instanceof CodedError && error.code === 'RUN_ACTIVE' ? await resumable(client, spec, seed) : undefined;
+    if (!started) throw error;
+    return started;
+  }
 }
 
-/** Follows a run to its end, telling every change of state once. */
-export async function follow(client: KoinonClient, id: string, say: (line: string) => void, signal: AbortSignal): Promise<RunView> {
-  let told = '';
+async function resumable(client: KoinonClient, spec: Federation, seed: number | undefined): Promise<RunView | undefined> {
+  const usable = (run: RunView): boolean => (run.state === 'running' || run.state === 'done') && run.seed === (seed ?? null);
+  return (await client.runs()).find((run) => usable(run) && isDeepStrictEqual(run.spec, spec));
+}
+
+/** Follows a run to its end, telling everything new once. */
+export async function follow(client: KoinonClient, id: string, say: (line: string) => void, signal: AbortSignal, seen?: (run: RunView) => void): Promise<RunView> {
+  const progress = new RunProgress();
   for (;;) {
     const run = await client.run(id);
-    const last = run.rounds.at(-1);
-    const metrics = last?.metrics ? ` · accuracy ${last.metrics.accuracy.toFixed(3)}, AUC ${last.metrics.auc.toFixed(3)}` : '';
-    const line = last ? `round ${last.number} of ${run.spec.rounds}: ${last.state}${metrics}` : 'run planned';
-    if (line !== told) say(line);
-    told = line;
+    for (const line of progress.news(run)) say(line);
+    seen?.(run);
     if (run.state !== 'running') return run;
     await pause(POLL_MS, signal);
   }
 }
 
-/** @throws the abort reason */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
+/** @throws CodedError why the run did not get to its end */
+export function requireDone(run: RunView): void {
+  if (run.state === 'done') return;
+  const { code, detail }: Failure = run.failure ?? { code: 'INTERNAL', detail: null };
+  const reasons = [...new Set(run.rounds.at(-1)?.exclusions.map((e) => `${e.site}: ${e.code}`))];
+  throw new CodedError(code, [`run ${run.state}`, ...(detail ? [detail] : []), ...reasons].join('; '));
 }

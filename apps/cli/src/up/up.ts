@@ -1,41 +1,35 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { styleText } from 'node:util';
 import { CodedError, type KoinonClient, type RunView, type VersionView } from '@koinon/contracts';
+import { output } from '../format.js';
 import { homeFolder, lockHome } from '../home.js';
 import { useFederation } from './federation-folder.js';
 import { Machine } from './machine.js';
 import { planFrom, type UpFlags } from './options.js';
-import { computeReference } from './reference.js';
-import { reportOf, textReport, type Report } from './report.js';
-import { follow, startOrResume } from './run-federation.js';
-import { measureServing, waitForServing } from './serving.js';
+import { Reference } from './reference.js';
+import { reportOf, textReport } from './report.js';
+import { follow, requireDone, startOrResume } from './run-federation.js';
+import { measureServing } from './serving.js';
 
 const DEFAULT_PORT = 7400;
 
-/** Starts everything, runs the federation to its end, reports, and goes on serving unless `once`. */
+/**
+ * Starts everything, runs the federation to its end, reports, and goes on serving unless `once`.
+ * @throws the signal's reason when it stops the work; CodedError for whatever else ends it
+ */
 export async function up(flags: UpFlags, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   const plan = planFrom(flags);
-  if (plan.insecureDeterministic) say('\u001b[31mINSECURE: privacy noise comes from the seed. The result has no privacy; never do this with real records.\u001b[0m');
+  if (plan.insecureDeterministic) say(styleText('red', 'INSECURE: privacy noise comes from the seed. The result has no privacy; never do this with real records.', { stream: process.stderr }));
   const home = homeFolder();
   const unlock = lockHome(home);
   try {
     const folder = useFederation(home, plan.spec.name, plan.key);
-    const machine = await Machine.start({ folder, plan, port: flags.port ?? (flags.once ? 0 : DEFAULT_PORT), say });
+    const machine = await Machine.start({ folder, plan, port: flags.port ?? (flags.once ? 0 : DEFAULT_PORT), say, signal });
     try {
-      signal.throwIfAborted();
-      await machine.startHospitals();
-      const run = await startOrResume(machine.client, plan);
-      if (!flags.once) say(`dashboard ${machine.dashboardUrl}`);
-      const [ended, reference] = await Promise.all([follow(machine.client, run.id, say, signal), computeReference(folder, plan, run.privacy.noiseMultiplier)]);
-      if (ended.state !== 'done') throw new CodedError(ended.failure?.code ?? 'INTERNAL', ended.failure?.detail ?? `the run ${ended.state}`);
-      const version = await releasedVersion(machine.client, ended);
-      say(`waiting for every hospital to serve version ${version.version}`);
-      const sites = await waitForServing(machine.client, version, signal);
-      const serving = [];
-      for (const site of sites) serving.push(await measureServing(site, version.model));
-      const modelPath = await saveModel(machine.client, folder, version);
-      print(reportOf({ run: ended, reference, version, modelPath, serving, dashboardUrl: machine.dashboardUrl }), flags.format);
-      if (!flags.once) await served(say, signal);
+      await operate(machine, flags);
+    } catch (error) {
+      throw machine.signal.aborted ? machine.signal.reason : error;
     } finally {
       say('stopping');
       await machine.stop();
@@ -43,6 +37,23 @@ export async function up(flags: UpFlags, say: (line: string) => void, signal: Ab
   } finally {
     unlock();
   }
+}
+
+async function operate(machine: Machine, flags: UpFlags): Promise<void> {
+  const { client, dashboardUrl, hospitals, signal } = machine;
+  const { folder, plan, say } = machine.options;
+  const run = await startOrResume(client, plan);
+  if (!flags.once) say(`dashboard ${dashboardUrl}`);
+  const reference = new Reference(folder, plan, signal);
+  const ended = await follow(client, run.id, say, signal, (seen) => reference.follow(seen));
+  requireDone(ended);
+  const metrics = await reference.of(ended);
+  const version = await releasedVersion(client, ended);
+  say(`waiting for every hospital to serve version ${version.version}`);
+  const serving = await measureServing(() => hospitals.running, version, signal);
+  const modelPath = await saveModel(client, folder, version);
+  output(flags.format, reportOf({ run: ended, reference: metrics, version, modelPath, serving, dashboardUrl }), (report) => textReport(report, { stillServing: !flags.once }));
+  if (!flags.once) await serve(machine);
 }
 
 /** @throws CodedError when the gate held the last version back */
@@ -61,11 +72,9 @@ async function saveModel(client: KoinonClient, folder: string, { model, version 
   return path;
 }
 
-function print(report: Report, format: UpFlags['format']): void {
-  process.stdout.write(format === 'json' ? `${JSON.stringify(report, null, 2)}\n` : textReport(report));
-}
-
-async function served(say: (line: string) => void, signal: AbortSignal): Promise<void> {
-  say('serving; press Ctrl-C to stop');
+/** Until somebody stops it. @throws CodedError of a part that ended and does not come back */
+async function serve({ signal, options }: Machine): Promise<void> {
+  options.say('serving; press Ctrl-C to stop');
   if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  if (signal.reason instanceof CodedError) throw signal.reason;
 }

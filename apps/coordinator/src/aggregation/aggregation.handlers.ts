@@ -5,7 +5,7 @@ import { CodedError, type ErrorCode } from '@koinon/contracts';
 import { HeError, sumScheme } from '@koinon/he';
 import type { DataSource } from 'typeorm';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
-import { EpochRow, RoundRow, SumRow, UploadBlockRow } from '../database/entities.js';
+import { EpochRow, RoundRow, ShareRow, SumRow, UploadBlockRow } from '../database/entities.js';
 import type { JobHandler, JobPayload } from '../jobs/job-map.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { ClosingService } from './closing.service.js';
@@ -101,8 +101,14 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
   async handle({ sumId }: JobPayload<'sum.combine'>): Promise<void> {
     const { sum, header, scheme } = await this.sums.load(sumId);
     if (sum.combined) return this.sums.advance(sumId, 'combined');
+    // A run may have been cancelled since this was asked for.
+    if (sum.state !== 'combining') return;
     const shares = new Map<string, Uint8Array>();
-    for (const site of sum.activeSet!) shares.set(site, await this.sums.blobs.get(shareKey(sumId, site)));
+    for (const { site, sha256 } of await this.sums.database.manager.findBy(ShareRow, { sumId })) {
+      const share = await this.sums.blobs.get(shareKey(sumId, site));
+      if (createHash('sha256').update(share).digest('hex') !== sha256) throw new CodedError('AGGREGATION_FAILED', `the stored share of ${site} is damaged`);
+      shares.set(site, share);
+    }
     const blocks: Uint8Array[] = [];
     for (let index = 0; index < sum.blocks; index++) blocks.push(await this.sums.blobs.get(sumBlockKey(sumId, index)));
     const result = new Uint32Array(sum.length);

@@ -6,7 +6,7 @@ import {
   CodedError, openStatement, sha256Hex, shareStatement, toBase64, uploadStatement, type Envelope, type Opening, fromBase64,
 } from '@koinon/contracts';
 import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
-import { QueryFailedError, type DataSource } from 'typeorm';
+import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, RoundRow, ShareRow, SumRow, UploadBlockRow, UploadRow } from '../database/entities.js';
 import { EventsService } from '../events/events.service.js';
@@ -35,9 +35,15 @@ export class UploadsService {
     if (index < 0 || index >= sum.blocks) throw new CodedError('REQUEST_INVALID', 'block index out of range');
     if (await this.database.manager.existsBy(UploadRow, { sumId, site })) return this.unchanged(sumId, site, index, sha256);
     if (sum.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
-    const { bytes } = await this.blobs.receive(uploadBlockKey(sumId, site, index), body, { sha256, maxBytes: layout.uploadBlockBytes });
-    if (bytes !== layout.uploadBlockBytes) throw new CodedError('BLOCK_SIZE_INVALID');
-    await this.database.manager.upsert(UploadBlockRow, { sumId, site, index, sha256 }, ['sumId', 'site', 'index']);
+    const size = layout.uploadBlockBytes;
+    await this.blobs.receive(uploadBlockKey(sumId, site, index), body, { sha256, maxBytes: size, minBytes: size });
+    await this.database.transaction(async (m) => {
+      // The body took its time: the upload may have been committed or the sum closed meanwhile.
+      const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
+      if (state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
+      if (await m.existsBy(UploadRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
+      await m.upsert(UploadBlockRow, { sumId, site, index, sha256 }, ['sumId', 'site', 'index']);
+    });
   }
 
   /** Digests of the blocks already here, so that an interrupted upload goes on. */
@@ -51,18 +57,16 @@ export class UploadsService {
     const { sum, epoch, layout } = await this.context(sumId, site);
     const statement = await openStatement(envelope, uploadStatement.type, uploadStatement.schema, identityOf(epoch, site));
     if (statement.site !== site || statement.sumId !== sumId || statement.blocks !== sum.blocks) throw new CodedError('SIGNATURE_INVALID');
-    const stored = await this.database.manager.findOneBy(UploadRow, { sumId, site });
-    if (stored) {
-      if (stored.root !== statement.root) throw new CodedError('MESSAGE_CONFLICT');
-      return;
-    }
-    const tree = await this.tree(sumId, site, sum.blocks);
-    if (Buffer.from(tree.root).toString('hex') !== statement.root) throw new CodedError('UPLOAD_ROOT_MISMATCH');
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
     await this.database.transaction(async (m) => {
       // The lock orders this commit against the driver's closing: an upload is in the list or it is late.
       const locked = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
+      const stored = await m.findOneBy(UploadRow, { sumId, site });
+      if (stored && stored.root !== statement.root) throw new CodedError('MESSAGE_CONFLICT');
+      if (stored) return;
       if (locked.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
+      const tree = await this.tree(m, sumId, site, sum.blocks);
+      if (Buffer.from(tree.root).toString('hex') !== statement.root) throw new CodedError('UPLOAD_ROOT_MISMATCH');
       await m.insert(UploadRow, { sumId, site, root: statement.root, bytes: sum.blocks * layout.uploadBlockBytes, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
     });
@@ -84,7 +88,7 @@ export class UploadsService {
     const uploads = sum.uploads!.map(async (upload) => ({
       site: upload.site,
       block: toBase64(await this.blobs.get(uploadBlockKey(sumId, upload.site, index))),
-      proof: hex((await this.tree(sumId, upload.site, sum.blocks)).proof(index)),
+      proof: hex((await this.tree(this.database.manager, sumId, upload.site, sum.blocks)).proof(index)),
     }));
     return {
       index,
@@ -98,8 +102,7 @@ export class UploadsService {
     const { sum, layout } = await this.opened(sumId, site);
     const expected = layout.shareBytes(sum.blocks);
     if (await this.database.manager.existsBy(ShareRow, { sumId, site })) return;
-    const { bytes } = await this.blobs.receive(shareKey(sumId, site), body, { sha256, maxBytes: expected });
-    if (bytes !== expected) throw new CodedError('BLOCK_SIZE_INVALID');
+    await this.blobs.receive(shareKey(sumId, site), body, { sha256, maxBytes: expected, minBytes: expected });
   }
 
   async commitShare(sumId: string, site: string, envelope: Envelope): Promise<void> {
@@ -127,8 +130,8 @@ export class UploadsService {
     if (row?.sha256 !== sha256) throw new CodedError('MESSAGE_CONFLICT');
   }
 
-  private async tree(sumId: string, site: string, blocks: number): Promise<MerkleTree> {
-    const rows = await this.database.manager.find(UploadBlockRow, { where: { sumId, site }, order: { index: 'ASC' } });
+  private async tree(m: EntityManager, sumId: string, site: string, blocks: number): Promise<MerkleTree> {
+    const rows = await m.find(UploadBlockRow, { where: { sumId, site }, order: { index: 'ASC' } });
     if (rows.length !== blocks) throw new CodedError('UPLOAD_INCOMPLETE');
     return MerkleTree.from(rows.map((r) => Buffer.from(r.sha256, 'hex')));
   }

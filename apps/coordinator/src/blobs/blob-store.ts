@@ -7,10 +7,16 @@ import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CodedError } from '@koinon/contracts';
 
+export interface Expected {
+  readonly sha256: string;
+  readonly maxBytes: number;
+  readonly minBytes?: number;
+}
+
 export interface BlobStore {
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** Streams to the store, counting and hashing; keeps the blob only when the digest matches. */
-  receive(key: string, source: Readable, expected: { sha256: string; maxBytes: number }): Promise<{ bytes: number }>;
+  /** Streams to the store, counting and hashing; keeps the blob only when length and digest match. */
+  receive(key: string, source: Readable, expected: Expected): Promise<{ bytes: number }>;
   /** @throws CodedError NOT_FOUND */
   get(key: string): Promise<Buffer>;
   stream(key: string): Readable;
@@ -38,7 +44,7 @@ export class DiskBlobStore implements BlobStore {
     });
   }
 
-  async receive(key: string, source: Readable, expected: { sha256: string; maxBytes: number }): Promise<{ bytes: number }> {
+  async receive(key: string, source: Readable, expected: Expected): Promise<{ bytes: number }> {
     const hash = createHash('sha256');
     let bytes = 0;
     const meter = new Transform({
@@ -50,6 +56,7 @@ export class DiskBlobStore implements BlobStore {
     });
     await this.write(key, async (temporary) => {
       await pipeline(source, meter, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }));
+      if (bytes < (expected.minBytes ?? 0)) throw new CodedError('BLOCK_SIZE_INVALID');
       if (hash.digest('hex') !== expected.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
     });
     return { bytes };

@@ -12,7 +12,7 @@ export function dataSource(url: string): DataSource {
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,
-    extra: { max: 10 },
+    extra: { max: 6 },
   });
 }
 

@@ -2,6 +2,7 @@ import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter 
 import { CodedError, problemOf } from '@koinon/contracts';
 import { HeError } from '@koinon/he';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { QueryFailedError } from 'typeorm';
 
 /** Every failure leaves as a coded problem (RFC 9457). What is not coded is logged and leaves as INTERNAL. */
 @Catch()
@@ -20,6 +21,8 @@ export class ProblemFilter implements ExceptionFilter {
 
   private coded(error: unknown): CodedError {
     if (error instanceof CodedError) return error;
+    // SQLSTATE class 22: a value the caller sent does not fit its column (a NUL in a text, a number out of range).
+    if (error instanceof QueryFailedError && /^22/.test((error.driverError as { code?: string }).code ?? '')) return new CodedError('REQUEST_INVALID');
     if (error instanceof HeError) return new CodedError('REQUEST_INVALID', error.code);
     const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number } | null)?.statusCode;
     if (status === 404) return new CodedError('NOT_FOUND');

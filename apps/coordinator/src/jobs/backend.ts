@@ -15,7 +15,8 @@ export const QUEUE_BACKEND = Symbol('QueueBackend');
 export async function openQueueBackend(config: Config): Promise<QueueBackend> {
   if (!config.redisUrl) {
     setDefaultBackendFactory(createPostgresBackend as never);
-    const connection = { connectionString: config.databaseUrl, schema: 'bullmq', migrate: true, max: 10 };
+    // Waiting for jobs has a connection of its own, so that each queue object does with few.
+    const connection = { connectionString: config.databaseUrl, schema: 'bullmq', migrate: true, max: 2 };
     return { connection: connection as never, close: () => Promise.resolve() };
   }
   setDefaultBackendFactory();

@@ -30,7 +30,7 @@ export class RegistryService {
 
   private async views(rows: readonly ModelVersionRow[]): Promise<VersionView[]> {
     const aliases = await this.database.manager.findBy(ModelAliasRow, { model: rows[0]!.model });
-    const sites = await this.database.manager.find(SiteRow);
+    const sites = await this.database.manager.find(SiteRow, { order: { id: 'ASC' } });
     return rows.map((row) => ({
       model: row.model, version: row.version, sha256: row.sha256, bytes: row.bytes, createdAt: row.createdAt.toISOString(),
       baseVersion: row.baseVersion, runId: row.runId, round: row.round, metrics: row.metrics,

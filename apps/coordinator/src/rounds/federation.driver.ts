@@ -73,7 +73,7 @@ export class FederationDriver {
   }
 
   private async step(m: EntityManager, run: RunRow): Promise<boolean> {
-    const round = await m.findOne(RoundRow, { where: { runId: run.id }, order: { number: 'DESC' } });
+    const round = await m.findOne(RoundRow, { where: { runId: run.id }, order: { number: 'DESC' }, lock: { mode: 'pessimistic_write' } });
     if (!round) return this.planRound(m, run, 1, await this.baseVersion(m, run));
     if (round.state === 'failed') return this.finishRun(m, run, 'failed', round);
     if (round.state === 'done') {
@@ -81,10 +81,12 @@ export class FederationDriver {
       return this.planRound(m, run, round.number + 1, round.version!);
     }
     const epoch = round.epochId ? await m.findOneByOrFail(EpochRow, { id: round.epochId }) : null;
-    if (epoch && (await this.epochs.advance(m, epoch, run.id))) return true;
     const sums = await m.findBy(SumRow, { roundId: round.id });
+    // The round first: it follows its epoch and sums one state at a time and so passes through each of its own.
+    if (await this.stepRound(m, run, round, epoch, sums)) return true;
+    if (epoch && (await this.epochs.advance(m, epoch, run.id))) return true;
     for (const sum of sums) if (await this.stepSum(m, run, sum)) return true;
-    return this.stepRound(m, run, round, epoch, sums);
+    return false;
   }
 
   private async stepSum(m: EntityManager, run: RunRow, sum: SumRow): Promise<boolean> {

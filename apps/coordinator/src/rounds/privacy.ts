@@ -1,5 +1,5 @@
-import type { Federation, RunView } from '@koinon/contracts';
-import { calibrateNoise, epsilonOf, type Mechanism } from '@koinon/privacy';
+import { CodedError, type Federation, type RunView } from '@koinon/contracts';
+import { PrivacyError, calibrateNoise, epsilonOf, type Mechanism } from '@koinon/privacy';
 import type { RunRow } from '../database/entities.js';
 
 /** Everything a site releases from one record in `rounds` rounds: its noisy steps and its noised row count, once. */
@@ -13,13 +13,17 @@ function mechanisms(spec: Federation, noiseMultiplier: number, rounds: number): 
 const rowCount = ({ privacy }: Federation): Mechanism[] =>
   privacy.rowCountNoise > 0 ? [{ kind: 'gaussian', noiseMultiplier: privacy.rowCountNoise, releases: 1 }] : [];
 
-/** The smallest noise multiplier that keeps the whole run within its ε; 0 when the federation trains without noise. */
+/** The smallest noise multiplier that keeps the whole run within its ε; 0 when the federation trains without noise. @throws CodedError REQUEST_INVALID when no noise does */
 export function noiseFor(spec: Federation): number {
   const { epsilon, delta, accountant } = spec.privacy;
   if (epsilon === null) return 0;
-  return calibrateNoise({
-    epsilon, delta, accountant, samplingRate: spec.local.samplingRate, steps: spec.rounds * spec.local.steps, besides: rowCount(spec),
-  });
+  try {
+    return calibrateNoise({
+      epsilon, delta, accountant, samplingRate: spec.local.samplingRate, steps: spec.rounds * spec.local.steps, besides: rowCount(spec),
+    });
+  } catch (error) {
+    throw error instanceof PrivacyError ? new CodedError('REQUEST_INVALID', error.message) : error;
+  }
 }
 
 /** ε of a run after some rounds; a few numbers per run, each of which the accountant needs a moment for. */

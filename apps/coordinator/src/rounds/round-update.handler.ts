@@ -32,12 +32,13 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     const m = this.database.manager;
     const round = await m.findOneByOrFail(RoundRow, { id: roundId });
     const run = await m.findOneByOrFail(RunRow, { id: round.runId });
+    if (round.state !== 'updating') return;
     if (round.version === null) {
       const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
       const model = await this.step(run, round, sum);
       await this.database.transaction(async (tx) => {
         const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
-        if (locked.version !== null) return;
+        if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
         await this.versions.record(tx, model, this.lineage(run, round, sum, version), null);
         await tx.update(RoundRow, { id: roundId }, { version });

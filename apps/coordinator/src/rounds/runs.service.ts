@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
 import { sumScheme, type EpochHeader } from '@koinon/he';
 import { StrategyError, strategyByName } from '@koinon/strategies';
-import { In, type DataSource, type EntityManager } from 'typeorm';
+import { In, Not, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
 import { RoundRow, RunRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
@@ -54,7 +54,15 @@ export class RunsService {
       const run = await m.findOne(RunRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
       if (!run) throw new CodedError('NOT_FOUND');
       if (run.state !== 'running') throw new CodedError('RUN_FINISHED');
-      await m.update(RunRow, { id }, { state: 'cancelled', finishedAt: new Date(), failure: { code: 'RUN_CANCELLED', detail: null } });
+      const at = new Date();
+      const failure = { code: 'RUN_CANCELLED' as const, detail: null };
+      await m.update(RunRow, { id }, { state: 'cancelled', finishedAt: at, failure });
+      const unfinished = Not(In(['done', 'failed']));
+      for (const round of await m.findBy(RoundRow, { runId: id, state: unfinished })) {
+        const timeline = [...round.timeline, { state: 'failed' as const, at: at.toISOString() }];
+        await m.update(RoundRow, { id: round.id }, { state: 'failed', failure, finishedAt: at, timeline });
+        await m.update(SumRow, { roundId: round.id, state: unfinished }, { state: 'failed', failure });
+      }
       await this.audit.append(m, { actor, action: 'run.cancelled', subject: id, detail: {} });
       await this.events.publish(m, 'run', id, id);
     });

@@ -41,10 +41,8 @@ export class SitesService {
 
   /** Registers the keys a node made for itself; the token opens this door once. */
   async enrol(token: string, envelope: Envelope) {
-    const claimed = enrolmentStatement.schema.safeParse(JSON.parse(Buffer.from(fromBase64(envelope.payload)).toString('utf8')));
-    if (!claimed.success) throw new CodedError('REQUEST_INVALID');
     // The statement is signed with the very key it registers: possession is what it proves.
-    const statement = await openStatement(envelope, enrolmentStatement.type, enrolmentStatement.schema, claimed.data.identityKey);
+    const statement = await openStatement(envelope, enrolmentStatement.type, enrolmentStatement.schema, claimedKey(envelope));
     await this.database.transaction(async (m) => {
       const site = await m.findOne(SiteRow, { where: { id: statement.site }, lock: { mode: 'pessimistic_write' } });
       const fresh = site?.tokenSha256 && site.state === 'invited' && site.tokenExpiresAt!.getTime() > Date.now();
@@ -93,5 +91,14 @@ export class SitesService {
       await this.events.publish(tx, 'round', round.id, runId);
     });
     await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-refusal-${refusal.id}-${site}` });
+  }
+}
+
+/** The key a statement claims, before anything is checked. */
+function claimedKey(envelope: Envelope): string {
+  try {
+    return enrolmentStatement.schema.parse(JSON.parse(Buffer.from(fromBase64(envelope.payload)).toString('utf8'))).identityKey;
+  } catch {
+    throw new CodedError('REQUEST_INVALID', 'the payload is no enrolment');
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { CodedError, isErrorCode } from '@koinon/contracts';
 import type { ModelRuntime } from '../runtime/index.js';
@@ -5,6 +6,8 @@ import type { ServingStats } from '../serving/index.js';
 import type { AgentStart, ToAgent, ToServing } from './protocol.js';
 
 const STATS_EVERY_MS = 5_000;
+/** The agent answers in a few milliseconds unless it computes; the end of the process then ends it, and all it stores survives that. */
+const STOP_WITHIN_MS = 800;
 
 /** The serving thread's handle on the agent: loads what it brings, tells it how serving goes. */
 export class AgentThread {
@@ -47,7 +50,7 @@ export class AgentThread {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.worker.postMessage({ kind: 'stop' } satisfies ToAgent);
-    await this.ended;
+    await Promise.race([this.ended, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
   }
 }
 

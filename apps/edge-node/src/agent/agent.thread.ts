@@ -8,6 +8,8 @@ const port = parentPort!;
 const { config, servingUrl } = workerData as AgentStart;
 const stopping = new AbortController();
 const loading = new Map<number, PromiseWithResolvers<void>>();
+let loads = 0;
+let reporting: Promise<void> | undefined;
 let stats: ServingNow = { requests: 0, p50Ms: null, p99Ms: null };
 const tell = (message: ToServing): void => port.postMessage(message);
 const log = (entry: Record<string, unknown>): void => void process.stderr.write(`${JSON.stringify({ site: config.site, ...entry })}\n`);
@@ -16,7 +18,7 @@ const side: ServingSide = {
   url: servingUrl,
   stats: () => stats,
   load({ model, version, sha256, file }) {
-    const id = loading.size + 1;
+    const id = ++loads;
     const done = Promise.withResolvers<void>();
     loading.set(id, done);
     tell({ kind: 'load', id, model, version, sha256, file });
@@ -30,9 +32,11 @@ port.on('message', (message: ToAgent) => {
     port.unref();
   } else if (message.kind === 'serving') {
     stats = message.stats;
-    agent?.report().catch(() => undefined);
+    // One at a time, and again in a few seconds if the coordinator did not hear it.
+    reporting ??= agent?.report().catch(() => undefined).finally(() => (reporting = undefined));
   } else {
     const done = loading.get(message.id)!;
+    loading.delete(message.id);
     if (message.error === undefined) done.resolve();
     else done.reject(new CodedError('MODEL_INVALID', message.error));
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { CodedError, type Assignment, type SiteStatus } from '@koinon/contracts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Assignment, AssignmentOf, SiteStatus } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
 import { CoordinatorLink } from '../link/coordinator-link.js';
 import { enrol } from '../link/enrolment.js';
@@ -15,7 +16,8 @@ import { UploadStore } from '../secure-update/upload-store.js';
 import { Uploader } from '../secure-update/uploader.js';
 import { PrivacyLedger } from '../training/index.js';
 import type { ServingNow } from './protocol.js';
-import { Trainer, refusalCode } from './trainer.js';
+import { isTransient, refusalCode } from './refusal-code.js';
+import { Trainer } from './trainer.js';
 
 /** What the agent needs of the thread that serves. */
 export interface ServingSide {
@@ -26,12 +28,11 @@ export interface ServingSide {
 }
 
 const RETRY_MS = [200, 500, 1000, 2000, 5000];
-/** Failures of the network or the other side's state: ask again, nothing is wrong here. */
-const TRANSIENT = new Set<string>(['COORDINATOR_UNREACHABLE', 'STEP_OUT_OF_ORDER', 'ROUND_DEADLINE_PASSED', 'DATABASE_UNREACHABLE', 'REQUEST_EXPIRED', 'INTERNAL']);
 
 /** The federation side of a node: asks what to do, does it, one thing at a time. */
 export class Agent {
-  private serving: InstalledRelease | null = null;
+  /** By model, the one that changed last at the end. */
+  private readonly serving = new Map<string, InstalledRelease>();
 
   private constructor(
     private readonly link: CoordinatorLink,
@@ -54,95 +55,129 @@ export class Agent {
     const link = new CoordinatorLink(config.coordinatorUrl, config.site, keys.signer, signal);
     const epochs = new EpochStore(at('epochs'), config.site);
     const uploader = new Uploader(config.site, keys, link, epochs, new UploadStore(at('uploads')));
-    const opener = new Opener(config.site, keys, coordinatorKey, link, epochs, uploader, new ShareStore(at('shares')));
+    const opener = new Opener(config.site, keys, coordinatorKey, link, epochs, new ShareStore(at('shares')));
     const ledger = PrivacyLedger.open(at('privacy-ledger.json'), { budget: config.budget, accountant: 'pld', randomBytes });
+    const pins = new RosterPins(config.home, (added, fingerprint) => log({ level: 'info', event: 'roster', added, fingerprint }));
     return new Agent(
-      link, new Ceremony(config.site, keys, link, epochs, new RosterPins(config.home)), uploader, opener,
+      link, new Ceremony(config.site, keys, link, epochs, pins), uploader, opener,
       new Trainer(config, ledger, link, signal), new ReleaseStore(at('releases'), coordinatorKey, link), ledger, config, side, signal, log,
     );
   }
 
-  /** Serves what it served last, then works until the signal. */
+  /** Serves what it served last, also while nobody answers, then works until the signal. */
   async run(): Promise<void> {
-    for (const model of this.config.models) {
-      const installed = this.releases.installed(model);
-      if (installed) await this.serve(installed);
-    }
-    await this.report();
-    for (let failures = 0; !this.signal.aborted; ) {
+    for (const model of this.config.models) await this.resume(model);
+    let introduced = false;
+    for (let fruitless = 0; !this.signal.aborted; ) {
       try {
-        for (const assignment of await this.link.assignments()) await this.take(assignment);
-        failures = 0;
+        if (!introduced) await this.report();
+        introduced = true;
+        fruitless = (await this.work()) ? 0 : fruitless + 1;
       } catch (error) {
         if (this.signal.aborted) return;
-        this.log({ level: 'warn', code: refusalCode(error), message: error instanceof Error ? error.message : String(error) });
-        await this.pause(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!);
+        this.logFailure('warn', error);
+        fruitless++;
       }
+      if (fruitless > 0) await this.pause(RETRY_MS[Math.min(fruitless, RETRY_MS.length) - 1]!);
     }
   }
 
   async report(): Promise<void> {
     const { requests, p50Ms, p99Ms } = this.side.stats();
     const spent = this.ledger.spent(this.config.delta);
+    const serving = [...this.serving.values()].at(-1);
     const status: SiteStatus = {
       servingUrl: this.side.url, requests, epsilonSpent: Number.isFinite(spent) ? spent : null,
-      ...(this.serving ? { serving: { model: this.serving.model, version: this.serving.version, sha256: this.serving.sha256 } } : {}),
+      ...(serving ? { serving: { model: serving.model, version: serving.version, sha256: serving.sha256 } } : {}),
       ...(p50Ms === null ? {} : { p50Ms }), ...(p99Ms === null ? {} : { p99Ms }),
     };
     await this.link.report(status);
   }
 
-  private async take(assignment: Assignment): Promise<void> {
+  /** @returns false when asking again at once would only bring the same assignments */
+  private async work(): Promise<boolean> {
+    const assignments = await this.link.assignments();
+    let moved = assignments.length === 0;
+    for (const assignment of assignments) moved = (await this.take(assignment)) || moved;
+    return moved;
+  }
+
+  /** @returns whether the assignment is done with. A release that cannot be installed stays assigned and holds up nothing else. */
+  private async take(assignment: Assignment): Promise<boolean> {
     try {
-      await this.do(assignment);
+      return await this.do(assignment);
     } catch (error) {
-      const code = refusalCode(error);
-      if (this.signal.aborted || TRANSIENT.has(code) && !isLocal(error)) throw error;
-      this.log({ level: 'error', assignment: assignment.kind, code: (error as { code?: string }).code ?? code, message: error instanceof Error ? error.message : String(error) });
-      if (assignment.kind === 'release') throw error;
+      if (this.signal.aborted || isTransient(error)) throw error;
+      this.logFailure('error', error, assignment.kind);
+      if (assignment.kind === 'release') return false;
       const subject = assignment.kind === 'ceremony' ? ({ subject: 'epoch', id: assignment.epochId } as const) : ({ subject: 'sum', id: assignment.sumId } as const);
-      await this.link.refuse({ ...subject, code });
+      await this.link.refuse({ ...subject, code: refusalCode(error) });
+      return true;
     }
   }
 
-  private async do(assignment: Assignment): Promise<void> {
+  private async do(assignment: Assignment): Promise<boolean> {
     switch (assignment.kind) {
       case 'ceremony':
-        return this.ceremony.take(assignment);
+        await this.ceremony.take(assignment);
+        return true;
       case 'train':
-        if (!this.uploader.has(assignment.sumId)) {
-          await this.uploader.encrypt(assignment.epochId, assignment.sumId, assignment.sumIndex, await this.trainer.update(assignment));
-        }
+        await this.encryptOnce(assignment, () => this.trainer.update(assignment));
         this.trainer.released(assignment);
-        return this.uploader.send(assignment.sumId);
+        await this.uploader.send(assignment.epochId, assignment.sumId);
+        return true;
       case 'evaluate':
-        if (!this.uploader.has(assignment.sumId)) {
-          await this.uploader.encrypt(assignment.epochId, assignment.sumId, assignment.sumIndex, await this.trainer.evaluation(assignment));
-        }
-        return this.uploader.send(assignment.sumId);
+        await this.encryptOnce(assignment, () => this.trainer.evaluation(assignment));
+        await this.uploader.send(assignment.epochId, assignment.sumId);
+        return true;
       case 'share':
-        return this.opener.take(assignment);
-      case 'release': {
-        const release = await this.releases.fetch(assignment.model, assignment.release);
-        await this.serve(release);
-        this.releases.remember(release);
-        return this.report();
-      }
+        await this.opener.take(assignment);
+        return true;
+      case 'release':
+        return this.install(assignment);
     }
   }
 
-  private async serve(release: InstalledRelease): Promise<void> {
-    await this.side.load(release);
-    this.serving = release;
+  /** After a crash the stored ciphertext is sent, and the records are not looked at again. */
+  private async encryptOnce({ epochId, sumId, sumIndex }: AssignmentOf<'train' | 'evaluate'>, values: () => Promise<Uint32Array>): Promise<void> {
+    if (!this.uploader.made(epochId, sumId)) await this.uploader.encrypt(epochId, sumId, sumIndex, await values());
   }
 
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-    });
+  private async install({ model, release: envelope }: AssignmentOf<'release'>): Promise<boolean> {
+    if (!this.config.models.includes(model)) return false;
+    const release = await this.releases.fetch(model, envelope);
+    const now = this.serving.get(model);
+    const serves = now?.version === release.version && now.sha256 === release.sha256;
+    if (!serves) await this.side.load(release);
+    this.releases.remember(release);
+    this.served(release);
+    await this.report();
+    return !serves;
+  }
+
+  /** A release that no longer loads is fetched again when the coordinator assigns it. */
+  private async resume(model: string): Promise<void> {
+    try {
+      const installed = this.releases.installed(model);
+      if (!installed) return;
+      await this.side.load(installed);
+      this.served(installed);
+    } catch (error) {
+      this.logFailure('error', error, 'resume');
+    }
+  }
+
+  private served(release: InstalledRelease): void {
+    this.serving.delete(release.model);
+    this.serving.set(release.model, release);
+  }
+
+  private logFailure(level: 'warn' | 'error', error: unknown, doing?: string): void {
+    const { code = 'INTERNAL', site: by } = error as { code?: string; site?: string };
+    this.log({ level, code, ...(doing ? { doing } : {}), ...(by ? { by } : {}), message: error instanceof Error ? error.message : String(error) });
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.signal }).catch(() => undefined);
   }
 }
-
-/** INTERNAL from our own code is a defect here, not a hiccup of the other side. */
-const isLocal = (error: unknown): boolean => !(error instanceof CodedError);

@@ -17,23 +17,24 @@ export class CoordinatorLink {
     private readonly site: string,
     private readonly signer: Signer,
     private readonly signal: AbortSignal,
+    private readonly timeoutMs = REQUEST_TIMEOUT_MS,
   ) {}
 
   async assignments(): Promise<Assignment[]> {
-    return (await this.json('GET', `/v1/site/assignments?waitMs=${WAIT_MS}`, assignmentsSchema)).assignments;
+    return (await this.get(`/v1/site/assignments?waitMs=${WAIT_MS}`, assignmentsSchema)).assignments;
   }
 
-  postCeremony = (epochId: string, post: CeremonyPost) => this.send('POST', `/v1/site/epochs/${epochId}/messages`, json(parse(ceremonyPostSchema, post)));
-  inbox = (epochId: string): Promise<Inbox> => this.json('GET', `/v1/site/epochs/${epochId}/inbox`, inboxSchema);
-  blocks = (sumId: string) => this.json('GET', `/v1/site/sums/${sumId}/blocks`, blockListSchema);
-  putBlock = (sumId: string, index: number, block: Uint8Array) => this.send('PUT', `/v1/site/sums/${sumId}/blocks/${index}`, octets(block));
-  commitUpload = (sumId: string, statement: Envelope) => this.send('POST', `/v1/site/sums/${sumId}/commit`, json(statement));
+  postCeremony = (epochId: string, post: CeremonyPost) => this.post(`/v1/site/epochs/${epochId}/messages`, parse(ceremonyPostSchema, post));
+  inbox = (epochId: string): Promise<Inbox> => this.get(`/v1/site/epochs/${epochId}/inbox`, inboxSchema);
+  blocks = (sumId: string) => this.get(`/v1/site/sums/${sumId}/blocks`, blockListSchema);
+  putBlock = (sumId: string, index: number, block: Uint8Array) => this.put(`/v1/site/sums/${sumId}/blocks/${index}`, block);
+  commitUpload = (sumId: string, statement: Envelope) => this.post(`/v1/site/sums/${sumId}/commit`, statement);
   sumBlock = (sumId: string, index: number) => this.bytes(`/v1/site/sums/${sumId}/sum/${index}`);
-  opening = (sumId: string, index: number): Promise<Opening> => this.json('GET', `/v1/site/sums/${sumId}/openings/${index}`, openingSchema);
-  putShare = (sumId: string, share: Uint8Array) => this.send('PUT', `/v1/site/sums/${sumId}/share`, octets(share));
-  commitShare = (sumId: string, statement: Envelope) => this.send('POST', `/v1/site/sums/${sumId}/share`, json(statement));
-  refuse = (refusal: Refusal) => this.send('POST', '/v1/site/refusals', json(refusal));
-  report = (status: SiteStatus) => this.send('POST', '/v1/site/status', json(status));
+  opening = (sumId: string, index: number): Promise<Opening> => this.get(`/v1/site/sums/${sumId}/openings/${index}`, openingSchema);
+  putShare = (sumId: string, share: Uint8Array) => this.put(`/v1/site/sums/${sumId}/share`, share);
+  commitShare = (sumId: string, statement: Envelope) => this.post(`/v1/site/sums/${sumId}/share`, statement);
+  refuse = (refusal: Refusal) => this.post('/v1/site/refusals', refusal);
+  report = (status: SiteStatus) => this.post('/v1/site/status', status);
 
   /** @throws CodedError BLOCK_DIGEST_MISMATCH when other bytes arrive */
   async blob(sha256: string): Promise<Uint8Array> {
@@ -42,15 +43,24 @@ export class CoordinatorLink {
     return bytes;
   }
 
-  private async bytes(path: string): Promise<Uint8Array> {
-    return new Uint8Array(await (await this.send('GET', path)).arrayBuffer());
+  private bytes(path: string): Promise<Uint8Array> {
+    return this.send('GET', path);
   }
 
-  private async json<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>): Promise<T> {
-    return parse(schema, await (await this.send(method, path)).json());
+  private async get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    return parse(schema, fromJson(await this.bytes(path)));
   }
 
-  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body): Promise<Response> {
+  private async post(path: string, value: unknown): Promise<void> {
+    await this.send('POST', path, { type: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(value)) });
+  }
+
+  private async put(path: string, bytes: Uint8Array): Promise<void> {
+    await this.send('PUT', path, { type: 'application/octet-stream', bytes: bytes as Uint8Array<ArrayBuffer> });
+  }
+
+  /** @returns the answer's body, read to the end. @throws CodedError the coordinator's, or COORDINATOR_UNREACHABLE when the connection broke anywhere on the way */
+  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body): Promise<Uint8Array> {
     const statement = {
       protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(),
       bodySha256: createHash('sha256').update(body?.bytes ?? new Uint8Array()).digest('hex'),
@@ -61,12 +71,21 @@ export class CoordinatorLink {
       'koinon-request': toBase64(new TextEncoder().encode(JSON.stringify(envelope))),
       ...(body ? { 'content-type': body.type } : {}),
     };
-    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-    const response = await fetch(new URL(path, this.baseUrl), { method, headers, signal, ...(body ? { body: body.bytes } : {}) }).catch((cause: unknown) => {
-      throw this.signal.aborted ? cause : new CodedError('COORDINATOR_UNREACHABLE');
-    });
-    if (!response.ok) throw await errorOf(response);
-    return response;
+    const late = new AbortController();
+    // Until the answer begins: a large body over a slow line may take longer, and fetch itself ends one that stands still.
+    const timer = setTimeout(() => late.abort(), this.timeoutMs);
+    try {
+      const signal = AbortSignal.any([this.signal, late.signal]);
+      // A signed request is for this coordinator and goes nowhere else.
+      const response = await fetch(new URL(path, this.baseUrl), { method, headers, signal, redirect: 'error', ...(body ? { body: body.bytes } : {}) });
+      clearTimeout(timer);
+      if (!response.ok) throw await errorOf(response);
+      return new Uint8Array(await response.arrayBuffer());
+    } catch (error) {
+      throw this.signal.aborted || error instanceof CodedError ? error : new CodedError('COORDINATOR_UNREACHABLE');
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
@@ -75,5 +94,12 @@ interface Body {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-const json = (value: unknown): Body => ({ type: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(value)) });
-const octets = (bytes: Uint8Array): Body => ({ type: 'application/octet-stream', bytes: bytes as Uint8Array<ArrayBuffer> });
+
+/** Something in between, a proxy or a portal, answers in the coordinator's place where this fails. */
+function fromJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new CodedError('COORDINATOR_UNREACHABLE', 'the answer is not JSON');
+  }
+}

@@ -9,6 +9,8 @@ import type { NodeConfig } from '../config.js';
 import { readIfThere, writeDurably } from '../durable-file.js';
 import type { SiteKeys } from './site-keys.js';
 
+/** How long the coordinator may take to answer. */
+const TIMEOUT_MS = 30_000;
 const fileSchema = z.strictObject({ coordinatorKey: publicKeySchema });
 
 /**
@@ -20,7 +22,7 @@ const fileSchema = z.strictObject({ coordinatorKey: publicKeySchema });
 export async function enrol(config: NodeConfig, keys: SiteKeys): Promise<string> {
   const file = join(config.home, 'enrolment.json');
   const known = readIfThere(file);
-  if (known) return fileSchema.parse(JSON.parse(known.toString('utf8'))).coordinatorKey;
+  if (known) return checked(storedKey(known), config);
   const token = readToken(config.enrolmentTokenFile);
   const statement = {
     protocol: PROTOCOL, site: config.site, identityKey: keys.signer.publicKey, sealingKey: keys.box.publicKey,
@@ -29,14 +31,31 @@ export async function enrol(config: NodeConfig, keys: SiteKeys): Promise<string>
   const body = { token, statement: await signStatement(enrolmentStatement.type, statement, keys.signer) };
   const response = await fetch(new URL('/v1/enrol', config.coordinatorUrl), {
     method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+    redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch(() => {
     throw new CodedError('COORDINATOR_UNREACHABLE');
   });
   if (!response.ok) throw await errorOf(response);
-  const { coordinatorKey } = parse(enrolResponseSchema, await response.json());
-  if ((await keyIdOf(coordinatorKey)) !== config.coordinatorFingerprint) throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
+  const answer: unknown = await response.json().catch(() => {
+    throw new CodedError('COORDINATOR_UNREACHABLE');
+  });
+  const coordinatorKey = await checked(parse(enrolResponseSchema, answer).coordinatorKey, config);
   writeDurably(file, JSON.stringify({ coordinatorKey }));
   return coordinatorKey;
+}
+
+/** The configured fingerprint holds at every start, not only at the first. */
+async function checked(coordinatorKey: string, { coordinatorFingerprint }: NodeConfig): Promise<string> {
+  if ((await keyIdOf(coordinatorKey)) !== coordinatorFingerprint) throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
+  return coordinatorKey;
+}
+
+function storedKey(bytes: Buffer): string {
+  try {
+    return fileSchema.parse(JSON.parse(bytes.toString('utf8'))).coordinatorKey;
+  } catch {
+    throw new CodedError('CONFIG_INVALID', 'enrolment.json is damaged; restore it from a backup');
+  }
 }
 
 function readToken(file: string | undefined): string {

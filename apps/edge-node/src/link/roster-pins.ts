@@ -1,32 +1,62 @@
 import { join } from 'node:path';
-import { CodedError, type RosterEntry } from '@koinon/contracts';
+import { CodedError, canonicalBytes, rosterEntrySchema, type RosterEntry } from '@koinon/contracts';
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { readIfThere, writeDurably } from '../durable-file.js';
 
+const fileSchema = z.record(z.string(), rosterEntrySchema);
+
 /**
- * The keys of the other sites as this node first saw them. The relay cannot swap a site's keys later;
- * the fingerprint is there for people to compare.
+ * The keys of the other sites as this node first saw them. The relay cannot swap a site's keys later; a site it adds
+ * changes the fingerprint, which is there for people to compare.
  */
 export class RosterPins {
-  private pins: Record<string, RosterEntry>;
+  private pins: ReadonlyMap<string, RosterEntry>;
 
-  constructor(private readonly home: string) {
-    this.pins = JSON.parse(readIfThere(this.file)?.toString('utf8') ?? '{}') as Record<string, RosterEntry>;
+  /** @param onChange told of sites that were not pinned before, and of the new fingerprint. @throws CodedError CONFIG_INVALID */
+  constructor(
+    private readonly home: string,
+    private readonly onChange: (added: readonly string[], fingerprint: string) => void = () => undefined,
+  ) {
+    this.pins = readPins(this.file);
+  }
+
+  /** SHA-256 over all pinned entries in the order of their names; equal at every node that saw the same sites. */
+  get fingerprint(): string {
+    const entries = [...this.pins.values()].toSorted((a, b) => (a.site < b.site ? -1 : 1));
+    return createHash('sha256').update(canonicalBytes(entries)).digest('hex');
   }
 
   /** @throws CodedError ROSTER_CHANGED naming the site */
   check(roster: readonly RosterEntry[], self: RosterEntry): void {
     const own = roster.find((entry) => entry.site === self.site);
     if (!own || !same(own, self)) throw new CodedError('ROSTER_CHANGED', self.site);
-    const changed = roster.find((entry) => this.pins[entry.site] && !same(this.pins[entry.site]!, entry));
-    if (changed) throw new CodedError('ROSTER_CHANGED', changed.site);
-    const unknown = roster.filter((entry) => !this.pins[entry.site]);
-    if (unknown.length === 0) return;
-    this.pins = { ...this.pins, ...Object.fromEntries(unknown.map((entry) => [entry.site, entry])) };
-    writeDurably(this.file, JSON.stringify(this.pins, null, 1));
+    const pinned = new Map(this.pins);
+    for (const entry of roster) {
+      const known = pinned.get(entry.site);
+      if (known && !same(known, entry)) throw new CodedError('ROSTER_CHANGED', entry.site);
+      pinned.set(entry.site, entry);
+    }
+    if (pinned.size === this.pins.size) return;
+    const added = [...pinned.keys()].filter((site) => !this.pins.has(site));
+    writeDurably(this.file, JSON.stringify(Object.fromEntries(pinned), null, 1));
+    this.pins = pinned;
+    this.onChange(added, this.fingerprint);
   }
 
   private get file(): string {
     return join(this.home, 'roster.json');
+  }
+}
+
+function readPins(file: string): Map<string, RosterEntry> {
+  const stored = readIfThere(file);
+  if (!stored) return new Map();
+  try {
+    return new Map(Object.entries(fileSchema.parse(JSON.parse(stored.toString('utf8')))));
+  } catch {
+    // Forgotten pins would trust whatever keys come next.
+    throw new CodedError('CONFIG_INVALID', 'roster.json is damaged; restore it from a backup');
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CodedError, fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/contracts';
 import { z } from 'zod';
-import { createDurably, readIfThere } from '../durable-file.js';
+import { createDurably, readIfThere, removeUnfinished } from '../durable-file.js';
 import { SealedBox } from '../secure-update/sealed-box.js';
 
 const fileSchema = z.strictObject({
@@ -15,16 +15,24 @@ export interface SiteKeys {
   readonly box: SealedBox;
 }
 
-/** Loads the keys from `<home>/keys.json`, making them at the first start. */
+/** Loads the keys from `<home>/keys.json`, making them at the first start. @throws CodedError CONFIG_INVALID */
 export async function loadSiteKeys(home: string): Promise<SiteKeys> {
   const file = join(home, 'keys.json');
+  removeUnfinished(home);
   if (!readIfThere(file)) {
     const { pkcs8, publicKey } = await generateSigningKey();
     const sealing = await SealedBox.generateKey();
     createDurably(file, JSON.stringify({ identity: { publicKey, pkcs8: toBase64(pkcs8) }, sealing }));
+    pkcs8.fill(0);
   }
-  const stored = fileSchema.safeParse(JSON.parse(readIfThere(file)!.toString('utf8')));
-  if (!stored.success) throw new CodedError('CONFIG_INVALID', 'keys.json is damaged; restore it from a backup');
-  const { identity, sealing } = stored.data;
-  return { signer: await signerFrom(fromBase64(identity.pkcs8), identity.publicKey), box: await SealedBox.open(sealing) };
+  try {
+    const { identity, sealing } = fileSchema.parse(JSON.parse(readIfThere(file)!.toString('utf8')));
+    const pkcs8 = fromBase64(identity.pkcs8);
+    const keys = { signer: await signerFrom(pkcs8, identity.publicKey), box: await SealedBox.open(sealing) };
+    pkcs8.fill(0);
+    return keys;
+  } catch {
+    // The cause may quote what it could not read.
+    throw new CodedError('CONFIG_INVALID', 'keys.json is damaged; restore it from a backup');
+  }
 }

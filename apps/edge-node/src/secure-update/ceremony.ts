@@ -14,23 +14,25 @@ export class Ceremony {
   constructor(
     private readonly site: string,
     private readonly keys: SiteKeys,
-    private readonly link: CoordinatorLink,
+    private readonly link: Pick<CoordinatorLink, 'inbox' | 'postCeremony'>,
     private readonly epochs: EpochStore,
     private readonly pins: RosterPins,
   ) {}
 
   async take({ header, roster, step }: AssignmentOf<'ceremony'>): Promise<void> {
-    this.pins.check(roster, { site: this.site, identityKey: this.keys.signer.publicKey, sealingKey: this.keys.box.publicKey });
     if (roster.map((r) => r.site).join() !== header.roster.join()) throw new CodedError('ROSTER_CHANGED');
+    this.pins.check(roster, { site: this.site, identityKey: this.keys.signer.publicKey, sealingKey: this.keys.box.publicKey });
     const headerSha256 = headerDigest(header);
-    const post = this.epochs.posted(header.epochId, step) ?? (await this.step(header, headerSha256, step, roster));
+    const post = this.epochs.posted(header, step) ?? (await this.step(header, headerSha256, step, roster));
     await this.link.postCeremony(header.epochId, post);
   }
 
   private async step(header: EpochHeader, headerSha256: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
     const scheme = await siteScheme(header.scheme);
     const inbox = await this.open(await this.link.inbox(header.epochId), header.epochId, headerSha256, roster);
-    using epoch = step === scheme.steps[0] ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
+    // An epoch begins once: beginning it again would sign a second, different message of the same step.
+    const begins = step === scheme.steps[0] && !this.epochs.has(header.epochId);
+    using epoch = begins ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
     const post = await this.seal(epoch.step(step, inbox), headerSha256, header.epochId, step, roster);
     this.epochs.save(header, epoch, step, post);
     return post;
@@ -56,7 +58,7 @@ export class Ceremony {
   }
 
   private async seal(messages: readonly CeremonyMessage[], headerSha256: string, epochId: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
-    const bodies = await Promise.all(messages.map(({ to, body }) => {
+    const bodies = await Promise.all(messages.map(async ({ to, body }) => {
       if (to === undefined) return body;
       const recipient = roster.find((r) => r.site === to)!.sealingKey;
       return SealedBox.seal(recipient, body, { headerSha256, step, from: this.site, to });

@@ -1,60 +1,139 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, ceremonyPostSchema, fromBase64, toBase64, type CeremonyPost } from '@koinon/contracts';
-import { siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
+import { CodedError, ceremonyPostSchema, epochHeaderSchema, parse, sha256Schema, uuidSchema, type CeremonyPost } from '@koinon/contracts';
+import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
 import { z } from 'zod';
-import { readIfThere, writeDurably } from '../durable-file.js';
+import { namesIn, readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
 
 /** Epochs whose secrets are kept: the present one and those of rounds that may still be opening. */
 const KEPT = 4;
+const LENGTH_BYTES = 4;
 
-const fileSchema = z.strictObject({
-  header: z.custom<EpochHeader>(),
-  state: z.base64(),
+/** What this site encrypted for one sum: written in one piece with the state in which that sum index is spent. */
+const uploadSchema = z.strictObject({ sumId: uuidSchema, sumIndex: z.int().nonnegative(), blocks: z.int().positive(), root: sha256Schema });
+export type UploadRecord = z.infer<typeof uploadSchema>;
+
+const headSchema = z.strictObject({
+  header: epochHeaderSchema,
   /** The last step and what this site posted in it, to be sent again unchanged after a crash. */
   step: z.string(),
   post: ceremonyPostSchema,
+  uploads: z.array(uploadSchema),
 });
+type Head = z.infer<typeof headSchema>;
 
-/** The secret state of key epochs, one file each, readable by this node alone and deleted when newer ones have come. */
+/**
+ * The secret state of key epochs, one file each, readable by this node alone and deleted when newer ones have come.
+ * A file is the length of its head (u32, little-endian), the head as JSON, and the state: bytes, which can be zeroised.
+ */
 export class EpochStore {
   constructor(private readonly folder: string, private readonly site: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    removeUnfinished(folder);
   }
 
-  /** The epoch as it was after its last step. Dispose it. @throws CodedError SITE_STATE_LOST */
+  has(epochId: string): boolean {
+    return this.head(epochId) !== null;
+  }
+
+  /** The epoch as it was after its last step, upload or share. Dispose it. @throws CodedError SITE_STATE_LOST */
   async restore(epochId: string): Promise<{ header: EpochHeader; epoch: SiteEpoch }> {
     const stored = this.read(epochId);
     if (!stored) throw new CodedError('SITE_STATE_LOST');
-    const state = fromBase64(stored.state);
-    const epoch = (await siteScheme(stored.header.scheme)).restore(stored.header, this.site, state);
-    state.fill(0);
-    return { header: stored.header, epoch };
+    const { header } = stored.head;
+    const scheme = await siteScheme(header.scheme);
+    try {
+      return { header, epoch: scheme.restore(header, this.site, stored.state) };
+    } finally {
+      stored.state.fill(0);
+    }
   }
 
-  /** What this site posted in `step`, if it got that far before. */
-  posted(epochId: string, step: string): CeremonyPost | null {
-    const stored = this.read(epochId);
-    return stored?.step === step ? stored.post : null;
+  /** What this site posted in `step`, if that was its last. @throws CodedError MESSAGE_CONFLICT when the epoch began under another header */
+  posted(header: EpochHeader, step: string): CeremonyPost | null {
+    const head = this.head(header.epochId);
+    if (head && headerDigest(head.header) !== headerDigest(header)) throw new CodedError('MESSAGE_CONFLICT', 'this epoch began under another header');
+    return head?.step === step ? head.post : null;
   }
 
   /** State and post become durable together, before anything of them leaves the site. */
   save(header: EpochHeader, epoch: SiteEpoch, step: string, post: CeremonyPost): void {
-    const state = epoch.save();
-    writeDurably(this.file(header.epochId), JSON.stringify({ header, state: toBase64(state), step, post }));
-    state.fill(0);
+    this.write({ header: { ...header, roster: [...header.roster] }, step, post, uploads: [] }, epoch);
     this.prune();
   }
 
-  private read(epochId: string): z.infer<typeof fileSchema> | null {
-    const stored = readIfThere(this.file(epochId));
-    return stored && fileSchema.parse(JSON.parse(stored.toString('utf8')));
+  /** Records a stored upload and, with it, that its sum index is spent: no other vector is ever encrypted for it. */
+  encrypted(epochId: string, epoch: SiteEpoch, upload: UploadRecord): void {
+    const head = this.known(epochId);
+    this.write({ ...head, uploads: [...head.uploads, upload] }, epoch);
+  }
+
+  /** Records that the epoch made its share of a sum and keeps nothing with which it could make another. */
+  shared(epochId: string, epoch: SiteEpoch): void {
+    this.write(this.known(epochId), epoch);
+  }
+
+  upload(epochId: string, sumId: string): UploadRecord | null {
+    return this.head(epochId)?.uploads.find((upload) => upload.sumId === sumId) ?? null;
+  }
+
+  /** Sums this site may still be asked about. A damaged epoch opens none. */
+  sumIds(): string[] {
+    return this.epochIds().flatMap((epochId) => {
+      try {
+        return this.known(epochId).uploads.map(({ sumId }) => sumId);
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  private known(epochId: string): Head {
+    const head = this.head(epochId);
+    if (!head) throw new CodedError('SITE_STATE_LOST');
+    return head;
+  }
+
+  private head(epochId: string): Head | null {
+    const stored = this.read(epochId);
+    stored?.state.fill(0);
+    return stored && stored.head;
+  }
+
+  private read(epochId: string): { head: Head; state: Uint8Array } | null {
+    const bytes = readIfThere(this.file(epochId));
+    if (!bytes) return null;
+    try {
+      const end = LENGTH_BYTES + bytes.readUInt32LE(0);
+      return { head: parse(headSchema, JSON.parse(bytes.toString('utf8', LENGTH_BYTES, end))), state: new Uint8Array(bytes.subarray(end)) };
+    } catch {
+      throw new CodedError('SITE_STATE_LOST', 'the stored state of this epoch is damaged');
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  private write(head: Head, epoch: SiteEpoch): void {
+    const text = Buffer.from(JSON.stringify(head));
+    const length = Buffer.alloc(LENGTH_BYTES);
+    length.writeUInt32LE(text.length);
+    const state = epoch.save();
+    const bytes = Buffer.concat([length, text, state]);
+    try {
+      writeDurably(this.file(head.header.epochId), bytes);
+    } finally {
+      bytes.fill(0);
+      state.fill(0);
+    }
   }
 
   private prune(): void {
-    const files = readdirSync(this.folder).filter((name) => name.endsWith('.epoch')).map((name) => join(this.folder, name));
-    const newestFirst = files.map((file) => ({ file, at: statSync(file).mtimeMs })).toSorted((a, b) => b.at - a.at);
+    const newestFirst = this.epochIds().map((id) => ({ file: this.file(id), at: statSync(this.file(id)).mtimeMs })).toSorted((a, b) => b.at - a.at);
     for (const { file } of newestFirst.slice(KEPT)) rmSync(file);
+  }
+
+  private epochIds(): string[] {
+    return namesIn(this.folder).filter((name) => name.endsWith('.epoch')).map((name) => name.slice(0, -'.epoch'.length));
   }
 
   private file(epochId: string): string {

@@ -7,7 +7,6 @@ import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { SiteKeys } from '../link/site-keys.js';
 import type { EpochStore } from './epoch-store.js';
 import type { ShareStore } from './share-store.js';
-import type { Uploader } from './uploader.js';
 
 /** Blocks each site recomputes before it decrypts. */
 const SPOT_CHECKS = 8;
@@ -17,11 +16,10 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 export class Opener {
   constructor(
     private readonly site: string,
-    private readonly keys: SiteKeys,
+    private readonly keys: Pick<SiteKeys, 'signer'>,
     private readonly coordinatorKey: string,
-    private readonly link: CoordinatorLink,
+    private readonly link: Pick<CoordinatorLink, 'opening' | 'sumBlock' | 'putShare' | 'commitShare'>,
     private readonly epochs: EpochStore,
-    private readonly uploader: Uploader,
     private readonly shares: ShareStore,
   ) {}
 
@@ -33,22 +31,31 @@ export class Opener {
     const checked = await this.checkBlocks(closing, header);
     const blocks = await this.sumBlocks(closing);
     const payload = fromBase64(envelope.payload);
-    const share = this.shares.once(sumId, payload, () =>
-      open.share({ sumIndex: closing.sumIndex, uploads: closing.uploads.map((u) => u.site), activeSet: closing.activeSet, blocks }));
+    const share = this.shares.once(sumId, payload, () => {
+      const made = open.share({ sumIndex: closing.sumIndex, uploads: closing.uploads.map((u) => u.site), activeSet: closing.activeSet, blocks });
+      this.epochs.shared(epochId, open);
+      return made;
+    });
     await this.link.putShare(sumId, share);
     const statement = { protocol: PROTOCOL, sumId, site: this.site, closingSha256: sha256(payload), shareSha256: sha256(share), blocksChecked: checked };
     await this.link.commitShare(sumId, await signStatement(shareStatement.type, statement, this.keys.signer));
   }
 
-  /** At least the agreed number of uploads, this site's own among them and unchanged if it sent one. */
+  /** Everything that can be refused without spending the one share: distinct uploads, enough of them, this site's own unchanged. */
   private checkClosing(closing: ClosingStatement, header: EpochHeader, epochId: string, sumId: string): void {
     const refuse = (why: string): never => {
       throw new CodedError('SHARE_REFUSED', why);
     };
+    const sites = new Set(closing.uploads.map((upload) => upload.site));
     if (closing.sumId !== sumId || closing.epochId !== epochId) refuse('the closing is about another sum');
-    if (closing.uploads.length < header.minUploads) refuse('fewer uploads than the epoch allows to open');
-    const own = closing.uploads.find((u) => u.site === this.site);
-    if (!own || own.root !== this.uploader.ownRoot(sumId)) refuse('this site’s upload is missing from the list or changed');
+    if (sites.size !== closing.uploads.length) refuse('a site is in the list twice');
+    if (sites.size < header.minUploads) refuse('fewer uploads than the epoch allows to open');
+    if (!closing.activeSet.includes(this.site)) refuse('this site is not in the active set');
+    const own = this.epochs.upload(epochId, sumId);
+    const listed = closing.uploads.find((upload) => upload.site === this.site);
+    if (!own || listed?.root !== own.root) refuse('this site’s upload is missing from the list or changed');
+    // The scheme opens by index: under another one the share would belong to another sum.
+    if (own?.sumIndex !== closing.sumIndex || own.blocks !== closing.blocks) refuse('the closing gives this sum another index or length');
   }
 
   /** Recomputes blocks of its own random choice from the committed uploads. */

@@ -25,30 +25,33 @@ export class SealedBox {
   private constructor(readonly publicKey: string, private readonly privateKey: webcrypto.CryptoKey) {}
 
   static async generateKey(): Promise<SealingKey> {
-    const pair = await suite.kem.generateKeyPair();
-    const raw = async (key: webcrypto.CryptoKey) => toBase64(new Uint8Array(await suite.kem[key.type === 'public' ? 'serializePublicKey' : 'serializePrivateKey'](key)));
-    return { publicKey: await raw(pair.publicKey), privateKey: await raw(pair.privateKey) };
+    const pair = (await suite.kem.generateKeyPair()) as webcrypto.CryptoKeyPair;
+    const raw = async (bytes: Promise<ArrayBuffer>) => toBase64(new Uint8Array(await bytes));
+    return { publicKey: await raw(suite.kem.serializePublicKey(pair.publicKey)), privateKey: await raw(suite.kem.serializePrivateKey(pair.privateKey)) };
   }
 
   static async open({ publicKey, privateKey }: SealingKey): Promise<SealedBox> {
-    return new SealedBox(publicKey, await suite.kem.deserializePrivateKey(fromBase64(privateKey).buffer));
+    return new SealedBox(publicKey, (await suite.kem.deserializePrivateKey(fromBase64(privateKey).buffer)) as webcrypto.CryptoKey);
   }
 
   /** @returns enc ‖ ciphertext */
   static async seal(recipient: string, body: Uint8Array, context: SealContext): Promise<Uint8Array> {
-    const recipientPublicKey = await suite.kem.deserializePublicKey(fromBase64(recipient).buffer);
-    const { ct, enc } = await suite.seal({ recipientPublicKey, info: INFO }, body.slice().buffer, canonicalBytes({ ...context }));
+    const recipientPublicKey = (await suite.kem.deserializePublicKey(fromBase64(recipient).buffer)) as webcrypto.CryptoKey;
+    const { ct, enc } = await suite.seal({ recipientPublicKey, info: INFO }, copy(body), canonicalBytes({ ...context }));
     return Buffer.concat([new Uint8Array(enc), new Uint8Array(ct)]);
   }
 
   /** @throws CodedError SIGNATURE_INVALID naming the sender when the message was not sealed for this place */
   async unseal(sealed: Uint8Array, context: SealContext): Promise<Uint8Array> {
     try {
-      const enc = sealed.slice(0, ENC_BYTES).buffer;
-      const opened = await suite.open({ recipientKey: this.privateKey, enc, info: INFO }, sealed.slice(ENC_BYTES).buffer, canonicalBytes({ ...context }));
+      const enc = copy(sealed.subarray(0, ENC_BYTES));
+      const opened = await suite.open({ recipientKey: this.privateKey, enc, info: INFO }, copy(sealed.subarray(ENC_BYTES)), canonicalBytes({ ...context }));
       return new Uint8Array(opened);
     } catch {
       throw new CodedError('SIGNATURE_INVALID', `a sealed message of ${context.from} does not open`);
     }
   }
 }
+
+/** A buffer of its own: behind a Buffer may be a pool that others write to. */
+const copy = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
-import { createDurably, readIfThere } from '../durable-file.js';
+import { createDurably, namesIn, readIfThere, removeUnfinished } from '../durable-file.js';
+
+/** Shares that can be sent again. Intents, a few bytes each, are kept for ever. */
+const KEPT = 8;
 
 /**
  * One decryption share per sum, ever: a second one over another list, active set or noise would leak the key.
@@ -9,7 +13,9 @@ import { createDurably, readIfThere } from '../durable-file.js';
  * leaves an intent without a share: that sum is lost to this site, and it says so.
  */
 export class ShareStore {
-  constructor(private readonly folder: string) {}
+  constructor(private readonly folder: string) {
+    removeUnfinished(folder);
+  }
 
   /**
    * @param closing the signed closing statement the share answers
@@ -24,11 +30,18 @@ export class ShareStore {
     if (createDurably(intentFile, intent)) {
       const share = make();
       createDurably(shareFile, share);
+      this.prune();
       return share;
     }
     if (readIfThere(intentFile)?.toString('utf8') !== intent) throw new CodedError('SHARE_REFUSED', 'asked to decrypt the same sum in two ways');
     const stored = readIfThere(shareFile);
     if (!stored) throw new CodedError('SHARE_REFUSED', 'interrupted while making the share; a second one is not made');
-    return stored;
+    return new Uint8Array(stored);
+  }
+
+  private prune(): void {
+    const files = namesIn(this.folder).filter((name) => name.endsWith('.share')).map((name) => join(this.folder, name));
+    const newestFirst = files.map((file) => ({ file, at: statSync(file).mtimeMs })).toSorted((a, b) => b.at - a.at);
+    for (const { file } of newestFirst.slice(KEPT)) rmSync(file);
   }
 }

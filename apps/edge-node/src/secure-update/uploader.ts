@@ -1,52 +1,54 @@
 import { createHash } from 'node:crypto';
-import { PROTOCOL, signStatement, uploadStatement } from '@koinon/contracts';
+import { CodedError, PROTOCOL, signStatement, uploadStatement } from '@koinon/contracts';
 import { MerkleTree } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { SiteKeys } from '../link/site-keys.js';
-import type { EpochStore } from './epoch-store.js';
+import type { EpochStore, UploadRecord } from './epoch-store.js';
 import type { UploadStore } from './upload-store.js';
 
-const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+const rootOf = (digests: readonly Uint8Array[]): string => Buffer.from(MerkleTree.from(digests).root).toString('hex');
 
 /** Encrypts a vector once, stores the ciphertext, and sends it until the coordinator has all of it. */
 export class Uploader {
   constructor(
     private readonly site: string,
-    private readonly keys: SiteKeys,
-    private readonly link: CoordinatorLink,
+    private readonly keys: Pick<SiteKeys, 'signer'>,
+    private readonly link: Pick<CoordinatorLink, 'blocks' | 'putBlock' | 'commitUpload'>,
     private readonly epochs: EpochStore,
     private readonly store: UploadStore,
   ) {}
 
-  /** True when the upload was stored before: nothing must be computed from records for it again. */
-  has(sumId: string): boolean {
-    return this.store.load(sumId) !== null;
+  /** What this site encrypted for a sum; then nothing must be computed from records for it again. */
+  made(epochId: string, sumId: string): UploadRecord | null {
+    return this.epochs.upload(epochId, sumId);
   }
 
-  /** @param values below 2^bits each */
+  /**
+   * The blocks are on disk before the record that names them, and the record before a byte is sent: a crash on the way
+   * leaves blocks nobody has seen, which are made again.
+   * @param values below 2^bits each
+   * @throws HeError SUM_ALREADY_ENCRYPTED when another sum was given this index
+   */
   async encrypt(epochId: string, sumId: string, sumIndex: number, values: Uint32Array): Promise<void> {
     const { epoch } = await this.epochs.restore(epochId);
     using open = epoch;
-    this.store.save(sumId, open.encrypt(sumIndex, values));
+    const digests = this.store.save(sumId, open.encrypt(sumIndex, values));
+    this.epochs.encrypted(epochId, open, { sumId, sumIndex, blocks: digests.length, root: rootOf(digests) });
+    this.store.keepOnly(this.epochs.sumIds());
   }
 
-  /** Resumable: blocks the coordinator has are not sent again. */
-  async send(sumId: string): Promise<void> {
-    const blocks = this.store.load(sumId)!;
-    const leaves = blocks.map(digest);
+  /** Resumable: blocks the coordinator has are not sent again. @throws CodedError SITE_STATE_LOST */
+  async send(epochId: string, sumId: string): Promise<void> {
+    const upload = this.made(epochId, sumId);
+    if (!upload) throw new CodedError('SITE_STATE_LOST');
+    const blocks = this.store.load(sumId, upload.blocks);
+    const digests = blocks.map((block) => createHash('sha256').update(block).digest());
+    if (rootOf(digests) !== upload.root) throw new CodedError('SITE_STATE_LOST', 'the stored upload is damaged');
     const there = new Map((await this.link.blocks(sumId)).map(({ index, sha256 }) => [index, sha256]));
     for (const [index, block] of blocks.entries()) {
-      if (there.get(index) !== leaves[index]!.toString('hex')) await this.link.putBlock(sumId, index, block);
+      if (there.get(index) !== digests[index]!.toString('hex')) await this.link.putBlock(sumId, index, block);
     }
-    const root = Buffer.from(MerkleTree.from(leaves).root).toString('hex');
-    const statement = { protocol: PROTOCOL, sumId, site: this.site, blocks: blocks.length, root };
+    const statement = { protocol: PROTOCOL, sumId, site: this.site, blocks: upload.blocks, root: upload.root };
     await this.link.commitUpload(sumId, await signStatement(uploadStatement.type, statement, this.keys.signer));
-    this.store.keepOnly([sumId]);
-  }
-
-  /** Merkle root of what this site sent, to be found unchanged in the closing. */
-  ownRoot(sumId: string): string | null {
-    const blocks = this.store.load(sumId);
-    return blocks && Buffer.from(MerkleTree.from(blocks.map(digest)).root).toString('hex');
   }
 }

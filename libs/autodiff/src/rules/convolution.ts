@@ -5,8 +5,8 @@ import { inputOf, outputOf, type Cotangent, type RecordGradient, type RecordScop
 import { extentOf, range, sizeOf } from '../shape.js';
 import { scatterAttributes, unfold, windowsOf, type Windows } from '../windows.js';
 
-/** Per-record weight gradients up to this size are formed and summed; above it one Gemm over all records is faster. */
-const BATCHED_BYTES = 64 * 2 ** 20;
+/** Up to this size the weight gradient is formed per record and summed; above it one Gemm does the same in less memory. */
+export const BATCHED_BYTES = 64 * 2 ** 20;
 
 /** The two sides a convolution weight links, whichever of them is the operator's input. */
 interface Link {

@@ -74,7 +74,7 @@ function weightGradient(scope: RecordScope, node: Node, cotangent: string): Reco
 }
 
 function rowNorms(graph: GraphWriter, matrix: string): string {
-  return graph.op('ReduceSumSquare', [matrix, graph.ints([1])], { keepdims: 0 });
+  return graph.op('ReduceSumSquare', [matrix, graph.ints([1])], { keepdims: 1 });
 }
 
 function transposed(graph: GraphWriter, value: string, rank: number): string {

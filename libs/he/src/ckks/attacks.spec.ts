@@ -133,6 +133,9 @@ describe('attacks on threshold CKKS', () => {
     const first = federation.site(0).share(sum);
     expectCode('SHARE_ALREADY_MADE', () => federation.site(0).share({ ...sum, activeSet: ['hospital-1', 'hospital-3'] }));
     expectCode('SHARE_ALREADY_MADE', () => federation.site(0).share({ ...sum, uploads: sum.uploads.slice(1) }));
+    // The same ciphertext passed off as the next sum: the same smudging, so nothing to average.
+    const residuesOf = (share: Uint8Array): Uint8Array => share.subarray(2 * PREFIX_BYTES);
+    expect(residuesOf(federation.site(0).share({ ...sum, sumIndex: 1 }))).toEqual(residuesOf(first));
     federation.restart(0, before);
     expect(federation.site(0).share(sum)).toEqual(first);
   });

@@ -3,6 +3,7 @@ import { siteIndex } from '../header.js';
 import { derive, keystreamWords } from '../random.js';
 import type { Poly } from '../ring/ring.js';
 import type { CeremonyMessage, EpochHeader } from '../scheme.js';
+import { Secrets } from '../secrets.js';
 import { shareOut, weighted } from '../shamir.js';
 import type { SiteState } from '../site-state.js';
 import { bodiesOf, confirmation, emptyTranscript, extend } from '../transcript.js';
@@ -12,8 +13,11 @@ import { prove } from './proof-of-possession.js';
 import { checkCommit, commitBody, keyShareOf, openReveal, revealBody, statementContext } from './reveal.js';
 import { type Rings, atDataLevel, commonPolynomial } from './rings.js';
 import type { Seal } from './seal.js';
-import { CKKS_STEPS } from './steps.js';
 import { TEST_SHARE_BYTES, isReducedTestShare, opened, opensTo, testCiphertext, windowsOf } from './self-test.js';
+import { CKKS_STEPS } from './steps.js';
+
+type Step = (typeof CKKS_STEPS)[number];
+const POLY_BYTES = 2 * DEGREE * 8;
 
 /**
  * The key ceremony of one site (Mouchet et al., eprint 2020/304 and 2022/780): commit to b_i, reveal it with proof of
@@ -21,9 +25,6 @@ import { TEST_SHARE_BYTES, isReducedTestShare, opened, opensTo, testCiphertext, 
  * After `commit` every step is a function of the stored state and the inbox: a step repeated after a crash posts the
  * same bytes, so that no second sharing and no second smudging of one ciphertext ever exists.
  */
-type Step = (typeof CKKS_STEPS)[number];
-const POLY_BYTES = 2 * DEGREE * 8;
-
 export class Ceremony {
   readonly #index: number;
   #common: Poly | undefined;
@@ -52,16 +53,17 @@ export class Ceremony {
   private commit(): CeremonyMessage[] {
     const { key } = this.rings;
     const root = this.state.get('root');
+    using secrets = new Secrets();
     const sampled = this.seal.sampleKey();
-    const error = key.add(sampled.b, key.multiply(sampled.a, sampled.secret));
-    const b = key.subtract(error, key.multiply(this.common, sampled.secret));
+    const secret = secrets.keep(sampled.secret);
+    const error = secrets.keep(key.add(sampled.b, secrets.keep(key.multiply(sampled.a, secret))));
+    const b = key.subtract(error, secrets.keep(key.multiply(this.common, secret)));
     const statement = { a: this.common, b, context: statementContext(this.header, this.#index) };
-    const proof = prove(key, statement, sampled.secret, error, keystreamWords(derive(root, 'possession')));
+    const proof = prove(key, statement, secret, error, keystreamWords(secrets.keep(derive(root, 'possession'))));
     const reveal = revealBody(this.header, derive(root, 'nonce'), b, proof);
-    this.state.set('secret', toBytes(atDataLevel(sampled.secret)).slice());
+    this.state.set('secret', toBytes(atDataLevel(secret)).slice());
     this.state.set('reveal', reveal);
     this.state.set('commit', commitBody(this.header, this.#index, reveal));
-    for (const poly of [sampled.secret, error]) poly.fill(0n);
     return [this.#broadcast('commit', this.state.get('commit'))];
   }
 
@@ -80,10 +82,10 @@ export class Ceremony {
     const publicKey = reveals
       .map((body, i) => (i === this.#index ? keyShareOf(body) : openReveal(rings.key, this.common, header, i, commits[i] ?? new Uint8Array(0), body)))
       .reduce((sum, b) => rings.key.add(sum, b));
-    const secret = toWords(this.state.get('secret'));
-    const random = keystreamWords(derive(this.state.get('root'), 'shamir'));
+    using secrets = new Secrets();
+    const secret = secrets.keep(toWords(this.state.get('secret')));
+    const random = keystreamWords(secrets.keep(derive(this.state.get('root'), 'shamir')));
     const shares = shareOut(rings.data, secret, header.threshold, header.roster.length, random);
-    secret.fill(0n);
     this.state.set('transcript', extend(afterCommit, 'reveal', reveals));
     this.state.set('publicKey', toBytes(publicKey));
     this.state.set('share', toBytes(shares[this.#index] ?? rings.data.zero()));
@@ -98,18 +100,20 @@ export class Ceremony {
     this.#unchanged(this.#transcriptBeforeTest(inbox));
     const own = concat(prefix(header, 'deal'), this.state.get('share'));
     const bodies = bodiesOf(header, inbox, 'deal', this.site, own, this.site);
+    using secrets = new Secrets();
     const share = bodies.map((body, i) => {
-      const dealt = toWords(payload(body, prefix(header, 'deal'), POLY_BYTES, 'MESSAGE_MALFORMED', header.roster[i]));
+      const dealt = secrets.keep(toWords(payload(body, prefix(header, 'deal'), POLY_BYTES, 'MESSAGE_MALFORMED', header.roster[i])));
       if (!rings.data.isReduced(dealt)) throw new HeError('MESSAGE_MALFORMED', 'a residue of a dealt share is not below its prime', header.roster[i]);
       return dealt;
-    }).reduce((sum, dealt) => rings.data.add(sum, dealt));
-    const random = keystreamWords(derive(this.state.get('root'), 'self-test'));
+    }).reduce((sum, dealt) => secrets.keep(rings.data.add(sum, dealt)));
+    const random = keystreamWords(secrets.keep(derive(this.state.get('root'), 'self-test')));
     const parts = this.#windows().map((first) => {
-      const key = weighted(rings.data, share, this.#index + 1, this.#windowXs(first));
-      const product = rings.data.inverse(rings.data.multiply(this.#testCiphertext(first).c1, key));
-      return toBytes(opened(rings.data.add(product, rings.data.smudging(random(DEGREE), SMUDGING_BITS))));
+      const key = secrets.keep(weighted(rings.data, share, this.#index + 1, this.#windowXs(first)));
+      const product = secrets.keep(rings.data.inverse(secrets.keep(rings.data.multiply(this.#testCiphertext(first).c1, key))));
+      const smudging = secrets.keep(rings.data.smudging(secrets.keep(random(DEGREE)), SMUDGING_BITS));
+      return toBytes(opened(rings.data.add(product, smudging)));
     });
-    this.state.set('share', toBytes(share));
+    this.state.set('share', toBytes(share).slice());
     this.state.set('test', concat(prefix(header, 'test'), ...parts));
     return [this.#broadcast('test', this.state.get('test'))];
   }

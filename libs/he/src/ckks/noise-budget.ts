@@ -25,6 +25,8 @@ export interface NoiseBudget {
   readonly smudging: bigint;
   /** aggregate + smudging: what `combine` accepts. */
   readonly total: bigint;
+  /** log2 of one site's largest smudging. */
+  readonly smudgingBits: number;
   /** log2 of (Δ/2) / total: above 0 the rounded sum is exact. */
   readonly marginBits: number;
   /** log2 of one site's smudging over the error it hides. */
@@ -61,7 +63,7 @@ export function noiseBudget(input: NoiseInput): NoiseBudget {
   if (total >= half) refuse('error and smudging of this active set reach half the scale');
   const log2 = (x: bigint): number => Math.log2(Number(x));
   return {
-    fresh, aggregate, smudging, total,
+    fresh, aggregate, smudging, total, smudgingBits,
     marginBits: log2(half) - log2(total),
     hidingBits: smudgingBits - log2(aggregate),
     headroomBits: log2(product) - log2(largest),

@@ -3,6 +3,7 @@ import { instantiate, type Kernel60 } from '../ring/kernel.js';
 import { invert } from '../ring/modular.js';
 import { shoup } from '../ring/modulus.js';
 import type { Poly, Ring } from '../ring/ring.js';
+import { Secrets } from '../secrets.js';
 import { type CkksParameters, DEGREE, LOG_SCALE, PRIMES } from './parameters.js';
 
 const WORDS_AT = 1024;
@@ -26,10 +27,12 @@ export class Packing {
     target.fill(0, values.length);
     target.set(values);
     const tooLarge = this.#kernel.pack(WORDS_AT, this.#valuesAt, DEGREE, k, fieldBits, header.bits);
-    const packed = ring.fromSigned(new BigInt64Array(this.#words.slice(0, DEGREE).buffer));
+    using secrets = new Secrets();
+    const integers = secrets.keep(new BigInt64Array(this.#words.slice(0, DEGREE).buffer));
+    const packed = secrets.keep(ring.fromSigned(integers));
     this.#wipe();
     if (tooLarge) throw new HeError('VALUE_OUT_OF_RANGE', `every value must be below 2^${header.bits}`);
-    return ring.forward(ring.scale(packed, 1n << BigInt(LOG_SCALE)));
+    return ring.forward(secrets.keep(ring.scale(packed, 1n << BigInt(LOG_SCALE))));
   }
 
   /**

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { publicWords } from '../random.js';
 import type { Poly, RandomWords, Ring } from '../ring/ring.js';
-import { toBytes, toWords } from '../wire.js';
+import { Secrets } from '../secrets.js';
+import { concat, toBytes, toWords } from '../wire.js';
 import { ERROR_BOUND } from './noise-budget.js';
 
 /**
@@ -27,16 +28,17 @@ export interface Statement {
 /** About one attempt in a hundred is rejected and repeated. */
 export function prove(ring: Ring, statement: Statement, secret: Poly, error: Poly, random: RandomWords): Uint8Array {
   for (;;) {
-    const maskS = ring.forward(ring.smudging(random(ring.n), MASK_BITS));
-    const maskE = ring.forward(ring.smudging(random(ring.n), MASK_BITS));
-    const seed = challengeSeed(statement, ring.subtract(maskE, ring.multiply(statement.a, maskS)));
+    using secrets = new Secrets();
+    const mask = (): Poly => secrets.keep(ring.forward(secrets.keep(ring.smudging(secrets.keep(random(ring.n)), MASK_BITS))));
+    const [maskS, maskE] = [mask(), mask()];
+    const seed = challengeSeed(statement, ring.subtract(maskE, secrets.keep(ring.multiply(statement.a, maskS))));
     const c = challenge(ring, seed);
-    const answers = [ring.add(maskS, ring.multiply(c, secret)), ring.add(maskE, ring.multiply(c, error))]
-      .map((z) => ring.toSmall(ring.inverse(z)));
-    maskS.fill(0n);
-    maskE.fill(0n);
-    if (answers.every(isSmall)) return Buffer.concat([seed, ...answers.map(toBytes)]);
-    for (const answer of answers) answer.fill(0);
+    const answers = ([[maskS, secret], [maskE, error]] as const).map(([y, x]) => {
+      const z = secrets.keep(ring.add(y, secrets.keep(ring.multiply(c, x))));
+      // A rejected answer would tell something about the secret.
+      return secrets.keep(ring.toSmall(secrets.keep(ring.inverse(z))));
+    });
+    if (answers.every(isSmall)) return concat(seed, ...answers.map(toBytes));
   }
 }
 

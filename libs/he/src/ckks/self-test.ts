@@ -33,17 +33,19 @@ export interface TestCiphertext {
 
 export function testCiphertext(ring: Ring, a: Poly, b: Poly, transcript: Uint8Array, window: number): TestCiphertext {
   const random = publicWords('self-test/v1', transcript, Uint8Array.of(window));
-  const u = ring.forward(ring.fromSmall(ternary(random(DEGREE))));
+  const u = ring.forward(ring.fromSmall(ternary(random(DEGREE / 2))));
   const values = Array.from(random(TEST_COEFFICIENTS), (w) => w & 0xffffn);
   const c0 = opened(ring.inverse(ring.multiply(b, u))).map((x, i) =>
     (x + ((values[i % TEST_COEFFICIENTS] ?? 0n) << BigInt(LOG_SCALE))) % primeAt(i));
   return { c1: ring.multiply(a, u), c0, values };
 }
 
-/** -1, 0 or 1 from the high halves; the bias is below 2^-30 and the polynomial public. */
+/** -1, 0 or 1 from every half word; the bias is below 2^-30 and the polynomial public. */
 function ternary(words: BigUint64Array): Int32Array {
   const halves = new Uint32Array(words.buffer);
-  return Int32Array.from({ length: DEGREE }, (_, i) => ((halves[2 * i + 1] ?? 0) % 3) - 1);
+  const result = new Int32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) result[i] = ((halves[i] ?? 0) % 3) - 1;
+  return result;
 }
 
 /** The coefficients that are opened, prime by prime. */

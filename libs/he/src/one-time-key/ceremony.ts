@@ -3,6 +3,7 @@ import { HeError } from '../errors.js';
 import { siteIndex } from '../header.js';
 import { derive, keystream } from '../random.js';
 import type { CeremonyMessage } from '../scheme.js';
+import { Secrets } from '../secrets.js';
 import type { SiteState } from '../site-state.js';
 import { bodiesOf, confirmation, emptyTranscript, extend } from '../transcript.js';
 import { concat, equal, payload, prefix, toBytes } from '../wire.js';
@@ -41,14 +42,11 @@ export class OneTimeKeyCeremony {
   #deal(): CeremonyMessage[] {
     const { header } = this.parameters;
     const root = this.state.get('root');
-    const random = keystream(derive(root, 'one-time-key/shamir'));
-    const seeds = Array.from({ length: header.sums }, (_, sum) => derive(root, 'one-time-key/secret', Uint8Array.of(sum & 255, sum >> 8)));
-    const perSum = seeds.map((seed) => {
-      const secret = secretOf(this.ring, seed);
-      const shares = shareOut(secret, header.threshold, header.roster.length, random);
-      secret.fill(0);
-      return shares;
-    });
+    using secrets = new Secrets();
+    const random = keystream(secrets.keep(derive(root, 'one-time-key/shamir')));
+    const seeds = Array.from({ length: header.sums }, (_, sum) => secrets.keep(derive(root, 'one-time-key/secret', Uint8Array.of(sum & 255, sum >> 8))));
+    const perSum = seeds.map((seed) =>
+      shareOut(secrets.keep(secretOf(this.ring, seed)), header.threshold, header.roster.length, random).map((share) => secrets.keep(share)));
     const bodies = header.roster.map((_, i) => concat(prefix(header, 'deal'), ...perSum.map((shares) => toBytes(shares[i] ?? new Uint16Array(0)))));
     const commit = concat(prefix(header, 'commit'), ...bodies.map((body) => createHash('sha256').update(body).digest()));
     this.state.set('secret', concat(...seeds));
@@ -83,7 +81,8 @@ export class OneTimeKeyCeremony {
 
 /** The one-time secret behind a seed. */
 export function secretOf(ring: MaskRing, seed: Uint8Array): Int32Array {
-  const secret = ring.gaussian(keystream(derive(seed, 'one-time-key/gaussian')));
+  using secrets = new Secrets();
+  const secret = ring.gaussian(keystream(secrets.keep(derive(seed, 'one-time-key/gaussian'))));
   ring.wipe();
   return secret;
 }

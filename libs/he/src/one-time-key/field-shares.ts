@@ -1,3 +1,4 @@
+import { Secrets } from '../secrets.js';
 import { lagrangeWeight } from '../shamir.js';
 
 /** Shares live in GF(65521), the largest 16-bit prime field; summed secrets stay far below half of it. */
@@ -5,12 +6,11 @@ export const FIELD = 65_521;
 
 /** `n` shares at x = 1..n of every coefficient, f(x) = secret + Σ r_k·x^k with t-1 uniform r_k. */
 export function shareOut(secret: Int32Array, threshold: number, n: number, randomBytes: (length: number) => Uint8Array): Uint16Array[] {
-  const coefficients: Uint16Array[] = [Uint16Array.from(secret, (x) => ((x % FIELD) + FIELD) % FIELD)];
-  while (coefficients.length < threshold) coefficients.push(uniform(secret.length, randomBytes));
-  const shares = Array.from({ length: n }, (_, i) => secret.map((_unused, at) =>
+  using secrets = new Secrets();
+  const coefficients: Uint16Array[] = [secrets.keep(Uint16Array.from(secret, (x) => ((x % FIELD) + FIELD) % FIELD))];
+  while (coefficients.length < threshold) coefficients.push(secrets.keep(uniform(secret.length, randomBytes)));
+  return Array.from({ length: n }, (_, i) => Uint16Array.from({ length: secret.length }, (_unused, at) =>
     coefficients.reduceRight((sum, coefficient) => (sum * (i + 1) + (coefficient[at] ?? 0)) % FIELD, 0)));
-  for (const coefficient of coefficients) coefficient.fill(0);
-  return shares.map((share) => Uint16Array.from(share));
 }
 
 /** The sum of shares at one x: a share of the summed secret. */
@@ -35,7 +35,7 @@ export const isInField = (share: Uint16Array): boolean => share.every((x) => x <
 function uniform(length: number, randomBytes: (length: number) => Uint8Array): Uint16Array {
   const result = new Uint16Array(length);
   for (let found = 0; found < length;) {
-    for (const x of new Uint16Array(Uint8Array.from(randomBytes((length - found) * 2)).buffer)) if (x < FIELD) result[found++] = x;
+    for (const x of new Uint16Array(new Uint8Array(randomBytes((length - found) * 2)).buffer)) if (x < FIELD) result[found++] = x;
   }
   return result;
 }

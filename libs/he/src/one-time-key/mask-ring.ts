@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { type KeyObject, createHash, createSecretKey } from 'node:crypto';
 import { headerDigest } from '../header.js';
 import { derive, keystream } from '../random.js';
 import { instantiate } from '../ring/kernel.js';
@@ -91,9 +91,9 @@ export class MaskRing {
   }
 
   /** Upload block `block` under the key in use, without prefix, or undefined if a value has too many bits. */
-  conceal(values: Uint32Array, sumSeed: Uint8Array, block: number, errorBytes: (length: number) => Uint8Array): Uint8Array | undefined {
+  conceal(values: Uint32Array, publicSeed: KeyObject, block: number, errorBytes: (length: number) => Uint8Array): Uint8Array | undefined {
     const { valuesPerCoefficient, valuesPerBlock, fieldBits, header, logScale, droppedBits, wireBits } = this.parameters;
-    this.#mask(sumSeed, block);
+    this.#mask(publicSeed, block);
     this.#bytes(AT.words, FULL).set(errorBytes(FULL));
     this.#kernel.gaussian(AT.scratch, AT.words, DEGREE, AT.thresholds, thresholds.length);
     const target = new Uint32Array(this.#kernel.memory.buffer, AT.values, valuesPerBlock);
@@ -122,9 +122,9 @@ export class MaskRing {
   }
 
   /** Sums of a sum block under the summed key in use, with the error's deviation and largest magnitude. */
-  reveal(sum: Uint8Array, sumSeed: Uint8Array, block: number, uploads: number): { sums: Uint32Array; fits: boolean; deviation: number; largest: number } {
+  reveal(sum: Uint8Array, publicSeed: KeyObject, block: number, uploads: number): { sums: Uint32Array; fits: boolean; deviation: number; largest: number } {
     const { valuesPerCoefficient, valuesPerBlock, fieldBits, header, logScale, droppedBits } = this.parameters;
-    this.#mask(sumSeed, block);
+    this.#mask(publicSeed, block);
     this.#bytes(AT.sum, FULL).set(sum);
     const statistics = new Float64Array(this.#kernel.memory.buffer, AT.statistics, 2).fill(0);
     const over = this.#kernel.reveal(
@@ -143,8 +143,8 @@ export class MaskRing {
     this.#bytes(AT.key, AT.sum - AT.key).fill(0);
   }
 
-  #mask(sumSeed: Uint8Array, block: number): void {
-    const stream = keystream(sumSeed, block);
+  #mask(publicSeed: KeyObject, block: number): void {
+    const stream = keystream(publicSeed, block);
     PRIMES.forEach((prime, j) => {
       const p = Number(prime);
       for (let found = 0; found < DEGREE;) {
@@ -175,9 +175,9 @@ export class MaskRing {
 }
 
 /** AES-256 key of the public polynomials a_k of one sum: from everything the participants agreed on. */
-export function sumSeed(header: EpochHeader, sumIndex: number): Uint8Array {
+export function sumSeed(header: EpochHeader, sumIndex: number): KeyObject {
   const context = createHash('sha256').update(Buffer.from(headerDigest(header), 'hex')).update(Uint32Array.of(sumIndex)).digest();
-  return derive(Buffer.from(header.seed, 'hex'), 'one-time-key/public-polynomials', context);
+  return createSecretKey(derive(Buffer.from(header.seed, 'hex'), 'one-time-key/public-polynomials', context));
 }
 
 function rootTables(prime: bigint): Uint32Array[] {

@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { HeError } from '../errors.js';
 import { derive, keystream } from '../random.js';
 import type { BlockLayout, CeremonyMessage, SiteEpoch, SumToOpen } from '../scheme.js';
+import { Secrets } from '../secrets.js';
 import type { SiteState } from '../site-state.js';
 import { Spent } from '../spent.js';
-import { checkSumIndex, checkSumToOpen, shareLabel } from '../sum-to-open.js';
+import { checkSumIndex, checkSumToOpen, checkValues, shareLabel } from '../sum-to-open.js';
 import { concat, prefix, toBytes } from '../wire.js';
 import { OneTimeKeyCeremony, SEED_BYTES, secretOf, shareAt } from './ceremony.js';
 import { addShares } from './field-shares.js';
@@ -50,10 +51,7 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
     this.#ready();
     const { header } = this.parameters;
     checkSumIndex(header, sumIndex);
-    const limit = 2 ** header.bits;
-    if (values.length === 0 || values.some((value) => value >= limit)) {
-      throw new HeError('VALUE_OUT_OF_RANGE', `one value or more, each below 2^${header.bits}, is expected`);
-    }
+    checkValues(header, values);
     this.#spent.encrypt(sumIndex);
     const stored = this.state.get('secret').subarray(sumIndex * SEED_BYTES, (sumIndex + 1) * SEED_BYTES);
     const seed = stored.slice();
@@ -65,24 +63,22 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
     const { header, valuesPerBlock } = this.parameters;
     const start = prefix(header, 'upload');
     const publicSeed = sumSeed(header, sumIndex);
-    const secret = secretOf(this.#ring, seed);
+    using secrets = new Secrets();
+    const secret = secrets.keep(secretOf(this.#ring, secrets.keep(seed)));
     this.#keyOf = undefined;
     // Errors depend on the values: nothing but the secret could ever meet another upload.
-    const errors = derive(seed, 'one-time-key/errors', createHash('sha256').update(toBytes(values)).digest());
-    seed.fill(0);
+    const errors = keystream(derive(seed, 'one-time-key/errors', createHash('sha256').update(toBytes(values)).digest()));
     try {
       for (let block = 0; block * valuesPerBlock < values.length; block++) {
         this.#open();
         if (this.#keyOf !== sumIndex) this.#ring.useKey(secret);
         this.#keyOf = sumIndex;
         const part = values.subarray(block * valuesPerBlock, (block + 1) * valuesPerBlock);
-        const wire = this.#ring.conceal(part, publicSeed, block, keystream(errors, block));
+        const wire = this.#ring.conceal(part, publicSeed, block, errors);
         if (!wire) throw new HeError('VALUE_OUT_OF_RANGE', 'the values changed while they were being encrypted', this.site);
         yield concat(start, wire);
       }
     } finally {
-      secret.fill(0);
-      errors.fill(0);
       this.#keyOf = undefined;
       this.#ring.wipe();
     }
@@ -95,10 +91,10 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
     if (!sum.activeSet.includes(this.site)) throw new HeError('ACTIVE_SET_INVALID', 'this site is not in the active set', this.site);
     this.#spent.share(sum.sumIndex);
     const kept = this.state.get('share');
+    using secrets = new Secrets();
     const shares = sum.uploads.map((site) =>
-      new Uint16Array(shareAt(kept, header.sums, header.roster.indexOf(site), sum.sumIndex).slice().buffer));
+      secrets.keep(new Uint16Array(shareAt(kept, header.sums, header.roster.indexOf(site), sum.sumIndex).slice().buffer)));
     const total = addShares(shares);
-    for (const share of shares) share.fill(0);
     header.roster.forEach((_, dealer) => shareAt(kept, header.sums, dealer, sum.sumIndex).fill(0));
     return concat(prefix(header, 'share'), shareLabel(header, sum, this.site), toBytes(total));
   }

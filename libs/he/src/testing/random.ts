@@ -1,3 +1,5 @@
+import { PREFIX_BYTES, concat } from '../wire.js';
+
 /** Deterministic random numbers for tests (SplitMix32): good enough to pick values and places, never to hide anything. */
 export class TestRandom {
   constructor(private seed: number) {}
@@ -18,4 +20,22 @@ export class TestRandom {
   values(length: number, bits: number): Uint32Array {
     return Uint32Array.from({ length }, () => this.below(2 ** bits));
   }
+}
+
+/** Truncated, flipped in the prefix, flipped in the body, extended, or replaced. */
+export function corrupt(good: Uint8Array, random: TestRandom): Uint8Array {
+  const flip = (from: number, to: number): Uint8Array => {
+    const bad = good.slice();
+    const at = from + random.below(to - from);
+    bad[at] = (bad[at] ?? 0) ^ (1 << random.below(8));
+    return bad;
+  };
+  const kinds = [
+    () => good.slice(0, random.below(good.length)),
+    () => flip(0, PREFIX_BYTES),
+    () => flip(PREFIX_BYTES, good.length),
+    () => concat(good, good.subarray(0, 64)),
+    () => random.bytes(random.below(2000)),
+  ];
+  return kinds[random.below(kinds.length)]?.() ?? good;
 }

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { readNpy, readNpz, type NumpyArray } from '@koinon/numpy';
+import { elementCount, type Model, type Tensor, type ValueInfo } from '@koinon/onnx';
+import { OnnxCommandError } from './command-error.js';
+
+/** Inputs of one run of the model, by name. */
+export type Batch = Readonly<Record<string, Tensor>>;
+
+/** Rows of float32 values for one input. */
+interface Rows {
+  readonly count: number;
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+const invalid = (problem: string): OnnxCommandError => new OnnxCommandError('CALIBRATION_INVALID', problem);
+
+/**
+ * Batches for a model from a .npy file (one input), a .npz file (arrays named as the inputs are, or the only one), or
+ * JSON: nested lists of rows, or an object of such lists by input. Rows that do not fill the last batch are left out.
+ * @throws OnnxCommandError CALIBRATION_INVALID, NumpyError
+ */
+export async function calibrationBatches(file: string, model: Model): Promise<Batch[]> {
+  const inputs = model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name));
+  const arrays = await readArrays(file);
+  const columns = inputs.map((input) => ({ input, rows: rowsOf(input, inputs.length === 1 && arrays.size === 1 ? [...arrays.values()][0] : arrays.get(input.name)) }));
+  const [first] = columns;
+  if (first === undefined) throw invalid('the model has no input');
+  if (columns.some(({ rows }) => rows.count !== first.rows.count)) throw invalid('the inputs have different numbers of rows');
+  const fixed = inputs[0]?.dims?.[0];
+  const size = typeof fixed === 'number' ? fixed : 1;
+  return Array.from({ length: Math.floor(first.rows.count / size) }, (_, batch) =>
+    Object.fromEntries(columns.map(({ input: { name }, rows: { dims, data } }) => {
+      const width = elementCount(dims);
+      return [name, { name, type: 'float32' as const, dims: [size, ...dims], data: data.slice(batch * size * width, (batch + 1) * size * width) }];
+    })));
+}
+
+type Source = Pick<NumpyArray, 'dims'> & { readonly data: ArrayLike<number | bigint> };
+
+async function readArrays(file: string): Promise<Map<string, Source>> {
+  const bytes = await readFile(file).catch(() => {
+    throw invalid('the calibration file cannot be read; check its name and your access');
+  });
+  if (file.endsWith('.npz')) return readNpz(bytes);
+  if (file.endsWith('.npy')) return new Map([['', readNpy(bytes)]]);
+  const parsed = parseJson(bytes);
+  if (Array.isArray(parsed)) return new Map([['', nested(parsed)]]);
+  if (typeof parsed === 'object' && parsed !== null) return new Map(Object.entries(parsed).map(([name, value]) => [name, nested(value)]));
+  throw invalid('the JSON is neither a list of rows nor an object of such lists');
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw invalid('the file is neither .npy, .npz nor JSON');
+  }
+}
+
+/** The shape of nested lists and their numbers; every list of one depth has the same length. */
+function nested(value: unknown): Source {
+  const dims: number[] = [];
+  for (let level: unknown = value; Array.isArray(level); level = (level as unknown[])[0]) dims.push(level.length);
+  const data: unknown[] = dims.length === 0 ? [] : (value as unknown[]).flat(dims.length - 1);
+  if (data.length !== elementCount(dims) || !data.every((item) => typeof item === 'number')) throw invalid('the JSON rows are not numbers in lists of equal length');
+  return { dims, data };
+}
+
+function rowsOf({ name, type, dims }: ValueInfo, source: Source | undefined): Rows {
+  const place = `input ${JSON.stringify(name)}`;
+  if (source === undefined) throw invalid(`${place}: the file has no array of this name`);
+  if (type !== 'float32') throw invalid(`${place} takes ${type ?? 'an unknown type'}; only float32 inputs can be calibrated`);
+  const [count = 0, ...row] = source.dims;
+  const wanted = dims?.slice(1).map((dim, axis) => (typeof dim === 'number' ? dim : (row[axis] ?? 1))) ?? row;
+  // a missing channel axis of extent 1 is no difference
+  if (elementCount(row) !== elementCount(wanted)) throw invalid(`${place} takes rows of [${wanted.join(', ')}], the file has rows of [${row.join(', ')}]`);
+  const data = Float32Array.from(source.data, Number);
+  if (!data.every(Number.isFinite)) throw invalid(`${place}: a value is not finite`);
+  return { count, dims: wanted, data };
+}

@@ -1,0 +1,63 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { modelFile } from '@koinon/heart-disease';
+import { GraphBuilder, encodeModel, type Model } from '@koinon/onnx';
+import { tempDir } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import type { GradcheckReport } from './gradcheck.js';
+import { classifier } from './testing/models.js';
+import { runCommand, type Outcome } from './testing/run-command.js';
+
+async function checked(model: Model, ...options: string[]): Promise<Outcome> {
+  using folder = tempDir();
+  writeFileSync(join(folder.path, 'model.onnx'), encodeModel(model));
+  return await runCommand('gradcheck', join(folder.path, 'model.onnx'), ...options);
+}
+
+/** A step of width 1e-5 around zero: its slope is right and no finite difference sees it. */
+function step(): Model {
+  const graph = new GraphBuilder('step');
+  const x = graph.input('x', 'float32', ['N', 2]);
+  const weight = graph.initializer('weight', 'float32', [2, 1], [0, 0]);
+  const steep = graph.op('Mul', [graph.op('MatMul', [x, weight]), graph.float(1e5)]);
+  graph.output(graph.op('HardSigmoid', [steep], {}, 'y'), 'float32', ['N', 1]);
+  return graph.model();
+}
+
+describe('koinon gradcheck', () => {
+  it('finds the gradients of a convolutional classifier right, on what goes into its Softmax', async () => {
+    const { stdout, exitCode } = await checked(classifier(), '--batch', '3', '--format', 'json');
+    const report = JSON.parse(stdout) as GradcheckReport;
+    expect(exitCode).toBe(0);
+    expect(report).toMatchObject({ logits: 'scores', loss: 'cross-entropy', batch: 3, passed: true, skipped: [] });
+    expect(report.parameters.map(({ parameter, compared }) => [parameter, compared])).toEqual([['kernel', 20], ['bias', 4], ['weight', 12]]);
+    for (const { difference } of report.parameters) expect(difference).toBeLessThan(report.tolerance);
+  });
+
+  it('checks a model that ships and says what it left out', async () => {
+    const { stdout, exitCode } = await runCommand('gradcheck', modelFile);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('binary-cross-entropy on logits, batch 4');
+    expect(stdout).toMatch(/^weight +13 +\S+e-\d+$/m);
+    expect(stdout).toMatch(/^const_0 +[A-Z]+_[A-Z_]+: /m);
+    expect(stdout).toContain('every gradient within 0.005');
+  });
+
+  it('exits with 1 where a gradient and the differences disagree', async () => {
+    const { stdout, exitCode } = await checked(step());
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^weight .* FAILED$/m);
+    expect(stdout).toContain('a gradient differs by more than 0.005');
+  });
+
+  it('refuses a model without weights', async () => {
+    const graph = new GraphBuilder('bare');
+    graph.output(graph.op('Relu', [graph.input('x', 'float32', ['N', 2])], {}, 'y'), 'float32', ['N', 2]);
+    const { stderr, exitCode } = await checked(graph.model());
+    expect([exitCode, stderr]).toEqual([2, 'koinon: NOTHING_TO_CHECK: no float32 initializer has a gradient\n']);
+  });
+
+  it('takes whole batches only', async () => {
+    for (const batch of ['0', '1.5', 'many', '']) await expect(runCommand('gradcheck', modelFile, '--batch', batch)).rejects.toThrow('a whole number above 0');
+  });
+});

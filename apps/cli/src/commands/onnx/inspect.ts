@@ -1,0 +1,92 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { OnnxError, checkModel, decodeModel, defaultLimits, elementCount, externalDataIn, openSession, type Model, type ValueInfo } from '@koinon/onnx';
+import { table } from '../../format.js';
+import { unreadable } from './model-file.js';
+
+export interface Issue {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Inspection {
+  readonly bytes: number;
+  readonly irVersion: number;
+  readonly producer: string;
+  readonly opsets: Readonly<Record<string, number>>;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly nodes: Readonly<Record<string, number>>;
+  readonly initializers: readonly { readonly name: string; readonly type: string; readonly dims: readonly number[]; readonly elements: number; readonly bytes: number }[];
+  /** Elements of all floating-point initializers. */
+  readonly parameters: number;
+  /** The first thing the checker or the runtime refuses; empty for a model that can be served. */
+  readonly issues: readonly Issue[];
+}
+
+interface Value {
+  readonly name: string;
+  readonly type: string;
+  /** Open dimensions by their name, or `?`. */
+  readonly dims: readonly (number | string)[] | null;
+}
+
+/**
+ * What is in a model file, and what keeps it from being served.
+ * @throws OnnxError when the file cannot be decoded at all, OnnxCommandError MODEL_FILE_UNREADABLE
+ */
+export async function inspectModel(file: string): Promise<Inspection> {
+  const bytes = await bounded(file);
+  const model = decodeModel(bytes, externalDataIn(dirname(file), defaultLimits.maxBytes));
+  const { graph } = model;
+  const initializers = [...graph.initializers].map(([name, { type, dims, data }]) => ({ name, type, dims, elements: elementCount(dims), bytes: 'byteLength' in data ? data.byteLength : 0 }));
+  const counts = new Map<string, number>();
+  for (const { op, domain } of graph.nodes) {
+    const name = domain === '' ? op : `${domain}.${op}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return {
+    bytes: bytes.length,
+    irVersion: model.irVersion,
+    producer: model.producerName,
+    opsets: Object.fromEntries([...model.opsets].map(([domain, version]) => [domain || 'ai.onnx', version])),
+    inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)).map(valueOf),
+    outputs: graph.outputs.map(valueOf),
+    nodes: Object.fromEntries([...counts].toSorted(([, a], [, b]) => b - a)),
+    initializers,
+    parameters: initializers.filter(({ type }) => type.includes('float')).reduce((sum, { elements }) => sum + elements, 0),
+    issues: await issuesOf(model),
+  };
+}
+
+async function bounded(file: string): Promise<Uint8Array> {
+  const size = await stat(file).then((found) => (found.isFile() ? found.size : Promise.reject(unreadable())), () => Promise.reject(unreadable()));
+  if (size > defaultLimits.maxBytes) throw new OnnxError('ONNX_TOO_LARGE', 'model', `${size} bytes are more than the limit of ${defaultLimits.maxBytes}`);
+  return readFile(file).catch(() => Promise.reject(unreadable()));
+}
+
+const valueOf = ({ name, type, dims }: ValueInfo): Value => ({ name, type: type ?? '?', dims: dims?.map((dim) => dim ?? '?') ?? null });
+
+/** The checker first; only what passes it is shown to the runtime. */
+async function issuesOf(model: Model): Promise<Issue[]> {
+  try {
+    checkModel(model);
+    await (await openSession(model, 'disabled')).release();
+    return [];
+  } catch (error) {
+    if (error instanceof OnnxError) return [{ code: error.code, message: error.message }];
+    throw error;
+  }
+}
+
+export function inspectionText(inspection: Inspection): string {
+  const { bytes, irVersion, opsets, producer, inputs, outputs, nodes, initializers, parameters, issues } = inspection;
+  const value = (role: string) => ({ name, type, dims }: Value): string[] => [role, name, type, dims === null ? 'any rank' : `[${dims.join(', ')}]`];
+  return [
+    `${bytes} bytes · IR ${irVersion} · ${Object.entries(opsets).map(([domain, version]) => `${domain} ${version}`).join(', ')}${producer ? ` · by ${producer}` : ''} · ${parameters} parameters\n`,
+    table(['', 'name', 'type', 'shape'], [...inputs.map(value('input')), ...outputs.map(value('output'))]),
+    table(['operator', 'nodes'], Object.entries(nodes).map(([op, count]) => [op, String(count)])),
+    table(['initializer', 'type', 'shape', 'elements', 'bytes'], initializers.map(({ name, type, dims, elements, bytes: size }) => [name, type, `[${dims.join(', ')}]`, String(elements), String(size)])),
+    issues.length === 0 ? 'no issues\n' : issues.map(({ code, message }) => `${code}: ${message}\n`).join(''),
+  ].join('\n');
+}

@@ -1,0 +1,109 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodeModel, readModel, type Model } from '@koinon/onnx';
+import { tempDir } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { calibrationBatches } from './calibration-data.js';
+import { quantize, type QuantizeReport } from './quantize.js';
+import { classifier, irregular, twoInputs } from './testing/models.js';
+import { runCommand } from './testing/run-command.js';
+
+/** Arrays grey (2, 3) uint8, weights (4,) float32, labels (2, 1) int64 and a scalar, written by Python's own ZIP writer. */
+const archive = readFileSync(new URL('../../../../../libs/numpy/kat/deflated.npz', import.meta.url));
+
+function npy(descr: string, shape: string, data: Uint8Array): Uint8Array {
+  const header = new TextEncoder().encode(`{'descr': '${descr}', 'fortran_order': False, 'shape': ${shape}, }\n`);
+  return Uint8Array.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0, ...header, ...data]);
+}
+
+async function batchesOf(name: string, content: Uint8Array | string, model: Model) {
+  using folder = tempDir();
+  writeFileSync(join(folder.path, name), content);
+  return await calibrationBatches(join(folder.path, name), model);
+}
+
+const images = irregular(20 * 64).map((value) => 4 * value);
+
+describe('koinon quantize', () => {
+  it('writes what it kept and reports both', async () => {
+    using folder = tempDir();
+    const [file, data, out] = ['model.onnx', 'rows.npy', 'kept.onnx'].map((name) => join(folder.path, name)) as [string, string, string];
+    writeFileSync(file, encodeModel(classifier()));
+    writeFileSync(data, npy('<f4', '(20, 8, 8)', new Uint8Array(Float32Array.from(images).buffer)));
+    const { stdout, exitCode } = await runCommand('quantize', file, '--calibration', data, '--out', out, '--format', 'json');
+    const report = JSON.parse(stdout) as QuantizeReport;
+    expect(exitCode).toBe(0);
+    expect(report).toMatchObject({ calibrated: 10, scored: 10, proxy: 'same decision', fp32: { score: 1, bytes: readFileSync(file).length } });
+    // which of the two is faster is this machine's business; that the file is the one named is ours
+    const operators = (await readModel(out)).graph.nodes.map(({ op }) => op);
+    expect(operators.includes('QuantizeLinear')).toBe(report.chosen === 'int8');
+    expect(readFileSync(out).length).toBe(report[report.chosen].bytes);
+  });
+
+  it('scores models that predict numbers by their distance', async () => {
+    const regressor = classifier();
+    const graph = { ...regressor.graph, nodes: regressor.graph.nodes.filter(({ op }) => op !== 'Softmax'), outputs: [{ name: 'scores' }] };
+    const { report } = await quantize({ ...regressor, graph }, await batchesOf('rows.json', JSON.stringify(rows(20)), regressor));
+    expect(report.proxy).toBe('1 − relative difference');
+    expect(report.fp32.score).toBe(1);
+    expect(report.int8.score).toBeLessThan(1);
+    expect(report.int8.score).toBeGreaterThan(0.9);
+  });
+
+  it('refuses too little data with a code', async () => {
+    using folder = tempDir();
+    mkdirSync(join(folder.path, 'sub'));
+    const [file, data] = ['model.onnx', 'rows.json'].map((name) => join(folder.path, name)) as [string, string];
+    writeFileSync(file, encodeModel(classifier()));
+    writeFileSync(data, JSON.stringify(rows(1)));
+    const { stderr, exitCode } = await runCommand('quantize', file, '--calibration', data, '--out', join(folder.path, 'kept.onnx'));
+    expect([exitCode, stderr]).toEqual([2, 'koinon: CALIBRATION_INVALID: it takes at least two batches: one to calibrate on, one to compare on\n']);
+  });
+});
+
+describe('calibrationBatches', () => {
+  it('reads the same rows from .npy and JSON, whatever the number type', async () => {
+    const [one, two] = [Array.from({ length: 64 }, (_, index) => index), Array.from({ length: 64 }, (_, index) => 255 - index)];
+    const fromBytes = await batchesOf('rows.npy', npy('|u1', '(2, 1, 8, 8)', Uint8Array.from([...one, ...two])), classifier());
+    expect(fromBytes.map(({ image }) => image)).toEqual([one, two].map((row) => ({ name: 'image', type: 'float32', dims: [1, 1, 8, 8], data: Float32Array.from(row) })));
+    expect(await batchesOf('rows.json', JSON.stringify([one, two]), classifier())).toEqual(fromBytes);
+    expect(await batchesOf('rows.json', JSON.stringify({ image: [one, two] }), classifier())).toEqual(fromBytes);
+  });
+
+  it('takes the arrays of an archive by the names of the inputs', async () => {
+    const batches = await batchesOf('rows.npz', archive, twoInputs());
+    expect(batches.map(({ grey, labels }) => [grey?.data, labels?.data])).toEqual([
+      [Float32Array.of(0, 1, 2), Float32Array.of(-1)],
+      [Float32Array.of(253, 254, 255), Float32Array.of(2 ** 40)],
+    ]);
+  });
+
+  it('fills the batch that a model fixes and leaves the rest out', async () => {
+    const model = classifier();
+    const fixed = { ...model, graph: { ...model.graph, inputs: [{ name: 'image', type: 'float32' as const, dims: [8, 1, 8, 8] }] } };
+    const batches = await batchesOf('rows.json', JSON.stringify(rows(20)), fixed);
+    expect(batches.map(({ image }) => image?.dims)).toEqual([[8, 1, 8, 8], [8, 1, 8, 8]]);
+    expect(batches[1]?.['image']?.data).toEqual(Float32Array.from(images.slice(8 * 64, 16 * 64)));
+  });
+
+  it.each<[string, string, string | Uint8Array, string]>([
+    ['rows of another width', 'rows.json', '[[1, 2], [3, 4]]', 'takes rows of [1, 8, 8], the file has rows of [2]'],
+    ['ragged rows', 'rows.json', '[[1, 2], [3]]', 'lists of equal length'],
+    ['words', 'rows.json', '[["a"]]', 'are not numbers'],
+    ['a number beyond float32', 'rows.json', JSON.stringify([Array.from({ length: 64 }, () => 1e300)]), 'a value is not finite'],
+    ['a lone number', 'rows.json', '7', 'neither a list of rows nor an object'],
+    ['no JSON', 'rows.csv', '1,2,3', 'neither .npy, .npz nor JSON'],
+    ['an archive without the input', 'rows.npz', archive, 'has no array of this name'],
+  ])('refuses %s', async (_, name, content, message) => {
+    await expect(batchesOf(name, content, classifier())).rejects.toMatchObject({ code: 'CALIBRATION_INVALID', message: expect.stringContaining(message) as string });
+  });
+
+  it('refuses a damaged array with the reader’s code, and a file that is not there', async () => {
+    await expect(batchesOf('rows.npy', npy('<f4', '(2,)', new Uint8Array(3)), classifier())).rejects.toMatchObject({ code: 'NUMPY_MALFORMED' });
+    await expect(calibrationBatches(join(import.meta.dirname, 'absent.npy'), classifier())).rejects.toMatchObject({ code: 'CALIBRATION_INVALID' });
+  });
+});
+
+function rows(count: number): number[][] {
+  return Array.from({ length: count }, (_, row) => images.slice(64 * row, 64 * (row + 1)));
+}

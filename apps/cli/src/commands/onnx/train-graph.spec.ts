@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { modelFile } from '@koinon/heart-disease';
+import { openSession, readInitializers, readModel, runSession, tensorOf } from '@koinon/onnx';
+import { tempDir } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { irregular } from './testing/models.js';
+import { runCommand } from './testing/run-command.js';
+import type { TrainGraphReport } from './train-graph.js';
+
+const weights = (name: string): Float32Array => readInitializers(new Uint8Array(readFileSync(modelFile)), [name]).get(name)?.data as Float32Array;
+const base = ['train-graph', modelFile, '--trainable', 'weight, bias', '--loss', 'bce', '--format', 'json'];
+
+describe('koinon train-graph', () => {
+  it('writes a graph whose clipped gradients are those of the formula', async () => {
+    using folder = tempDir();
+    const out = join(folder.path, 'training.onnx');
+    const { stdout, exitCode } = await runCommand(...base, '--optimizer', 'none', '--clip', '0.5', '--batch', '3', '--out', out);
+    const report = JSON.parse(stdout) as TrainGraphReport;
+    expect(exitCode).toBe(0);
+    expect(report).toMatchObject({ bytes: readFileSync(out).length, sha256: createHash('sha256').update(readFileSync(out)).digest('hex'), logits: 'logits' });
+    // the norm is part of the graph
+    expect(report.inputs.map(({ role }) => role)).toEqual(['features features', 'labels', 'mask', 'parameters weight', 'parameters bias']);
+
+    const [centre, halfWidth] = [weights('centre'), weights('half_width')];
+    const features = irregular(39).map((value, index) => (centre[index % 13] as number) + value * (halfWidth[index % 13] as number));
+    const labels = [0, 1, 1];
+    const session = await openSession(await readModel(out), 'all');
+    const answer = await runSession(session, {
+      features: tensorOf('float32', [3, 13], features), labels: tensorOf('float32', [3, 1], labels), mask: tensorOf('float32', [3], [1, 1, 1]),
+      weight: tensorOf('float32', [13, 1], new Float32Array(13)), bias: tensorOf('float32', [1], [0]),
+    });
+    await session.release();
+    // zero weights: every probability is one half, a record's gradient (½ − y)·(x̂, 1)
+    const expected = new Float64Array(14);
+    labels.forEach((label, row) => {
+      const own = [...irregular(39).slice(13 * row, 13 * (row + 1)), 1].map((value) => (0.5 - label) * value);
+      const scale = Math.min(1, 0.5 / Math.hypot(...own));
+      own.forEach((value, index) => { expected[index] = (expected[index] as number) + scale * value; });
+    });
+    const output = (role: string): number[] => Array.from(answer[report.outputs.find((port) => port.role === role)?.name ?? '']?.data as Float32Array);
+    [...output('gradients weight'), ...output('gradients bias')].forEach((value, index) => expect(value).toBeCloseTo(expected[index] as number, 4));
+  });
+
+  it('writes optimisers with their state', async () => {
+    using folder = tempDir();
+    const { stdout } = await runCommand(...base, '--optimizer', 'adam', '--out', join(folder.path, 'training.onnx'));
+    const { inputs, outputs } = JSON.parse(stdout) as TrainGraphReport;
+    expect(inputs.find(({ role }) => role === 'features features')?.dims).toEqual([32, 13]);
+    expect(inputs.map(({ role }) => role)).toEqual(expect.arrayContaining(['learningRate', 'state mean.weight', 'state variance.bias']));
+    expect(outputs.map(({ role }) => role)).toEqual(expect.arrayContaining(['loss', 'parameters weight', 'state meanCorrection']));
+  });
+
+  it.each([
+    ['an unknown parameter', ['--trainable', 'wait', '--optimizer', 'sgd'], 'AUTODIFF_TRAINABLE_UNKNOWN'],
+    ['no parameter', ['--trainable', ' , ', '--optimizer', 'sgd'], 'AUTODIFF_OPTIONS'],
+    ['unknown logits', ['--logits', 'logit', '--optimizer', 'sgd'], 'LOGITS_UNKNOWN'],
+    ['a folder that does not exist', ['--optimizer', 'sgd', '--out', join(import.meta.dirname, 'absent', 'x.onnx')], 'OUTPUT_FILE_UNWRITABLE'],
+  ])('refuses %s with a code', async (_, options, code) => {
+    using folder = tempDir();
+    const { stderr, stdout, exitCode } = await runCommand(...base, '--out', join(folder.path, 'training.onnx'), ...options);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(new RegExp(`^koinon: ${code}: `));
+    expect(stderr).not.toContain(import.meta.dirname);
+  });
+
+  it.each([
+    [['--optimizer', 'lion'], 'Allowed choices are none, sgd, adam, adamw'],
+    [['--optimizer', 'sgd', '--clip', '0'], 'a number above 0'],
+    [['--optimizer', 'sgd', '--clip', 'Infinity'], 'a number above 0'],
+    [['--optimizer', 'sgd'], "required option '--out <file>' not specified"],
+  ])('explains misuse: %j', async (options, message) => {
+    await expect(runCommand(...base, ...options)).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,74 @@
+/** One edge node per hospital of the demo, each a process with a home and data of its own. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CodedError, KoinonClient, SiteView } from '@koinon/contracts';
+import { sites, splitFile } from '@koinon/heart-disease';
+import { read } from '../connection.js';
+import { programs } from '../layout.js';
+import type { Program } from './child-process.js';
+import type { Machine } from './machine.js';
+
+type Site = (typeof sites)[number];
+
+/** A node that answers predictions at `url`. */
+export interface ServingNode {
+  readonly site: string;
+  readonly url: string;
+}
+
+export class Hospitals {
+  private readonly programs: Program[] = [];
+  private readonly nodes = new Map<string, string>();
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly client: KoinonClient,
+  ) {}
+
+  /** Nodes that run; one that ended for good is not among them. */
+  get running(): ServingNode[] {
+    return [...this.nodes].map(([site, url]) => ({ site, url }));
+  }
+
+  /** Invites every hospital that is new and starts its node; resolves when all have enrolled. */
+  async start(): Promise<void> {
+    const known = new Map((await this.client.sites()).map((site) => [site.id, site]));
+    this.machine.options.say(`starting ${sites.length} hospitals`);
+    const started = await Promise.allSettled(sites.map((site, index) => this.startOne(site, known.get(site.id), index)));
+    // Only when none is on its way any more may the caller stop them.
+    for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.programs.map((program) => program.stop()));
+  }
+
+  private async startOne({ id, displayName }: Site, known: SiteView | undefined, index: number): Promise<void> {
+    const { folder, plan, port, say } = this.machine.options;
+    const home = join(folder, 'sites', id);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    const fingerprintFile = join(home, 'coordinator.fingerprint');
+    const tokenFile = join(home, 'enrolment.token');
+    if (known?.state !== 'enrolled') {
+      const invitation = await this.client.invite(id, displayName);
+      writeFileSync(tokenFile, invitation.token, { mode: 0o600 });
+      writeFileSync(fingerprintFile, invitation.coordinatorFingerprint, { mode: 0o600 });
+    }
+    const { epsilon, delta } = plan.spec.privacy;
+    const node = this.machine.program(id, programs.edgeNode, {
+      KOINON_SITE: id, KOINON_HOME: home, KOINON_COORDINATOR_URL: this.client.baseUrl, KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
+      KOINON_COORDINATOR_FINGERPRINT: read(fingerprintFile, `${id} is enrolled in this database from another folder; every federation needs a database of its own`),
+      KOINON_DATA_FILE: plan.files[id]!, KOINON_SPLIT_FILE: splitFile, KOINON_SPLIT_CENTRE: id, KOINON_SERVING_THREADS: '1',
+      KOINON_PORT: String(port === 0 ? 0 : port + 1 + index),
+      KOINON_EPSILON_BUDGET: epsilon === null ? 'off' : String(epsilon), KOINON_DELTA: String(delta),
+      KOINON_INSECURE_DETERMINISTIC: plan.insecureDeterministic ? '1' : '0',
+    }, (failure: CodedError) => {
+      this.nodes.delete(id);
+      say(`${failure.code}: ${failure.detail}; ${id} takes no further part`);
+    });
+    this.programs.push(node);
+    const { url } = await node.start(this.machine.signal);
+    this.nodes.set(id, url!);
+    rmSync(tokenFile, { force: true });
+  }
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { PROTOCOL, requestStatement, signStatement } from '@koinon/contracts';
+import { withDatabase } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { withFederation } from '../testing/federation.js';
+import { freshSigner } from '../testing/simulated-site.js';
+import { SiteLink, requestHeaders } from '../testing/site-link.js';
+import { digest } from '../testing/tiny-federation.js';
+
+const PATH = '/v1/site/assignments?waitMs=0';
+
+describe('a signed site request', () => {
+  const database = withDatabase();
+  const federation = withFederation(() => ({ databaseUrl: database.url, worker: false }), { alpha: {}, beta: {} });
+  const link = () => federation.site('alpha').link;
+  const answer = async (response: Promise<Response>) => {
+    const { status, headers } = await response;
+    const body = (await (await response).json()) as { code?: string };
+    if (status >= 400) expect(headers.get('content-type')).toContain('application/problem+json');
+    return { status, code: body.code };
+  };
+  const invalid = { status: 401, code: 'SIGNATURE_INVALID' };
+  const expired = { status: 401, code: 'REQUEST_EXPIRED' };
+
+  it('is taken', async () => {
+    expect(await (await link().request('GET', PATH)).json()).toEqual({ assignments: [] });
+  });
+
+  it('is refused from another key', async () => {
+    expect(await answer(new SiteLink(link().baseUrl, 'alpha', await freshSigner()).request('GET', PATH))).toEqual(invalid);
+  });
+
+  it('is refused from a site in another site’s name', async () => {
+    const beta = federation.site('beta').link;
+    expect(await answer(beta.request('GET', PATH, undefined, { site: 'alpha' }))).toEqual(invalid);
+    expect(await answer(beta.request('GET', PATH, undefined, { headers: { 'koinon-site': 'alpha' } }))).toEqual(invalid);
+    expect(await answer(beta.request('GET', PATH, undefined, { site: 'alpha', headers: { 'koinon-site': 'alpha' } }))).toEqual(invalid);
+  });
+
+  it('is refused from a site that is only invited, or unknown', async () => {
+    await federation.coordinator.client.invite('invited', 'Not yet');
+    for (const site of ['invited', 'unknown']) expect(await answer(new SiteLink(link().baseUrl, site, await freshSigner()).request('GET', PATH))).toEqual(invalid);
+  });
+
+  it('is refused for another path, query or method than the one signed', async () => {
+    expect(await answer(link().request('GET', PATH, undefined, { path: '/v1/site/assignments' }))).toEqual(invalid);
+    expect(await answer(link().request('GET', PATH, undefined, { path: `${PATH}&waitMs=1` }))).toEqual(invalid);
+    expect(await answer(link().request('GET', PATH, undefined, { method: 'POST' }))).toEqual(invalid);
+  });
+
+  it('is refused with another body than the one signed', async () => {
+    const status = { requests: 3 };
+    const response = link().request('POST', '/v1/site/status', { json: status }, { bodySha256: digest(Buffer.from('{"requests":4}')) });
+    expect(await answer(response)).toEqual(invalid);
+    const [alpha] = await federation.coordinator.client.sites();
+    expect(alpha!.status).toBeNull();
+    expect((await link().request('POST', '/v1/site/status', { json: status })).status).toBe(204);
+  });
+
+  it('is refused with a body that was signed as none, whatever its content type says', async () => {
+    for (const type of ['application/json', 'application/octet-stream', 'application/octet-stream; charset=x', 'text/plain', 'application/x-www-form-urlencoded']) {
+      const response = await link().request('POST', '/v1/site/status', { json: { requests: 9 } }, { bodySha256: digest(Buffer.alloc(0)), headers: { 'content-type': type } });
+      expect({ type, refused: response.status >= 400 && response.status < 500 }).toEqual({ type, refused: true });
+    }
+    expect((await federation.coordinator.client.sites())[0]!.status?.requests).not.toBe(9);
+  });
+
+  it('is taken once: the same bytes again are refused', async () => {
+    const statement = { protocol: PROTOCOL, site: 'alpha', method: 'GET', path: PATH, bodySha256: digest(Buffer.alloc(0)), createdAt: Date.now(), nonce: randomUUID() };
+    const headers = requestHeaders('alpha', await signStatement(requestStatement.type, statement, link().signer));
+    const send = () => fetch(new URL(PATH, link().baseUrl), { headers });
+    expect((await send()).status).toBe(200);
+    expect(await answer(send())).toEqual(expired);
+    expect(await answer(link().request('GET', PATH, undefined, { nonce: statement.nonce }))).toEqual(expired);
+  });
+
+  it('lets another site use the same nonce', async () => {
+    const nonce = randomUUID();
+    expect((await link().request('GET', PATH, undefined, { nonce })).status).toBe(200);
+    expect((await federation.site('beta').link.request('GET', PATH, undefined, { nonce })).status).toBe(200);
+  });
+
+  it.each([['long ago', -121_000], ['far ahead', 125_000]])('is refused when it was signed %s', async (_, skew) => {
+    expect(await answer(link().request('GET', PATH, undefined, { createdAt: Date.now() + skew }))).toEqual(expired);
+  });
+
+  it.each([['a minute ago', -60_000], ['a minute ahead', 60_000]])('is taken when it was signed %s: clocks differ', async (_, skew) => {
+    expect((await link().request('GET', PATH, undefined, { createdAt: Date.now() + skew })).status).toBe(200);
+  });
+
+  it.each([
+    ['no base64', '%%%'], ['no JSON', Buffer.from('{').toString('base64')], ['no envelope', Buffer.from('{}').toString('base64')], ['too long', 'A'.repeat(9000)],
+    ['base64 that is not canonical inside', Buffer.from(JSON.stringify({ payloadType: requestStatement.type, payload: 'QR==', signatures: [{ keyid: 'k', sig: 'QR==' }] })).toString('base64')],
+  ])('is refused when its header is %s', async (_, header) => {
+    const response = await fetch(new URL(PATH, link().baseUrl), { headers: { 'koinon-site': 'alpha', 'koinon-request': header } });
+    expect(response.status).toBe(401);
+  });
+
+  it('is refused in another protocol', async () => {
+    const response = await link().request('GET', PATH, undefined, { protocol: '2.0' });
+    expect(response.status).toBe(400);
+  });
+});

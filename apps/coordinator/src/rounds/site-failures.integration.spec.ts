@@ -1,0 +1,110 @@
+import type { RunView } from '@koinon/contracts';
+import { withDatabase } from '@koinon/testing';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ended, startRun, withFederation } from '../testing/federation.js';
+import type { Behaviour } from '../testing/simulated-site.js';
+import { tinySpec } from '../testing/tiny-federation.js';
+import { until } from '../testing/until.js';
+
+describe('a site that does not do its part', () => {
+  const database = withDatabase();
+  const behaviours: Record<string, Behaviour> = { alpha: {}, beta: {}, delta: {}, gamma: {} };
+  const federation = withFederation(() => ({ databaseUrl: database.url }), behaviours);
+
+  beforeAll(() => {
+    for (const site of federation.sites) site.work();
+  });
+  afterEach(() => {
+    for (const behaviour of Object.values(behaviours)) for (const kind of Object.keys(behaviour)) delete behaviour[kind as keyof Behaviour];
+  });
+
+  const begin = async (spec: Parameters<typeof tinySpec>[0]): Promise<string> => (await startRun(federation.coordinator, tinySpec(spec))).id;
+  const finish = async (id: string): Promise<RunView> => ended(federation.coordinator, id);
+  const nothingReleased = async (model: string) => {
+    expect(await federation.coordinator.query('SELECT 1 FROM model_aliases WHERE model = $1', [model])).toEqual([]);
+    expect((await federation.coordinator.client.model(model)).versions.map((v) => v.round)).toEqual([0]);
+  };
+
+  /** Lets the deadline of the running ceremony pass as soon as `posted` sites have answered its first step. */
+  const expireCeremony = (posted: number) => until('the others to post', async () => {
+    const changed = await federation.coordinator.change(
+      `UPDATE epochs SET step_deadline_at = now() WHERE state = 'running' AND step_index = 0 AND step_deadline_at > now()
+       AND (SELECT count(*) FROM epoch_messages WHERE epoch_id = id) = $1`, [posted]);
+    return changed > 0;
+  });
+
+  it('is left out of the ceremony after its deadline, and the others go on', async () => {
+    behaviours['delta']!.ceremony = 'silent';
+    const id = await begin({ name: 'missing' });
+    await expireCeremony(3);
+    const run = await finish(id);
+    expect(run).toMatchObject({ state: 'done', failure: null });
+    expect(run.rounds[0]).toMatchObject({
+      cohort: ['alpha', 'beta', 'gamma'], participants: ['alpha', 'beta', 'gamma'], exclusions: [{ site: 'delta', code: 'EPOCH_SITE_MISSING' }],
+    });
+    const { lineage } = await federation.coordinator.client.version('missing', run.rounds[0]!.version!);
+    expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'EPOCH_SITE_MISSING' }]);
+    expect(lineage.cohort.map((c) => c.site)).toEqual(['alpha', 'beta', 'gamma']);
+  });
+
+  it('ends the run with EPOCH_SITE_MISSING when too few are left', async () => {
+    behaviours['delta']!.ceremony = 'silent';
+    behaviours['gamma']!.ceremony = 'silent';
+    const id = await begin({ name: 'too-few' });
+    await expireCeremony(2);
+    expect(await finish(id)).toMatchObject({ state: 'failed', failure: { code: 'EPOCH_SITE_MISSING', detail: 'delta, gamma' }, rounds: [{ state: 'failed' }] });
+    await nothingReleased('too-few');
+  });
+
+  it('is left out when it refuses the ceremony', async () => {
+    behaviours['beta']!.ceremony = 'ROSTER_CHANGED';
+    const run = await finish(await begin({ name: 'refusing' }));
+    expect(run).toMatchObject({ state: 'done', rounds: [{ participants: ['alpha', 'delta', 'gamma'] }] });
+    expect(run.rounds[0]!.exclusions.map((e) => e.site)).toEqual(expect.arrayContaining(['beta']));
+  });
+
+  it('is recorded when its budget is spent, and the quorum trains without it', async () => {
+    behaviours['delta']!.train = 'BUDGET_EXHAUSTED';
+    const run = await finish(await begin({ name: 'budget' }));
+    expect(run).toMatchObject({
+      state: 'done', rounds: [{ cohort: ['alpha', 'beta', 'delta', 'gamma'], participants: ['alpha', 'beta', 'gamma'], exclusions: [{ site: 'delta', code: 'BUDGET_EXHAUSTED' }] }],
+    });
+    expect((await federation.coordinator.client.version('budget', 2)).lineage.exclusions).toEqual([{ site: 'delta', code: 'BUDGET_EXHAUSTED' }]);
+  });
+
+  it('ends the run when its spent budget leaves no quorum', async () => {
+    behaviours['delta']!.train = 'BUDGET_EXHAUSTED';
+    const run = await finish(await begin({ name: 'no-quorum', min: 4 }));
+    expect(run).toMatchObject({
+      state: 'failed', failure: { code: 'ROUND_QUORUM_MISSED', detail: 'delta' }, rounds: [{ state: 'failed', exclusions: [{ site: 'delta', code: 'BUDGET_EXHAUSTED' }] }],
+    });
+    await nothingReleased('no-quorum');
+  });
+
+  it('keeps a sum closed by refusing its share', async () => {
+    behaviours['beta']!.share = 'SHARE_REFUSED';
+    const run = await finish(await begin({ name: 'no-share', min: 4, threshold: 4 }));
+    expect(run).toMatchObject({ state: 'failed', failure: { code: 'SHARE_REFUSED', detail: 'beta' }, rounds: [{ state: 'failed', version: null }] });
+    await nothingReleased('no-share');
+    await neverOpened(run);
+  });
+
+  it('keeps a sum closed by staying silent until the deadline', async () => {
+    behaviours['gamma']!.share = 'silent';
+    const id = await begin({ name: 'silent-share', min: 4, threshold: 4 });
+    await until('three shares', async () => {
+      const changed = await federation.coordinator.change(
+        `UPDATE sums SET deadline_at = now() WHERE state = 'decrypting' AND deadline_at > now() AND round_id IN (SELECT id FROM rounds WHERE run_id = $1)
+         AND (SELECT count(*) FROM shares WHERE sum_id = id) = 3`, [id]);
+      return changed > 0;
+    });
+    const run = await finish(id);
+    expect(run).toMatchObject({ state: 'failed', failure: { code: 'SHARES_MISSING', detail: 'gamma' } });
+    await nothingReleased('silent-share');
+    await neverOpened(run);
+  });
+
+  const neverOpened = async (run: RunView) => {
+    expect(await federation.coordinator.query('SELECT 1 FROM sums WHERE combined AND round_id = $1', [run.rounds[0]!.id])).toEqual([]);
+  };
+});

@@ -1,0 +1,50 @@
+import type { Federation, RunView } from '@koinon/contracts';
+import { afterAll, beforeAll } from 'vitest';
+import { InProcessCoordinator, type CoordinatorOptions } from './in-process.js';
+import { SimulatedSite, type Behaviour } from './simulated-site.js';
+import { digest, featureSchema, tinyModel } from './tiny-federation.js';
+import { until } from './until.js';
+
+/** A coordinator with enrolled sites for the tests of a block. The sites do nothing until told to `work()`. */
+export interface FederationFixture {
+  readonly coordinator: InProcessCoordinator;
+  readonly sites: readonly SimulatedSite[];
+  site(id: string): SimulatedSite;
+}
+
+export function withFederation(options: () => CoordinatorOptions, sites: Readonly<Record<string, Behaviour>>): FederationFixture {
+  let coordinator: InProcessCoordinator | undefined;
+  const enrolled: SimulatedSite[] = [];
+
+  beforeAll(async () => {
+    coordinator = await InProcessCoordinator.start(options());
+    for (const [id, behaviour] of Object.entries(sites)) enrolled.push(await SimulatedSite.enrol(coordinator, id, behaviour));
+  });
+  afterAll(async () => {
+    await Promise.all(enrolled.map((site) => site[Symbol.asyncDispose]()));
+    await coordinator?.[Symbol.asyncDispose]();
+  });
+
+  return {
+    get coordinator(): InProcessCoordinator {
+      if (!coordinator) throw new Error('the coordinator exists only while the tests of its block run');
+      return coordinator;
+    },
+    sites: enrolled,
+    site: (id) => enrolled.find((s) => s.id === id)!,
+  };
+}
+
+export async function startRun({ client }: InProcessCoordinator, spec: Federation, model = tinyModel()): Promise<RunView> {
+  await client.putBlob(digest(model), model);
+  await client.putBlob(digest(featureSchema), featureSchema);
+  return client.startRun({ spec, modelSha256: digest(model), featureSchemaSha256: digest(featureSchema) });
+}
+
+/** The run when it is no longer running. */
+export function ended(coordinator: InProcessCoordinator, runId: string, timeoutMs = 50_000): Promise<RunView> {
+  return until('the end of the run', async () => {
+    const run = await coordinator.client.run(runId);
+    return run.state !== 'running' && run;
+  }, timeoutMs);
+}

@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto';
+import {
+  PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, fromBase64, generateSigningKey, openStatement, shareStatement, signStatement, signerFrom, toBase64,
+  updateVector, uploadStatement, type Assignment, type AssignmentOf, type CeremonyStatement, type ClosingStatement, type ErrorCode, type Inbox, type Opening, type Signer,
+} from '@koinon/contracts';
+import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
+import { readWeights } from '../registry/model-weights.js';
+import type { InProcessCoordinator } from './in-process.js';
+import { SealedBox } from './sealed-box.js';
+import { RefusedError, SiteLink, enrolmentOf } from './site-link.js';
+import { digest } from './tiny-federation.js';
+
+/** How a site takes one kind of assignment: it does it, stays silent, or refuses with a code. */
+export type Answer = 'does' | 'silent' | ErrorCode;
+export type Behaviour = Partial<Record<Assignment['kind'], Answer>>;
+
+/** What a site put into one sum. */
+export interface SentSum {
+  readonly purpose: 'update' | 'evaluation';
+  readonly round: number;
+  readonly rows: number;
+  readonly delta: Float32Array;
+  readonly quantised: Uint32Array;
+  readonly blocks: readonly Uint8Array[];
+  readonly root: string;
+}
+
+/** A hospital without records: its update is a known vector, everything else is the real protocol. */
+export class SimulatedSite implements AsyncDisposable {
+  readonly sent = new Map<string, SentSum>();
+  /** Shares made, by sum: one each, ever. */
+  readonly shares = new Map<string, Uint8Array[]>();
+  readonly failures: unknown[] = [];
+  private readonly epochs = new Map<string, SiteEpoch>();
+  private readonly headers = new Map<string, AssignmentOf<'ceremony'>['header']>();
+  private readonly ceremonies = new Map<string, CeremonyMessage[]>();
+  private readonly refused = new Set<string>();
+  private readonly stop = new AbortController();
+  private working: Promise<void> | undefined;
+
+  private constructor(readonly id: string, readonly link: SiteLink, private readonly box: SealedBox, private readonly coordinatorKey: string, readonly behaviour: Behaviour) {}
+
+  static async enrol(coordinator: InProcessCoordinator, id: string, behaviour: Behaviour = {}): Promise<SimulatedSite> {
+    const { token } = await coordinator.client.invite(id, `Hospital ${id}`);
+    const signer = await freshSigner();
+    const box = new SealedBox();
+    const response = await fetch(new URL('/v1/enrol', coordinator.url), {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(await enrolmentOf(id, token, signer, box.publicKey)),
+    });
+    const { coordinatorKey } = (await response.json()) as { coordinatorKey: string };
+    return new SimulatedSite(id, new SiteLink(coordinator.url, id, signer), box, coordinatorKey, behaviour);
+  }
+
+  /** Asks for work and does it until it is disposed. */
+  work(): void {
+    this.working ??= (async () => {
+      while (!this.stop.signal.aborted) {
+        try {
+          for (const assignment of await this.assignments(1000)) await this.take(assignment);
+        } catch (error) {
+          // A run that ended in between, or a coordinator that is being closed.
+          if (!this.stop.signal.aborted && !(error instanceof RefusedError)) this.failures.push(error);
+        }
+      }
+    })();
+  }
+
+  async assignments(waitMs = 0): Promise<Assignment[]> {
+    return (await this.link.ask<{ assignments: Assignment[] }>('GET', `/v1/site/assignments?waitMs=${waitMs}`)).assignments;
+  }
+
+  async take(assignment: Assignment): Promise<void> {
+    const answer = this.behaviour[assignment.kind] ?? 'does';
+    if (answer === 'silent') return this.idle();
+    if (answer !== 'does') return this.refuse(assignment, answer);
+    switch (assignment.kind) {
+      case 'ceremony':
+        return this.ceremony(assignment);
+      case 'train':
+      case 'evaluate':
+        return this.upload(assignment);
+      case 'share':
+        return this.share(assignment);
+      case 'release':
+        return this.install(assignment);
+    }
+  }
+
+  /** Encrypts this site's vector once and gives it back the same every time. */
+  async encrypted(assignment: AssignmentOf<'train'> | AssignmentOf<'evaluate'>): Promise<SentSum> {
+    const known = this.sent.get(assignment.sumId);
+    if (known) return known;
+    const { federation } = assignment;
+    const round = assignment.kind === 'train' ? assignment.round : 0;
+    const rows = 10 + 13 * seedOf(this.id);
+    const delta = assignment.kind === 'train' ? await this.delta(assignment) : new Float32Array();
+    const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
+    const quantised = assignment.kind === 'train'
+      ? Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(updateVector(delta, rows, scaling), randomBytes)
+      : scoreCounts(seedOf(this.id));
+    const blocks = [...this.epochs.get(assignment.epochId)!.encrypt(assignment.sumIndex, quantised)];
+    const root = rootOf(blocks);
+    const sent: SentSum = { purpose: assignment.kind === 'train' ? 'update' : 'evaluation', round, rows, delta, quantised, blocks, root };
+    this.sent.set(assignment.sumId, sent);
+    return sent;
+  }
+
+  async commit(sumId: string, blocks: number, root: string): Promise<void> {
+    const statement = { protocol: PROTOCOL, sumId, site: this.id, blocks, root };
+    await this.link.ask('POST', `/v1/site/sums/${sumId}/commit`, { json: await signStatement(uploadStatement.type, statement, this.link.signer) });
+  }
+
+  async putShare(sumId: string, closingPayload: string, share: Uint8Array): Promise<void> {
+    await this.link.ask('PUT', `/v1/site/sums/${sumId}/share`, { bytes: share });
+    const statement = {
+      protocol: PROTOCOL, sumId, site: this.id, closingSha256: digest(fromBase64(closingPayload)), shareSha256: digest(share), blocksChecked: 1,
+    };
+    await this.link.ask('POST', `/v1/site/sums/${sumId}/share`, { json: await signStatement(shareStatement.type, statement, this.link.signer) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop.abort();
+    await this.working;
+    for (const epoch of this.epochs.values()) epoch[Symbol.dispose]();
+  }
+
+  /** Waits for a change like a node that has nothing to do. */
+  private async idle(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+
+  private async refuse(assignment: Assignment, code: ErrorCode): Promise<void> {
+    if (assignment.kind === 'release') return;
+    const subject = assignment.kind === 'ceremony' ? { subject: 'epoch', id: assignment.epochId } : { subject: 'sum', id: assignment.sumId };
+    if (this.refused.has(subject.id)) return this.idle();
+    this.refused.add(subject.id);
+    await this.link.ask('POST', '/v1/site/refusals', { json: { ...subject, code } });
+  }
+
+  private async ceremony({ epochId, header, roster, step }: AssignmentOf<'ceremony'>): Promise<void> {
+    const key = `${epochId} ${step}`;
+    this.headers.set(epochId, header);
+    if (!this.epochs.has(epochId)) this.epochs.set(epochId, (await siteScheme(header.scheme)).begin(header, this.id));
+    const messages = this.ceremonies.get(key) ?? this.epochs.get(epochId)!.step(step, await this.inbox(epochId));
+    this.ceremonies.set(key, messages);
+    const bodies = messages.map(({ to, body }) => (to === undefined ? body : SealedBox.seal(roster.find((r) => r.site === to)!.sealingKey, body)));
+    const statement: CeremonyStatement = {
+      protocol: PROTOCOL, epochId, headerSha256: headerDigest(header), site: this.id, step,
+      messages: messages.map(({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: digest(bodies[i]!) })),
+    };
+    const json = { statement: await signStatement(ceremonyStatement.type, statement, this.link.signer), bodies: bodies.map(toBase64) };
+    await this.link.ask('POST', `/v1/site/epochs/${epochId}/messages`, { json });
+  }
+
+  private async inbox(epochId: string): Promise<CeremonyMessage[]> {
+    const { posts } = await this.link.ask<Inbox>('GET', `/v1/site/epochs/${epochId}/inbox`);
+    return posts.flatMap(({ statement, bodies }) => {
+      const { site: from, step, messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
+      return messages.flatMap(({ to }, i) => {
+        if (to === undefined) return [{ step, from, body: fromBase64(bodies[i]!) }];
+        return to === this.id ? [{ step, from, to, body: this.box.open(fromBase64(bodies[i]!)) }] : [];
+      });
+    });
+  }
+
+  private async upload(assignment: AssignmentOf<'train'> | AssignmentOf<'evaluate'>): Promise<void> {
+    const { blocks, root } = await this.encrypted(assignment);
+    const there = await this.link.ask<{ index: number }[]>('GET', `/v1/site/sums/${assignment.sumId}/blocks`);
+    for (const [index, block] of blocks.entries()) {
+      if (!there.some((b) => b.index === index)) await this.link.ask('PUT', `/v1/site/sums/${assignment.sumId}/blocks/${index}`, { bytes: block });
+    }
+    await this.commit(assignment.sumId, blocks.length, root);
+  }
+
+  private async share({ sumId, epochId, closing: envelope }: AssignmentOf<'share'>): Promise<void> {
+    const closing = await openStatement(envelope, closingStatement.type, closingStatement.schema, this.coordinatorKey);
+    if (!this.shares.has(sumId)) {
+      const blocks: Uint8Array[] = [];
+      for (let index = 0; index < closing.blocks; index++) blocks.push(await this.link.bytes(`/v1/site/sums/${sumId}/sum/${index}`));
+      if (rootOf(blocks) !== closing.sumRoot) throw new Error('the sum is not the committed one');
+      await this.check(closing);
+      const share = this.epochs.get(epochId)!.share({ sumIndex: closing.sumIndex, uploads: closing.uploads.map((u) => u.site), activeSet: closing.activeSet, blocks });
+      this.shares.set(sumId, [...(this.shares.get(sumId) ?? []), share]);
+    }
+    await this.putShare(sumId, envelope.payload, this.shares.get(sumId)![0]!);
+  }
+
+  /** Recomputes the first block from the committed uploads. */
+  private async check(closing: ClosingStatement): Promise<void> {
+    const opening = await this.link.ask<Opening>('GET', `/v1/site/sums/${closing.sumId}/openings/0`);
+    const header = this.headers.get(closing.epochId)!;
+    const proven = (root: string, { block, proof }: { block: string; proof: string[] }) => ({
+      root: Buffer.from(root, 'hex'), block: fromBase64(block), proof: proof.map((p) => Buffer.from(p, 'hex')),
+    });
+    spotCheck(await sumScheme(header.scheme), header, {
+      index: 0, size: closing.blocks, sum: proven(closing.sumRoot, opening.sum),
+      uploads: new Map(closing.uploads.map(({ site, root }) => [site, proven(root, opening.uploads.find((u) => u.site === site)!)])),
+    });
+  }
+
+  private async delta({ modelSha256, federation, round }: AssignmentOf<'train'>): Promise<Float32Array> {
+    const count = readWeights(await this.link.bytes(`/v1/site/blobs/${modelSha256}`), federation.model).length;
+    const seed = seedOf(this.id);
+    return Float32Array.from({ length: count }, (_, i) => 0.4 * Math.sin(seed * 1.7 + round * 0.9 + i * 2.3));
+  }
+
+  private async install({ model, release }: AssignmentOf<'release'>): Promise<void> {
+    const { version, sha256 } = JSON.parse(Buffer.from(release.payload, 'base64').toString('utf8')) as { version: number; sha256: string };
+    await this.link.ask('POST', '/v1/site/status', { json: { serving: { model, version, sha256 } } });
+  }
+}
+
+export async function freshSigner(): Promise<Signer> {
+  const { pkcs8, publicKey } = await generateSigningKey();
+  return signerFrom(pkcs8, publicKey);
+}
+
+export const rootOf = (blocks: readonly Uint8Array[]): string =>
+  Buffer.from(MerkleTree.from(blocks.map((b) => Buffer.from(digest(b), 'hex'))).root).toString('hex');
+
+/** A small number that belongs to a site id. */
+const seedOf = (id: string): number => [...id].reduce((n, c) => n + c.charCodeAt(0), 0) % 5;
+
+/** Counts of a test split on which the model is good but not perfect. */
+function scoreCounts(seed: number): Uint32Array {
+  const counts = new Uint32Array(evaluationLength);
+  const half = evaluationLength / 2;
+  counts[20] = 30 + seed;
+  counts[70] = 5;
+  counts[half + 30] = 4;
+  counts[half + 80] = 25 + seed;
+  return counts;
+}

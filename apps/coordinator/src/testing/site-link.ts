@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { PROTOCOL, enrolmentStatement, requestStatement, signStatement, toBase64, type Envelope, type RequestStatement, type Signer } from '@koinon/contracts';
+import { digest } from './tiny-federation.js';
+
+export type Body = { readonly json: unknown } | { readonly bytes: Uint8Array };
+
+/** A request that went out: what a listener on the wire would have. */
+export interface RecordedPut {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Signed requests of one site. Everything that is signed can be overridden, to see it refused. */
+export class SiteLink {
+  readonly puts: RecordedPut[] = [];
+
+  constructor(readonly baseUrl: string, readonly site: string, readonly signer: Signer) {}
+
+  async request(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, override: Partial<RequestStatement> & { readonly headers?: Record<string, string> } = {}): Promise<Response> {
+    const { headers: extra, ...signed } = override;
+    const bytes = bytesOf(body);
+    const statement = {
+      protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(), bodySha256: digest(bytes), ...signed,
+    };
+    const envelope = await signStatement(requestStatement.type, statement, this.signer);
+    if (body && 'bytes' in body) this.puts.push({ path, bytes });
+    return fetch(new URL(path, this.baseUrl), {
+      method,
+      headers: { ...requestHeaders(this.site, envelope), ...(body ? { 'content-type': 'bytes' in body ? 'application/octet-stream' : 'application/json' } : {}), ...extra },
+      ...(body ? { body: bytes as Uint8Array<ArrayBuffer> } : {}),
+    });
+  }
+
+  /** The answer, which must be a success. */
+  async ask<T>(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body): Promise<T> {
+    const response = await this.request(method, path, body);
+    if (!response.ok) throw new RefusedError(path, response.status, (await response.json()) as { code: string });
+    const text = await response.text();
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  async bytes(path: string): Promise<Uint8Array> {
+    const response = await this.request('GET', path);
+    if (!response.ok) throw new RefusedError(path, response.status, (await response.json()) as { code: string });
+    return new Uint8Array(await response.arrayBuffer());
+  }
+}
+
+export class RefusedError extends Error {
+  readonly code: string;
+
+  constructor(path: string, readonly status: number, problem: { code: string }) {
+    super(`${path} answered ${status} ${problem.code}`);
+    this.code = problem.code;
+  }
+}
+
+export const requestHeaders = (site: string, envelope: Envelope): Record<string, string> => ({
+  'koinon-site': site,
+  'koinon-request': toBase64(new TextEncoder().encode(JSON.stringify(envelope))),
+});
+
+function bytesOf(body: Body | undefined): Uint8Array {
+  if (!body) return new Uint8Array();
+  return 'bytes' in body ? body.bytes : new TextEncoder().encode(JSON.stringify(body.json));
+}
+
+/** The body of an enrolment. */
+export async function enrolmentOf(site: string, token: string, signer: Signer, sealingKey: string): Promise<{ token: string; statement: Envelope }> {
+  const statement = { protocol: PROTOCOL, site, identityKey: signer.publicKey, sealingKey, tokenSha256: digest(Buffer.from(token)) };
+  return { token, statement: await signStatement(enrolmentStatement.type, statement, signer) };
+}

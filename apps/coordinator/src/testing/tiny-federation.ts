@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import { federationSchema, type Federation } from '@koinon/contracts';
+import { GraphBuilder, encodeModel } from '@koinon/onnx';
+
+export const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** probability = sigmoid(x · weight + bias); `features` + 1 trainable values, all below 1. */
+export function tinyModel(features = 3): Uint8Array {
+  const graph = new GraphBuilder('tiny');
+  graph.input('x', 'float32', ['batch', features]);
+  graph.initializer('weight', 'float32', [features, 1], Array.from({ length: features }, (_, i) => ((i * 7) % 11) / 16 - 0.25));
+  graph.initializer('bias', 'float32', [1], [0.125]);
+  graph.op('Gemm', ['x', 'weight', 'bias'], {}, 'logits');
+  graph.op('Sigmoid', ['logits'], {}, 'probability');
+  graph.output('probability', 'float32', ['batch', 1]);
+  return encodeModel(graph.model());
+}
+
+export const featureSchema = new TextEncoder().encode('{"features":[]}');
+
+/** A federation of that model without noise, so that its result can be computed again. */
+export function tinySpec(part: { readonly name?: string; readonly min?: number; readonly threshold?: number; readonly rounds?: number; readonly roundTimeoutMs?: number; readonly minAuc?: number } = {}): Federation {
+  return federationSchema.parse({
+    name: part.name ?? 'tiny',
+    model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+    features: 'features.schema.json',
+    sites: { min: part.min ?? 3, threshold: part.threshold ?? 2, roundTimeoutMs: part.roundTimeoutMs ?? 60_000, fraction: 1, maxRows: 64 },
+    strategy: { name: 'fedavg', params: { serverLearningRate: 1 } },
+    rounds: part.rounds ?? 1,
+    local: { steps: 1, samplingRate: 0.5, learningRate: 0.1, optimizer: 'sgd' },
+    privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, rowCountNoise: 0 },
+    encryption: { scheme: 'ckks-threshold', bits: 16, range: 1 },
+    promotion: { alias: 'champion', gate: { minAuc: part.minAuc ?? 0.5 } },
+  });
+}

@@ -1,0 +1,56 @@
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tempDir } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { createDurably, namesIn, readIfThere, removeUnfinished, writeDurably } from './durable-file.js';
+
+const mode = (file: string): number => statSync(file).mode & 0o777;
+
+describe('durable files', () => {
+  it('are readable by their owner alone, in folders made for nobody else', () => {
+    using dir = tempDir();
+    const file = join(dir.path, 'a', 'b', 'secret');
+    writeDurably(file, 'x');
+    expect([mode(file), mode(join(dir.path, 'a')), mode(join(dir.path, 'a', 'b'))]).toEqual([0o600, 0o700, 0o700]);
+  });
+
+  it('replace the content whole and leave nothing else behind', () => {
+    using dir = tempDir();
+    const file = join(dir.path, 'state');
+    writeDurably(file, new Uint8Array(100_000).fill(1));
+    writeDurably(file, Uint8Array.of(2, 3));
+    expect([...readFileSync(file)]).toEqual([2, 3]);
+    expect(readdirSync(dir.path)).toEqual(['state']);
+  });
+
+  it('clean up after a write that fails', () => {
+    using dir = tempDir();
+    mkdirSync(join(dir.path, 'taken'));
+    expect(() => writeDurably(join(dir.path, 'taken'), 'x')).toThrow();
+    expect(readdirSync(dir.path)).toEqual(['taken']);
+  });
+
+  it('are created once: the second writer is told and changes nothing', () => {
+    using dir = tempDir();
+    const file = join(dir.path, 'once');
+    expect(createDurably(file, 'first')).toBe(true);
+    expect(createDurably(file, 'second')).toBe(false);
+    expect(readFileSync(file, 'utf8')).toBe('first');
+    expect(readdirSync(dir.path)).toEqual(['once']);
+  });
+
+  it('read as null when absent, and any other trouble is thrown', () => {
+    using dir = tempDir();
+    expect(readIfThere(join(dir.path, 'absent'))).toBeNull();
+    expect(namesIn(join(dir.path, 'absent'))).toEqual([]);
+    expect(() => readIfThere(dir.path)).toThrow('EISDIR');
+  });
+
+  it('forget what a killed writer left unfinished', () => {
+    using dir = tempDir();
+    for (const name of ['epoch', 'epoch.123.new']) writeFileSync(join(dir.path, name), 'secret');
+    removeUnfinished(dir.path);
+    expect(readdirSync(dir.path)).toEqual(['epoch']);
+    removeUnfinished(join(dir.path, 'absent'));
+  });
+});

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError, ceremonyStatement, signStatement, toBase64, type CeremonyPost } from '@koinon/contracts';
+import { tempDir } from '@koinon/testing';
+import type { SchemeId } from '@koinon/he';
+import { describe, expect, it } from 'vitest';
+import { EPOCH, Hospitals, SUM, sha256 } from '../../testing/hospitals.js';
+import { EpochStore } from './epoch-store.js';
+
+const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
+const values = (seed: number): Uint32Array => Uint32Array.from({ length: 5 }, (_, i) => (seed * 1000 + i * 7) % 65536);
+const posted = (hospitals: Hospitals, site: string, step: string): CeremonyPost[] => hospitals.relay.posts.filter((p) => p.site === site && p.step === step).map((p) => p.post);
+
+describe.each(schemes)('the key ceremony of %s', (scheme) => {
+  it('ends in keys that open a sum, when every site restarts after every step and loses each first answer', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.start(dir.path, scheme);
+    const { relay } = hospitals;
+    for (const step of relay.steps) {
+      for (const site of relay.header.roster) {
+        const lost: CeremonyPost[] = [];
+        relay.onSend = () => {
+          throw new CodedError('COORDINATOR_UNREACHABLE');
+        };
+        await expect(hospitals.site(site).ceremony.take(hospitals.ceremony(step))).rejects.toThrow(CodedError);
+        relay.onSend = () => undefined;
+        lost.push((await hospitals.restart(site)).epochs.posted(relay.header, step)!);
+        await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
+        await (await hospitals.restart(site)).ceremony.take(hospitals.ceremony(step));
+        expect(posted(hospitals, site, step)).toEqual([lost[0], lost[0]]);
+      }
+    }
+    for (const [i, site] of relay.header.roster.entries()) {
+      await hospitals.restart(site);
+      await hospitals.upload(site, SUM, 0, values(i + 1));
+    }
+    const closing = await hospitals.close(SUM, 0, relay.header.roster);
+    for (const site of ['basel', 'cleveland']) await (await hospitals.restart(site)).opener.take(closing);
+    const sums = await hospitals.open(SUM, 0, relay.header.roster, ['basel', 'cleveland']);
+    expect(sums.slice(0, 5)).toEqual([0, 1, 2, 3, 4].map((i) => values(1)[i]! + values(2)[i]! + values(3)[i]!));
+  });
+
+  it('never signs a second message of a step: an epoch does not begin again, nor under another header', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, scheme);
+    const { relay } = hospitals;
+    const before = relay.posts.length;
+    const { ceremony } = hospitals.site('basel');
+    await expect(ceremony.take(hospitals.ceremony(relay.steps[0]!))).rejects.toMatchObject({ code: 'STEP_OUT_OF_ORDER' });
+    await expect(ceremony.take(hospitals.ceremony(relay.steps.at(-1)!, { ...relay.header, minUploads: 3 }))).rejects.toMatchObject({ code: 'MESSAGE_CONFLICT' });
+    expect(relay.posts).toHaveLength(before);
+    await hospitals.upload('basel', SUM, 0, values(1));
+  });
+
+  it('says that its state is lost when asked to go on with what it never began', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.start(dir.path, scheme);
+    await expect(hospitals.site('basel').ceremony.take(hospitals.ceremony(hospitals.relay.steps[1]!))).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+  });
+});
+
+describe('what a site takes from the relay', () => {
+  async function afterFirstStep(folder: string): Promise<Hospitals> {
+    const hospitals = await Hospitals.start(folder, 'one-time-key');
+    for (const site of hospitals.all.keys()) await hospitals.site(site).ceremony.take(hospitals.ceremony('deal'));
+    return hospitals;
+  }
+  const confirm = async (hospitals: Hospitals) => hospitals.site('hungary').ceremony.take(hospitals.ceremony('confirm'));
+  const resigned = async (hospitals: Hospitals, site: string, change: (statement: Record<string, unknown>) => Record<string, unknown>) => {
+    const post = hospitals.relay.posts.find((p) => p.site === site)!.post;
+    const statement = JSON.parse(Buffer.from(post.statement.payload, 'base64').toString()) as Record<string, unknown>;
+    Object.assign(post, { statement: await signStatement(ceremonyStatement.type, change(statement), hospitals.site(site).keys.signer) });
+  };
+
+  it('is refused when it swaps a body', async () => {
+    using dir = tempDir();
+    const hospitals = await afterFirstStep(dir.path);
+    const { post } = hospitals.relay.posts.find((p) => p.site === 'basel')!;
+    post.bodies[0] = toBase64(new Uint8Array(10));
+    await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'BLOCK_DIGEST_MISMATCH', detail: 'basel' });
+  });
+
+  it('is refused when it withholds what was sealed to this site', async () => {
+    using dir = tempDir();
+    const hospitals = await afterFirstStep(dir.path);
+    const { posts } = hospitals.relay;
+    const bodies = [...posts[0]!.post.bodies];
+    posts[0]!.post.bodies.fill('');
+    await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'BLOCK_DIGEST_MISMATCH' });
+    Object.assign(posts[0]!.post, { bodies });
+    await expect(confirm(hospitals)).resolves.toBeUndefined();
+  });
+
+  it.each(['epochId', 'headerSha256', 'site'])('is refused when a statement speaks of another %s', async (field) => {
+    using dir = tempDir();
+    const hospitals = await afterFirstStep(dir.path);
+    const other = { epochId: randomUUID(), headerSha256: sha256('another'), site: 'cleveland' }[field];
+    await resigned(hospitals, 'basel', (statement) => ({ ...statement, [field]: other }));
+    await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+
+  it('is refused when somebody outside the roster, or a site under another’s key, signed it', async () => {
+    using dir = tempDir();
+    const hospitals = await afterFirstStep(dir.path);
+    const { post } = hospitals.relay.posts.find((p) => p.site === 'basel')!;
+    const genuine = post.statement;
+    Object.assign(post, { statement: { ...genuine, signatures: [{ ...genuine.signatures[0]!, keyid: 'f'.repeat(64) }] } });
+    await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+    Object.assign(post, { statement: { ...genuine, signatures: [{ ...genuine.signatures[0]!, keyid: hospitals.site('cleveland').keys.signer.keyId }] } });
+    await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+
+  it('is refused when the roster of the keys is not that of the header, and pins nothing then', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.start(dir.path, 'one-time-key');
+    const assignment = hospitals.ceremony('deal');
+    const roster = assignment.roster.toReversed();
+    await expect(hospitals.site('basel').ceremony.take({ ...assignment, roster })).rejects.toMatchObject({ code: 'ROSTER_CHANGED' });
+    expect(readdirSync(join(dir.path, 'basel'))).not.toContain('roster.json');
+    expect(hospitals.relay.posts).toEqual([]);
+  });
+
+  it('never holds a share in the clear', async () => {
+    using dir = tempDir();
+    const hospitals = await afterFirstStep(dir.path);
+    const { post } = hospitals.relay.posts.find((p) => p.site === 'basel')!;
+    const messages = (JSON.parse(Buffer.from(post.statement.payload, 'base64').toString()) as { messages: { to?: string }[] }).messages;
+    for (const [i, { to }] of messages.entries()) {
+      // A body of the scheme begins with its name; a sealed one with random bytes.
+      expect(Buffer.from(post.bodies[i]!, 'base64').subarray(0, 4).toString('latin1') === 'KNHE').toBe(to === undefined);
+    }
+    expect(messages.filter(({ to }) => to !== undefined)).toHaveLength(2);
+  });
+});
+
+describe('the stored state of an epoch', () => {
+  it('is readable by this node alone, and forgets what a killed writer left', async () => {
+    using dir = tempDir();
+    await Hospitals.ready(dir.path, 'one-time-key');
+    const folder = join(dir.path, 'basel', 'epochs');
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, `${EPOCH}.epoch`)).mode & 0o777).toBe(0o600);
+    writeFileSync(join(folder, `${EPOCH}.epoch.1.new`), 'secrets of a killed process');
+    void new EpochStore(folder, 'basel');
+    expect(readdirSync(folder)).toEqual([`${EPOCH}.epoch`]);
+  });
+
+  it('is gone when four newer epochs have come', async () => {
+    using dir = tempDir();
+    const ids = Array.from({ length: 5 }, (_, i) => `00000000-0000-4000-8000-0000000000a${i}`);
+    const folder = join(dir.path, 'basel', 'epochs');
+    for (const [i, epochId] of ids.entries()) {
+      const hospitals = await Hospitals.start(dir.path, 'one-time-key', { epochId });
+      await hospitals.site('basel').ceremony.take(hospitals.ceremony('deal'));
+      utimesSync(join(folder, `${epochId}.epoch`), i, i);
+    }
+    expect(readdirSync(folder).toSorted()).toEqual(ids.slice(1).map((id) => `${id}.epoch`));
+    await expect(new EpochStore(folder, 'basel').restore(ids[0]!)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+  });
+
+  it.each([0, 3, 40, 2000])('is lost, not guessed, when %i bytes of it are left', async (length) => {
+    using dir = tempDir();
+    await Hospitals.ready(dir.path, 'one-time-key');
+    const folder = join(dir.path, 'basel', 'epochs');
+    writeFileSync(join(folder, `${EPOCH}.epoch`), Buffer.alloc(length, 1));
+    const store = new EpochStore(folder, 'basel');
+    await expect(store.restore(EPOCH)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    expect(store.sumIds()).toEqual([]);
+  });
+
+  it('of one site is of no use to another', async () => {
+    using dir = tempDir();
+    await Hospitals.ready(dir.path, 'one-time-key');
+    await expect(new EpochStore(join(dir.path, 'basel', 'epochs'), 'hungary').restore(EPOCH)).rejects.toMatchObject({ code: 'STATE_INVALID' });
+  });
+});

@@ -1,0 +1,94 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { tempDir } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { SUM } from '../../testing/hospitals.js';
+import { runKilled } from '../../testing/killed.js';
+import { ShareStore } from './share-store.js';
+
+/** Makes a share of fresh randomness, notes that it did, and prints it: what is printed has left the site. */
+const script = `
+  import { appendFileSync } from 'node:fs';
+  import { randomBytes } from 'node:crypto';
+  const { ShareStore } = await import(dist + 'secure-update/share-store.js');
+  const [folder, sumId, closing] = args;
+  const store = new ShareStore(folder);
+  const make = () => { appendFileSync(folder + '.made', '.'); return new Uint8Array(randomBytes(4096)); };
+  armKill();
+  try { process.stdout.write(Buffer.from(store.once(sumId, Buffer.from(closing), make)).toString('hex')); }
+  catch (error) { if (error.code !== 'SHARE_REFUSED') throw error; }
+`;
+
+class Site {
+  readonly sent: string[] = [];
+
+  constructor(private readonly folder: string) {}
+
+  /** One life of the process. */
+  killedAt(point: number, closing: string): boolean {
+    const { output, killed } = runKilled(script, point, [this.folder, SUM, closing]);
+    if (output !== '') this.sent.push(output);
+    return killed;
+  }
+
+  /** The next life, which nobody ends. */
+  asked(closing: string): 'sent' | 'refused' {
+    const make = () => {
+      appendFileSync(`${this.folder}.made`, '.');
+      return new Uint8Array(randomBytes(4096));
+    };
+    try {
+      this.sent.push(Buffer.from(new ShareStore(this.folder).once(SUM, Buffer.from(closing), make)).toString('hex'));
+      return 'sent';
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'SHARE_REFUSED' });
+      return 'refused';
+    }
+  }
+
+  get made(): number {
+    return existsSync(`${this.folder}.made`) ? readFileSync(`${this.folder}.made`, 'utf8').length : 0;
+  }
+}
+
+/** Park and Miller's generator: the points are many, and the same in every run. */
+function* seeded(seed: number, below: number): Generator<number, never> {
+  for (let state = seed; ; ) {
+    state = (state * 48271) % 2147483647;
+    yield 1 + (state % below);
+  }
+}
+
+describe('a site killed while it makes its share', () => {
+  it('at any one of the disk operations, never makes or sends a second one', () => {
+    const endings = new Map<string, number>();
+    for (let point = 1, killed = true; killed; point++) {
+      using dir = tempDir();
+      const site = new Site(join(dir.path, 'shares'));
+      killed = site.killedAt(point, 'closing');
+      const madeBefore = site.made;
+      const ending = `${killed ? 'killed' : 'lived'}, made ${madeBefore}, then ${site.asked('closing')}`;
+      endings.set(ending, (endings.get(ending) ?? 0) + 1);
+      expect(site.asked('another closing'), `killed at ${point}`).toBe('refused');
+      expect(site.made, `killed at ${point}`).toBeLessThanOrEqual(1);
+      expect(new Set(site.sent).size, `killed at ${point}`).toBeLessThanOrEqual(1);
+    }
+    // Before the intent; after it; between making and storing; after storing; not at all.
+    expect([...endings.keys()]).toEqual([
+      'killed, made 0, then sent', 'killed, made 0, then refused', 'killed, made 1, then refused', 'killed, made 1, then sent', 'lived, made 1, then sent',
+    ]);
+  });
+
+  it('and killed again and again, asked for two closings in turn, sends at most one', () => {
+    const points = seeded(7, 22);
+    for (let round = 0; round < 4; round++) {
+      using dir = tempDir();
+      const site = new Site(join(dir.path, 'shares'));
+      for (const closing of ['closing', 'another closing']) site.killedAt(points.next().value, closing);
+      for (const closing of ['closing', 'another closing', 'closing']) site.asked(closing);
+      expect(site.made).toBeLessThanOrEqual(1);
+      expect(new Set(site.sent).size).toBeLessThanOrEqual(1);
+    }
+  });
+});

@@ -1,0 +1,12 @@
+import { fileURLToPath } from 'node:url';
+
+const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+/** The GroupNorm CNN with random weights; written by this package's build. */
+export const modelFile = at('generated/model.onnx');
+/** Rows of each site, {@link import('./partition.js').partition} written down; by this package's build. */
+export const splitFile = at('generated/split.json');
+export const federationFile = at('federation.yaml');
+export const featureSchemaFile = at('features.schema.json');
+/** PneumoniaMNIST, 28 × 28 (data/PROVENANCE.md). */
+export const datasetFile = at('data/pneumoniamnist_28_rebuilt.npz');

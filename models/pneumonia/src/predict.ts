@@ -1,0 +1,22 @@
+import { encodeModel, type Model } from '@koinon/onnx';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { pixels, type Radiographs } from './dataset.js';
+
+const rowsPerRun = 64;
+
+/** Probability of pneumonia for each radiograph. */
+export async function predict(model: Model, { images, count }: Radiographs): Promise<Float32Array> {
+  const session = await InferenceSession.create(encodeModel(model), { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  try {
+    const probabilities = new Float32Array(count);
+    for (let from = 0; from < count; from += rowsPerRun) {
+      const rows = Math.min(rowsPerRun, count - from);
+      const image = new Tensor('float32', Float32Array.from(images.subarray(from * pixels, (from + rows) * pixels)), [rows, 1, 28, 28]);
+      const { probability } = await session.run({ image });
+      probabilities.set(probability?.data as Float32Array, from);
+    }
+    return probabilities;
+  } finally {
+    await session.release();
+  }
+}
