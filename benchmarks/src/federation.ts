@@ -13,20 +13,12 @@ import {
 import { Quantiser } from '@koinon/he';
 import { dataFile, featureSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
 import { parse } from 'yaml';
+import type { Figure } from './figure.js';
 
-export interface Figure {
-  readonly name: string;
-  /** Median of `samples`. */
-  readonly value: number;
-  readonly unit: string;
-  /** value / yardstick. */
-  readonly ratio?: number;
-  /** The same metric of all rows in one place, in the same run. */
-  readonly yardstick?: number;
-  /** One value per seed, in the order of the seeds. */
-  readonly samples?: readonly number[];
+/** The median over all seeds. */
+interface SeedFigure extends Figure {
   /** Interval that holds the median with at least 95 % confidence (order statistics). */
-  readonly interval?: readonly [number, number];
+  readonly interval: readonly [number, number];
 }
 
 const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
@@ -34,13 +26,13 @@ const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
 const largestRowCount = 1000;
 
 /** Metrics of the federated, the average, the best and the pooled model: median and samples over seeds 1 to 20. */
-export async function run(): Promise<Figure[]> {
+export async function run(): Promise<SeedFigure[]> {
   const model = new Uint8Array(readFileSync(modelFile));
   const hospitals = new Map(
     sites.map(({ id }) => [id as string, loadHospitalData({ file: dataFile(id), schemaFile: featureSchemaFile, splitFile, centre: id })]),
   );
   const federation = federationSchema.parse(parse(readFileSync(federationFile, 'utf8')));
-  const figures: Figure[] = [];
+  const figures: SeedFigure[] = [];
   for (const epsilon of [federation.privacy.epsilon, null]) {
     const recipe = { ...federation, privacy: { ...federation.privacy, epsilon } };
     const plan = planNoise(recipe);
@@ -97,7 +89,7 @@ async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, Hospit
   return pooledMetrics(modelWithWeights(model, recipe.model.trainable, weights), members.map(({ data }) => data));
 }
 
-function figure(name: string, unit: string, samples: readonly number[], yardstick?: number): Figure {
+function figure(name: string, unit: string, samples: readonly number[], yardstick?: number): SeedFigure {
   const value = median(samples);
   const sorted = samples.toSorted((a, b) => a - b);
   // Ranks 6 and 15 of 20 enclose the median with 95.9 % (binomial distribution).

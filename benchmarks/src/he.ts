@@ -7,16 +7,7 @@ import type { SchemeId } from '@koinon/he';
 import { corruptContainers } from './he-corruption.js';
 import { Epoch, median, randomValues } from './he-epoch.js';
 import { openSlotCkks } from './he-slots.js';
-
-export interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  /** How many times better than the yardstick, or the share of it that is reached. */
-  readonly ratio?: number;
-  readonly yardstick?: string;
-  readonly samples?: readonly number[];
-}
+import type { Figure } from './figure.js';
 
 interface Options {
   readonly onProgress?: (line: string) => void;

@@ -2,22 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { Figure } from './figure.js';
 
 /** One module beside this file per suite. */
 const SUITES = ['he', 'training', 'federation'] as const;
 
-interface Result {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  /** `value` against `yardstick`, measured in the same run. */
-  readonly ratio?: number;
-  readonly yardstick?: number | string;
-  readonly samples?: readonly number[];
-}
-
 interface Suite {
-  run(options: { readonly onProgress: (line: string) => void }): Promise<Result[]>;
+  run(options: { readonly onProgress: (line: string) => void }): Promise<Figure[]>;
 }
 
 class UsageError extends Error {
@@ -53,7 +44,7 @@ function formatNumber(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(5)));
 }
 
-function formatTable(results: readonly Result[]): string {
+function formatTable(results: readonly Figure[]): string {
   const rows = results.map(({ name, value, unit, ratio, yardstick }) => [
     name,
     formatNumber(value),

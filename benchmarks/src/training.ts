@@ -6,18 +6,10 @@ import { performance } from 'node:perf_hooks';
 import { trainingGraph, type Port, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
 import { elementCount } from '@koinon/onnx';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { run as pneumonia } from './pneumonia.js';
 import { modelOf, networks, numbers, parametersOf, type Network } from './training-models.js';
 import { tensorFlowStep } from './training-tfjs.js';
-
-interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly ratio?: number;
-  readonly yardstick?: number;
-  /** p10, p50, p95 and p99 in milliseconds per step. */
-  readonly samples?: readonly number[];
-}
+import type { Figure } from './figure.js';
 
 const batchSize = 32;
 const learningRate = 0.05;
@@ -183,5 +175,6 @@ function percentiles(samples: readonly number[]): number[] {
 export async function run({ onProgress = () => {} }: { onProgress?: (line: string) => void } = {}): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const network of networks) figures.push(...(await networkFigures(network, onProgress)));
+  figures.push(...(await pneumonia({ onProgress })));
   return figures;
 }

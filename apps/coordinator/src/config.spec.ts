@@ -28,7 +28,7 @@ describe('the configuration', () => {
   });
 
   const bad: [string, ...string[]][] = [
-    ['KOINON_DATABASE_URL', '', 'nonsense', `mysql://root:${SECRET}@db/x`, `${SECRET}`],
+    ['KOINON_DATABASE_URL', '', 'nonsense', `mysql://root:${SECRET}@db/x`, SECRET],
     ['KOINON_REDIS_URL', 'nonsense', `http://:${SECRET}@cache:6379`, `:${SECRET}`],
     ['KOINON_HOME', ''],
     ['KOINON_PORT', '-1', '65536', '80.5', 'http', SECRET],

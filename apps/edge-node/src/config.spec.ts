@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CodedError } from '@koinon/contracts';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { environmentOf } from '../testing/node-config.js';
+import { environmentOf } from './testing/node-config.fixture.js';
 import { readConfig } from './config.js';
 
 const FINGERPRINT = 'ab'.repeat(32);

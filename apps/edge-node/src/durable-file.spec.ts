@@ -26,7 +26,7 @@ describe('durable files', () => {
   it('clean up after a write that fails', () => {
     using dir = tempDir();
     mkdirSync(join(dir.path, 'taken'));
-    expect(() => writeDurably(join(dir.path, 'taken'), 'x')).toThrow();
+    expect(() => writeDurably(join(dir.path, 'taken'), 'x')).toThrow('EISDIR');
     expect(readdirSync(dir.path)).toEqual(['taken']);
   });
 

@@ -46,18 +46,25 @@ export function batchGradients(graph: GraphWriter, problem: GradientProblem, inp
   const weight = shape.length < 2 || program.batch === 1 ? inputs.weight : graph.reshape(inputs.weight, [program.batch, ...shape.slice(1).map(() => 1)]);
   const terms = losses[problem.loss](graph, { logits: program.output, labels: inputs.labels, shape, weight }, problem);
   const needs = differentiable(program, trainable);
-  const named = (gradients: Map<string, string>) => new Map([...problem.trainable].map((name) => [name, gradients.get(inputs.bindings.get(name) ?? name) as string]));
+  const named = (gradients: ReadonlyMap<string, string | undefined>) =>
+    new Map([...problem.trainable].map((name) => [name, reached(name, gradients.get(inputs.bindings.get(name) ?? name))]));
   const common = { loss: terms.total, statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])) };
   if (inputs.bound === undefined || program.batch === 1) {
     const cotangents = new Cotangents(graph);
     cotangents.add(program.output, inputs.scale === undefined ? terms.seed : graph.op('Mul', [terms.seed, inputs.scale]));
     sweep(scopeOf(program, graph, (value) => needs.has(value)), program.nodes, cotangents);
-    const gradients = named(new Map([...trainable].map((name) => [name, cotangents.get(name) as string])));
+    const gradients = named(new Map([...trainable].map((name) => [name, cotangents.get(name)])));
     return { ...common, ...(inputs.bound === undefined ? { gradients } : clipOne(graph, gradients, inputs.bound)) };
   }
   const plan: ClippingPlan = { program, trainable, needs, carrying: recordValues(program) };
   const { gradients, norms } = clippedGradients(graph, plan, terms.seed, inputs.bound);
   return { ...common, gradients: named(gradients), norms };
+}
+
+/** A parameter may feed the output only through an option of its operator, such as a bound of Clip: no gradient comes back that way. */
+function reached(name: string, gradient: string | undefined): string {
+  if (gradient !== undefined) return gradient;
+  throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The parameter "${name}" is only an option of its operator and has no gradient. Leave it out of the trainable ones.`);
 }
 
 /** A batch of one record: its gradient is what the plain sweep gives, for any operator that has a rule. */

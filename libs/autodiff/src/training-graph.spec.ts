@@ -141,6 +141,7 @@ describe('what is refused', () => {
     ['an unknown output', linear, { output: 'nowhere' }, 'AUTODIFF_OUTPUT_UNKNOWN', 'nowhere'],
     ['an unknown parameter', linear, { trainable: ['v'] }, 'AUTODIFF_TRAINABLE_UNKNOWN', 'v'],
     ['a parameter that is no float', small((graph, value) => graph.op('MatMul', [graph.op('Gather', [value, graph.initializer('order', 'int64', [3], [2, 1, 0])], { axis: attr.int(1) }), 'w'])), { trainable: ['order'] }, 'AUTODIFF_TRAINABLE_UNKNOWN', 'int64'],
+    ['a parameter that is only a bound of Clip', small((graph, value) => graph.op('Clip', [graph.op('MatMul', [value, 'w']), graph.initializer('bound', 'float32', [], [-3])])), { trainable: ['w', 'bound'] }, 'AUTODIFF_TRAINABLE_UNREACHED', 'bound'],
     ['a parameter behind the output', small((graph, value) => { graph.op('MatMul', [value, graph.initializer('unused', 'float32', [3, 2], [1, 2, 3, 4, 5, 6])]); return graph.op('MatMul', [value, 'w']); }), { trainable: ['w', 'unused'] }, 'AUTODIFF_TRAINABLE_UNREACHED', 'unused'],
     ['an old opset', { ...linear, opsets: new Map([['', 12]]) }, {}, 'AUTODIFF_OPSET', '12'],
     ['double precision between parameter and loss', small((graph, value) => {

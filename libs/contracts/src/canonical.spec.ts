@@ -30,7 +30,7 @@ describe('canonical bytes', () => {
   });
 
   it.each(known.filter((v) => v.expected.error))('refuse what has none: $name', ({ input }) => {
-    expect(() => canonicalBytes(valueOf(input))).toThrow();
+    expect(() => canonicalBytes(valueOf(input))).toThrow(Error);
   });
 
   it.each([['undefined', undefined], ['a function', () => 1]])('refuse %s', (_, value) => {

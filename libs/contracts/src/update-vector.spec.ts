@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CodedError } from './errors.js';
+import type { CodedError } from './errors.js';
 import { meanUpdate, updateLength, updateVector } from './update-vector.js';
 
 const range = 1;

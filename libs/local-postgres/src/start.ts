@@ -23,6 +23,8 @@ export interface LocalPostgres {
   /** With role, password and database: for this machine's processes only. */
   readonly url: string;
   readonly port: number;
+  /** Of the server: it has a life of its own, and whoever depends on it may watch it. */
+  readonly pid: number;
   /** True when a server left over by a killed process was taken over. */
   readonly adopted: boolean;
   /** Stops the server, adopted or not, and waits for its end. A second call waits for the first. */
@@ -98,6 +100,7 @@ function handle(postmaster: Postmaster, password: string, adopted: boolean): Loc
   return {
     url: databaseUrl(postmaster.port, password),
     port: postmaster.port,
+    pid: postmaster.pid,
     adopted,
     stop: () => (stopped ??= postmaster.stop()),
   };

@@ -10,3 +10,5 @@ export const federationFile = at('federation.yaml');
 export const featureSchemaFile = at('features.schema.json');
 /** PneumoniaMNIST, 28 × 28 (data/PROVENANCE.md). */
 export const datasetFile = at('data/pneumoniamnist_28_rebuilt.npz');
+/** Answers for a few test radiographs, computed by independent arithmetic in double precision (golden/make_vectors.py). */
+export const goldenFile = at('golden/vectors.json');

@@ -11,7 +11,7 @@
 export type { Augmentation } from './augment.js';
 export { DatasetError, pixels, readDataset, select, without } from './dataset.js';
 export type { Dataset, Radiographs } from './dataset.js';
-export { datasetFile, featureSchemaFile, federationFile, modelFile, splitFile } from './files.js';
+export { datasetFile, featureSchemaFile, federationFile, goldenFile, modelFile, splitFile } from './files.js';
 export { areaUnderCurve, quality } from './metrics.js';
 export type { Quality, Scored } from './metrics.js';
 export { compactCnn } from './networks/cnn.js';

@@ -54,6 +54,11 @@ describe('chooseThreshold', () => {
     expect(youden(data, chooseThreshold(data))).toBeCloseTo(best, 12);
   });
 
+  it('does not part equal probabilities', () => {
+    // parting the two at .5 would seem to find the positive alone
+    expect(chooseThreshold({ probabilities: [0.5, 0.5, 0.2, 0.1], labels: [1, 0, 1, 0] })).toBeCloseTo(0.15, 12);
+  });
+
   it('lies in the middle of the gap', () => {
     expect(chooseThreshold({ probabilities: [0.1, 0.2, 0.6, 0.7], labels: [0, 0, 1, 1] })).toBeCloseTo(0.4, 12);
   });

@@ -1,7 +1,7 @@
 import type { TrainingOptions } from '@koinon/autodiff';
 import type { Model } from '@koinon/onnx';
 import { augment, type Augmentation } from './augment.js';
-import { pixels, without, type Dataset, type Radiographs } from './dataset.js';
+import { DatasetError, pixels, without, type Dataset, type Radiographs } from './dataset.js';
 import { areaUnderCurve } from './metrics.js';
 import type { Network } from './networks/layers.js';
 import { predict } from './predict.js';
@@ -48,6 +48,7 @@ export interface Epoch {
 /**
  * Trains a network on all training radiographs in one place. The test split is not looked at; training images that
  * the validation split holds too are left out. Equal seeds give equal models on one machine.
+ * @throws DatasetError when there are too few radiographs for one run
  */
 export async function trainCentrally(network: Network, { train, validation }: Dataset, seed: number, onEpoch: (epoch: Epoch) => void = () => {}, { optimizer, labelSmoothing, ...plan }: Recipe = recipe): Promise<Trained> {
   const own = without(train, validation);
@@ -56,7 +57,7 @@ export async function trainCentrally(network: Network, { train, validation }: Da
   try {
     const rowsPerRun = plan.batch * plan.stepsPerRun;
     const runs = Math.floor(own.count / rowsPerRun);
-    if (runs === 0) throw new RangeError(`one run takes ${rowsPerRun} radiographs, there are ${own.count}; lower batch or stepsPerRun`);
+    if (runs === 0) throw new DatasetError(`one run takes ${rowsPerRun} radiographs, there are ${own.count}; lower batch or stepsPerRun`);
     for (let epoch = 0; epoch < plan.epochs; epoch++) {
       const order = permutation(own.count, uniform);
       let loss = 0;

@@ -27,10 +27,10 @@ export function addModelCommands(program: Command, withFormat: (command: Command
 
 function listing(models: readonly ModelView[]): string {
   const rows = models.flatMap((m) => m.versions.map((v) => [
-    m.name, String(v.version), v.aliases.join(' ') || '–', v.metrics?.accuracy.toFixed(3) ?? '–', v.metrics?.auc.toFixed(3) ?? '–', v.sha256.slice(0, 12), `${v.servedBy.length} sites`,
+    m.name, String(v.version), v.aliases.join(' ') || '–', v.metrics?.accuracy.toFixed(3) ?? '–', v.metrics?.auc.toFixed(3) ?? '–', v.sha256.slice(0, 12), v.servedBy.length > 0 ? String(v.servedBy.length) : '–',
   ]));
   if (rows.length === 0) return 'there is no model yet\n';
-  return table(['model', 'version', 'alias', 'accuracy', 'AUC', 'sha256', 'served by'], rows);
+  return table(['model', 'version', 'alias', 'accuracy', 'AUC', 'sha256', 'sites'], rows);
 }
 
 function detail(v: VersionDetail): string {
@@ -42,11 +42,17 @@ function detail(v: VersionDetail): string {
     ['cohort', lineage.cohort.map((c) => c.site).join(', ') || '–'],
     ['left out', lineage.exclusions.map((e) => `${e.site} (${e.code})`).join(', ') || '–'],
     ['strategy', lineage.strategy ? [lineage.strategy.name, ...Object.entries(lineage.strategy.params).map(([name, value]) => `${name} ${value}`)].join(', ') : '–'],
-    ['privacy', lineage.privacy ? `ε ${lineage.privacy.epsilonSpent?.toFixed(3) ?? 'unbounded'} at δ ${lineage.privacy.delta}, noise ${lineage.privacy.noiseMultiplier.toFixed(3)}` : '–'],
+    ['privacy', privacyOf(lineage.privacy)],
     ['encryption', lineage.encryption ? `${lineage.encryption.scheme}, t = ${lineage.encryption.threshold}, opened by ${lineage.encryption.activeSet.join(', ')}` : '–'],
     ['metrics', v.metrics ? `accuracy ${v.metrics.accuracy.toFixed(3)}, AUC ${v.metrics.auc.toFixed(3)}, F1 ${v.metrics.f1.toFixed(3)} on ${v.metrics.rows} rows` : '–'],
     ['served by', v.servedBy.join(', ') || '–'],
     ['code', `${lineage.code.version}${lineage.code.lockfileSha256 ? `, lockfile ${lineage.code.lockfileSha256.slice(0, 16)}` : ''}`],
   ];
   return facts.map(([name, value]) => `${name.padEnd(11)} ${value}\n`).join('');
+}
+
+function privacyOf(privacy: VersionDetail['lineage']['privacy']): string {
+  if (!privacy) return '–';
+  if (privacy.epsilonSpent === null) return 'no noise, so no bound holds';
+  return `ε ${privacy.epsilonSpent.toFixed(3)} at δ ${privacy.delta}, noise multiplier ${privacy.noiseMultiplier.toFixed(3)}`;
 }

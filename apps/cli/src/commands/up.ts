@@ -11,13 +11,16 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const HELP = `
 Environment:
-  KOINON_HOME                where everything is kept (default: .koinon in the repository)
-  KOINON_DATABASE_URL        a PostgreSQL of your own instead of the embedded one; one database per federation
+  KOINON_HOME                where everything is kept
+                             (default: .koinon in the repository)
+  KOINON_DATABASE_URL        a PostgreSQL of your own instead of the embedded
+                             one; every federation needs its own database
   KOINON_REDIS_URL           queues in Redis instead of PostgreSQL
-  KOINON_CONNECT_TIMEOUT_MS  how long to try PostgreSQL and Redis (default: 30000)
+  KOINON_CONNECT_TIMEOUT_MS  how long to try PostgreSQL and Redis
+                             (default: 30000)
 
-A start with the same options and data resumes or shows what an earlier one began. Exit codes: 0 done, 2 a failure
-with a code, 130 interrupted.`;
+A start with the same options and data goes on with what an earlier one began.
+Exit codes: 0 done, 2 a failure with a code, 130 interrupted.`;
 
 export function addUpCommand(program: Command, withFormat: (command: Command) => Command): void {
   withFormat(program.command('up').description('run the heart-disease federation on this machine and serve its model'))

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { dataFile } from '@koinon/heart-disease';
 import { freePort, tempDir, withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { koinon, processesBelow } from '../testing/koinon.js';
+import { Koinon, koinon, processesBelow } from '../testing/koinon.js';
 
 const UP = ['up', '--once', '--format', 'json', '--epsilon', 'off', '--encryption', 'one-time-key'];
 const LONG = 300_000;
@@ -100,6 +100,20 @@ describe('a machine that is not ready', () => {
     const { code, stderr } = await koinon(UP, { home: fresh('redis'), env });
     expect(stderr).toMatch(/^koinon: REDIS_UNREACHABLE: .*KOINON_REDIS_URL/m);
     expect({ code, left: processesBelow(fresh('redis')) }).toEqual({ code: 2, left: [] });
+  }, LONG);
+});
+
+describe('a database of one’s own', () => {
+  const database = withDatabase();
+
+  it('serves one federation only', async () => {
+    const options = { home: fresh('one database'), env: { KOINON_DATABASE_URL: database.url } };
+    const first = new Koinon([...UP, '--seed', '1'], options);
+    await first.says(/agreeing on a key/);
+    expect((await first.end('SIGTERM')).code).toBe(130);
+    const { code, stderr } = await koinon([...UP, '--seed', '2'], options);
+    expect(stderr).toMatch(/^koinon: CONFIG_INVALID: .*every federation needs a database of its own/m);
+    expect({ code, left: processesBelow(options.home) }).toEqual({ code: 2, left: [] });
   }, LONG);
 });
 

@@ -44,7 +44,10 @@ export class Program {
   private port: string | undefined;
   private lastCoded: CodedError | undefined;
 
-  constructor(private readonly spec: ProgramSpec) {
+  constructor(
+    private readonly spec: ProgramSpec,
+    private readonly restartAfterMs: readonly number[] = RESTART_AFTER_MS,
+  ) {
     this.log = new LogFile(spec.logFile);
   }
 
@@ -116,18 +119,26 @@ export class Program {
   }
 
   private restart(failure: CodedError): void {
-    const waitMs = RESTART_AFTER_MS[this.restarts++];
+    const waitMs = this.restartAfterMs[this.restarts++];
     if (waitMs === undefined || FINAL.has(failure.code)) {
-      this.stopping = true;
-      this.spec.onGiveUp(failure);
+      this.giveUp(failure);
       return;
     }
     this.spec.onRestart(failure);
     this.timer = setTimeout(() => {
       const ready = Promise.withResolvers<Record<string, string>>();
       ready.promise.catch(() => undefined);
-      this.launch(ready);
+      try {
+        this.launch(ready);
+      } catch {
+        this.giveUp(new CodedError('HOME_NOT_WRITABLE', this.spec.name));
+      }
     }, waitMs);
+  }
+
+  private giveUp(failure: CodedError): void {
+    this.stopping = true;
+    this.spec.onGiveUp(failure);
   }
 
   /** Everything the program writes goes to its log; whole lines that are entries are also told. */

@@ -68,9 +68,19 @@ describe.skipIf(process.platform !== 'linux')('koinon up that is stopped, killed
     expect(after.stdout).toBe(before.stdout);
   }, LONG);
 
+  it('ends with a code when its database is killed, and the next start has everything', async () => {
+    process.kill(Number.parseInt(processesBelow(home).find((name) => / postgres -D$/.test(name))!, 10), 'SIGKILL');
+    const { code, stderr } = await last!.end();
+    expect(stderr).toMatch(/^koinon: DATABASE_UNREACHABLE: .*the embedded PostgreSQL ended; start again/m);
+    expect({ code, left: processesBelow(home) }).toEqual({ code: 2, left: [] });
+    await start().says(/serving; press/);
+    expect((await runs(home)).map(({ state }) => state)).toEqual(['done']);
+  }, LONG);
+
   it('ends well on Ctrl-C while it serves', async () => {
-    const { code } = await last!.end('SIGINT');
+    const { code, stderr } = await last!.end('SIGINT');
     expect({ code, left: processesBelow(home) }).toEqual({ code: 0, left: [] });
+    expect(stderr).toMatch(/serving; press Ctrl-C to stop\n *[\d.]+ s {2}stopping\n$/);
   }, LONG);
 });
 

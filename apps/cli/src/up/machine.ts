@@ -5,6 +5,7 @@ import { CodedError, KoinonClient } from '@koinon/contracts';
 import { LocalPostgresError, startLocalPostgres } from '@koinon/local-postgres';
 import { read, tokenFileOf } from '../connection.js';
 import { programs } from '../layout.js';
+import { identityOf, isRunning } from '../process-identity.js';
 import { Program } from './child-process.js';
 import { Hospitals } from './hospitals.js';
 import { waitForLeftovers } from './leftovers.js';
@@ -22,6 +23,8 @@ export interface MachineOptions {
 }
 
 const READY_TIMEOUT_MS = 60_000;
+/** How soon the end of the embedded database is noticed. */
+const WATCH_MS = 1000;
 const PASSED_ON = ['KOINON_REDIS_URL', 'KOINON_CONNECT_TIMEOUT_MS'] as const;
 
 export class Machine {
@@ -65,7 +68,7 @@ export class Machine {
     for (let stop = this.stops.pop(); stop; stop = this.stops.pop()) await stop();
   }
 
-  /** A program of this machine. Its own error entries are shown, each once. */
+  /** A program of this machine. The failures it names in its log are shown, each once. */
   program(name: string, file: string, environment: Record<string, string>, onGiveUp: (failure: CodedError) => void): Program {
     const { folder, say } = this.options;
     return new Program({
@@ -79,8 +82,8 @@ export class Machine {
   }
 
   private tell(name: string, { level, code, message }: LogEntry): void {
-    const line = `${name}: ${code ? `${code}: ` : ''}${message}`;
-    if (level !== 'error' || this.told.has(line)) return;
+    const line = `${name}: ${code}: ${message}`;
+    if (level !== 'error' || !code || this.told.has(line)) return;
     this.told.add(line);
     this.options.say(line);
   }
@@ -120,7 +123,14 @@ export class Machine {
     say('starting PostgreSQL');
     try {
       const local = await startLocalPostgres({ dataDir: join(folder, 'postgres') });
-      this.stops.push(() => local.stop());
+      const server = identityOf(local.pid);
+      const watch = setInterval(() => {
+        if (!isRunning(server)) this.lost.abort(new CodedError('DATABASE_UNREACHABLE', 'the embedded PostgreSQL ended; start again to go on'));
+      }, WATCH_MS);
+      this.stops.push(() => {
+        clearInterval(watch);
+        return local.stop();
+      });
       if (local.adopted) say('took over the PostgreSQL of the last start');
       return local.url;
     } catch (error) {

@@ -75,9 +75,10 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
     const { probability } = await session.run({ features: new Tensor('float32', patients.flat(), [patients.length, 13]) });
     expect(report.serving.map(({ site }) => site)).toEqual(hospitals);
     for (const { url, requests, p50Ms, p99Ms } of report.serving) {
-      const response = await fetch(url, { method: 'POST', body: JSON.stringify({ inputs: [{ name: 'features', shape: [3, 13], datatype: 'FP32', data: patients.flat() }] }) });
+      const body = JSON.stringify({ inputs: [{ name: 'features', shape: [patients.length, 13], datatype: 'FP32', data: patients.flat() }] });
+      const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
       const { outputs } = (await response.json()) as { outputs: { name: string; shape: number[]; data: number[] }[] };
-      expect(outputs).toMatchObject([{ name: 'probability', shape: [3, 1] }]);
+      expect(outputs).toMatchObject([{ name: 'probability', shape: [patients.length, 1] }]);
       outputs[0]!.data.forEach((value, index) => expect(value).toBeCloseTo(Number(probability!.data[index]), 6));
       expect(requests).toBeGreaterThan(0);
       expect(p50Ms > 0 && p50Ms <= p99Ms).toBe(true);
@@ -142,8 +143,8 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
     expect((await command('run', 'list')).stderr).toMatch(/CONFIG_INVALID: .*no coordinator runs/);
     const again = await command('up', '--once', '--seed', '5', '--format', 'json');
     expect(again.stderr).not.toMatch(/training|agreeing/);
-    const { serving, dashboardUrl, ...lasting } = report;
-    expect(JSON.parse(again.stdout)).toMatchObject(lasting);
+    const { rounds, privacy, metrics, model } = report;
+    expect(JSON.parse(again.stdout)).toMatchObject({ rounds, privacy, metrics, model });
   }, LONG);
 
   it('is another federation under another seed, in a folder of its own', async () => {

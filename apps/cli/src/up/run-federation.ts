@@ -44,6 +44,11 @@ export async function follow(client: KoinonClient, id: string, say: (line: strin
 export function requireDone(run: RunView): void {
   if (run.state === 'done') return;
   const { code, detail }: Failure = run.failure ?? { code: 'INTERNAL', detail: null };
-  const reasons = [...new Set(run.rounds.at(-1)?.exclusions.map((e) => `${e.site}: ${e.code}`))];
-  throw new CodedError(code, [`run ${run.state}`, ...(detail ? [detail] : []), ...reasons].join('; '));
+  const exclusions = run.rounds.at(-1)?.exclusions ?? [];
+  const reasons = exclusions.map((e) => `${e.site}: ${e.code}`);
+  const spent = exclusions.some((e) => e.code === 'BUDGET_EXHAUSTED');
+  throw new CodedError(code, [
+    `run ${run.state}`, ...(reasons.length > 0 ? reasons : detail ? [detail] : []),
+    ...(spent ? ['an earlier run of these hospitals spent their budget; another --seed starts with hospitals of its own'] : []),
+  ].join('; '));
 }

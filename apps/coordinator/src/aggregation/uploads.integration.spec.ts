@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { PROTOCOL, requestStatement, signStatement, uploadStatement, type AssignmentOf } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ended, startRun, withFederation } from '../testing/federation.js';
-import { rootOf, type Behaviour, type SentSum, type SimulatedSite } from '../testing/simulated-site.js';
-import { requestHeaders } from '../testing/site-link.js';
-import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.js';
-import { until } from '../testing/until.js';
+import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
+import { rootOf, type Behaviour, type SentSum, type SimulatedSite } from '../testing/simulated-site.fixture.js';
+import { requestHeaders } from '../testing/site-link.fixture.js';
+import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
+import { until } from '../testing/until.fixture.js';
 
 /** More values than one block holds. */
 const FEATURES = 17_000;

@@ -1,6 +1,6 @@
 import { withDatabase } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { withFederation } from '../testing/federation.js';
+import { withFederation } from '../testing/federation.fixture.js';
 
 interface Row {
   readonly seq: string;

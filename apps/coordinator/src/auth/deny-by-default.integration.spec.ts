@@ -1,8 +1,8 @@
 import { withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InProcessCoordinator } from '../testing/in-process.js';
-import { freshSigner } from '../testing/simulated-site.js';
-import { SiteLink } from '../testing/site-link.js';
+import { InProcessCoordinator } from '../testing/in-process.fixture.js';
+import { freshSigner } from '../testing/simulated-site.fixture.js';
+import { SiteLink } from '../testing/site-link.fixture.js';
 
 interface Route {
   readonly method: string;

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { PROTOCOL, requestStatement, signStatement } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { withFederation } from '../testing/federation.js';
-import { freshSigner } from '../testing/simulated-site.js';
-import { SiteLink, requestHeaders } from '../testing/site-link.js';
-import { digest } from '../testing/tiny-federation.js';
+import { withFederation } from '../testing/federation.fixture.js';
+import { freshSigner } from '../testing/simulated-site.fixture.js';
+import { SiteLink, requestHeaders } from '../testing/site-link.fixture.js';
+import { digest } from '../testing/tiny-federation.fixture.js';
 
 const PATH = '/v1/site/assignments?waitMs=0';
 

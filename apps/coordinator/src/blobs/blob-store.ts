@@ -51,11 +51,14 @@ export class DiskBlobStore implements BlobStore {
       transform(chunk: Buffer, _encoding, done) {
         bytes += chunk.length;
         hash.update(chunk);
-        done(bytes > expected.maxBytes ? new CodedError('BODY_TOO_LARGE') : null, chunk);
+        // What is too much is read and dropped: a request that is left half-read would block its connection for the next one.
+        if (bytes > expected.maxBytes) done();
+        else done(null, chunk);
       },
     });
     await this.write(key, async (temporary) => {
       await pipeline(source, meter, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }));
+      if (bytes > expected.maxBytes) throw new CodedError('BODY_TOO_LARGE');
       if (bytes < (expected.minBytes ?? 0)) throw new CodedError('BLOCK_SIZE_INVALID');
       if (hash.digest('hex') !== expected.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
     });

@@ -16,13 +16,16 @@ export class ProblemFilter implements ExceptionFilter {
     if (coded.code === 'INTERNAL') {
       this.log.error(`${request.id} ${request.method} ${request.routeOptions.url ?? ''}`, error instanceof Error ? error.stack : String(error));
     }
-    void http.getResponse<FastifyReply>().status(coded.status).type('application/problem+json').send(problemOf(coded));
+    // A body that broke off on our side (a full disk) cannot be read to its end: its connection takes no other request.
+    const reply = http.getResponse<FastifyReply>();
+    if (request.raw.destroyed) void reply.header('connection', 'close');
+    void reply.status(coded.status).type('application/problem+json').send(problemOf(coded));
   }
 
   private coded(error: unknown): CodedError {
     if (error instanceof CodedError) return error;
     // SQLSTATE class 22: a value the caller sent does not fit its column (a NUL in a text, a number out of range).
-    if (error instanceof QueryFailedError && /^22/.test((error.driverError as { code?: string }).code ?? '')) return new CodedError('REQUEST_INVALID');
+    if (error instanceof QueryFailedError && (error.driverError as { code?: string }).code?.startsWith('22')) return new CodedError('REQUEST_INVALID');
     if (error instanceof HeError) return new CodedError('REQUEST_INVALID', error.code);
     const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number } | null)?.statusCode;
     if (status === 404) return new CodedError('NOT_FOUND');

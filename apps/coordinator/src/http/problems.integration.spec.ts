@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { catalogue, isErrorCode } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { startRun, withFederation } from '../testing/federation.js';
-import { digest, featureSchema, tinyModel, tinySpec } from '../testing/tiny-federation.js';
+import { startRun, withFederation } from '../testing/federation.fixture.js';
+import { digest, featureSchema, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
 
 const SECRET = 'patient-4711-cholesterol';
 

@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RoundState } from '@koinon/contracts';
 import { tempDir, withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.js';
-import { ended, startRun, withFederation } from '../testing/federation.js';
-import { tinyModel, tinySpec } from '../testing/tiny-federation.js';
-import { until } from '../testing/until.js';
+import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
+import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
+import { tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
+import { until } from '../testing/until.fixture.js';
 
 const WORKER = new URL('../../dist/worker.js', import.meta.url).pathname;
 const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
@@ -55,16 +55,16 @@ describe('the worker process', () => {
       await until(`round ${number} to be ${state}`, async () => {
         const [round] = await coordinator.query<{ state: RoundState }>('SELECT state FROM rounds WHERE run_id = $1 AND number >= $2 ORDER BY number DESC LIMIT 1', [id, number]);
         return round && order.indexOf(round.state) >= order.indexOf(state);
-      }, 60_000);
+      });
       await delay(random(120));
       await kill();
       await start();
     }
-    const run = await ended(coordinator, id, 100_000);
+    const run = await ended(coordinator, id);
     await expectPlainFedAvg(federation, run);
     await expectOpenedOnce(federation);
     const versions = await coordinator.query<{ round: number }>('SELECT round FROM model_versions WHERE run_id = $1 ORDER BY version', [id]);
     expect(versions.map((v) => v.round)).toEqual([0, 1, 2]);
     expect(await coordinator.client.auditReport()).toMatchObject({ intact: true });
-  }, 180_000);
+  }, 300_000);
 });

@@ -11,6 +11,9 @@ export const JOB_HANDLERS = Symbol('JobHandlers');
 /** Expected failures stay failures however often they run; anything else is worth another try. */
 const permanent = (error: unknown): boolean => error instanceof CodedError || error instanceof HeError;
 
+/** The jobs of a killed worker are taken over within the sum of these; a live one renews its locks in half the first. */
+const TAKE_OVER = { lockDuration: 10_000, stalledInterval: 5_000 } as const;
+
 @Injectable()
 export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('worker');
@@ -25,7 +28,7 @@ export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
   async onApplicationBootstrap(): Promise<void> {
     const byName = handlersByName(this.handlers);
     this.workers = queueNames.map((queue) => {
-      const worker = new Worker(queue, (job) => this.run(byName, job), { connection: this.backend.connection, concurrency: 2 });
+      const worker = new Worker(queue, (job) => this.run(byName, job), { connection: this.backend.connection, concurrency: 2, ...TAKE_OVER });
       worker.on('error', (error) => this.log.warn(`queue ${queue}: ${error.message}`));
       return worker;
     });

@@ -1,6 +1,6 @@
 import { GraphBuilder, encodeModel, readInitializers } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
-import { tinyModel, tinySpec } from '../testing/tiny-federation.js';
+import { tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
 import { readWeights, writeWeights } from './model-weights.js';
 
 const { model: spec } = tinySpec();

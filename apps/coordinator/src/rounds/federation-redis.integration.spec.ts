@@ -1,8 +1,8 @@
 import { withDatabase, withRedis } from '@koinon/testing';
 import { describe, it } from 'vitest';
-import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.js';
-import { ended, startRun, withFederation } from '../testing/federation.js';
-import { tinySpec } from '../testing/tiny-federation.js';
+import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
+import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
+import { tinySpec } from '../testing/tiny-federation.fixture.js';
 
 describe('a run whose queues live in Redis', () => {
   const database = withDatabase();

@@ -1,9 +1,9 @@
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.js';
-import { ended, startRun, withFederation } from '../testing/federation.js';
-import { tinySpec } from '../testing/tiny-federation.js';
-import { until } from '../testing/until.js';
+import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
+import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
+import { tinySpec } from '../testing/tiny-federation.fixture.js';
+import { until } from '../testing/until.fixture.js';
 
 describe('a run of two rounds with three sites', () => {
   const database = withDatabase();
@@ -59,18 +59,16 @@ describe('a run that an operator cancels', () => {
     const { id } = await startRun(coordinator, tinySpec());
     await expect(startRun(coordinator, tinySpec())).rejects.toMatchObject({ code: 'RUN_ACTIVE' });
     for (const site of sites) site.work();
-    const [train] = await until('the assignment to train', async () => {
-      const open = await sites[0]!.assignments();
-      return open[0]?.kind === 'train' && [open[0]];
-    });
+    const site = federation.site('alpha');
+    const train = await until('the assignment to train', async () => (await site.assignments()).find((a) => a.kind === 'train'));
     const cancelled = await coordinator.client.cancelRun(id);
     expect(cancelled).toMatchObject({ state: 'cancelled', failure: { code: 'RUN_CANCELLED' } });
     expect(cancelled.rounds[0]).toMatchObject({ state: 'failed', failure: { code: 'RUN_CANCELLED' }, version: null });
     expect(cancelled.rounds[0]!.finishedAt).not.toBeNull();
     await expect(coordinator.client.cancelRun(id)).rejects.toMatchObject({ code: 'RUN_FINISHED' });
-    expect(await sites[0]!.assignments()).toEqual([]);
-    const { blocks } = await sites[0]!.encrypted(train!);
-    const late = await sites[0]!.link.request('PUT', `/v1/site/sums/${train!.sumId}/blocks/0`, { bytes: blocks[0]! });
+    expect(await site.assignments()).toEqual([]);
+    const { blocks } = await site.encrypted(train);
+    const late = await site.link.request('PUT', `/v1/site/sums/${train.sumId}/blocks/0`, { bytes: blocks[0]! });
     expect(await late.json()).toMatchObject({ code: 'ROUND_DEADLINE_PASSED' });
     const again = await startRun(coordinator, tinySpec());
     expect(again.state).toBe('running');

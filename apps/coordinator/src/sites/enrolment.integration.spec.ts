@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { fromBase64, signStatement, toBase64, type Envelope } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { withFederation } from '../testing/federation.js';
-import { SealedBox } from '../testing/sealed-box.js';
-import { freshSigner } from '../testing/simulated-site.js';
-import { SiteLink, enrolmentOf } from '../testing/site-link.js';
+import { withFederation } from '../testing/federation.fixture.js';
+import { SealedBox } from '../testing/sealed-box.fixture.js';
+import { freshSigner } from '../testing/simulated-site.fixture.js';
+import { SiteLink, enrolmentOf } from '../testing/site-link.fixture.js';
 
 describe('enrolment', () => {
   const database = withDatabase();
@@ -43,7 +43,7 @@ describe('enrolment', () => {
     const { token } = await invite('race');
     const bodies = await Promise.all(Array.from({ length: 4 }, async () => enrolmentOf('race', token, await freshSigner(), sealingKey)));
     const statuses = (await Promise.all(bodies.map(post))).map((r) => r.status);
-    expect(statuses.toSorted()).toEqual([201, 403, 403, 403]);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([201, 403, 403, 403]);
   });
 
   it('takes no made-up token, no token of another site and none for a site nobody invited', async () => {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { CodedError, type SiteStatus } from '@koinon/contracts';
 import { freePort } from '@koinon/testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeCoordinator } from '../../testing/fake-coordinator.js';
-import { newSigner, sha256 } from '../../testing/hospitals.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
+import { newSigner, sha256 } from '../testing/hospitals.fixture.js';
 import { CoordinatorLink } from './coordinator-link.js';
 
 const status: SiteStatus = { requests: 3, epsilonSpent: null };
@@ -81,11 +81,11 @@ describe('the link to the coordinator', () => {
   });
 
   it('lets go of a held question at once when the node stops', async () => {
-    const asked = link.assignments();
-    const failed = expect(asked).rejects.toMatchObject({ name: 'AbortError' });
-    while (coordinator.held === 0) await new Promise(setImmediate);
-    stopping.abort();
-    await failed;
+    const [asked] = await Promise.all([
+      link.assignments().catch((error: unknown) => error),
+      vi.waitFor(() => expect(coordinator.held).toBe(1)).then(() => stopping.abort()),
+    ]);
+    expect(asked).toMatchObject({ name: 'AbortError' });
     await expect(link.report(status)).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { CodedError, enrolmentStatement, keyIdOf, openStatement, type Envelope } from '@koinon/contracts';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeCoordinator } from '../../testing/fake-coordinator.js';
-import { newSigner, sha256 } from '../../testing/hospitals.js';
-import { configOf } from '../../testing/node-config.js';
+import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
+import { newSigner, sha256 } from '../testing/hospitals.fixture.js';
+import { configOf } from '../testing/node-config.fixture.js';
 import { enrol } from './enrolment.js';
 import { loadSiteKeys } from './site-keys.js';
 
@@ -94,7 +94,7 @@ describe('the keys of a site', () => {
     'are not made anew, nor quoted, when their file is damaged: %j', async (content) => {
       using dir = tempDir();
       writeFileSync(join(dir.path, 'keys.json'), content);
-      await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.not.stringContaining('c2VjcmV0'), cause: undefined });
+      await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.not.stringContaining('c2VjcmV0') });
       expect(readFileSync(join(dir.path, 'keys.json'), 'utf8')).toBe(content);
     });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CodedError, PROTOCOL, releaseStatement, signStatement, type Envelope, type ReleaseStatement, type Signer } from '@koinon/contracts';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { newSigner, sha256 } from '../../testing/hospitals.js';
+import { newSigner, sha256 } from '../testing/hospitals.fixture.js';
 import { ReleaseStore } from './release-store.js';
 
 const NOW = Date.parse('2026-11-23T12:00:00Z');
@@ -13,7 +13,7 @@ describe('releases', () => {
   let dir: TempDir;
   let coordinator: Signer;
   let store: ReleaseStore;
-  const blob = vi.fn(async (digest: string): Promise<Uint8Array> => {
+  const blob = vi.fn<(digest: string) => Promise<Uint8Array>>(async (digest) => {
     for (let version = 0; version < 10; version++) if (sha256(model(version)) === digest) return model(version);
     throw new CodedError('NOT_FOUND');
   });

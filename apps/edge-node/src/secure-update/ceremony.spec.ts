@@ -5,7 +5,7 @@ import { CodedError, ceremonyStatement, signStatement, toBase64, type CeremonyPo
 import { tempDir } from '@koinon/testing';
 import type { SchemeId } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, SUM, sha256 } from '../../testing/hospitals.js';
+import { EPOCH, Hospitals, SUM, sha256 } from '../testing/hospitals.fixture.js';
 import { EpochStore } from './epoch-store.js';
 
 const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];

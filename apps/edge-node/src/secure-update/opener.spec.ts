@@ -4,12 +4,12 @@ import { CodedError, openStatement, shareStatement, type AssignmentOf, type Clos
 import { sumScheme, type SchemeId } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../../testing/hospitals.js';
+import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../testing/hospitals.fixture.js';
 
 const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
 const ALL = ['basel', 'cleveland', 'hungary'];
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 20_000 }, (_, i) => (seed * 1000 + i) % 65536);
-const refused = expect.objectContaining({ code: 'SHARE_REFUSED' }) as unknown;
+const refused = expect.objectContaining({ code: 'SHARE_REFUSED' }) as Error;
 
 describe.each(schemes)('a decryption share of %s', (scheme) => {
   const dir = tempDir();
@@ -34,8 +34,8 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
     return (JSON.parse(Buffer.from(closing.payload, 'base64').toString()) as ClosingStatement).uploads;
   };
   /** Refused, nothing sent, and, but for what the scheme itself refuses, the one share not spent. */
-  const expectRefused = async (closing: AssignmentOf<'share'>, error: unknown = refused) => {
-    await expect(ask(closing)).rejects.toThrow(error as Error);
+  const expectRefused = async (closing: AssignmentOf<'share'>, error: Error = refused) => {
+    await expect(ask(closing)).rejects.toThrow(error);
     expect(hospitals.relay.shares).toEqual([]);
   };
 

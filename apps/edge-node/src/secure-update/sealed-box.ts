@@ -1,6 +1,5 @@
 /** HPKE (RFC 9180) base mode with X25519, HKDF-SHA256 and AES-256-GCM: how shares travel through the coordinator. */
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
-import type { webcrypto } from 'node:crypto';
 import { CodedError, canonicalBytes, fromBase64, toBase64 } from '@koinon/contracts';
 
 const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
@@ -22,21 +21,21 @@ export interface SealingKey {
 }
 
 export class SealedBox {
-  private constructor(readonly publicKey: string, private readonly privateKey: webcrypto.CryptoKey) {}
+  private constructor(readonly publicKey: string, private readonly privateKey: CryptoKey) {}
 
   static async generateKey(): Promise<SealingKey> {
-    const pair = (await suite.kem.generateKeyPair()) as webcrypto.CryptoKeyPair;
+    const pair = await suite.kem.generateKeyPair();
     const raw = async (bytes: Promise<ArrayBuffer>) => toBase64(new Uint8Array(await bytes));
     return { publicKey: await raw(suite.kem.serializePublicKey(pair.publicKey)), privateKey: await raw(suite.kem.serializePrivateKey(pair.privateKey)) };
   }
 
   static async open({ publicKey, privateKey }: SealingKey): Promise<SealedBox> {
-    return new SealedBox(publicKey, (await suite.kem.deserializePrivateKey(fromBase64(privateKey).buffer)) as webcrypto.CryptoKey);
+    return new SealedBox(publicKey, await suite.kem.deserializePrivateKey(fromBase64(privateKey).buffer));
   }
 
   /** @returns enc ‖ ciphertext */
   static async seal(recipient: string, body: Uint8Array, context: SealContext): Promise<Uint8Array> {
-    const recipientPublicKey = (await suite.kem.deserializePublicKey(fromBase64(recipient).buffer)) as webcrypto.CryptoKey;
+    const recipientPublicKey = await suite.kem.deserializePublicKey(fromBase64(recipient).buffer);
     const { ct, enc } = await suite.seal({ recipientPublicKey, info: INFO }, copy(body), canonicalBytes({ ...context }));
     return Buffer.concat([new Uint8Array(enc), new Uint8Array(ct)]);
   }

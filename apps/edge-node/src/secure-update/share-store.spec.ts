@@ -3,12 +3,12 @@ import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { OTHER_SUM, SUM } from '../../testing/hospitals.js';
+import { OTHER_SUM, SUM } from '../testing/hospitals.fixture.js';
 import { ShareStore } from './share-store.js';
 
 const closing = new TextEncoder().encode('closing');
 const another = new TextEncoder().encode('another list');
-const making = () => vi.fn(() => new Uint8Array(randomBytes(64)));
+const making = () => vi.fn<() => Uint8Array>(() => new Uint8Array(randomBytes(64)));
 const refused = expect.objectContaining({ code: 'SHARE_REFUSED' });
 
 describe('the share of a sum', () => {

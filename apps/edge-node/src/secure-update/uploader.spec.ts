@@ -4,7 +4,7 @@ import { CodedError, openStatement, uploadStatement } from '@koinon/contracts';
 import type { SchemeId } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, OTHER_SUM, SUM } from '../../testing/hospitals.js';
+import { EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.fixture.js';
 
 const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
 /** More than one block in either scheme. */

@@ -93,10 +93,12 @@ export class ClippedGradient implements GradientSource {
     const width = elements(input.dims) / physicalBatch;
     const values = new Float32Array(physicalBatch * width);
     const classes = new Float32Array(physicalBatch);
-    rows.forEach((row, index) => {
+    for (let index = 0; index < physicalBatch; index++) {
+      // A masked place repeats a real record: zeros could divide to NaN, which no mask takes out again.
+      const row = rows[index] ?? (rows[0] as number);
       values.set(records.features.subarray(row * width, (row + 1) * width), index * width);
       classes[index] = records.labels[row] as number;
-    });
+    }
     const given = Float32Array.from(classes, (_, index) => Number(index < rows.length));
     return {
       [input.name]: new Tensor('float32', values, input.dims),

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { differenceFromFiniteDifferences, differenceFromTensorFlow, type OperatorCase } from '../../test/operator-case.js';
 
-const channelsLast = (f: (x: tf.Tensor4D) => tf.Tensor) => (x: tf.Tensor) => tf.transpose(f(tf.transpose(x, [0, 2, 3, 1])), [0, 3, 1, 2]);
+const channelsLast = (f: (x: tf.Tensor4D) => tf.Tensor) => (x: tf.Tensor) => tf.transpose(f(tf.transpose(x, [0, 2, 3, 1]) as tf.Tensor4D), [0, 3, 1, 2]);
 
 const pool = (name: string, op: string, input: number[], attributes: Record<string, Attribute>, reference?: (x: tf.Tensor) => tf.Tensor): OperatorCase => ({
   name: `${op} ${name}`,

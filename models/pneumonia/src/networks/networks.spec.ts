@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { encodeModel, type Model } from '@koinon/onnx';
+import { decodeModel, encodeModel, replaceInitializers, type Model } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { pixels, readDataset, select, type Radiographs } from '../dataset.js';
-import { featureSchemaFile, federationFile, modelFile } from '../files.js';
+import { featureSchemaFile, federationFile, goldenFile, modelFile } from '../files.js';
 import { predict } from '../predict.js';
 import { compactCnn } from './cnn.js';
 import { logisticRegression, multilayerPerceptron } from './perceptron.js';
@@ -45,6 +45,20 @@ describe('the CNN', () => {
     expect(variance / (2 / (32 * 9))).toBeLessThan(1.05);
     expect(new Set(weights(model, 'block2.shift'))).toEqual(new Set([0]));
     expect(new Set(weights(model, 'block2.scale'))).toEqual(new Set([1]));
+  });
+
+  it('answers as independent double-precision arithmetic does', async () => {
+    const golden = JSON.parse(readFileSync(goldenFile, 'utf8')) as { rows: number[]; probability: number[] };
+    const waves = ({ graph }: Model, suffix: string, wave: (index: number) => number): [string, Float32Array][] =>
+      [...graph.initializers].filter(([name]) => name.endsWith(suffix)).map(([name, { data }]) => [name, Float32Array.from({ length: data.length }, (_, index) => wave(index))]);
+    const { model } = compactCnn(1);
+    const changed = replaceInitializers(encodeModel(model), new Map([
+      ...waves(model, '.scale', (index) => 1 + Math.sin(index) / 10),
+      ...waves(model, '.shift', (index) => Math.cos(index) / 10),
+      ...waves(model, '.bias', () => 0.1),
+    ]));
+    const probabilities = await predict(decodeModel(changed), select(test, golden.rows));
+    golden.probability.forEach((expected, row) => expect(probabilities[row]).toBeCloseTo(expected, 5));
   });
 
   it('is what the federation file trains', () => {

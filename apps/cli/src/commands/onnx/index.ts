@@ -1,5 +1,6 @@
 import { encodeModel } from '@koinon/onnx';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { wanted } from '../../arguments.js';
 import { output } from '../../format.js';
 import { calibrationBatches } from './calibration-data.js';
 import { reported } from './command-error.js';
@@ -16,15 +17,7 @@ interface Format {
 
 const finding = 1;
 
-function number(accepts: (value: number) => boolean, wanted: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !accepts(value)) throw new InvalidArgumentError(`wanted: ${wanted}`);
-    return value;
-  };
-}
-
-const count = number((value) => Number.isSafeInteger(value) && value > 0, 'a whole number above 0');
+const count = wanted('a whole number above 0', (value) => Number.isSafeInteger(value) && value > 0);
 const names = (text: string): string[] => text.split(',').map((name) => name.trim()).filter((name) => name !== '');
 
 /** Commands on ONNX files; they need no coordinator. */
@@ -33,7 +26,7 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
     .requiredOption('--trainable <names>', 'initializers to train, separated by commas', names)
     .addOption(new Option('--loss <loss>', 'what to minimise').choices(Object.keys(lossKinds)).makeOptionMandatory())
     .addOption(new Option('--optimizer <optimizer>', 'none: the graph returns gradients').choices(['none', 'sgd', 'adam', 'adamw']).makeOptionMandatory())
-    .option('--clip <norm>', 'clip the gradient of every record to this norm', number((value) => value > 0 && Number.isFinite(value), 'a number above 0'))
+    .option('--clip <norm>', 'clip the gradient of every record to this norm', wanted('a number above 0', (value) => value > 0 && Number.isFinite(value)))
     .option('--batch <n>', 'records per step', count, 32)
     .option('--logits <value>', 'where the loss is taken (default: before the final Sigmoid or Softmax)')
     .requiredOption('--out <file>', 'where to write the training graph')

@@ -11,7 +11,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
  * @returns what it printed, and whether it was killed or came to its end
  */
 export function runKilled(script: string, killAt: number, args: readonly string[]): { output: string; killed: boolean } {
-  const source = `const dist = ${JSON.stringify(new URL('../dist/', import.meta.url).href)}; const args = process.argv.slice(1); ${script}`;
+  const source = `const dist = ${JSON.stringify(new URL('../../dist/', import.meta.url).href)}; const args = process.argv.slice(1); ${script}`;
   const child = spawnSync(process.execPath, ['--import', at('kill-at.mjs'), '--input-type=module', '-e', source, '--', ...args], {
     env: { KILL_AT: String(killAt), NODE_COMPILE_CACHE: join(tmpdir(), 'koinon-compile-cache') }, encoding: 'utf8',
   });

@@ -1,9 +1,12 @@
 import type { Federation, RunView } from '@koinon/contracts';
-import { afterAll, beforeAll } from 'vitest';
-import { InProcessCoordinator, type CoordinatorOptions } from './in-process.js';
-import { SimulatedSite, type Behaviour } from './simulated-site.js';
-import { digest, featureSchema, tinyModel } from './tiny-federation.js';
-import { until } from './until.js';
+import { afterAll, beforeAll, vi } from 'vitest';
+import { InProcessCoordinator, type CoordinatorOptions } from './in-process.fixture.js';
+import { SimulatedSite, type Behaviour } from './simulated-site.fixture.js';
+import { digest, featureSchema, tinyModel } from './tiny-federation.fixture.js';
+import { until } from './until.fixture.js';
+
+// A run takes seconds where nothing else runs, and much longer on a busy machine: these only end what hangs.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 /** A coordinator with enrolled sites for the tests of a block. The sites do nothing until told to `work()`. */
 export interface FederationFixture {
@@ -42,7 +45,7 @@ export async function startRun({ client }: InProcessCoordinator, spec: Federatio
 }
 
 /** The run when it is no longer running. */
-export function ended(coordinator: InProcessCoordinator, runId: string, timeoutMs = 50_000): Promise<RunView> {
+export function ended(coordinator: InProcessCoordinator, runId: string, timeoutMs = 120_000): Promise<RunView> {
   return until('the end of the run', async () => {
     const run = await coordinator.client.run(runId);
     return run.state !== 'running' && run;

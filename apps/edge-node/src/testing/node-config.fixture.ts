@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { readConfig, type NodeConfig } from '../src/config.js';
+import { readConfig, type NodeConfig } from '../config.js';
 
-const heart = fileURLToPath(new URL('../../../models/heart-disease/', import.meta.url));
+const heart = fileURLToPath(new URL('../../../../models/heart-disease/', import.meta.url));
 
 /** The environment of a hospital that has everything, over real data. */
 export function environmentOf(home: string, coordinatorUrl: string, fingerprint: string): Record<string, string> {

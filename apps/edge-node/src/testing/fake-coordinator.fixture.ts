@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { CodedError, openStatement, problemOf, requestStatement, type Assignment, type Envelope, type RequestStatement } from '@koinon/contracts';
-import { sha256 } from './hospitals.js';
+import { sha256 } from './hospitals.fixture.js';
 
 export interface SeenRequest {
   readonly method: string;
@@ -82,7 +82,10 @@ export class FakeCoordinator implements AsyncDisposable {
 
   private async reply(seen: SeenRequest, response: ServerResponse): Promise<void> {
     const answer = this.answer(seen);
-    if (typeof answer === 'function') return void (answer as (response: ServerResponse) => void)(response);
+    if (typeof answer === 'function') {
+      (answer as (response: ServerResponse) => void)(response);
+      return;
+    }
     if (answer !== undefined) return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     if (seen.path.startsWith('/v1/site/blobs/')) {
       const blob = this.blobs.get(seen.path.slice('/v1/site/blobs/'.length));

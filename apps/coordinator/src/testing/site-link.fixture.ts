@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PROTOCOL, enrolmentStatement, requestStatement, signStatement, toBase64, type Envelope, type RequestStatement, type Signer } from '@koinon/contracts';
-import { digest } from './tiny-federation.js';
+import { digest } from './tiny-federation.fixture.js';
 
 export type Body = { readonly json: unknown } | { readonly bytes: Uint8Array };
 

@@ -6,14 +6,14 @@ import {
   type AssignmentOf, type CeremonyPost, type ClosingStatement, type Envelope, type Inbox, type Opening, type RosterEntry, type Signer,
 } from '@koinon/contracts';
 import { MerkleTree, siteScheme, sumScheme, type EpochHeader, type SchemeId } from '@koinon/he';
-import { RosterPins } from '../src/link/roster-pins.js';
-import { loadSiteKeys, type SiteKeys } from '../src/link/site-keys.js';
-import { Ceremony } from '../src/secure-update/ceremony.js';
-import { EpochStore } from '../src/secure-update/epoch-store.js';
-import { Opener } from '../src/secure-update/opener.js';
-import { ShareStore } from '../src/secure-update/share-store.js';
-import { UploadStore } from '../src/secure-update/upload-store.js';
-import { Uploader } from '../src/secure-update/uploader.js';
+import { RosterPins } from '../link/roster-pins.js';
+import { loadSiteKeys, type SiteKeys } from '../link/site-keys.js';
+import { Ceremony } from '../secure-update/ceremony.js';
+import { EpochStore } from '../secure-update/epoch-store.js';
+import { Opener } from '../secure-update/opener.js';
+import { ShareStore } from '../secure-update/share-store.js';
+import { UploadStore } from '../secure-update/upload-store.js';
+import { Uploader } from '../secure-update/uploader.js';
 
 export const EPOCH = '00000000-0000-4000-8000-00000000000e';
 export const SUM = '00000000-0000-4000-8000-000000000001';

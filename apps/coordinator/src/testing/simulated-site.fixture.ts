@@ -5,10 +5,10 @@ import {
 } from '@koinon/contracts';
 import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
-import type { InProcessCoordinator } from './in-process.js';
-import { SealedBox } from './sealed-box.js';
-import { RefusedError, SiteLink, enrolmentOf } from './site-link.js';
-import { digest } from './tiny-federation.js';
+import type { InProcessCoordinator } from './in-process.fixture.js';
+import { SealedBox } from './sealed-box.fixture.js';
+import { RefusedError, SiteLink, enrolmentOf } from './site-link.fixture.js';
+import { digest } from './tiny-federation.fixture.js';
 
 /** How a site takes one kind of assignment: it does it, stays silent, or refuses with a code. */
 export type Answer = 'does' | 'silent' | ErrorCode;
@@ -156,7 +156,7 @@ export class SimulatedSite implements AsyncDisposable {
     const { posts } = await this.link.ask<Inbox>('GET', `/v1/site/epochs/${epochId}/inbox`);
     return posts.flatMap(({ statement, bodies }) => {
       const { site: from, step, messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
-      return messages.flatMap(({ to }, i) => {
+      return messages.flatMap(({ to }, i): CeremonyMessage[] => {
         if (to === undefined) return [{ step, from, body: fromBase64(bodies[i]!) }];
         return to === this.id ? [{ step, from, to, body: this.box.open(fromBase64(bodies[i]!)) }] : [];
       });
@@ -219,7 +219,7 @@ export const rootOf = (blocks: readonly Uint8Array[]): string =>
   Buffer.from(MerkleTree.from(blocks.map((b) => Buffer.from(digest(b), 'hex'))).root).toString('hex');
 
 /** A small number that belongs to a site id. */
-const seedOf = (id: string): number => [...id].reduce((n, c) => n + c.charCodeAt(0), 0) % 5;
+const seedOf = (id: string): number => Array.from(id).reduce((n, c) => n + c.charCodeAt(0), 0) % 5;
 
 /** Counts of a test split on which the model is good but not perfect. */
 function scoreCounts(seed: number): Uint32Array {

@@ -2,9 +2,9 @@ import { closingStatement, lineageSchema, openStatement, releaseStatement, versi
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { readWeights } from '../registry/model-weights.js';
-import type { FederationFixture } from './federation.js';
-import type { SentSum, SimulatedSite } from './simulated-site.js';
-import { digest } from './tiny-federation.js';
+import type { FederationFixture } from './federation.fixture.js';
+import type { SentSum, SimulatedSite } from './simulated-site.fixture.js';
+import { digest } from './tiny-federation.fixture.js';
 
 /** base + Σ rows·delta / Σ rows of what the sites meant to send, in plain arithmetic. */
 function plainFedAvg(base: Float64Array, sent: readonly SentSum[], maxRows: number): Float64Array {

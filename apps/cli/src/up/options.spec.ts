@@ -1,0 +1,51 @@
+import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { dataFile } from '@koinon/heart-disease';
+import { tempDir } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { planFrom, type UpFlags } from './options.js';
+
+const plan = (flags: Partial<UpFlags> = {}) => planFrom({ format: 'text', ...flags });
+
+describe('planFrom', () => {
+  it('is federation.yaml when nothing is said', () => {
+    const { spec, seed, insecureDeterministic, files } = plan();
+    expect(spec).toMatchObject({ name: 'heart-disease', privacy: { epsilon: 1.2, delta: 1e-3 }, encryption: { scheme: 'ckks-threshold' } });
+    expect({ seed, insecureDeterministic }).toEqual({ seed: undefined, insecureDeterministic: false });
+    expect(files['va']).toBe(dataFile('va'));
+  });
+
+  it('turns noise off everywhere, the row count’s too', () => {
+    expect(plan({ epsilon: 'off' }).spec.privacy).toMatchObject({ epsilon: null, rowCountNoise: 0, clippingNorm: 1 });
+    expect(plan({ epsilon: 0.5 }).spec.privacy).toMatchObject({ epsilon: 0.5, rowCountNoise: 10 });
+  });
+
+  it('gives every set of options a key of its own, and how it is shown none', () => {
+    const all: Partial<UpFlags>[] = [{}, { seed: 0 }, { seed: 1 }, { epsilon: 0.5 }, { epsilon: 'off' }, { encryption: 'one-time-key' }, { seed: 1, insecureDeterministic: true }];
+    expect(new Set(all.map((flags) => plan(flags).key)).size).toBe(all.length);
+    expect(plan({ once: true, format: 'json', port: 1 }).key).toBe(plan().key);
+    expect(plan({ epsilon: 1.2, encryption: 'ckks-threshold' }).key).toBe(plan().key);
+  });
+
+  it('takes the data by content: a copy is the same federation, a changed or missing table is not', () => {
+    using dir = tempDir();
+    cpSync(dirname(dataFile('va')), dir.path, { recursive: true });
+    const copy = plan({ data: dir.path });
+    expect(copy.files['va']).toBe(join(dir.path, 'processed.va.data'));
+    expect(copy.key).toBe(plan().key);
+    appendFileSync(join(dir.path, 'processed.va.data'), '\n');
+    const changed = plan({ data: dir.path }).key;
+    rmSync(join(dir.path, 'processed.va.data'));
+    expect(new Set([copy.key, changed, plan({ data: dir.path }).key]).size).toBe(3);
+    // A table that cannot be read is its hospital's to report.
+    mkdirSync(join(dir.path, 'processed.va.data'));
+    expect(() => plan({ data: dir.path })).not.toThrow();
+  });
+
+  it('refuses what makes no sense, with a code', () => {
+    expect(() => plan({ insecureDeterministic: true })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    expect(() => plan({ data: '/no/such/folder' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    expect(() => plan({ data: dataFile('va') })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    expect(() => plan({ epsilon: 21 })).toThrow(expect.objectContaining({ issues: [expect.objectContaining({ path: 'privacy.epsilon' })] }));
+  });
+});

@@ -1,0 +1,93 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { VersionView } from '@koinon/contracts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { measureServing, quantile } from './serving.js';
+
+const version = { model: 'heart-disease', version: 6, sha256: 'a'.repeat(64) } as VersionView;
+const open: Server[] = [];
+
+afterEach(() => {
+  for (const server of open.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+async function node(answer: RequestListener): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume();
+    answer(request, response);
+  });
+  open.push(server);
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const metadata = (sha256: string): string => JSON.stringify({ parameters: { sha256 } });
+const measure = (urls: string[], signal = new AbortController().signal) => measureServing(() => urls.map((url, i) => ({ site: `site-${i}`, url })), version, signal);
+
+describe('measureServing', () => {
+  it('asks for predictions only once the node itself says it serves the version', async () => {
+    const asked: string[] = [];
+    const url = await node((request, response) => {
+      asked.push(request.method!);
+      if (request.method === 'POST') response.end('{}');
+      else if (asked.length === 1) response.writeHead(503).end('{}');
+      else response.end(metadata(asked.length === 2 ? 'b'.repeat(64) : version.sha256));
+    });
+    const [report] = await measure([url]);
+    expect(report).toMatchObject({ site: 'site-0', url: `${url}/v2/models/heart-disease/infer`, requests: 300 });
+    expect(report!.p50Ms > 0 && report!.p50Ms <= report!.p99Ms).toBe(true);
+    expect(asked.slice(0, 4)).toEqual(['GET', 'GET', 'GET', 'POST']);
+    expect(asked.filter((method) => method === 'POST')).toHaveLength(320);
+  });
+
+  it('begins again with a node that went away in between', async () => {
+    let posts = 0;
+    const url = await node((request, response) => {
+      if (request.method !== 'POST') response.end(metadata(version.sha256));
+      else if (++posts === 50) request.socket.destroy();
+      else response.end('{}');
+    });
+    expect(await measure([url])).toMatchObject([{ requests: 300 }]);
+    expect(posts).toBe(50 + 320);
+  });
+
+  it('goes on without a node that ended for good, and waits for one that has not come up yet', async () => {
+    const up = await node((request, response) => void response.end(request.method === 'POST' ? '{}' : metadata(version.sha256)));
+    let looks = 0;
+    const running = () => [{ site: 'b', url: up }, ...(looks++ < 3 ? [{ site: 'a', url: 'http://127.0.0.1:1' }] : [])];
+    expect((await measureServing(running, version, new AbortController().signal)).map(({ site }) => site)).toEqual(['b']);
+    expect(looks).toBeGreaterThan(3);
+  });
+
+  it('says what a node refused', async () => {
+    const url = await node((request, response) => void (request.method === 'POST' ? response.writeHead(500).end('{}') : response.end(metadata(version.sha256))));
+    await expect(measure([url])).rejects.toMatchObject({ code: 'INTERNAL', detail: 'site-0 answered a prediction with HTTP 500' });
+  });
+
+  it('stops when it is told to', async () => {
+    const stopping = new AbortController();
+    const reason = new Error('stop');
+    const measured = measure(['http://127.0.0.1:1'], stopping.signal);
+    stopping.abort(reason);
+    await expect(measured).rejects.toBe(reason);
+  });
+});
+
+describe('quantile', () => {
+  it('is the nearest rank, in any order', () => {
+    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
+    expect([0, 0.5, 0.99, 1].map((q) => quantile(hundred, q))).toEqual([1, 50, 99, 100]);
+    expect(quantile([3, 1, 2], 0.5)).toBe(2);
+    expect(quantile([7], 0.99)).toBe(7);
+    expect(quantile([], 0.5)).toBe(0);
+  });
+
+  it('leaves its input alone and does not sort as text', () => {
+    const values = [10, 9, 100];
+    expect(quantile(values, 1)).toBe(100);
+    expect(values).toEqual([10, 9, 100]);
+  });
+});

@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AssignmentOf, Federation } from '@koinon/contracts';
+import { freePort, tempDir, type TempDir } from '@koinon/testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { enrolledNode, federation, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
+import { EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '../testing/hospitals.fixture.js';
+import { ReleaseStore } from '../releases/release-store.js';
+
+const { AgentThread } = (await import(new URL('../../dist/agent/agent-thread.js', import.meta.url).href)) as typeof import('./agent-thread.js');
+const heart = (name: string): Uint8Array => new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../models/heart-disease/${name}`, import.meta.url))));
+const [model, schema] = [heart('generated/model.onnx'), heart('features.schema.json')];
+const training = (changes: Partial<AssignmentOf<'train'>> = {}, local: Partial<Federation['local']> = {}): AssignmentOf<'train'> => ({
+  kind: 'train', runId: '00000000-0000-4000-8000-0000000000ff', roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, noiseMultiplier: 9,
+  federation: { ...federation, local: { ...federation.local, ...local } }, featureSchemaSha256: sha256(schema), modelSha256: sha256(model), ...changes,
+});
+/** Child processes of this process that train. */
+const trainers = (): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      const [, ppid] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+      return Number(ppid) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('training.child');
+    } catch {
+      return false;
+    }
+  });
+
+describe('the agent thread', () => {
+  let dir: TempDir;
+  let home: string;
+  let coordinator: FakeCoordinator;
+  let node: EnrolledNode;
+  let agent: Awaited<ReturnType<typeof AgentThread.start>> | undefined;
+  const load = vi.fn<() => Promise<void>>(async () => undefined);
+  const start = async (config = node.config): Promise<void> => {
+    const runtime = { load } as unknown as Parameters<typeof AgentThread.start>[1];
+    const stats = { snapshot: () => ({ requests: 0, p50Ms: null, p99Ms: null }) } as unknown as Parameters<typeof AgentThread.start>[2];
+    agent = await AgentThread.start({ config, servingUrl: 'http://127.0.0.1:8000' }, runtime, stats);
+  };
+  const ledger = (): { id: string; released: boolean; mechanism: { steps?: number } }[] =>
+    (JSON.parse(readFileSync(join(home, 'privacy-ledger.json'), 'utf8')) as { entries: { id: string; released: boolean; mechanism: { steps?: number } }[] }).entries;
+  beforeEach(async () => {
+    dir = tempDir();
+    home = join(dir.path, 'cleveland');
+    await Hospitals.ready(dir.path, 'one-time-key');
+    coordinator = await FakeCoordinator.start();
+    node = await enrolledNode(home, coordinator);
+    for (const blob of [model, schema]) coordinator.blobs.set(sha256(blob), blob);
+    load.mockClear();
+  });
+  afterEach(async () => {
+    await agent?.stop();
+    agent = undefined;
+    await coordinator[Symbol.asyncDispose]();
+    dir[Symbol.dispose]();
+  });
+
+  it('charges the ledger before it trains and marks the charge before the first byte leaves', async () => {
+    const atFirstByte = Promise.withResolvers<ReturnType<typeof ledger>>();
+    coordinator.answer = ({ path, method }) => {
+      if (path.endsWith('/blocks') && method === 'GET') return [];
+      if (path.includes('/blocks/')) atFirstByte.resolve(ledger());
+      if (path.endsWith('/commit')) coordinator.assignments = [];
+      return undefined;
+    };
+    coordinator.assign(training());
+    await start();
+    expect((await atFirstByte.promise).map(({ id, released }) => [id.split('/').at(-1), released])).toEqual([['rows', true], ['1', true]]);
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).toHaveLength(1), 10_000);
+    expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
+    // The model lay there for the child process only.
+    expect(readdirSync(join(home, 'work'))).toEqual([`${sha256(schema)}.json`]);
+  });
+
+  it('charges what is trained, also when a later round of the run asks for more steps than the first', async () => {
+    coordinator.answer = ({ path, method }) => {
+      if (path.endsWith('/blocks') && method === 'GET') return [];
+      if (path.endsWith('/commit')) coordinator.assignments = [training({ sumId: OTHER_SUM, sumIndex: 1, round: 2 }, { steps: 7 })];
+      if (path.endsWith(`${OTHER_SUM}/commit`)) coordinator.assignments = [];
+      return undefined;
+    };
+    coordinator.assign(training());
+    await start();
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).toHaveLength(1), 20_000);
+    expect(ledger().map(({ mechanism }) => mechanism.steps)).toEqual([undefined, 2, 7]);
+  });
+
+  it('stops while a child trains and leaves no process behind', async () => {
+    coordinator.assign(training({}, { steps: 3_000_000, samplingRate: 1e-3 }));
+    await start({ ...node.config, budget: null });
+    await vi.waitFor(() => expect(trainers()).toHaveLength(1), 20_000);
+    await agent!.stop();
+    await vi.waitFor(() => expect(trainers()).toEqual([]), 5000);
+    expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
+    expect(ledger().at(-1)).toMatchObject({ released: false });
+    expect(existsSync(join(home, 'uploads'))).toBe(false);
+  });
+
+  it('starts and serves what it served last when the coordinator is down', async () => {
+    const store = new ReleaseStore(join(home, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model });
+    store.remember(await store.fetch('heart-disease', (await releaseOf(model, 4, node.coordinatorSigner)).release));
+    await start({ ...node.config, coordinatorUrl: `http://127.0.0.1:${await freePort()}` });
+    await vi.waitFor(() => expect(load).toHaveBeenCalledWith(expect.objectContaining({ name: 'heart-disease', version: '4', sha256: sha256(model) })), 5000);
+    const failed = vi.fn<(error: unknown) => void>();
+    agent!.failed.catch(failed);
+    await agent!.stop();
+    expect(failed).not.toHaveBeenCalled();
+  });
+
+  it('says why it cannot start', async () => {
+    await expect(start({ ...node.config, coordinatorFingerprint: '00'.repeat(32) })).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+});

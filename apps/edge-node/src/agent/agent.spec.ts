@@ -1,0 +1,194 @@
+import { getEventListeners } from 'node:events';
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServerResponse } from 'node:http';
+import { CodedError, closingStatement, signStatement, type AssignmentOf, type SiteStatus } from '@koinon/contracts';
+import { freePort, tempDir, type TempDir } from '@koinon/testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
+import { EPOCH, SUM, newSigner, sha256 } from '../testing/hospitals.fixture.js';
+import { enrolledNode, federation, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
+import { Agent } from './agent.js';
+
+const model = new TextEncoder().encode('a model');
+const newer = new TextEncoder().encode('a newer model');
+const digest = sha256('x');
+const train: AssignmentOf<'train'> = {
+  kind: 'train', runId: randomUUID(), roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, federation, featureSchemaSha256: digest, modelSha256: digest, noiseMultiplier: 9,
+};
+
+describe('the agent', () => {
+  let dir: TempDir;
+  let coordinator: FakeCoordinator;
+  let node: EnrolledNode;
+  let stopping: AbortController;
+  let running: Promise<void>;
+  const load = vi.fn<(release: InstalledRelease) => Promise<void>>(async () => undefined);
+  const log = vi.fn<(entry: Record<string, unknown>) => void>();
+  const start = async (config = node.config): Promise<void> => {
+    const side = { url: 'http://127.0.0.1:8000', load, stats: () => ({ requests: 5, p50Ms: 1, p99Ms: null }) };
+    running = (await Agent.start(config, side, stopping.signal, log)).run();
+  };
+  const share = async (): Promise<AssignmentOf<'share'>> => ({ kind: 'share', epochId: EPOCH, sumId: SUM, closing: await signStatement(closingStatement.type, {
+    protocol: '1.0', sumId: SUM, epochId: EPOCH, sumIndex: 0, blocks: 1, uploads: [], sumRoot: digest, activeSet: [],
+  }, node.coordinatorSigner) });
+  const reports = (): SiteStatus[] => coordinator.posted('/v1/site/status') as SiteStatus[];
+  const refusals = (): unknown[] => coordinator.posted('/v1/site/refusals');
+  const polls = (): number => coordinator.requests.filter((r) => r.path.startsWith('/v1/site/assignments')).length;
+  const installed = (): InstalledRelease | null => new ReleaseStore(join(dir.path, 'releases'), '', { blob: async () => model }).installed('heart-disease');
+  const install = async (): Promise<void> => {
+    const store = new ReleaseStore(join(dir.path, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model });
+    store.remember(await store.fetch('heart-disease', (await releaseOf(model, 1, node.coordinatorSigner)).release));
+  };
+  /** A refused sum is not assigned again, as the coordinator does it. */
+  const untilRefused = async (): Promise<void> => {
+    await vi.waitFor(() => expect(refusals()).not.toEqual([]), 5000);
+    coordinator.assign();
+  };
+
+  beforeEach(async () => {
+    [dir, coordinator, stopping] = [tempDir(), await FakeCoordinator.start(), new AbortController()];
+    node = await enrolledNode(dir.path, coordinator);
+    load.mockReset().mockResolvedValue(undefined);
+    log.mockClear();
+  });
+  afterEach(async () => {
+    stopping.abort();
+    await running;
+    await coordinator[Symbol.asyncDispose]();
+    dir[Symbol.dispose]();
+  });
+
+  it('serves what it served last while the coordinator is away, and reports when it is back', async () => {
+    await install();
+    const port = await freePort();
+    await start({ ...node.config, coordinatorUrl: `http://127.0.0.1:${port}` });
+    await vi.waitFor(() => expect(log).toHaveBeenCalledWith(expect.objectContaining({ level: 'warn', code: 'COORDINATOR_UNREACHABLE' })));
+    expect(load).toHaveBeenCalledWith(expect.objectContaining({ version: 1, sha256: sha256(model) }));
+    await using back = await FakeCoordinator.start(port);
+    back.identityKey = coordinator.identityKey;
+    await vi.waitFor(() => expect(back.posted('/v1/site/status')).toContainEqual(expect.objectContaining({ serving: { model: 'heart-disease', version: 1, sha256: sha256(model) } })), 5000);
+  });
+
+  it('goes on without a release that no longer loads, and takes it again when it is assigned', async () => {
+    await install();
+    load.mockRejectedValueOnce(new CodedError('MODEL_INVALID', 'MODEL_DIGEST_MISMATCH'));
+    coordinator.assign(await releaseOf(model, 1, node.coordinatorSigner));
+    await start();
+    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: { version: 1 } }), 5000);
+    expect(reports()[0]).not.toHaveProperty('serving');
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('installs a release: load, then remember, then report', async () => {
+    coordinator.blobs.set(sha256(newer), newer);
+    await install();
+    load.mockImplementation(async () => {
+      expect(installed()).toMatchObject({ version: 1 });
+    });
+    coordinator.assign(await releaseOf(newer, 2, node.coordinatorSigner));
+    await start();
+    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: { version: 2 }, requests: 5, p50Ms: 1 }), 5000);
+    expect(installed()).toMatchObject({ version: 2, releaseCounter: 2 });
+  });
+
+  it('keeps the release before when the new one does not load', async () => {
+    coordinator.blobs.set(sha256(newer), newer);
+    await install();
+    load.mockImplementation(async ({ version }) => {
+      if (version === 2) throw new CodedError('MODEL_INVALID', 'GOLDEN_MISMATCH');
+    });
+    coordinator.assign(await releaseOf(newer, 2, node.coordinatorSigner));
+    await start();
+    await vi.waitFor(() => expect(log).toHaveBeenCalledWith(expect.objectContaining({ level: 'error', code: 'MODEL_INVALID', doing: 'release' })));
+    expect(installed()).toMatchObject({ version: 1 });
+    expect(reports().at(-1)).toMatchObject({ serving: { version: 1 } });
+  });
+
+  it('lets no bad release, and none of a model it does not serve, hold up its other work', async () => {
+    coordinator.assign(
+      await releaseOf(model, 1, await newSigner()), await releaseOf(model, 1, node.coordinatorSigner, { expiresAt: '2026-01-02T00:00:00Z' }),
+      await releaseOf(model, 1, node.coordinatorSigner, { model: 'another' }), await share(),
+    );
+    await start();
+    await vi.waitFor(() => expect(refusals()).toContainEqual({ subject: 'sum', id: SUM, code: 'SITE_STATE_LOST' }), 5000);
+    expect(load).not.toHaveBeenCalled();
+    expect(coordinator.requests.some((r) => r.path.includes('/blobs/'))).toBe(false);
+    expect(log).toHaveBeenCalledWith(expect.objectContaining({ code: 'RELEASE_EXPIRED' }));
+  });
+
+  it('does not ask in circles about a release it already serves or never will', async () => {
+    await install();
+    coordinator.assign(await releaseOf(model, 1, node.coordinatorSigner), await releaseOf(model, 1, node.coordinatorSigner, { model: 'another' }));
+    const startedAt = performance.now();
+    await start();
+    await vi.waitFor(() => expect(polls()).toBeGreaterThan(1), 5000);
+    // At least 200 ms lie between two questions.
+    expect(polls()).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 200);
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells a permanent failure as a code and nothing else', async () => {
+    coordinator.assign(train);
+    await start();
+    await untilRefused();
+    expect(refusals()[0]).toEqual({ subject: 'sum', id: SUM, code: 'NOT_FOUND' });
+  });
+
+  it('tells nothing of data it cannot read but that', async () => {
+    const schema = new TextEncoder().encode('{}');
+    for (const blob of [schema, model]) coordinator.blobs.set(sha256(blob), blob);
+    coordinator.assign({ ...train, featureSchemaSha256: sha256(schema), modelSha256: sha256(model) });
+    await start({ ...node.config, data: { ...node.config.data, file: join(dir.path, 'patients.data') } });
+    await untilRefused();
+    expect(refusals()[0]).toEqual({ subject: 'sum', id: SUM, code: 'SITE_DATA_INVALID' });
+    for (const { body } of coordinator.requests) expect(body.toString()).not.toMatch(/patients|ENOENT|\/tmp/);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['breaks off in the middle of a blob', () => (r: ServerResponse) => r.writeHead(200, { 'content-length': '100' }).write('half', () => r.destroy())],
+    ['restarts', () => { throw new CodedError('DATABASE_UNREACHABLE'); }],
+    ['fails', () => { throw new Error('a defect of the coordinator'); }],
+  ])('asks again, and refuses nothing, when the coordinator %s', async (_, failure) => {
+    let failures = 0;
+    coordinator.answer = ({ path }) => path.includes('/blobs/') && ++failures <= 2 ? failure() : undefined;
+    coordinator.assign(train);
+    await start();
+    await vi.waitFor(() => expect(failures).toBeGreaterThan(2), 5000);
+    await untilRefused();
+    expect(refusals()[0]).toMatchObject({ code: 'NOT_FOUND' });
+    expect(log.mock.calls.filter(([entry]) => entry['level'] === 'warn')).toHaveLength(2);
+  });
+
+  it('leaves no listener behind on the signal it is stopped with', async () => {
+    coordinator.answer = ({ path }) => {
+      if (path.startsWith('/v1/site/assignments')) throw new CodedError('DATABASE_UNREACHABLE');
+      return undefined;
+    };
+    await start();
+    await vi.waitFor(() => expect(polls()).toBeGreaterThan(3), 10_000);
+    expect(getEventListeners(stopping.signal, 'abort').length).toBeLessThanOrEqual(1);
+  });
+
+  it('ends while its question is held open, and while it waits to ask again', async () => {
+    await start();
+    await vi.waitFor(() => expect(coordinator.held).toBe(1), 5000);
+    stopping.abort();
+    await running;
+    expect(log.mock.calls.filter(([entry]) => entry['level'] === 'warn')).toEqual([]);
+
+    stopping = new AbortController();
+    await start({ ...node.config, coordinatorUrl: `http://127.0.0.1:${await freePort()}` });
+    await vi.waitFor(() => expect(log).toHaveBeenCalledWith(expect.objectContaining({ code: 'COORDINATOR_UNREACHABLE' })));
+    stopping.abort();
+    await running;
+  });
+
+  it('does not start on a ledger that is damaged: budget that is forgotten is spent twice', async () => {
+    writeFileSync(join(dir.path, 'privacy-ledger.json'), '{');
+    await expect(start()).rejects.toMatchObject({ code: 'TRAINING_LEDGER_UNUSABLE' });
+    running = Promise.resolve();
+  });
+});

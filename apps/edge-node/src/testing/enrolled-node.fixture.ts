@@ -1,0 +1,44 @@
+/** A node's home after enrolment with a coordinator of the test, which signs what the node is to believe. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PROTOCOL, keyIdOf, releaseStatement, signStatement, type AssignmentOf, type Federation, type ReleaseStatement, type Signer } from '@koinon/contracts';
+import type { NodeConfig } from '../config.js';
+import { loadSiteKeys } from '../link/site-keys.js';
+import type { FakeCoordinator } from './fake-coordinator.fixture.js';
+import { newSigner, sha256 } from './hospitals.fixture.js';
+import { configOf } from './node-config.fixture.js';
+
+export interface EnrolledNode {
+  readonly config: NodeConfig;
+  readonly coordinatorSigner: Signer;
+}
+
+export async function enrolledNode(home: string, coordinator: Pick<FakeCoordinator, 'url'> & { identityKey?: string | undefined }, signer?: Signer): Promise<EnrolledNode> {
+  const coordinatorSigner = signer ?? (await newSigner());
+  const config = { ...configOf(home, coordinator.url, await keyIdOf(coordinatorSigner.publicKey)), port: 0 };
+  const target = coordinator;
+  target.identityKey = (await loadSiteKeys(home)).signer.publicKey;
+  writeFileSync(join(home, 'enrolment.json'), JSON.stringify({ coordinatorKey: coordinatorSigner.publicKey }));
+  return { config, coordinatorSigner };
+}
+
+export async function releaseOf(bytes: Uint8Array, version: number, signer: Signer, changes: Partial<ReleaseStatement> = {}): Promise<AssignmentOf<'release'>> {
+  const statement: ReleaseStatement = {
+    protocol: PROTOCOL, model: 'heart-disease', version, releaseCounter: version, sha256: sha256(bytes), bytes: bytes.length,
+    issuedAt: '2026-01-01T00:00:00Z', expiresAt: '2999-01-01T00:00:00Z', ...changes,
+  };
+  return { kind: 'release', model: statement.model, release: await signStatement(releaseStatement.type, statement, signer), alias: 'champion' };
+}
+
+export const federation: Federation = {
+  name: 'heart-disease',
+  model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+  features: 'features.schema.json',
+  sites: { min: 2, threshold: 2, roundTimeoutMs: 60_000, fraction: 1, maxRows: 256 },
+  strategy: { name: 'fedavg', params: {} },
+  rounds: 1,
+  local: { steps: 2, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
+  privacy: { unit: 'record', epsilon: 1.2, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', rowCountNoise: 20 },
+  encryption: { scheme: 'one-time-key', bits: 16, range: 1 },
+  promotion: { alias: 'champion', gate: {} },
+};
