@@ -61,7 +61,14 @@ const evaluate = z.strictObject({
   featureSchemaSha256: sha256Schema,
   modelSha256: sha256Schema,
 });
-const share = z.strictObject({ kind: z.literal('share'), epochId: uuidSchema, sumId: uuidSchema, closing: envelopeSchema });
+const share = z.strictObject({
+  kind: z.literal('share'),
+  epochId: uuidSchema,
+  sumId: uuidSchema,
+  closing: envelopeSchema,
+  /** The upload statements behind the closing, one of each listed site in any order, as those sites signed them. */
+  uploads: z.array(envelopeSchema).max(64),
+});
 const release = z.strictObject({ kind: z.literal('release'), model: z.string(), release: envelopeSchema, alias: z.string() });
 
 export const assignmentSchema = z.discriminatedUnion('kind', [ceremony, train, evaluate, share, release]);

@@ -176,25 +176,29 @@ export function conceal(out: usize, x0: usize, x1: usize, e: usize, values: usiz
   return <i32>((all >> bits) != 0);
 }
 
+/** Adds two numbers that start at bytes 0 and 6 of a vector, after a common shift and one of the second lane. */
+// @ts-ignore: decorator
+@inline
+function addPair(sum: usize, bytes: v128, common: i32, second: i32, mask: v128, largest: v128, outside: v128): v128 {
+  const both = v128.shr<u64>(v128.shuffle<u8>(bytes, bytes, 0, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 10, 11, 12, 13), common);
+  const y = v128.and(v128.shuffle<u64>(both, v128.shr<u64>(both, second), 0, 3), mask);
+  v128.store(sum, v128.add<u64>(v128.load(sum), y));
+  return v128.or(outside, v128.sub<u64>(largest, y));
+}
+
 /**
- * sum[i] += the i-th `width`-bit number of source, `width` even and n a multiple of 4, so that four numbers end on a
- * byte; answers 1 if one exceeds `largest`. `source` needs 8 spare bytes.
+ * sum[i] += the i-th number of source, `width` bits each, 48 or 50: four of them take 24 or 25 bytes and start at bytes
+ * 0, 6, 12 and 18 of these. n is a multiple of 4; `source` needs 8 spare bytes. Answers 1 if one exceeds `largest`.
  */
 export function accumulate(sum: usize, source: usize, n: i32, width: i32, largest: u64): i32 {
-  const mask = ((<u64>1) << width) - 1;
-  const at1 = <usize>width >> 3, at2 = <usize>width >> 2, at3 = (<usize>width * 3) >> 3, step = <usize>width >> 1;
-  const shift1 = <u64>width & 7, shift2 = <u64>(width * 2) & 7, shift3 = <u64>(width * 3) & 7;
-  let outside: u64 = 0;
+  const mask = i64x2.splat(((<u64>1) << width) - 1), most = i64x2.splat(largest);
+  const second = width - 48, common = 2 * second, step = <usize>width >> 1;
+  let outside = i64x2.splat(0);
   for (const end = sum + (<usize>n << 3); sum < end; sum += 32, source += step) {
-    const y0 = load<u64>(source) & mask, y1 = (load<u64>(source + at1) >> shift1) & mask;
-    const y2 = (load<u64>(source + at2) >> shift2) & mask, y3 = (load<u64>(source + at3) >> shift3) & mask;
-    outside |= (largest - y0) | (largest - y1) | (largest - y2) | (largest - y3);
-    store<u64>(sum, load<u64>(sum) + y0);
-    store<u64>(sum, load<u64>(sum, 8) + y1, 8);
-    store<u64>(sum, load<u64>(sum, 16) + y2, 16);
-    store<u64>(sum, load<u64>(sum, 24) + y3, 24);
+    outside = addPair(sum, v128.load(source), 0, second, mask, most, outside);
+    outside = addPair(sum + 16, v128.load(source + 12), common, second, mask, most, outside);
   }
-  return <i32>(outside >> 63);
+  return <i32>((v128.extract_lane<i64>(outside, 0) | v128.extract_lane<i64>(outside, 1)) < 0);
 }
 
 /**

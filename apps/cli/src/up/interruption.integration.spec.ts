@@ -69,7 +69,7 @@ describe.skipIf(process.platform !== 'linux')('koinon up that is stopped, killed
   }, LONG);
 
   it('ends with a code when its database is killed, and the next start has everything', async () => {
-    process.kill(Number.parseInt(processesBelow(home).find((name) => / postgres -D$/.test(name))!, 10), 'SIGKILL');
+    process.kill(Number.parseInt(processesBelow(home).find((name) => name.endsWith(' postgres -D'))!, 10), 'SIGKILL');
     const { code, stderr } = await last!.end();
     expect(stderr).toMatch(/^koinon: DATABASE_UNREACHABLE: .*the embedded PostgreSQL ended; start again/m);
     expect({ code, left: processesBelow(home) }).toEqual({ code: 2, left: [] });

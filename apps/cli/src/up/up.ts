@@ -20,7 +20,7 @@ const DEFAULT_PORT = 7400;
  */
 export async function up(flags: UpFlags, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   const plan = planFrom(flags);
-  if (plan.insecureDeterministic) say(styleText('red', 'INSECURE: privacy noise comes from the seed. The result has no privacy; never do this with real records.', { stream: process.stderr }));
+  if (plan.insecureDeterministic) say(styleText('red', 'INSECURE: noise from the seed, no privacy; never for real records', { stream: process.stderr }));
   const home = homeFolder();
   const unlock = lockHome(home);
   try {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, type ErrorCode } from '@koinon/contracts';
@@ -117,6 +118,8 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
     for (const values of scheme.combine(header, opened, shares)) {
       result.set(values.subarray(0, Math.min(values.length, sum.length - offset)), offset);
       offset += values.length;
+      // Between blocks the queue may renew this job's lock.
+      await setImmediate();
     }
     await this.sums.blobs.put(resultKey(sumId), new Uint8Array(result.buffer));
     await this.sums.database.manager.update(SumRow, { id: sumId }, { combined: true });

@@ -42,12 +42,13 @@ export class EpochsService {
     await this.wake(epoch, `${epochId}-${statement.step}-${site}`);
   }
 
-  /** The statements of earlier steps; bodies addressed to another site are left out. */
+  /** The statements of earlier steps, of all when the epoch is ready; bodies addressed to another site are left out. */
   async inbox(epochId: string, site: string): Promise<Inbox> {
     const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
     if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
-    const earlier = (await this.steps(epoch)).slice(0, epoch.stepIndex);
-    const rows = await this.database.manager.findBy(EpochMessageRow, { epochId, step: In(earlier) });
+    const steps = await this.steps(epoch);
+    const over = epoch.state === 'ready' ? steps : steps.slice(0, epoch.stepIndex);
+    const rows = await this.database.manager.findBy(EpochMessageRow, { epochId, step: In(over) });
     const post = async (row: EpochMessageRow) => {
       const { messages } = payloadOf(row.statement);
       const body = async (to: string | undefined, index: number) =>

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
-import { sumScheme, type EpochHeader } from '@koinon/he';
+import { HeError, sumScheme, type EpochHeader } from '@koinon/he';
 import { StrategyError, strategyByName } from '@koinon/strategies';
 import { In, Not, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
@@ -32,13 +32,16 @@ export class RunsService {
     const model = await this.blobs.get(contentKey(request.modelSha256));
     if (!(await this.blobs.has(contentKey(request.featureSchemaSha256)))) throw new CodedError('NOT_FOUND', 'put the feature schema first');
     const parameters = readWeights(model, spec.model).length;
+    const noiseMultiplier = noiseFor(spec);
     const id = randomUUID();
     await this.database.transaction(async (m) => {
-      if ((await m.countBy(SiteRow, { state: 'enrolled' })) < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
+      const enrolled = await m.countBy(SiteRow, { state: 'enrolled' });
+      if (enrolled < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
+      await encryptionOf(spec, enrolled);
       if (await m.existsBy(RunRow, { federation: spec.name, state: 'running' })) throw new CodedError('RUN_ACTIVE');
       await m.insert(RunRow, {
         id, federation: spec.name, spec: spec as never, modelSha256: request.modelSha256, featureSchemaSha256: request.featureSchemaSha256, parameters,
-        seed: request.seed ?? null, noiseMultiplier: noiseFor(spec), state: 'running', failure: null, startedAt: new Date(), finishedAt: null,
+        seed: request.seed ?? null, noiseMultiplier, state: 'running', failure: null, startedAt: new Date(), finishedAt: null,
       });
       const version = await this.versions.nextVersion(m, spec.name);
       await this.versions.record(m, model, baseLineage(request, id, version), null);
@@ -88,7 +91,7 @@ export class RunsService {
     return {
       id: run.id, federation: run.federation, state: run.state, failure: run.failure, startedAt: run.startedAt.toISOString(),
       finishedAt: run.finishedAt?.toISOString() ?? null, spec: run.spec, seed: run.seed, privacy: privacyOf(run, trained.length),
-      encryption: await encryptionOf(run.spec),
+      encryption: await encryptionOf(run.spec, run.spec.sites.min),
       rounds: rounds.map((round) => roundView(round, sums.filter((s) => s.roundId === round.id), uploads)),
     };
   }
@@ -102,15 +105,22 @@ function checkStrategy({ strategy }: Federation): void {
   }
 }
 
-/** Sizes of the scheme; what a round really sent is in its uploadBytes. */
-async function encryptionOf({ encryption, sites }: Federation): Promise<RunView['encryption']> {
-  const roster = Array.from({ length: sites.min }, (_, i) => `site-${i}`);
+/**
+ * Sizes of the scheme for so many sites; what a round really sent is in its uploadBytes.
+ * @throws CodedError REQUEST_INVALID when the scheme cannot serve them: too many, or no room for the noise
+ */
+async function encryptionOf({ encryption, sites }: Federation, siteCount: number): Promise<RunView['encryption']> {
+  const roster = Array.from({ length: siteCount }, (_, i) => `site-${i}`);
   const header: EpochHeader = {
     scheme: encryption.scheme, version: 1, epochId: randomUUID(), seed: '0'.repeat(64), roster, threshold: sites.threshold,
     minUploads: sites.threshold, bits: encryption.bits, sums: 1,
   };
-  const { uploadBlockBytes, valuesPerBlock } = (await sumScheme(encryption.scheme)).layout(header);
-  return { scheme: encryption.scheme, bytesPerParameter: uploadBlockBytes / valuesPerBlock, valuesPerBlock };
+  try {
+    const { uploadBlockBytes, valuesPerBlock } = (await sumScheme(encryption.scheme)).layout(header);
+    return { scheme: encryption.scheme, bytesPerParameter: uploadBlockBytes / valuesPerBlock, valuesPerBlock };
+  } catch (error) {
+    throw error instanceof HeError ? new CodedError('REQUEST_INVALID', `encryption for ${siteCount} sites: ${error.message}`) : error;
+  }
 }
 
 function roundView(round: RoundRow, sums: readonly SumRow[], uploads: readonly UploadRow[]): RoundView {

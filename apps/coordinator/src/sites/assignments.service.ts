@@ -55,7 +55,8 @@ export class AssignmentsService {
     const m = this.database.manager;
     if (sum.state === 'decrypting') {
       if (!sum.activeSet!.includes(site) || (await m.existsBy(ShareRow, { sumId: sum.id, site }))) return [];
-      return [{ kind: 'share', epochId: sum.epochId, sumId: sum.id, closing: sum.closing! }];
+      const uploads = await m.findBy(UploadRow, { sumId: sum.id, site: In(sum.uploads!.map((upload) => upload.site)) });
+      return [{ kind: 'share', epochId: sum.epochId, sumId: sum.id, closing: sum.closing!, uploads: uploads.map(({ statement }) => statement) }];
     }
     if (!sum.cohort.includes(site) || (await m.existsBy(UploadRow, { sumId: sum.id, site }))) return [];
     const common = {

@@ -39,18 +39,19 @@ export class SitesService {
     return { site: id, token, expiresAt: expiresAt.toISOString(), coordinatorFingerprint: this.signer.keyId };
   }
 
-  /** Registers the keys a node made for itself; the token opens this door once. */
+  /** Registers the keys a node made for itself. The token works once; the same node may repeat itself, as the answer may have been lost. */
   async enrol(token: string, envelope: Envelope) {
     // The statement is signed with the very key it registers: possession is what it proves.
     const statement = await openStatement(envelope, enrolmentStatement.type, enrolmentStatement.schema, claimedKey(envelope));
     await this.database.transaction(async (m) => {
       const site = await m.findOne(SiteRow, { where: { id: statement.site }, lock: { mode: 'pessimistic_write' } });
-      const fresh = site?.tokenSha256 && site.state === 'invited' && site.tokenExpiresAt!.getTime() > Date.now();
-      const matches = fresh && timingSafeEqual(Buffer.from(site.tokenSha256!, 'hex'), Buffer.from(digest(token), 'hex'));
+      const matches = site?.tokenSha256 && timingSafeEqual(Buffer.from(site.tokenSha256, 'hex'), Buffer.from(digest(token), 'hex'));
       if (!matches || statement.tokenSha256 !== site.tokenSha256) throw new CodedError('ENROLMENT_TOKEN_INVALID');
+      if (site.state === 'enrolled' && site.identityKey === statement.identityKey && site.sealingKey === statement.sealingKey) return;
+      if (site.state !== 'invited' || site.tokenExpiresAt!.getTime() <= Date.now()) throw new CodedError('ENROLMENT_TOKEN_INVALID');
       const now = new Date();
       await m.update(SiteRow, { id: site.id }, {
-        state: 'enrolled', identityKey: statement.identityKey, sealingKey: statement.sealingKey, tokenSha256: null, tokenExpiresAt: null, enrolledAt: now, lastSeenAt: now,
+        state: 'enrolled', identityKey: statement.identityKey, sealingKey: statement.sealingKey, enrolledAt: now, lastSeenAt: now,
       });
       const fingerprint = await keyIdOf(statement.identityKey);
       await this.audit.append(m, { actor: site.id, action: 'site.enrolled', subject: site.id, detail: { fingerprint } });

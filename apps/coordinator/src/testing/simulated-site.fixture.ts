@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import {
-  PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, fromBase64, generateSigningKey, openStatement, shareStatement, signStatement, signerFrom, toBase64,
-  updateVector, uploadStatement, type Assignment, type AssignmentOf, type CeremonyStatement, type ClosingStatement, type ErrorCode, type Inbox, type Opening, type Signer,
+  PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, fromBase64, generateSigningKey, keyIdOf, openStatement, shareStatement, signStatement, signerFrom, toBase64,
+  updateVector, uploadStatement, type Assignment, type AssignmentOf, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
+  type Inbox, type Opening, type Signer, type UploadStatement,
 } from '@koinon/contracts';
 import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
@@ -33,6 +34,7 @@ export class SimulatedSite implements AsyncDisposable {
   readonly failures: unknown[] = [];
   private readonly epochs = new Map<string, SiteEpoch>();
   private readonly headers = new Map<string, AssignmentOf<'ceremony'>['header']>();
+  private readonly rosters = new Map<string, AssignmentOf<'ceremony'>['roster']>();
   private readonly ceremonies = new Map<string, CeremonyMessage[]>();
   private readonly refused = new Set<string>();
   private readonly stop = new AbortController();
@@ -90,6 +92,7 @@ export class SimulatedSite implements AsyncDisposable {
   async encrypted(assignment: AssignmentOf<'train'> | AssignmentOf<'evaluate'>): Promise<SentSum> {
     const known = this.sent.get(assignment.sumId);
     if (known) return known;
+    await this.agreed(assignment.epochId);
     const { federation } = assignment;
     const round = assignment.kind === 'train' ? assignment.round : 0;
     const rows = 10 + 13 * seedOf(this.id);
@@ -140,6 +143,7 @@ export class SimulatedSite implements AsyncDisposable {
   private async ceremony({ epochId, header, roster, step }: AssignmentOf<'ceremony'>): Promise<void> {
     const key = `${epochId} ${step}`;
     this.headers.set(epochId, header);
+    this.rosters.set(epochId, roster);
     if (!this.epochs.has(epochId)) this.epochs.set(epochId, (await siteScheme(header.scheme)).begin(header, this.id));
     const messages = this.ceremonies.get(key) ?? this.epochs.get(epochId)!.step(step, await this.inbox(epochId));
     this.ceremonies.set(key, messages);
@@ -152,8 +156,25 @@ export class SimulatedSite implements AsyncDisposable {
     await this.link.ask('POST', `/v1/site/epochs/${epochId}/messages`, { json });
   }
 
+  /** All sites of the epoch signed the same confirmation. */
+  private async agreed(epochId: string): Promise<void> {
+    const { posts } = await this.posted(epochId);
+    const last = (await siteScheme(this.headers.get(epochId)!.scheme)).steps.at(-1);
+    const confirmations = await Promise.all(this.rosters.get(epochId)!.map(async ({ site, identityKey }) => {
+      const keyId = await keyIdOf(identityKey);
+      const own = posts.filter((p) => p.statement.signatures[0]!.keyid === keyId);
+      const statements = await Promise.all(own.map((p) => openStatement(p.statement, ceremonyStatement.type, ceremonyStatement.schema, identityKey)));
+      return statements.find((s) => s.step === last && s.site === site)?.messages[0]!.sha256;
+    }));
+    if (confirmations.includes(undefined) || new Set(confirmations).size !== 1) throw new Error('the sites did not confirm one transcript');
+  }
+
+  private posted(epochId: string): Promise<Inbox> {
+    return this.link.ask<Inbox>('GET', `/v1/site/epochs/${epochId}/inbox`);
+  }
+
   private async inbox(epochId: string): Promise<CeremonyMessage[]> {
-    const { posts } = await this.link.ask<Inbox>('GET', `/v1/site/epochs/${epochId}/inbox`);
+    const { posts } = await this.posted(epochId);
     return posts.flatMap(({ statement, bodies }) => {
       const { site: from, step, messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
       return messages.flatMap(({ to }, i): CeremonyMessage[] => {
@@ -172,17 +193,29 @@ export class SimulatedSite implements AsyncDisposable {
     await this.commit(assignment.sumId, blocks.length, root);
   }
 
-  private async share({ sumId, epochId, closing: envelope }: AssignmentOf<'share'>): Promise<void> {
+  private async share({ sumId, epochId, closing: envelope, uploads }: AssignmentOf<'share'>): Promise<void> {
     const closing = await openStatement(envelope, closingStatement.type, closingStatement.schema, this.coordinatorKey);
     if (!this.shares.has(sumId)) {
       const blocks: Uint8Array[] = [];
       for (let index = 0; index < closing.blocks; index++) blocks.push(await this.link.bytes(`/v1/site/sums/${sumId}/sum/${index}`));
       if (rootOf(blocks) !== closing.sumRoot) throw new Error('the sum is not the committed one');
       await this.check(closing);
+      await this.checkUploads(closing, uploads);
       const share = this.epochs.get(epochId)!.share({ sumIndex: closing.sumIndex, uploads: closing.uploads.map((u) => u.site), activeSet: closing.activeSet, blocks });
       this.shares.set(sumId, [...(this.shares.get(sumId) ?? []), share]);
     }
     await this.putShare(sumId, envelope.payload, this.shares.get(sumId)![0]!);
+  }
+
+  /** One statement for each line of the closing, signed by its site. */
+  private async checkUploads(closing: ClosingStatement, uploads: readonly Envelope[]): Promise<void> {
+    const signed = await Promise.all(uploads.map(async (envelope) => {
+      const { site } = JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')) as UploadStatement;
+      const { identityKey } = this.rosters.get(closing.epochId)!.find((r) => r.site === site)!;
+      return openStatement(envelope, uploadStatement.type, uploadStatement.schema, identityKey);
+    }));
+    const listed = closing.uploads.map(({ site, root }) => `${closing.sumId} ${site} ${root} ${closing.blocks}`).toSorted();
+    if (signed.map((s) => `${s.sumId} ${s.site} ${s.root} ${s.blocks}`).toSorted().join() !== listed.join()) throw new Error('the signed uploads are not those of the closing');
   }
 
   /** Recomputes the first block from the committed uploads. */

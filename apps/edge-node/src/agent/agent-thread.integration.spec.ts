@@ -45,7 +45,7 @@ describe('the agent thread', () => {
   beforeEach(async () => {
     dir = tempDir();
     home = join(dir.path, 'cleveland');
-    await Hospitals.ready(dir.path, 'one-time-key');
+    await (await Hospitals.ready(dir.path, 'one-time-key')).site('cleveland').ceremony.agreed(EPOCH);
     coordinator = await FakeCoordinator.start();
     node = await enrolledNode(home, coordinator);
     for (const blob of [model, schema]) coordinator.blobs.set(sha256(blob), blob);

@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
-import { CodedError, closingStatement, signStatement, type AssignmentOf, type SiteStatus } from '@koinon/contracts';
+import { CodedError, closingStatement, signStatement, type AssignmentOf, type Inbox, type SiteStatus } from '@koinon/contracts';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
-import { EPOCH, SUM, newSigner, sha256 } from '../testing/hospitals.fixture.js';
+import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../testing/hospitals.fixture.js';
 import { enrolledNode, federation, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
 import { Agent } from './agent.js';
@@ -21,6 +21,7 @@ const train: AssignmentOf<'train'> = {
 
 describe('the agent', () => {
   let dir: TempDir;
+  let home: string;
   let coordinator: FakeCoordinator;
   let node: EnrolledNode;
   let stopping: AbortController;
@@ -33,15 +34,22 @@ describe('the agent', () => {
   };
   const share = async (): Promise<AssignmentOf<'share'>> => ({ kind: 'share', epochId: EPOCH, sumId: SUM, closing: await signStatement(closingStatement.type, {
     protocol: '1.0', sumId: SUM, epochId: EPOCH, sumIndex: 0, blocks: 1, uploads: [], sumRoot: digest, activeSet: [],
-  }, node.coordinatorSigner) });
+  }, node.coordinatorSigner), uploads: [] });
   const reports = (): SiteStatus[] => coordinator.posted('/v1/site/status') as SiteStatus[];
   const refusals = (): unknown[] => coordinator.posted('/v1/site/refusals');
   const polls = (): number => coordinator.requests.filter((r) => r.path.startsWith('/v1/site/assignments')).length;
-  const installed = (): InstalledRelease | null => new ReleaseStore(join(dir.path, 'releases'), '', { blob: async () => model }).installed('heart-disease');
+  const installed = (): InstalledRelease | null => new ReleaseStore(join(home, 'releases'), '', { blob: async () => model }).installed('heart-disease');
   const install = async (): Promise<void> => {
-    const store = new ReleaseStore(join(dir.path, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model });
+    const store = new ReleaseStore(join(home, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model });
     store.remember(await store.fetch('heart-disease', (await releaseOf(model, 1, node.coordinatorSigner)).release));
   };
+  /** This node's key ceremony with two other sites, and what the coordinator says of it. */
+  const ceremony = async (seen: (inbox: Inbox) => Inbox = (inbox) => inbox): Promise<void> => {
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    const inbox = seen(await hospitals.relay.linkOf('cleveland').inbox());
+    coordinator.answer = ({ path }) => (path.endsWith('/inbox') ? inbox : undefined);
+  };
+  const asked = (part: string): number => coordinator.requests.filter(({ path }) => path.includes(part)).length;
   /** A refused sum is not assigned again, as the coordinator does it. */
   const untilRefused = async (): Promise<void> => {
     await vi.waitFor(() => expect(refusals()).not.toEqual([]), 5000);
@@ -50,7 +58,8 @@ describe('the agent', () => {
 
   beforeEach(async () => {
     [dir, coordinator, stopping] = [tempDir(), await FakeCoordinator.start(), new AbortController()];
-    node = await enrolledNode(dir.path, coordinator);
+    home = join(dir.path, 'cleveland');
+    node = await enrolledNode(home, coordinator);
     load.mockReset().mockResolvedValue(undefined);
     log.mockClear();
   });
@@ -130,7 +139,31 @@ describe('the agent', () => {
     expect(load).toHaveBeenCalledTimes(1);
   });
 
+  it('looks at no record for an epoch that not every site confirmed alike', async () => {
+    await ceremony(({ posts }) => ({ posts: posts.slice(0, -1) }));
+    const { runId, roundId } = train;
+    coordinator.assign(train, { kind: 'evaluate', runId, roundId, epochId: EPOCH, sumId: OTHER_SUM, sumIndex: 1, federation, featureSchemaSha256: digest, modelSha256: digest });
+    await start();
+    await vi.waitFor(() => expect(refusals().length).toBeGreaterThanOrEqual(2), 5000);
+    coordinator.assign();
+    const code = 'EPOCH_TRANSCRIPT_DIFFERS';
+    expect(refusals().slice(0, 2)).toEqual([{ subject: 'sum', id: SUM, code }, { subject: 'sum', id: OTHER_SUM, code }]);
+    expect(log).toHaveBeenCalledWith(expect.objectContaining({ level: 'error', code, message: expect.stringContaining('hungary') }));
+    expect(asked('/blobs/')).toBe(0);
+  });
+
+  it('asks once per epoch whether every site confirmed it', async () => {
+    await ceremony();
+    coordinator.assign(train, { ...train, sumId: OTHER_SUM, sumIndex: 1 });
+    await start();
+    await vi.waitFor(() => expect(refusals().length).toBeGreaterThanOrEqual(2), 5000);
+    coordinator.assign();
+    expect(refusals().slice(0, 2)).toMatchObject([{ id: SUM, code: 'NOT_FOUND' }, { id: OTHER_SUM, code: 'NOT_FOUND' }]);
+    expect(asked('/inbox')).toBe(1);
+  });
+
   it('tells a permanent failure as a code and nothing else', async () => {
+    await ceremony();
     coordinator.assign(train);
     await start();
     await untilRefused();
@@ -138,10 +171,11 @@ describe('the agent', () => {
   });
 
   it('tells nothing of data it cannot read but that', async () => {
+    await ceremony();
     const schema = new TextEncoder().encode('{}');
     for (const blob of [schema, model]) coordinator.blobs.set(sha256(blob), blob);
     coordinator.assign({ ...train, featureSchemaSha256: sha256(schema), modelSha256: sha256(model) });
-    await start({ ...node.config, data: { ...node.config.data, file: join(dir.path, 'patients.data') } });
+    await start({ ...node.config, data: { ...node.config.data, file: join(home, 'patients.data') } });
     await untilRefused();
     expect(refusals()[0]).toEqual({ subject: 'sum', id: SUM, code: 'SITE_DATA_INVALID' });
     for (const { body } of coordinator.requests) expect(body.toString()).not.toMatch(/patients|ENOENT|\/tmp/);
@@ -152,8 +186,10 @@ describe('the agent', () => {
     ['restarts', () => { throw new CodedError('DATABASE_UNREACHABLE'); }],
     ['fails', () => { throw new Error('a defect of the coordinator'); }],
   ])('asks again, and refuses nothing, when the coordinator %s', async (_, failure) => {
+    await ceremony();
+    const { answer } = coordinator;
     let failures = 0;
-    coordinator.answer = ({ path }) => path.includes('/blobs/') && ++failures <= 2 ? failure() : undefined;
+    coordinator.answer = (request) => (request.path.includes('/blobs/') && ++failures <= 2 ? failure() : answer(request));
     coordinator.assign(train);
     await start();
     await vi.waitFor(() => expect(failures).toBeGreaterThan(2), 5000);
@@ -187,7 +223,7 @@ describe('the agent', () => {
   });
 
   it('does not start on a ledger that is damaged: budget that is forgotten is spent twice', async () => {
-    writeFileSync(join(dir.path, 'privacy-ledger.json'), '{');
+    writeFileSync(join(home, 'privacy-ledger.json'), '{');
     await expect(start()).rejects.toMatchObject({ code: 'TRAINING_LEDGER_UNUSABLE' });
     running = Promise.resolve();
   });

@@ -138,9 +138,14 @@ export class Agent {
     }
   }
 
-  /** After a crash the stored ciphertext is sent, and the records are not looked at again. */
+  /**
+   * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement comes before training,
+   * which would spend privacy budget on an epoch that is refused.
+   */
   private async encryptOnce({ epochId, sumId, sumIndex }: AssignmentOf<'train' | 'evaluate'>, values: () => Promise<Uint32Array>): Promise<void> {
-    if (!this.uploader.made(epochId, sumId)) await this.uploader.encrypt(epochId, sumId, sumIndex, await values());
+    if (this.uploader.made(epochId, sumId)) return;
+    await this.ceremony.agreed(epochId);
+    await this.uploader.encrypt(epochId, sumId, sumIndex, await values());
   }
 
   private async install({ model, release: envelope }: AssignmentOf<'release'>): Promise<boolean> {

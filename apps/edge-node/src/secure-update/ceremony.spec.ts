@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, ceremonyStatement, signStatement, toBase64, type CeremonyPost } from '@koinon/contracts';
-import { tempDir } from '@koinon/testing';
+import { CodedError, ceremonyStatement, signStatement, toBase64, type CeremonyPost, type CeremonyStatement, type Inbox } from '@koinon/contracts';
+import { tempDir, type TempDir } from '@koinon/testing';
 import type { SchemeId } from '@koinon/he';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EPOCH, Hospitals, SUM, sha256 } from '../testing/hospitals.fixture.js';
 import { EpochStore } from './epoch-store.js';
 
@@ -134,7 +134,119 @@ describe('what a site takes from the relay', () => {
   });
 });
 
+describe('the agreement of all sites on their transcript', () => {
+  const statementOf = ({ statement }: Pick<CeremonyPost, 'statement'>): CeremonyStatement => JSON.parse(Buffer.from(statement.payload, 'base64').toString()) as CeremonyStatement;
+  const isOf = (site: string, step: string) => (post: Inbox['posts'][number]): boolean => statementOf(post).site === site && statementOf(post).step === step;
+  const agree = (hospitals: Hospitals, site = 'basel') => hospitals.site(site).ceremony.agreed(EPOCH);
+  /** cleveland's confirmation with changes, signed with its own key. */
+  const signed = async (hospitals: Hospitals, changes: Partial<CeremonyStatement>, signer = hospitals.site('cleveland').keys.signer): Promise<Inbox['posts'][number]> => {
+    const [post] = posted(hospitals, 'cleveland', 'confirm');
+    return { ...post!, statement: await signStatement(ceremonyStatement.type, { ...statementOf(post!), ...changes }, signer) };
+  };
+  /** The relay shows these in place of cleveland's confirmation. */
+  const shows = (hospitals: Hospitals, ...posts: Inbox['posts']): void => {
+    const { relay } = hospitals;
+    relay.changeInbox = (inbox) => ({ posts: [...inbox.posts.filter((p) => !isOf('cleveland', 'confirm')(p)), ...posts] });
+  };
+  const expectRefused = async (hospitals: Hospitals, site = 'cleveland') => {
+    await expect(agree(hospitals)).rejects.toMatchObject({ code: 'EPOCH_TRANSCRIPT_DIFFERS', detail: site });
+    expect(hospitals.site('basel').epochs.ceremony(EPOCH).agreed).toBe(false);
+  };
+  let dir: TempDir;
+  let hospitals: Hospitals;
+  beforeEach(async () => {
+    dir = tempDir();
+    hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+  });
+  afterEach(() => dir[Symbol.dispose]());
+
+  it.each(schemes)('is found under %s, and asked for once per epoch', async (scheme) => {
+    using other = tempDir();
+    const all = await Hospitals.ready(other.path, scheme);
+    const asked: string[] = [];
+    all.relay.changeInbox = (inbox, site) => {
+      asked.push(site);
+      return inbox;
+    };
+    for (const site of all.relay.header.roster) await agree(all, site);
+    expect(asked).toEqual(all.relay.header.roster);
+    await agree(all);
+    await all.restart('basel');
+    await agree(all);
+    await all.upload('basel', SUM, 0, values(1));
+    await agree(all);
+    expect(asked).toEqual(all.relay.header.roster);
+  });
+
+  it('is refused when one site confirmed another transcript', async () => {
+    shows(hospitals, await signed(hospitals, { messages: [{ sha256: sha256('another transcript') }] }));
+    await expectRefused(hospitals);
+  });
+
+  it('is refused when this site confirmed another transcript than all others', async () => {
+    const messages = [{ sha256: sha256('another transcript') }];
+    const posts = await Promise.all(['cleveland', 'hungary'].map(async (site) => signed(hospitals, { site, messages }, hospitals.site(site).keys.signer)));
+    hospitals.relay.changeInbox = (inbox) => ({ posts: [...inbox.posts.filter(isOf('basel', 'confirm')), ...posts] });
+    await expectRefused(hospitals);
+  });
+
+  it('is refused when one confirmation is missing, this site’s own among them', async () => {
+    shows(hospitals);
+    await expectRefused(hospitals);
+    hospitals.relay.changeInbox = (inbox) => ({ posts: inbox.posts.filter((p) => !isOf('basel', 'confirm')(p)) });
+    await expectRefused(hospitals, 'basel');
+  });
+
+  it('is refused when a confirmation is forged', async () => {
+    const [genuine] = posted(hospitals, 'cleveland', 'confirm');
+    const { keyId } = hospitals.site('cleveland').keys.signer;
+    for (const signer of [hospitals.coordinator, hospitals.site('hungary').keys.signer]) {
+      const forged = await signed(hospitals, {}, signer);
+      shows(hospitals, { ...forged, statement: { ...forged.statement, signatures: [{ ...forged.statement.signatures[0]!, keyid: keyId }] } });
+      await expectRefused(hospitals);
+    }
+    shows(hospitals, await signed(hospitals, {}, hospitals.coordinator));
+    await expectRefused(hospitals);
+    shows(hospitals, genuine!);
+    await expect(agree(hospitals)).resolves.toBeUndefined();
+  });
+
+  it('is refused when a site confirmed twice, also the same', async () => {
+    const genuine = await signed(hospitals, {});
+    shows(hospitals, genuine, await signed(hospitals, { messages: [{ sha256: sha256('another transcript') }] }));
+    await expectRefused(hospitals);
+    shows(hospitals, genuine, genuine);
+    await expectRefused(hospitals);
+  });
+
+  it.each<[string, Partial<CeremonyStatement>]>([
+    ['epoch', { epochId: randomUUID() }], ['header', { headerSha256: sha256('another') }], ['site', { site: 'hungary' }], ['step', { step: 'deal' }],
+  ])('is refused when a confirmation is about another %s', async (_, changes) => {
+    shows(hospitals, await signed(hospitals, changes));
+    await expectRefused(hospitals);
+  });
+
+  it('is asked for again when it was refused, and not to be had without the epoch', async () => {
+    shows(hospitals);
+    await expectRefused(hospitals);
+    hospitals.relay.changeInbox = (inbox) => inbox;
+    await agree(hospitals);
+    expect((await hospitals.restart('basel')).epochs.ceremony(EPOCH).agreed).toBe(true);
+    await expect(hospitals.site('basel').ceremony.agreed(randomUUID())).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+  });
+});
+
 describe('the stored state of an epoch', () => {
+  it('holds the keys of the roster as the ceremony checked them', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    const { header, roster, epoch } = await (await hospitals.restart('basel')).epochs.restore(EPOCH);
+    using open = epoch;
+    expect(roster).toEqual(hospitals.roster);
+    expect(header).toEqual(hospitals.relay.header);
+    expect(open).toBeDefined();
+  });
+
   it('is readable by this node alone, and forgets what a killed writer left', async () => {
     using dir = tempDir();
     await Hospitals.ready(dir.path, 'one-time-key');

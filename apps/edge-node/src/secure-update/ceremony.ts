@@ -27,6 +27,22 @@ export class Ceremony {
     await this.link.postCeremony(header.epochId, post);
   }
 
+  /**
+   * Every site confirmed, under its own key, the transcript that this one confirmed: the relay did not show them different
+   * ceremonies. Asked once per epoch, before anything is encrypted in it.
+   * @throws CodedError EPOCH_TRANSCRIPT_DIFFERS naming the site
+   */
+  async agreed(epochId: string): Promise<void> {
+    const { header, roster, post, agreed } = this.epochs.ceremony(epochId);
+    if (agreed) return;
+    const own = await openStatement(post.statement, ceremonyStatement.type, ceremonyStatement.schema, this.keys.signer.publicKey);
+    const inbox = await this.link.inbox(epochId);
+    for (const entry of roster) {
+      if ((await confirmedBy(entry, header, inbox)) !== own.messages[0]!.sha256) throw new CodedError('EPOCH_TRANSCRIPT_DIFFERS', entry.site);
+    }
+    this.epochs.agree(epochId);
+  }
+
   private async step(header: EpochHeader, headerSha256: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
     const scheme = await siteScheme(header.scheme);
     const inbox = await this.open(await this.link.inbox(header.epochId), header.epochId, headerSha256, roster);
@@ -34,7 +50,7 @@ export class Ceremony {
     const begins = step === scheme.steps[0] && !this.epochs.has(header.epochId);
     using epoch = begins ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
     const post = await this.seal(epoch.step(step, inbox), headerSha256, header.epochId, step, roster);
-    this.epochs.save(header, epoch, step, post);
+    this.epochs.save(header, roster, epoch, step, post);
     return post;
   }
 
@@ -67,4 +83,17 @@ export class Ceremony {
     const statement = { protocol: PROTOCOL, epochId, headerSha256, site: this.site, step, messages: signed };
     return { statement: await signStatement(ceremonyStatement.type, statement, this.keys.signer), bodies: bodies.map(toBase64) };
   }
+}
+
+/** The digest a site confirmed in the last step; null unless it signed exactly one, of this epoch under this header. */
+async function confirmedBy({ site, identityKey }: RosterEntry, header: EpochHeader, inbox: Inbox): Promise<string | null> {
+  const keyId = await keyIdOf(identityKey);
+  const last = (await siteScheme(header.scheme)).steps.at(-1);
+  const digests: string[] = [];
+  for (const { statement: envelope } of inbox.posts.filter((p) => p.statement.signatures[0]!.keyid === keyId)) {
+    const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, identityKey).catch(() => null);
+    if (!statement || statement.site !== site || statement.epochId !== header.epochId || statement.headerSha256 !== headerDigest(header)) return null;
+    if (statement.step === last) digests.push(statement.messages[0]!.sha256);
+  }
+  return digests.length === 1 ? digests[0]! : null;
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, ceremonyPostSchema, epochHeaderSchema, parse, sha256Schema, uuidSchema, type CeremonyPost } from '@koinon/contracts';
+import { CodedError, ceremonyPostSchema, epochHeaderSchema, parse, rosterEntrySchema, sha256Schema, uuidSchema, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
 import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
 import { z } from 'zod';
 import { namesIn, readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
@@ -15,9 +15,13 @@ export type UploadRecord = z.infer<typeof uploadSchema>;
 
 const headSchema = z.strictObject({
   header: epochHeaderSchema,
+  /** The keys behind the header's roster, in its order, as the ceremony checked them. */
+  roster: z.array(rosterEntrySchema),
   /** The last step and what this site posted in it, to be sent again unchanged after a crash. */
   step: z.string(),
   post: ceremonyPostSchema,
+  /** Whether all sites were seen to confirm the transcript of this one. */
+  agreed: z.boolean(),
   uploads: z.array(uploadSchema),
 });
 type Head = z.infer<typeof headSchema>;
@@ -37,13 +41,13 @@ export class EpochStore {
   }
 
   /** The epoch as it was after its last step, upload or share. Dispose it. @throws CodedError SITE_STATE_LOST */
-  async restore(epochId: string): Promise<{ header: EpochHeader; epoch: SiteEpoch }> {
+  async restore(epochId: string): Promise<{ header: EpochHeader; roster: readonly RosterEntry[]; epoch: SiteEpoch }> {
     const stored = this.read(epochId);
     if (!stored) throw new CodedError('SITE_STATE_LOST');
-    const { header } = stored.head;
+    const { header, roster } = stored.head;
     const scheme = await siteScheme(header.scheme);
     try {
-      return { header, epoch: scheme.restore(header, this.site, stored.state) };
+      return { header, roster, epoch: scheme.restore(header, this.site, stored.state) };
     } finally {
       stored.state.fill(0);
     }
@@ -57,20 +61,32 @@ export class EpochStore {
   }
 
   /** State and post become durable together, before anything of them leaves the site. */
-  save(header: EpochHeader, epoch: SiteEpoch, step: string, post: CeremonyPost): void {
-    this.write({ header: { ...header, roster: [...header.roster] }, step, post, uploads: [] }, epoch);
+  save(header: EpochHeader, roster: readonly RosterEntry[], epoch: SiteEpoch, step: string, post: CeremonyPost): void {
+    this.write({ header: { ...header, roster: [...header.roster] }, roster: [...roster], step, post, agreed: false, uploads: [] }, epoch.save());
     this.prune();
+  }
+
+  /** What the agreement of all sites is compared with. @throws CodedError SITE_STATE_LOST */
+  ceremony(epochId: string): Pick<Head, 'header' | 'roster' | 'post' | 'agreed'> {
+    return this.known(epochId);
+  }
+
+  /** Records that all sites confirmed what this one did: it need not ask again. */
+  agree(epochId: string): void {
+    const stored = this.read(epochId);
+    if (!stored) throw new CodedError('SITE_STATE_LOST');
+    this.write({ ...stored.head, agreed: true }, stored.state);
   }
 
   /** Records a stored upload and, with it, that its sum index is spent: no other vector is ever encrypted for it. */
   encrypted(epochId: string, epoch: SiteEpoch, upload: UploadRecord): void {
     const head = this.known(epochId);
-    this.write({ ...head, uploads: [...head.uploads, upload] }, epoch);
+    this.write({ ...head, uploads: [...head.uploads, upload] }, epoch.save());
   }
 
   /** Records that the epoch made its share of a sum and keeps nothing with which it could make another. */
   shared(epochId: string, epoch: SiteEpoch): void {
-    this.write(this.known(epochId), epoch);
+    this.write(this.known(epochId), epoch.save());
   }
 
   upload(epochId: string, sumId: string): UploadRecord | null {
@@ -113,11 +129,11 @@ export class EpochStore {
     }
   }
 
-  private write(head: Head, epoch: SiteEpoch): void {
+  /** Zeroises `state`. */
+  private write(head: Head, state: Uint8Array): void {
     const text = Buffer.from(JSON.stringify(head));
     const length = Buffer.alloc(LENGTH_BYTES);
     length.writeUInt32LE(text.length);
-    const state = epoch.save();
     const bytes = Buffer.concat([length, text, state]);
     try {
       writeDurably(this.file(head.header.epochId), bytes);

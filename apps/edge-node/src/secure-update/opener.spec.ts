@@ -1,6 +1,9 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, openStatement, shareStatement, type AssignmentOf, type ClosingStatement, type Opening } from '@koinon/contracts';
+import {
+  CodedError, PROTOCOL, openStatement, shareStatement, signStatement, uploadStatement,
+  type AssignmentOf, type ClosingStatement, type Envelope, type Opening, type Signer, type UploadStatement,
+} from '@koinon/contracts';
 import { sumScheme, type SchemeId } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -106,6 +109,59 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
     await expectRefused(await closed(), expect.objectContaining({ code: expect.stringMatching(/SPOT_CHECK_FAILED|SHARE_REFUSED/) }));
   });
 
+  describe('of an upload that its site did not sign as listed', () => {
+    /** What cleveland would have signed, but for the changes. */
+    const signed = async (changes: Partial<UploadStatement>, signer: Signer = hospitals.site('cleveland').keys.signer): Promise<Envelope> => {
+      const { root } = (await roots()).find(({ site }) => site === 'cleveland')!;
+      const statement: UploadStatement = { protocol: PROTOCOL, sumId: SUM, site: 'cleveland', blocks: hospitals.relay.sums.get(SUM)!.length, root, ...changes };
+      return signStatement(uploadStatement.type, statement, signer);
+    };
+    const clevelands = async (envelopes: Envelope[], extra: Partial<ClosingStatement> = {}) => {
+      const closing = await closed(extra);
+      return { ...closing, uploads: [...hospitals.relay.signedUploads(SUM, ['basel', 'hungary']), ...envelopes] };
+    };
+    const expectNamed = async (closing: AssignmentOf<'share'>, site = 'cleveland') => {
+      await expectRefused(closing, expect.objectContaining({ code: 'SHARE_REFUSED', detail: expect.stringContaining(site) }));
+      expect(readdirSync(join(dir.path, 'basel')), 'the one share is not spent').not.toContain('shares');
+    };
+
+    it('is refused when the statement is missing', async () => {
+      await expectNamed(await clevelands([]));
+      await expectNamed(await clevelands(hospitals.relay.signedUploads(SUM, ['hungary'])));
+    });
+
+    it('is refused when another key signed it, also under the key id of the site', async () => {
+      const { keyId } = hospitals.site('cleveland').keys.signer;
+      for (const signer of [await newSigner(), hospitals.coordinator, hospitals.site('hungary').keys.signer]) {
+        const forged = await signed({}, signer);
+        await expectNamed(await clevelands([forged, { ...forged, signatures: [{ ...forged.signatures[0]!, keyid: keyId }] }]));
+      }
+    });
+
+    it('is refused when it was signed for another sum', async () => {
+      await expectNamed(await clevelands([await signed({ sumId: OTHER_SUM })]));
+    });
+
+    it('is refused when it was signed with another root', async () => {
+      await expectNamed(await clevelands([await signed({ root: sha256('x') })]));
+    });
+
+    it('is refused when it was signed with another number of blocks', async () => {
+      await expectNamed(await clevelands([await signed({ blocks: hospitals.relay.sums.get(SUM)!.length + 1 })]));
+    });
+
+    it('is refused when it was signed in the name of another site', async () => {
+      await expectNamed(await clevelands([await signed({ site: 'hungary' })]));
+    });
+
+    it('is refused when the site is not one of the epoch', async () => {
+      const key = await newSigner();
+      const root = sha256('an upload of nobody');
+      const listed = [...(await roots()), { site: 'zurich', root }];
+      await expectNamed(await clevelands([await signed({}), await signed({ site: 'zurich', root }, key)], { uploads: listed }), 'zurich');
+    });
+  });
+
   // Last: from here on the share is spent.
   it('is made once all of that was refused, sent again unchanged, and refused for a second closing', async () => {
     const { relay } = hospitals;
@@ -115,7 +171,7 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
     };
     await expect(ask(closing)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
     relay.onSend = () => undefined;
-    for (let life = 0; life < 2; life++) await (await hospitals.restart('basel')).opener.take(closing);
+    for (const uploads of [closing.uploads, closing.uploads.toReversed()]) await (await hospitals.restart('basel')).opener.take({ ...closing, uploads });
     const [one, two] = relay.shares;
     expect(one!.share).toEqual(two!.share);
     expect(one!.share).toHaveLength((await sumScheme(scheme)).layout(relay.header).shareBytes(relay.sums.get(SUM)!.length));

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
-  CodedError, PROTOCOL, closingStatement, fromBase64, openStatement, shareStatement, signStatement, type AssignmentOf, type ClosingStatement, type Opening,
+  CodedError, PROTOCOL, closingStatement, fromBase64, openStatement, shareStatement, signStatement, uploadStatement,
+  type AssignmentOf, type ClosingStatement, type Envelope, type Opening, type RosterEntry,
 } from '@koinon/contracts';
 import { MerkleTree, chooseBlocks, spotCheck, sumScheme, type EpochHeader } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
@@ -23,11 +24,12 @@ export class Opener {
     private readonly shares: ShareStore,
   ) {}
 
-  async take({ epochId, sumId, closing: envelope }: AssignmentOf<'share'>): Promise<void> {
+  async take({ epochId, sumId, closing: envelope, uploads }: AssignmentOf<'share'>): Promise<void> {
     const closing = await openStatement(envelope, closingStatement.type, closingStatement.schema, this.coordinatorKey);
-    const { header, epoch } = await this.epochs.restore(epochId);
+    const { header, roster, epoch } = await this.epochs.restore(epochId);
     using open = epoch;
     this.checkClosing(closing, header, epochId, sumId);
+    await checkUploads(closing, uploads, roster);
     const checked = await this.checkBlocks(closing, header);
     const blocks = await this.sumBlocks(closing);
     const payload = fromBase64(envelope.payload);
@@ -76,6 +78,17 @@ export class Opener {
     const leaves = blocks.map((block) => createHash('sha256').update(block).digest());
     if (Buffer.from(MerkleTree.from(leaves).root).toString('hex') !== closing.sumRoot) throw new CodedError('SHARE_REFUSED', 'the sum is not the committed one');
     return blocks;
+  }
+}
+
+/** Behind every line of the closing is a statement of that site's own: the coordinator can list no upload that nobody made. */
+async function checkUploads(closing: ClosingStatement, envelopes: readonly Envelope[], roster: readonly RosterEntry[]): Promise<void> {
+  for (const { site, root } of closing.uploads) {
+    const key = roster.find((entry) => entry.site === site)?.identityKey;
+    // The key id of an envelope is not signed, so it is no reason to pass one over.
+    const opened = key === undefined ? [] : await Promise.all(envelopes.map((e) => openStatement(e, uploadStatement.type, uploadStatement.schema, key).catch(() => null)));
+    const signed = opened.some((s) => s?.sumId === closing.sumId && s.site === site && s.root === root && s.blocks === closing.blocks);
+    if (!signed) throw new CodedError('SHARE_REFUSED', `no signed upload of ${site} is what the closing lists`);
   }
 }
 

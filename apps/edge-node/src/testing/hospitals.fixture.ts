@@ -31,13 +31,14 @@ export async function newSigner(): Promise<Signer> {
 export class Relay {
   readonly posts: { site: string; step: string; post: CeremonyPost }[] = [];
   readonly uploads = new Map<string, Map<string, Uint8Array[]>>();
-  readonly commits: { sumId: string; envelope: Envelope }[] = [];
+  readonly commits: { site: string; sumId: string; envelope: Envelope }[] = [];
   readonly sums = new Map<string, Uint8Array[]>();
   readonly shares: { site: string; sumId: string; share: Uint8Array }[] = [];
   readonly statements: Envelope[] = [];
   /** Called before anything a site sends is taken; throws to lose it. */
   onSend: (what: string, site: string) => void = () => undefined;
   changeOpening: (opening: Opening) => Opening = (opening) => opening;
+  changeInbox: (inbox: Inbox, site: string) => Inbox = (inbox) => inbox;
 
   constructor(readonly header: EpochHeader, readonly steps: readonly string[]) {}
 
@@ -48,7 +49,7 @@ export class Relay {
         this.onSend(`ceremony ${step}`, site);
         this.posts.push({ site, step, post });
       },
-      inbox: async () => this.inbox(site),
+      inbox: async () => this.changeInbox(this.inbox(site), site),
       blocks: async (sumId: string) => (this.uploadsOf(sumId).get(site) ?? []).flatMap((block, index) => (block ? [{ index, sha256: sha256(block) }] : [])),
       putBlock: async (sumId: string, index: number, block: Uint8Array) => {
         this.onSend(`block ${index}`, site);
@@ -58,7 +59,7 @@ export class Relay {
       },
       commitUpload: async (sumId: string, envelope: Envelope) => {
         this.onSend('commit', site);
-        this.commits.push({ sumId, envelope });
+        this.commits.push({ site, sumId, envelope });
       },
       sumBlock: async (sumId: string, index: number) => this.sums.get(sumId)![index]!,
       opening: async (sumId: string, index: number) => this.changeOpening(this.opening(sumId, index)),
@@ -74,6 +75,11 @@ export class Relay {
     const uploads = this.uploads.get(sumId) ?? new Map<string, Uint8Array[]>();
     this.uploads.set(sumId, uploads);
     return uploads;
+  }
+
+  /** What these sites signed of their uploads. */
+  signedUploads(sumId: string, sites: readonly string[]): Envelope[] {
+    return sites.map((site) => this.commits.findLast((commit) => commit.sumId === sumId && commit.site === site)!.envelope);
   }
 
   /** Adds the uploads of these sites. */
@@ -181,7 +187,7 @@ export class Hospitals {
       protocol: PROTOCOL, sumId, epochId: EPOCH, sumIndex, blocks: blocks.length, sumRoot: rootOf(blocks), activeSet: sites.slice(0, this.relay.header.threshold),
       uploads: sites.map((site) => ({ site, root: rootOf(this.relay.uploadsOf(sumId).get(site)!) })), ...changes,
     };
-    return { kind: 'share', epochId: EPOCH, sumId, closing: await signStatement(closingStatement.type, statement, signer) };
+    return { kind: 'share', epochId: EPOCH, sumId, closing: await signStatement(closingStatement.type, statement, signer), uploads: this.relay.signedUploads(sumId, sites) };
   }
 
   /** The sums, opened with what the active set sent. */

@@ -93,9 +93,10 @@ export class ClippedGradient implements GradientSource {
     const width = elements(input.dims) / physicalBatch;
     const values = new Float32Array(physicalBatch * width);
     const classes = new Float32Array(physicalBatch);
+    const [first = 0] = rows;
     for (let index = 0; index < physicalBatch; index++) {
       // A masked place repeats a real record: zeros could divide to NaN, which no mask takes out again.
-      const row = rows[index] ?? (rows[0] as number);
+      const row = rows[index] ?? first;
       values.set(records.features.subarray(row * width, (row + 1) * width), index * width);
       classes[index] = records.labels[row] as number;
     }

@@ -24,6 +24,12 @@ export class OneTimeKeyParameters implements BlockLayout {
   readonly logScale: number;
   /** r: low bits rounded away on the wire. */
   readonly droppedBits: number;
+  /** q */
+  readonly modulus = PRIMES[0] * PRIMES[1];
+  /** Bits of a coefficient on the wire. */
+  readonly wireBits: number;
+  /** Largest number on the wire. */
+  readonly largestOnWire: bigint;
 
   private constructor(readonly header: EpochHeader) {
     const wide = header.bits === 16;
@@ -31,6 +37,8 @@ export class OneTimeKeyParameters implements BlockLayout {
     this.fieldBits = header.bits + GUARD_BITS;
     this.logScale = wide ? 10 : 12;
     this.droppedBits = wide ? 4 : 6;
+    this.wireBits = this.modulus.toString(2).length - this.droppedBits;
+    this.largestOnWire = (this.modulus - 1n + ((1n << BigInt(this.droppedBits)) >> 1n)) >> BigInt(this.droppedBits);
   }
 
   /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED */
@@ -43,20 +51,6 @@ export class OneTimeKeyParameters implements BlockLayout {
     const parameters = new OneTimeKeyParameters(header);
     parameters.checkRoom();
     return parameters;
-  }
-
-  get modulus(): bigint {
-    return PRIMES[0] * PRIMES[1];
-  }
-
-  /** Bits of a coefficient on the wire. */
-  get wireBits(): number {
-    return this.modulus.toString(2).length - this.droppedBits;
-  }
-
-  /** Largest number on the wire. */
-  get largestOnWire(): bigint {
-    return (this.modulus - 1n + ((1n << BigInt(this.droppedBits)) >> 1n)) >> BigInt(this.droppedBits);
   }
 
   /** Standard deviation of the error of a sum: Gaussian errors and the uniform rounding on the wire. */
