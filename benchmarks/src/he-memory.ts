@@ -12,8 +12,8 @@ export interface MemoryTask {
   /** Encrypt so many blocks, or add so many uploads of one block. */
   readonly task: 'encrypt' | 'add';
   readonly count: number;
-  /** Keep every n-th block; 0 keeps none. */
-  readonly keepEvery: number;
+  /** Megabytes of blocks to keep, spread over the task: a leak on purpose. */
+  readonly keepMegabytes: number;
 }
 
 const BLOCKS_PER_SUM = 25;
@@ -30,10 +30,11 @@ export function measureMemory(task: MemoryTask): Promise<number[]> {
   });
 }
 
-async function perform({ scheme, task, count, keepEvery }: MemoryTask): Promise<number[]> {
+async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Promise<number[]> {
   const kept: Uint8Array[] = [];
   const samples: number[] = [];
   let done = 0;
+  let keepEvery = 0;
   const account = (block: Uint8Array): void => {
     done++;
     if (keepEvery > 0 && done % keepEvery === 0) kept.push(block.slice());
@@ -42,6 +43,7 @@ async function perform({ scheme, task, count, keepEvery }: MemoryTask): Promise<
   using epoch = await Epoch.open(scheme, 2, 2, { sums: task === 'encrypt' ? Math.ceil(count / BLOCKS_PER_SUM) : 1 });
   const [site] = epoch.sites;
   if (!site) throw new Error('an epoch without sites');
+  if (keepMegabytes > 0) keepEvery = Math.max(1, Math.floor((count * site.layout.uploadBlockBytes) / (keepMegabytes * 1e6)));
   if (task === 'encrypt') {
     const values = randomValues(site.layout.valuesPerBlock * BLOCKS_PER_SUM, 16);
     for (let sum = 0; sum < Math.ceil(count / BLOCKS_PER_SUM); sum++) for (const block of site.encrypt(sum, values)) account(block);

@@ -74,7 +74,7 @@ describe('the reference', () => {
         promotion: { gate: {} },
       };
       const file = join(temporary, 'job.json');
-      writeFileSync(file, JSON.stringify({ modelFile: job.modelFile, federation, sites: centres.map((id) => ({ id, data: source(id) })), seed: 1 }));
+      writeFileSync(file, JSON.stringify({ modelFile: job.modelFile, federation, noiseMultiplier: 0, sites: centres.map((id) => ({ id, data: source(id) })), seed: 1 }));
       const { stdout } = await promisify(execFile)(process.execPath, [at('../../dist/reference.js'), '--job', file]);
       const metrics = JSON.parse(stdout) as Record<'averageSite' | 'bestSite' | 'pooled', { accuracy: number; auc: number }> & { sites: Record<string, { accuracy: number }> };
       expect(Object.keys(metrics.sites)).toEqual(centres);
