@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { RoundState } from '@koinon/contracts';
 import { tempDir, withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +10,7 @@ import { ended, startRun, withFederation } from '../testing/federation.fixture.j
 import { tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
 import { until } from '../testing/until.fixture.js';
 
-const WORKER = new URL('../../dist/worker.js', import.meta.url).pathname;
+const WORKER = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
 const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
 
 /** Park and Miller: the same moments in every run of the test. */
