@@ -33,7 +33,7 @@ export function numbers(count: number, seed: number, scale = 1): Float32Array {
   });
 }
 
-/** Weights in ONNX's layout: convolutions [out, in, 3, 3], matrices [in, out]. */
+/** Weights as PyTorch exports them: convolutions [out, in, 3, 3], matrices [out, in]. */
 export function parametersOf({ record, channels, dense }: Network): Parameter[] {
   const parameters: Parameter[] = [];
   const add = (name: string, dims: number[], fanIn: number) => {
@@ -47,7 +47,7 @@ export function parametersOf({ record, channels, dense }: Network): Parameter[] 
   });
   let width = inputs * elementCount(record.slice(1)) / 4 ** channels.length;
   dense.forEach((outputs, layer) => {
-    add(`dense${layer}.weight`, [width, outputs], width);
+    add(`dense${layer}.weight`, [outputs, width], width);
     add(`dense${layer}.bias`, [outputs], width);
     width = outputs;
   });
@@ -64,7 +64,7 @@ export function modelOf(network: Network): Model {
   });
   if (network.record.length > 1) value = graph.op('Flatten', [value]);
   network.dense.forEach((_, layer) => {
-    const output = graph.op('Gemm', [value, `dense${layer}.weight`, `dense${layer}.bias`]);
+    const output = graph.op('Gemm', [value, `dense${layer}.weight`, `dense${layer}.bias`], { transB: attr.int(1) });
     value = layer === network.dense.length - 1 ? graph.op('Identity', [output], {}, 'logits') : graph.op('Relu', [output]);
   });
   graph.output('logits');

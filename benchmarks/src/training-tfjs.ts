@@ -25,7 +25,8 @@ export async function tensorFlowStep(network: Network, backend: 'cpu' | 'wasm', 
   await select();
   const variables = parametersOf(network).map(({ dims, data }) => {
     const value = tf.tensor(data, dims);
-    return tf.variable(dims.length === 4 ? tf.transpose(value, [2, 3, 1, 0]) : value);
+    if (dims.length === 1) return tf.variable(value);
+    return tf.variable(tf.transpose(value, dims.length === 4 ? [2, 3, 1, 0] : [1, 0]));
   });
   const rows = tf.tensor(batch.x, [batch.size, ...network.record]);
   const x = network.record.length > 1 ? tf.transpose(rows, [0, 2, 3, 1]) : rows;

@@ -6,6 +6,7 @@ import { broadcastAxes, extentOf, sameShape, sizeOf } from './shape.js';
 /** Sums a gradient of shape `from` over the axes along which a value of shape `to` was repeated. */
 export function sumTo(graph: GraphWriter, value: string, from: readonly number[], to: readonly number[]): string {
   if (sameShape(from, to)) return value;
+  if (from.length === 2 && to.length === 1 && from[1] === to[0]) return graph.sumOfRows(value, extentOf(from, 0));
   const summed = graph.sum(value, broadcastAxes(from, to), from.length === to.length ? 1 : 0);
   return from.length === to.length || isTail(from, to) ? summed : graph.reshape(summed, to);
 }

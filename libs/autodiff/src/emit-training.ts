@@ -3,7 +3,8 @@ import type { GraphWriter } from './graph-writer.js';
 import { emitLocalSteps } from './local-steps.js';
 import { optimizerOf } from './optimizers/index.js';
 import type { TrainingOptions } from './options.js';
-import { declareInputs, namesOf, shapeOf, stateShape, type Port, type Ports, type StepState, type TrainingInputs, type TrainingOutputs } from './ports.js';
+import { declareInputs, shapeOf, stateShape, type Port, type Ports, type StepState, type TrainingInputs, type TrainingOutputs } from './ports.js';
+import { mapData, runData } from './step-data.js';
 import { emitStep, initialState, type StepContext } from './training-step.js';
 
 /** Writes the whole training graph and tells what its inputs and outputs mean. */
@@ -13,12 +14,8 @@ export function emitTraining(graph: GraphWriter, problem: GradientProblem, optio
   const context: StepContext = { problem, options, optimizer, inputs };
   const initial = initialState(inputs, optimizer);
   const steps = options.localSteps ?? 1;
-  const result = steps > 1 ? emitLocalSteps(graph, context, initial, steps) : emitStep(graph, context, {
-    features: namesOf(inputs.features),
-    labels: inputs.labels.name,
-    ...(inputs.mask && { mask: inputs.mask.name }),
-    ...(inputs.noise && { noise: namesOf(inputs.noise) }),
-  }, initial);
+  const data = runData(graph, inputs, options.batch, steps);
+  const result = steps > 1 ? emitLocalSteps(graph, context, data, initial) : emitStep(graph, context, mapData(data, ({ value }) => value), initial);
 
   const lead = steps > 1 ? [steps] : [];
   const declare = (wish: string, value: string, dims: readonly number[]): Port => ({ name: graph.output(wish, value, 'float32', dims), type: 'float32', dims: [...dims] });

@@ -17,10 +17,14 @@ export interface Lowered {
 
 export interface LoweringOptions {
   batchNormalization: 'frozen' | 'training';
+  /** Initializers which are going to change and must therefore not be folded. */
+  variable: ReadonlySet<string>;
+  /** Whether records have to stay along the leading axis of every value, as per-record gradients need them. */
+  recordsLead: boolean;
 }
 
 type Known = Pick<Scope, 'shape' | 'constant'>;
-type Lowering = (writer: GraphWriter, node: Node, known: Known, lowered: Lowered, options: LoweringOptions) => string;
+type Lowering = (writer: GraphWriter, node: Node, known: Known, lowered: Lowered, options: LoweringOptions) => string | undefined;
 
 /** x̂ over the trailing axes from `axis` on, with the outputs its gradient needs; see `rules/normalization.ts`. */
 function standardize(writer: GraphWriter, x: string, shape: readonly number[], axis: number, epsilon: number): [string, string, string] {
@@ -93,7 +97,22 @@ function lowerBatchStatistics(writer: GraphWriter, node: Node, known: Known, low
   return affine(writer, back, inputOf(node, 1), inputOf(node, 2), channelShape(shape));
 }
 
+/**
+ * X·Vᵀ + c as (V·Xᵀ + cᵀ)ᵀ. The runtime copies the right operand of a product into blocks; it does so once for a constant,
+ * but in every run for a weight that is trained. Turning a small batch instead moves fewer numbers.
+ */
+function lowerDense(writer: GraphWriter, node: Node, known: Known, { variable, recordsLead }: LoweringOptions): string | undefined {
+  const [x, weight, shift] = [inputOf(node, 0), inputOf(node, 1), inputOf(node, 2)];
+  if (recordsLead || !variable.has(weight) || intOf(node, 'transB', 0) === 0 || intOf(node, 'transA', 0) === 1) return undefined;
+  const [rows, [outputs = 0, inputs = 0]] = [extentOf(known.shape(x), 0), known.shape(weight)];
+  if (rows * (inputs + outputs) >= inputs * outputs || (shift !== '' && sizeOf(known.shape(shift)) !== outputs)) return undefined;
+  const column = shift === '' ? [] : [writer.reshape(shift, [outputs, 1])];
+  const turned = writer.op('Gemm', [weight, x, ...column], { transB: 1, alpha: { float: floatOf(node, 'alpha', 1) }, beta: { float: floatOf(node, 'beta', 1) } });
+  return writer.op('Transpose', [turned], { perm: [1, 0] });
+}
+
 const lowerings: Record<string, Lowering> = {
+  Gemm: (writer, node, known, _, options) => lowerDense(writer, node, known, options),
   LayerNormalization: lowerLayerNormalization,
   GroupNormalization: (writer, node, known) => lowerGrouped(writer, node, known, intOf(node, 'num_groups', 1)),
   InstanceNormalization: (writer, node, known) => lowerGrouped(writer, node, known, extentOf(known.shape(inputOf(node, 0)), 1)),
@@ -114,16 +133,15 @@ function withAuxiliaryOutput(node: Node, known: Known, names: NameScope): Node {
 export function lower(nodes: readonly Node[], known: Known, names: NameScope, options: LoweringOptions): Lowered {
   const lowered: Lowered = { nodes: [], initializers: new Map(), changed: false, statistics: new Map() };
   for (const node of nodes) {
-    const lowering = node.domain === '' ? lowerings[node.op] : undefined;
-    if (lowering === undefined) {
+    const writer = new GraphWriter(names);
+    const result = node.domain === '' ? lowerings[node.op]?.(writer, node, known, lowered, options) : undefined;
+    if (result === undefined) {
       const passed = withAuxiliaryOutput(node, known, names);
       lowered.changed ||= passed !== node;
       lowered.nodes.push(passed);
       continue;
     }
     lowered.changed = true;
-    const writer = new GraphWriter(names);
-    const result = lowering(writer, node, known, lowered, options);
     for (const made of writer.nodes) lowered.nodes.push({ ...made, outputs: made.outputs.map((name) => (name === result ? outputOf(node) : name)) });
     for (const [name, tensor] of writer.initializers) lowered.initializers.set(name, tensor);
   }

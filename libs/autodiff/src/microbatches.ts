@@ -1,35 +1,33 @@
+import type { DataType } from '@koinon/onnx';
 import { batchGradients, type BatchGradients, type BatchInputs, type GradientProblem } from './batch-gradients.js';
 import type { GraphWriter } from './graph-writer.js';
-import { emitLoop } from './loop.js';
+import { emitScan } from './scan.js';
 
 /**
- * Gradients of a batch in pieces of `problem.program.batch` records, added up by a Loop: as much memory as one piece,
+ * Gradients of a batch in pieces of `problem.program.batch` records, added up by a Scan: as much memory as one piece,
  * the same sums. `inputs` describe the whole batch of `records`; the weight is [records].
  */
 export function accumulatedGradients(graph: GraphWriter, problem: GradientProblem, inputs: BatchInputs, records: number): BatchGradients {
   const size = problem.program.batch;
   if (size === records) return batchGradients(graph, problem, inputs);
-  const count = records / size;
-  const dims = (name: string) => problem.program.values.get(name)?.dims ?? [];
-  const pieces = (value: string, rest: readonly number[]) => graph.reshape(value, [count, size, ...rest]);
-  const features = new Map(problem.program.features.map(({ name }) => [name, pieces(inputs.bindings.get(name) ?? name, dims(name).slice(1))]));
-  const labels = pieces(inputs.labels, problem.loss === 'cross-entropy' ? [] : dims(problem.program.output).slice(1));
-  const weights = pieces(inputs.weight, []);
+  const { features, output, values } = problem.program;
   const trainable = [...problem.trainable];
-  const zero = { type: 'float32' as const };
+  const own = (name: string) => values.get(name) as { type: DataType; dims: number[] };
+  const pieces = <T extends { value: string; dims: readonly number[] }>(whole: T): T => ({ ...whole, value: graph.reshape(whole.value, [records / size, ...whole.dims]) });
+  const labels = problem.loss === 'cross-entropy' ? { type: 'int64' as const, dims: [size] } : { type: 'float32' as const, dims: own(output).dims };
 
-  const result = emitLoop(graph, {
+  const result = emitScan(graph, {
     name: 'microbatches',
-    count,
-    carried: [...trainable.map((name) => ({ ...zero, initial: graph.zeros(dims(name)), dims: dims(name) })), { ...zero, initial: graph.float(0), dims: [] }],
+    carried: [...trainable.map((name) => ({ initial: graph.zeros(own(name).dims), ...own(name) })), { initial: graph.float(0), type: 'float32', dims: [] }],
+    scanned: [
+      pieces({ value: inputs.weight, type: 'float32', dims: [size] }),
+      pieces({ value: inputs.labels, ...labels }),
+      ...features.map(({ name }) => pieces({ value: inputs.bindings.get(name) ?? name, ...own(name) })),
+    ],
     collected: inputs.bound === undefined ? [] : [[size]],
-    body(body, iteration, carried) {
-      const take = (value: string) => body.op('Gather', [value, iteration], { axis: 0 });
-      const bindings = new Map(inputs.bindings);
-      for (const [name, value] of features) bindings.set(name, take(value));
-      const piece = batchGradients(body, problem, {
-        bindings, labels: take(labels), weight: take(weights), ...(inputs.bound !== undefined && { bound: inputs.bound }), ...(inputs.scale !== undefined && { scale: inputs.scale }),
-      });
+    body(body, carried, [weight, labels, ...slices]) {
+      const bindings = new Map([...inputs.bindings, ...features.map(({ name }, index) => [name, slices[index] as string] as const)]);
+      const piece = batchGradients(body, problem, { ...inputs, bindings, labels: labels as string, weight: weight as string });
       const sums = [...trainable.map((name) => piece.gradients.get(name) as string), piece.loss];
       return {
         carried: carried.map((sum, index) => body.op('Add', [sum, sums[index] as string])),

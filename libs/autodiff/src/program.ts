@@ -20,8 +20,6 @@ export interface ProgramOptions extends LoweringOptions {
   output: string;
   batch: number;
   dims?: Readonly<Record<string, number>>;
-  /** Initializers which are going to change and must therefore not be folded. */
-  variable: ReadonlySet<string>;
 }
 
 /**

@@ -76,6 +76,7 @@ async function problemOf(model: Model, options: TrainingOptions, batch: number):
     batch,
     variable: new Set(options.trainable),
     batchNormalization: options.batchNormalization ?? 'frozen',
+    recordsLead: options.clipping !== undefined,
     ...(options.dims && { dims: options.dims }),
   };
   const program = await prepare(model, names, programOptions);

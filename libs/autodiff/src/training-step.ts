@@ -4,14 +4,7 @@ import { accumulatedGradients } from './microbatches.js';
 import type { Optimizer } from './optimizers/index.js';
 import type { TrainingOptions } from './options.js';
 import { namesOf, type StepState, type TrainingInputs } from './ports.js';
-
-/** Values of one step's data. */
-export interface StepData {
-  features: Map<string, string>;
-  labels: string;
-  mask?: string;
-  noise?: Map<string, string>;
-}
+import type { StepData } from './step-data.js';
 
 export interface StepResult {
   state: StepState;
@@ -32,21 +25,18 @@ export interface StepContext {
 /** One step: gradients of the batch, what the federation adds to them, and the optimiser. */
 export function emitStep(graph: GraphWriter, context: StepContext, data: StepData, state: StepState): StepResult {
   const { problem, options, optimizer, inputs } = context;
-  const { batch } = options;
-  const mask = data.mask ?? graph.floats(Array<number>(batch).fill(1), [batch]);
-  const count = graph.op('Max', [graph.op('ReduceSum', [mask], { keepdims: 0 }), graph.float(1)]);
   const bound = inputs.clippingNorm?.name;
   const direct = optimizer?.linear === true && bound === undefined && inputs.anchor === undefined && inputs.control === undefined;
   const computed = accumulatedGradients(graph, problem, {
     bindings: new Map([...data.features, ...state.parameters, ...state.statistics]),
     labels: data.labels,
-    weight: bound === undefined ? graph.op('Div', [mask, count]) : mask,
+    weight: data.weight,
     ...(bound !== undefined && { bound }),
     // all gradients are linear in the loss's, where the learning rate costs next to nothing
     ...(direct && inputs.learningRate && { scale: inputs.learningRate.name }),
-  }, batch);
+  }, options.batch);
   const result = {
-    loss: bound === undefined ? computed.loss : graph.op('Div', [computed.loss, count]),
+    loss: data.count === undefined ? computed.loss : graph.op('Div', [computed.loss, data.count]),
     ...(computed.norms !== undefined && { norms: computed.norms }),
   };
   const statistics = computed.statistics;

@@ -41,7 +41,7 @@ function biasGradient(scope: RecordScope, node: Node, cotangent: string): Record
   const rows = () => scaled(graph, sumToRows(scope, cotangent, out, shape), beta);
   if (beta !== 1 || out[0] !== scope.records || !sameShape(shape, out.slice(1))) return { rows };
   // the weight's rule weighs the same rows, so only a sum is left to do
-  return { rows, weightedSum: (coefficient) => graph.sum(graph.op('Mul', [cotangent, coefficient]), [0]) };
+  return { rows, weightedSum: (coefficient) => graph.sumOfRows(graph.op('Mul', [cotangent, coefficient]), scope.records) };
 }
 
 /**
