@@ -3,7 +3,8 @@
  *   - imports what its own package.json does not list (specs and configuration files may use devDependencies),
  *   - imports another workspace package past its root, or with a relative path,
  *   - imports a workspace package against the table "Packages" of docs/architecture.md,
- *   - uses a package that exists for specs only outside a spec.
+ *   - uses a package that exists for specs only outside a spec,
+ *   - imports a library around the package that wraps it.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -14,6 +15,9 @@ import { importedModules } from './imported-modules.mjs';
 
 /** Workspace packages that only specs may use. */
 const SPEC_ONLY = new Set(['libs/testing']);
+
+/** Libraries that one package alone may import, specs included. */
+const WRAPPED = new Map([['onnxruntime-node', 'libs/onnx-runtime']]);
 
 /** Specs, suites that several specs share, and their helpers in a folder `testing`. */
 const TEST_CODE = /\.(spec|suite|contract)\.tsx?$|(^|\/)testing\//;
@@ -67,6 +71,8 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
       const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
       if (name === manifest.name) say('is this package itself: import relatively');
       else if (!(isTest ? forTests : shipped).has(name)) say(`is not listed in ${folder}/package.json${forTests.has(name) ? ' under dependencies' : ''}`);
+      const wrapper = WRAPPED.get(name) ?? folder;
+      if (wrapper !== folder) say(`is imported by ${wrapper} alone: import that package`);
       const target = byName.get(name);
       if (target === undefined || target === item) continue;
       if (specifier !== name) say('goes past the package root: import from its index');

@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import { trainingGraph, type Port, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
 import { elementCount } from '@koinon/onnx';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { run as pneumonia } from './pneumonia.js';
 import { modelOf, networks, numbers, parametersOf, type Network } from './training-models.js';
 import { tensorFlowStep } from './training-tfjs.js';

@@ -9,4 +9,10 @@ export function wanted(description: string, check: (value: number) => boolean): 
   };
 }
 
+/** A number that goes into a float32 tensor: beyond its range it would become infinite there, below it zero. */
+export function wantedFloat32(description: string, check: (value: number) => boolean): (text: string) => number {
+  const holds = (value: number): boolean => Number.isFinite(Math.fround(value)) && check(Math.fround(value));
+  return wanted(`${description} in the range of float32`, holds);
+}
+
 export const seed = wanted('a whole number, not negative', (value) => Number.isSafeInteger(value) && value >= 0);

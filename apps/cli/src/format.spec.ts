@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { output, table, time } from './format.js';
+import { output, size, table, time } from './format.js';
 
 describe('table', () => {
   it('aligns columns by their widest cell and leaves no space at a line’s end', () => {
@@ -8,6 +8,25 @@ describe('table', () => {
 
   it('is its head when there are no rows', () => {
     expect(table(['a', 'b'], [])).toBe('a  b\n');
+  });
+
+  it('lets no cell act on the terminal or forge a line', () => {
+    expect(table(['a', 'b'], [['\x1b[2J\n', '\u202e']])).toBe('a               b\n\\u{1b}[2J\\u{a}  \\u{202e}\n');
+  });
+
+  it('cuts long cells, the last one where it is no longer a sentence', () => {
+    const [, line] = table(['a', 'b'], [['L'.repeat(2_000_000), 'x'.repeat(400)]]).split('\n');
+    expect(line).toBe(`${'L'.repeat(79)}…  ${'x'.repeat(400)}`);
+  });
+
+  it('takes very many rows', () => {
+    expect(table(['a'], Array.from({ length: 300_000 }, () => ['x']))).toHaveLength(600_002);
+  });
+});
+
+describe('size', () => {
+  it.each([[0, '0 B'], [1, '1 B'], [1023, '1023 B'], [1024, '1.0 KiB'], [14_600, '14.3 KiB'], [2 ** 20, '1.0 MiB'], [5.5 * 2 ** 30, '5.5 GiB'], [2 ** 52, '4096.0 TiB']])('says %d bytes as %s', (bytes, text) => {
+    expect(size(bytes)).toBe(text);
   });
 });
 

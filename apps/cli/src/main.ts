@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `koinon`: starts a federation on one machine, and operates one anywhere. */
 import { CodedError } from '@koinon/contracts';
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { addModelCommands } from './commands/model.js';
 import { addOnnxCommands } from './commands/onnx/index.js';
 import { addPredictCommand } from './commands/predict.js';
@@ -29,6 +29,8 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof Interrupted) process.exitCode = INTERRUPTED;
+  // it has said on stderr what was wrong
+  else if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
     process.stderr.write(`koinon: ${describe(error)}\n`);
     process.exitCode = error instanceof CodedError ? EXPECTED_FAILURE : 1;

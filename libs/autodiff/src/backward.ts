@@ -1,6 +1,6 @@
 import type { Node } from '@koinon/onnx';
 import { unsupported } from './errors.js';
-import type { GraphWriter } from './graph-writer.js';
+import { inputsOf, type GraphWriter } from './graph-writer.js';
 import type { Program } from './program.js';
 import { ruleFor } from './rules/index.js';
 import { inputOf, type Cotangent, type Scope } from './rule.js';
@@ -32,7 +32,7 @@ const floating = new Set(['float32', 'float64', 'float16', 'bfloat16']);
 export function differentiable(program: Program, trainable: ReadonlySet<string>): Set<string> {
   const needs = new Set(trainable);
   for (const node of program.nodes) {
-    const carried = node.inputs.filter((name) => needs.has(name));
+    const carried = inputsOf(node).filter((name) => needs.has(name));
     if (carried.length === 0) continue;
     const made = node.outputs.filter((name) => floating.has(program.values.get(name)?.type ?? ''));
     if (node.op !== 'Cast' && [...carried, ...made].some((name) => program.values.get(name)?.type !== 'float32')) {

@@ -2,7 +2,7 @@ import type { Node } from '@koinon/onnx';
 import { Cotangents, differentiable, scopeOf, sweep } from './backward.js';
 import { clippedGradients, clippingFactor, hasRecordRules, type ClippingPlan } from './clipping.js';
 import { AutodiffError } from './errors.js';
-import type { GraphWriter } from './graph-writer.js';
+import { inputsOf, type GraphWriter } from './graph-writer.js';
 import { losses, type LossKind, type LossOptions } from './losses/index.js';
 import type { Program } from './program.js';
 import { recordValues } from './records.js';
@@ -56,7 +56,7 @@ export function batchGradients(graph: GraphWriter, problem: GradientProblem, inp
     const gradients = named(new Map([...trainable].map((name) => [name, cotangents.get(name)])));
     return { ...common, ...(inputs.bound === undefined ? { gradients } : clipOne(graph, gradients, inputs.bound)) };
   }
-  const plan: ClippingPlan = { program, trainable, needs, carrying: recordValues(program) };
+  const plan: ClippingPlan = { program, trainable, needs, carrying: recordValues(program, trainable) };
   const { gradients, norms } = clippedGradients(graph, plan, terms.seed, inputs.bound);
   return { ...common, gradients: named(gradients), norms };
 }
@@ -99,14 +99,14 @@ function emitForward(graph: GraphWriter, program: Program): void {
 /** @throws AutodiffError AUTODIFF_TRAINABLE_UNREACHED, AUTODIFF_NO_RULE, AUTODIFF_RECORDS_MIXED before anything is written */
 export function clippingWorks({ program, trainable }: GradientProblem): boolean {
   const needs = differentiable(program, trainable);
-  return program.batch === 1 || hasRecordRules({ program, trainable, needs, carrying: recordValues(program) });
+  return program.batch === 1 || hasRecordRules({ program, trainable, needs, carrying: recordValues(program, trainable) });
 }
 
 /** @throws AutodiffError AUTODIFF_TRAINABLE_UNREACHED */
 export function refuseUnreached({ program, trainable }: GradientProblem): void {
   const leads = new Set([program.output]);
   for (const node of program.nodes.toReversed()) {
-    if (node.outputs.some((name) => leads.has(name))) for (const name of node.inputs) leads.add(name);
+    if (node.outputs.some((name) => leads.has(name))) for (const name of inputsOf(node)) leads.add(name);
   }
   for (const name of trainable) {
     if (!leads.has(name)) {

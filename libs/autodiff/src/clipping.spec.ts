@@ -1,4 +1,4 @@
-import { attr, type GraphBuilder } from '@koinon/onnx';
+import { GraphBuilder, attr } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { batchOf, modelOf, recordOf, type Batch, type RecordModel } from '../test/record-models.js';
 import { relativeDifference, trainer } from '../test/training-run.js';
@@ -28,6 +28,8 @@ const models: RecordModel[] = [
   { name: 'MatMul over tokens', record: [3, 5], parameters: { w: [5, 4], b: [4] }, width: 12, build: (graph, x) => graph.op('Add', [graph.op('MatMul', [x, 'w']), 'b']) },
   { name: 'MatMul from the left', record: [3, 5], parameters: { w: [4, 3] }, width: 20, build: (graph, x) => graph.op('MatMul', ['w', x]) },
   { name: 'MatMul per head', record: [2, 3, 5], parameters: { w: [2, 5, 4] }, width: 24, build: (graph, x) => graph.op('MatMul', [x, 'w']) },
+  { name: 'MatMul with a vector', record: [5], parameters: { w: [5] }, width: 1, build: (graph, x) => graph.op('MatMul', [x, 'w']) },
+  { name: 'MatMul of tokens with a vector', record: [3, 5], parameters: { w: [5] }, width: 3, build: (graph, x) => graph.op('MatMul', [x, 'w']) },
   elementwise('Add', [4], (graph, x) => graph.op('Add', [x, 'p'])),
   elementwise('Sub', [3, 1], (graph, x) => graph.op('Sub', ['p', x])),
   elementwise('Mul', [1, 3, 4], (graph, x) => graph.op('Mul', [x, 'p'])),
@@ -51,6 +53,14 @@ const models: RecordModel[] = [
       const shape = graph.op('Concat', [graph.op('Shape', [x], { end: attr.int(1) }), graph.ints(1, 3)], { axis: attr.int(0) });
       const tokens = graph.op('Concat', [graph.op('Expand', ['token', shape]), x], { axis: attr.int(1) });
       return graph.op('MatMul', [tokens, 'w']);
+    },
+  },
+  {
+    name: 'a class token that is not trained', record: [2, 3], parameters: { w: [3, 3] }, width: 9,
+    build: (graph, x) => {
+      const shape = graph.op('Concat', [graph.op('Shape', [x], { end: attr.int(1) }), graph.ints(1, 3)], { axis: attr.int(0) });
+      const token = graph.op('Expand', [graph.initializer('token', 'float32', [1, 1, 3], [0.5, -1, 2]), shape]);
+      return graph.op('MatMul', [graph.op('Concat', [token, x], { axis: attr.int(1) }), 'w']);
     },
   },
   {
@@ -174,6 +184,19 @@ describe('operators that mix records', () => {
     { name: 'records in reverse', record: [4], parameters: { w: [4, 4] }, width: 4, build: (graph, x) => graph.op('Slice', [graph.op('MatMul', [x, 'w']), graph.ints(-1), graph.ints(-1000), graph.ints(0), graph.ints(-1)]) },
     { name: 'records shifted by padding', record: [4], parameters: { w: [4, 4] }, width: 4, build: (graph, x) => graph.op('Pad', [graph.op('MatMul', [x, 'w']), graph.ints(1, 0, -1, 0)]) },
     { name: 'similarities between records', record: [4], parameters: { w: [4, 4] }, width: 4, build: (graph, x) => graph.op('MatMul', [graph.op('MatMul', [x, graph.op('Transpose', [x])]), graph.op('MatMul', [x, 'w'])]) },
+    {
+      name: 'a branch that reads all records', record: [4], parameters: { w: [4, 4] }, width: 4,
+      build: (graph, x) => {
+        const branch = (name: string, axes: number[]) => {
+          const inner = new GraphBuilder(name);
+          inner.op('ReduceSum', [x, inner.constant('int64', [axes.length], axes)], {}, name);
+          inner.output(name, 'float32', ['rows', 'columns']);
+          return attr.graph(inner.graph);
+        };
+        const condition = graph.constant('bool', [], [1]);
+        return graph.op('Add', [graph.op('MatMul', [x, 'w']), graph.op('If', [condition], { then_branch: branch('all', [0, 1]), else_branch: branch('one', [1]) })]);
+      },
+    },
     { name: 'a running sum over the records', record: [4], parameters: { w: [4, 4] }, width: 4, build: (graph, x) => graph.op('MatMul', [graph.op('CumSum', [x, graph.constant('int64', [], [0])]), 'w']) },
   ];
 

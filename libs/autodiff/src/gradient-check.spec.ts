@@ -1,4 +1,4 @@
-import { GraphBuilder, attr, type Model } from '@koinon/onnx';
+import { GraphBuilder, attr, dataTypeCode, type DataType, type Model } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { checkGradients } from './index.js';
 import { randomSource, uniform } from './random.js';
@@ -16,6 +16,36 @@ function classifier(scale: number): Model {
   return graph.model();
 }
 
+const toFloat = { to: attr.int(dataTypeCode('float32')) };
+const toIndex = { to: attr.int(dataTypeCode('int64')) };
+
+/** Numbers of any type times a weight. */
+function casting(type: DataType): Model {
+  const graph = new GraphBuilder('casting');
+  const weight = graph.initializer('weight', 'float32', [4, 2], uniform(randomSource(3), 8));
+  graph.output(graph.op('MatMul', [graph.op('Cast', [graph.input('x', type, ['batch', 4])], toFloat), weight], {}, 'y'));
+  return graph.model();
+}
+
+/** Rows of a table, picked by numbers that are moved up by `shift` first. */
+function embedding(type: DataType, rows: number, shift = 0): Model {
+  const graph = new GraphBuilder('embedding');
+  const table = graph.initializer('table', 'float32', [rows, 3], uniform(randomSource(4), 3 * rows));
+  const index = graph.op('Cast', [graph.input('x', type, ['batch', 2])], toIndex);
+  const picked = shift === 0 ? index : graph.op('Add', [index, graph.ints(shift)]);
+  graph.output(graph.op('Flatten', [graph.op('Gather', [table, picked])], {}, 'y'));
+  return graph.model();
+}
+
+/** Adds Relu(weight) to every record, so that each weight is its own distance from a kink; 3 lets all gradients weigh alike. */
+function kinked(weights: readonly number[]): Model {
+  const graph = new GraphBuilder('kinked');
+  const weight = graph.initializer('weight', 'float32', [weights.length], weights);
+  const moved = graph.op('Add', [graph.input('x', 'float32', ['batch', weights.length]), graph.float(3)]);
+  graph.output(graph.op('Add', [moved, graph.op('Relu', [weight])], {}, 'y'));
+  return graph.model();
+}
+
 const options = { trainable: ['w', 'fc', 'b'], output: 'logits', loss: 'cross-entropy', batch: 4 } as const;
 
 describe('checkGradients', () => {
@@ -30,5 +60,32 @@ describe('checkGradients', () => {
     const [w, , b] = await checkGradients(classifier(0), options);
     expect(w!.difference).toBeGreaterThan(0.05);
     expect(b!.difference).toBeLessThan(3e-3);
+  });
+
+  it.each<DataType>(['bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float16', 'float32', 'float64', 'string'])('feeds inputs of type %s', async (type) => {
+    const [check] = await checkGradients(casting(type), { trainable: ['weight'], output: 'y', loss: 'mse', batch: 4 });
+    expect(check).toMatchObject({ compared: 8, leftOut: 0, zero: false });
+    expect(check!.difference).toBeLessThan(1e-3);
+  });
+
+  it.each<[DataType, number]>([['int64', 1], ['int32', 1], ['uint8', 1], ['bool', 1], ['int64', 5]])('picks by %s within %i rows', async (type, rows) => {
+    const [check] = await checkGradients(embedding(type, rows), { trainable: ['table'], output: 'y', loss: 'mse', batch: 16 });
+    expect(check).toMatchObject({ compared: 3 * rows, zero: false });
+    expect(check!.difference).toBeLessThan(1e-3);
+  });
+
+  it('names what the runtime refuses', async () => {
+    await expect(checkGradients(embedding('int64', 3, 5), { trainable: ['table'], output: 'y', loss: 'mse', batch: 4 })).rejects.toMatchObject({ code: 'ONNX_RUNTIME' });
+  });
+
+  it('leaves out what lies at a kink and says how much', async () => {
+    const checks = await checkGradients(kinked([0.0008, 0.003, 0.5, -0.5]), { trainable: ['weight'], output: 'y', loss: 'mse', batch: 4 });
+    expect(checks).toMatchObject([{ compared: 3, leftOut: 1 }]);
+    expect(checks[0]!.difference).toBeLessThan(1e-3);
+  });
+
+  it('says where nothing was tested', async () => {
+    const checks = await checkGradients(kinked([-0.5, -0.7]), { trainable: ['weight'], output: 'y', loss: 'mse', batch: 4 });
+    expect(checks).toEqual([{ parameter: 'weight', compared: 2, leftOut: 0, difference: 0, zero: true }]);
   });
 });

@@ -1,5 +1,5 @@
 import type { Node, Tensor } from '@koinon/onnx';
-import { floatOf, intOf } from './attributes.js';
+import { floatOf, intOf, intsOf, stringOf } from './attributes.js';
 import { unsupported } from './errors.js';
 import { GraphWriter, type NameScope } from './graph-writer.js';
 import { integerOperand } from './operands.js';
@@ -111,8 +111,20 @@ function lowerDense(writer: GraphWriter, node: Node, known: Known, { variable, r
   return writer.op('Transpose', [turned], { perm: [1, 0] });
 }
 
+/** Changes nothing, but refuses where the runtime infers no output shape, or another than it computes. */
+function checkTransposed(node: Node, known: Known): undefined {
+  const extents = known.shape(inputOf(node, 0)).slice(2);
+  if (intsOf(node, 'output_shape', []).some((extent, axis) => extent < extentOf(extents, axis))) {
+    throw unsupported(node, 'output_shape is smaller than the input, which leaves its shape open', 'Give pads instead of output_shape');
+  }
+  if (stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME') && intsOf(node, 'output_padding', []).some((amount) => amount !== 0)) {
+    throw unsupported(node, 'auto_pad and output_padding contradict each other', 'Give pads instead of auto_pad');
+  }
+}
+
 const lowerings: Record<string, Lowering> = {
   Gemm: (writer, node, known, _, options) => lowerDense(writer, node, known, options),
+  ConvTranspose: (_, node, known) => checkTransposed(node, known),
   LayerNormalization: lowerLayerNormalization,
   GroupNormalization: (writer, node, known) => lowerGrouped(writer, node, known, intOf(node, 'num_groups', 1)),
   InstanceNormalization: (writer, node, known) => lowerGrouped(writer, node, known, extentOf(known.shape(inputOf(node, 0)), 1)),
@@ -122,11 +134,14 @@ const lowerings: Record<string, Lowering> = {
       : lowerFrozen(writer, node, known),
 };
 
-/** Adds the output the gradient rule reads: where a maximum was found, what Dropout kept. */
+/** Adds the output the gradient rule reads: where a maximum was found, row-major, and what Dropout kept. */
 function withAuxiliaryOutput(node: Node, known: Known, names: NameScope): Node {
   const dropping = node.op === 'Dropout' && inputOf(node, 2) !== '' && integerOperand(known, node, 2)?.[0] === 1;
-  if ((node.op !== 'MaxPool' && !dropping) || outputOf(node, 1) !== '') return node;
-  return { ...node, outputs: [outputOf(node), names.fresh(`${node.op}.auxiliary`)] };
+  if (node.op !== 'MaxPool' && !dropping) return node;
+  const { storage_order: order, ...attributes } = node.attributes;
+  if (outputOf(node, 1) === '') return { ...node, attributes, outputs: [outputOf(node), names.fresh(`${node.op}.auxiliary`)] };
+  if (node.op === 'MaxPool' && order?.kind === 'int' && order.value === 1) throw unsupported(node, 'its Indices output is used in column-major order', 'Export the model with storage_order 0');
+  return node;
 }
 
 /** Rewrites composite operators into those that have gradient rules; everything else is passed on. */

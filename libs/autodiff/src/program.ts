@@ -1,8 +1,7 @@
-import { inferShapes, openSession, runSession, type DataType, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
+import { inferShapes, openSession, raiseOpset, runSession, type DataType, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import { inputsOf, type NameScope } from './graph-writer.js';
 import { lower, type LoweringOptions } from './lowering.js';
-import { raiseOpset } from './opset.js';
 
 /** The part of a model that computes one value for a fixed batch, ready to be differentiated. */
 export interface Program {
@@ -24,8 +23,8 @@ export interface ProgramOptions extends LoweringOptions {
 
 /**
  * Cuts the model off after `output`, fixes the batch, folds what does not depend on data and lowers composites.
- * @throws AutodiffError AUTODIFF_OUTPUT_UNKNOWN, AUTODIFF_OPSET
- * @throws OnnxError ONNX_OPEN_SHAPE, ONNX_SHAPE_INFERENCE
+ * @throws AutodiffError AUTODIFF_OUTPUT_UNKNOWN
+ * @throws OnnxError ONNX_UNSUPPORTED_VERSION, ONNX_OPEN_SHAPE, ONNX_SHAPE_INFERENCE
  */
 export async function prepare(source: Model, names: NameScope, options: ProgramOptions): Promise<Program> {
   const bound = fixBatch(upTo(raiseOpset(source), options.output), options);

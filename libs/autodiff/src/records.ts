@@ -1,6 +1,7 @@
 import { placeOf, type Node } from '@koinon/onnx';
 import { intOf, intsOf } from './attributes.js';
 import { AutodiffError } from './errors.js';
+import { inputsOf } from './graph-writer.js';
 import { integerOperand } from './operands.js';
 import type { Program } from './program.js';
 import { reducedAxes } from './rules/reduction.js';
@@ -20,11 +21,14 @@ const elementwise = new Set([
  * so every operator that touches such a value is checked.
  * @throws AutodiffError AUTODIFF_RECORDS_MIXED
  */
-export function recordValues(program: Program): Set<string> {
+export function recordValues(program: Program, trainable: ReadonlySet<string>): Set<string> {
   const carrying = new Set(program.features.map(({ name }) => name));
   const shape = (name: string) => program.values.get(name)?.dims ?? [];
+  const steady = (name: string) => program.constants.has(name) && !trainable.has(name);
   for (const node of program.nodes) {
     const carried = node.inputs.map((name) => carrying.has(name));
+    // what the graphs inside a node do with records is not looked into
+    if (inputsOf(node).slice(node.inputs.length).some((name) => carrying.has(name))) throw mixed(node);
     const leads = shape(outputOf(node))[0];
     if (!carried.includes(true)) {
       const before = shape(inputOf(node, 0));
@@ -32,7 +36,7 @@ export function recordValues(program: Program): Set<string> {
       if (repeated && program.batch > 1) carrying.add(outputOf(node));
       continue;
     }
-    if (leads === undefined || leads % program.batch !== 0 || !keepsApart(program, node, carried, shape)) throw mixed(node);
+    if (leads === undefined || leads % program.batch !== 0 || !keepsApart(program, node, { carried, shape, steady })) throw mixed(node);
     for (const name of node.outputs) if (name !== '') carrying.add(name);
   }
   return carrying;
@@ -45,9 +49,16 @@ function mixed(node: Node): AutodiffError {
   );
 }
 
-type ShapeOf = (name: string) => readonly number[];
+interface Operands {
+  /** Which inputs of the node carry records. */
+  carried: readonly boolean[];
+  shape: (name: string) => readonly number[];
+  /** Whether a value never changes. Such a value may differ from record to record: it tells none of another. */
+  steady: (name: string) => boolean;
+}
 
-function keepsApart(program: Program, node: Node, carried: readonly boolean[], shape: ShapeOf): boolean {
+function keepsApart(program: Program, node: Node, operands: Operands): boolean {
+  const { carried, shape, steady } = operands;
   const known = { shape, constant: (name: string) => program.constants.get(name) };
   const rank = shape(inputOf(node, 0)).length;
   const onlyFirst = carried[0] === true && !carried.slice(1).includes(true);
@@ -58,7 +69,7 @@ function keepsApart(program: Program, node: Node, carried: readonly boolean[], s
     case 'LayerNormalization':
       return onlyFirst && axisIsInner(-1);
     case 'Concat':
-      return axisIsInner(0) && !carried.includes(false);
+      return axisIsInner(0) && node.inputs.every((name, input) => carried[input] === true || (steady(name) && shape(name)[0] === shape(outputOf(node))[0]));
     case 'Split':
       return onlyFirst && axisIsInner(0);
     case 'ReduceSum':
@@ -85,11 +96,11 @@ function keepsApart(program: Program, node: Node, carried: readonly boolean[], s
     case 'Gather':
       return carried[0] === true ? onlyFirst && axisIsInner(0) : positiveAxis(intOf(node, 'axis', 0), rank) === 0;
     case 'Gemm':
-      return carried[0] === true && carried[1] !== true && intOf(node, 'transA', 0) === 0 && alignedOperand(node, 2, carried, shape);
+      return carried[0] === true && carried[1] !== true && intOf(node, 'transA', 0) === 0 && alignedOperand(node, 2, operands);
     case 'MatMul':
-      return matMulKeepsApart(node, carried, shape);
+      return matMulKeepsApart(node, operands);
     default:
-      return elementwise.has(node.op) && node.domain === '' && node.inputs.every((name, input) => name === '' || alignedOperand(node, input, carried, shape));
+      return elementwise.has(node.op) && node.domain === '' && node.inputs.every((name, input) => name === '' || alignedOperand(node, input, operands));
   }
 }
 
@@ -101,17 +112,18 @@ function leadingPadding(known: Pick<Scope, 'constant'>, node: Node, rank: number
 }
 
 /** Elementwise: a carrying operand is aligned with the output's leading axis, a shared one is repeated along it. */
-function alignedOperand(node: Node, input: number, carried: readonly boolean[], shape: ShapeOf): boolean {
+function alignedOperand(node: Node, input: number, { carried, shape, steady }: Operands): boolean {
   const [own, out] = [shape(inputOf(node, input)), shape(outputOf(node))];
-  if (carried[input] === true) return own.length === out.length && own[0] === out[0];
-  return own.length < out.length || own[0] === 1;
+  const aligned = own.length === out.length && own[0] === out[0];
+  if (carried[input] === true) return aligned;
+  return own.length < out.length || own[0] === 1 || (aligned && steady(inputOf(node, input)));
 }
 
 /** The leading axis must be a row or batch axis of every carrying operand, never one that is summed. */
-function matMulKeepsApart(node: Node, carried: readonly boolean[], shape: ShapeOf): boolean {
+function matMulKeepsApart(node: Node, { carried, shape }: Operands): boolean {
   const [left, right, out] = [shape(inputOf(node, 0)), shape(inputOf(node, 1)), shape(outputOf(node))];
-  const rowsOnly = left.length === 2 && right.length === 2 && carried[0] === true && carried[1] !== true;
-  if (rowsOnly) return true;
+  const alone = carried[0] === true && carried[1] !== true;
+  if (alone && left.length >= 2 && (right.length === 1 || (left.length === 2 && right.length === 2))) return true;
   const batched = (own: readonly number[]) => own.length >= 3 && own.length === out.length && own[0] === out[0];
   const repeated = (own: readonly number[]) => own.length < out.length || own[0] === 1;
   return out.length >= 3 && (carried[0] === true ? batched(left) : repeated(left)) && (carried[1] === true ? batched(right) : repeated(right));

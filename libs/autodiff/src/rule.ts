@@ -1,4 +1,5 @@
-import type { DataType, Node, Tensor } from '@koinon/onnx';
+import { placeOf, type DataType, type Node, type Tensor } from '@koinon/onnx';
+import { AutodiffError } from './errors.js';
 import type { GraphWriter } from './graph-writer.js';
 
 /** Gradient of the loss with respect to one value; undefined where none flows. */
@@ -47,9 +48,15 @@ export function outputOf(node: Node, index = 0): string {
   return node.outputs[index] ?? '';
 }
 
-/** A rule of one differentiable input with one output. */
+/** A rule of one differentiable input with one output; the other inputs are options and must not be trained. */
 export function unary(pullback: (scope: Scope, node: Node, cotangent: string) => string): Rule {
   return {
-    pullback: (scope, node, [cotangent]) => (cotangent !== undefined && scope.needs(inputOf(node, 0)) ? [pullback(scope, node, cotangent)] : []),
+    pullback: (scope, node, [cotangent]) => {
+      const trained = node.inputs.slice(1).find((name) => scope.needs(name));
+      if (trained !== undefined) {
+        throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `${placeOf(node)}: "${trained}" is an option of the operator, through which no gradient comes back. Leave the parameters behind it out of the trainable ones.`);
+      }
+      return cotangent !== undefined && scope.needs(inputOf(node, 0)) ? [pullback(scope, node, cotangent)] : [];
+    },
   };
 }

@@ -5,7 +5,7 @@ import { AutodiffError } from './errors.js';
 import { GraphWriter, NameScope } from './graph-writer.js';
 import { estimateBytes, smallerPiece } from './memory.js';
 import { checkOptions, type TrainingOptions } from './options.js';
-import { prepare, type ProgramOptions } from './program.js';
+import { prepare, type Program, type ProgramOptions } from './program.js';
 import type { TrainingInputs, TrainingOutputs } from './ports.js';
 
 export interface TrainingGraph {
@@ -68,6 +68,13 @@ async function fittingProblem(model: Model, options: TrainingOptions): Promise<F
   }
 }
 
+/** Every loss takes the leading axis of the output for the records. @throws AutodiffError AUTODIFF_OUTPUT_SHAPE */
+function refuseOtherLeadingAxis({ batch, output, values }: Program): void {
+  const dims = values.get(output)?.dims ?? [];
+  if (dims[0] === batch) return;
+  throw new AutodiffError('AUTODIFF_OUTPUT_SHAPE', `For ${batch} record${batch === 1 ? '' : 's'} the output "${output}" has the shape [${dims.join(', ')}], but its first axis has to be the records. Choose an output that keeps them first, and give every Reshape on the way the extent 0 or -1 there.`);
+}
+
 async function problemOf(model: Model, options: TrainingOptions, batch: number): Promise<{ problem: GradientProblem; names: NameScope }> {
   const { graph } = model;
   const names = new NameScope([...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name), ...graph.nodes.flatMap(({ outputs }) => outputs)]);
@@ -80,6 +87,7 @@ async function problemOf(model: Model, options: TrainingOptions, batch: number):
     ...(options.dims && { dims: options.dims }),
   };
   const program = await prepare(model, names, programOptions);
+  refuseOtherLeadingAxis(program);
   const { classWeights, labelSmoothing } = options;
   return {
     names,

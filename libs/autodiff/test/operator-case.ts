@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 // registers the gradients of all operators, which the core's CommonJS bundle leaves out
 import '@tensorflow/tfjs-layers';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { trainingGraph } from '../src/index.js';
 import { randomSource, uniform } from '../src/random.js';
 

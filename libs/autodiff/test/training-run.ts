@@ -1,5 +1,5 @@
 import { elementCount, type Model } from '@koinon/onnx';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { trainingGraph, type Port, type Ports, type TrainingGraph, type TrainingOptions } from '../src/index.js';
 
 type Values = Float32Array | BigInt64Array;

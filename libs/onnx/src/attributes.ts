@@ -1,4 +1,4 @@
-import { OnnxError, quoted } from './error.js';
+import { OnnxError, printable, quoted } from './error.js';
 import type { Attribute, Graph, Node, Tensor } from './ir.js';
 
 /** Attribute constructors: `attr.ints([1, 1])`. */
@@ -26,6 +26,6 @@ export function attribute<Kind extends keyof Kinds>(node: Node, name: string, ki
 }
 
 /** `node "conv1" (Conv)`, or the first output's name where the node itself has none. */
-export function placeOf(node: Node): string {
-  return `node ${quoted(node.name || node.outputs.find(Boolean) || '')} (${node.op.slice(0, 40)})`;
+export function placeOf(node: Pick<Node, 'name' | 'op' | 'outputs'>): string {
+  return `node ${quoted(node.name || node.outputs.find(Boolean) || '')} (${printable(node.op, 40)})`;
 }

@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder, attr, attribute, checkModel, encodeModel, inferShapes } from './index.js';
 import { logisticModel, loopModel } from './models.fixture.js';
@@ -49,6 +49,12 @@ describe('GraphBuilder', () => {
     expect(() => graph.op('Gemm', ['x', 'weight'], {}, name)).toThrow(taken);
   });
 
+  it('gives an unused name as it is, and another where a value or a graph inside a node has it', () => {
+    const graph = new GraphBuilder('names', loopModel().graph);
+    expect(graph.unused('sum')).toBe('sum');
+    for (const name of ['sum', 'doubled', 'factor', 'next', 'step']) expect(graph.unused(name)).toBe(`${name}_0`);
+  });
+
   it('leaves the graph that it extends as it was', () => {
     const base = logisticModel();
     const graph = new GraphBuilder('longer', base.graph);
@@ -94,6 +100,19 @@ describe('inferShapes', () => {
     expect(shapes.get('highest')!.dims).toEqual([]);
   });
 
+  it('follows sizes through floating-point arithmetic, one after the other', async () => {
+    const graph = new GraphBuilder('scale by hand');
+    const x = graph.input('x', 'float32', ['batch', 1, 'height', 8]);
+    const halved = (value: string): string => {
+      const height = graph.op('Cast', [graph.op('Slice', [graph.op('Shape', [value]), graph.ints(2), graph.ints(3)])], { to: attr.int(1) });
+      const half = graph.op('Cast', [graph.op('Floor', [graph.op('Mul', [height, graph.float(0.5)])])], { to: attr.int(7) });
+      return graph.op('Slice', [value, graph.ints(0), half, graph.ints(2)]);
+    };
+    graph.op('Relu', [halved(halved(halved(x)))], {}, 'y');
+    graph.output('y');
+    expect((await inferShapes(graph.model(), { batch: 2, dims: { height: 44 } })).get('y')!.dims).toEqual([2, 1, 5, 8]);
+  });
+
   it('refuses open inputs and shapes that depend on data, and names them', async () => {
     const open = expect.objectContaining({ code: 'ONNX_OPEN_SHAPE', place: 'input "x"' }) as Error;
     await expect(inferShapes(logisticModel())).rejects.toThrow(open);
@@ -104,6 +123,25 @@ describe('inferShapes', () => {
     graph.output('y');
     await expect(inferShapes(graph.model(), { dims: { rank: 2 } })).rejects.toThrow(expect.objectContaining({ place: 'value "y"' }));
     await expect(inferShapes(graph.model(), { batch: 2 })).rejects.toThrow(expect.objectContaining({ code: 'ONNX_OPEN_SHAPE' }));
+  });
+
+  it('follows the branch that a constant condition takes, with sizes from there', async () => {
+    const branch = (name: string, ...axes: number[]): GraphBuilder => {
+      const graph = new GraphBuilder(name);
+      graph.op('ReduceSum', ['x', graph.constant('int64', [axes.length], axes)], { keepdims: attr.int(0) }, name);
+      graph.output(name);
+      return graph;
+    };
+    const graph = new GraphBuilder('known condition');
+    const x = graph.input('x', 'float32', ['batch', 1, 6]);
+    const isSingle = graph.op('Equal', [graph.op('Gather', [graph.op('Shape', [x]), graph.constant('int64', [], [1])]), graph.constant('int64', [], [1])]);
+    const chosen = graph.op('If', [isSingle], { then_branch: attr.graph(branch('squeezed', 1).graph), else_branch: attr.graph(branch('flat', 1, 2).graph) });
+    const passing = new GraphBuilder('passing');
+    passing.output(passing.op('Identity', [chosen]));
+    const passed = graph.op('If', [isSingle], { then_branch: attr.graph(passing.graph), else_branch: attr.graph(branch('flat again', 1, 2).graph) });
+    graph.op('Relu', [passed], {}, 'y');
+    graph.output('y');
+    expect((await inferShapes(graph.model(), { batch: 3 })).get('y')!.dims).toEqual([3, 6]);
   });
 
   it('does not take an unknown rank for a scalar', async () => {

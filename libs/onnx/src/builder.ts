@@ -1,6 +1,7 @@
 import { toStorage } from './data-types.js';
 import type { NumericType } from './data-types.js';
 import { OnnxError, quoted } from './error.js';
+import { namesIn } from './names.js';
 import type { Attribute, DataType, Dim, Graph, Model, Node, NumericData, ValueInfo } from './ir.js';
 
 /** Names of `Count` fresh outputs; a tuple, so that destructuring is exact. */
@@ -30,6 +31,12 @@ export class GraphBuilder {
     for (const { name: used } of this.graph.inputs) this.#defined.add(used);
     for (const used of this.graph.initializers.keys()) this.#defined.add(used);
     for (const node of this.graph.nodes) for (const used of node.outputs) this.#defined.add(used);
+    if (base) this.reserve(namesIn(base));
+  }
+
+  /** Keeps names from being given to fresh values; values of these names may still be defined. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#reserved.add(name);
   }
 
   /** A name that no value of this graph has yet: `relu_0`, `relu_1` … It is reserved from now on. */
@@ -41,6 +48,13 @@ export class GraphBuilder {
       this.#reserved.add(name);
       return name;
     }
+  }
+
+  /** The name itself where no value has it yet, otherwise a fresh one made from it. */
+  unused(name: string): string {
+    if (this.#defined.has(name) || this.#reserved.has(name)) return this.fresh(name);
+    this.#reserved.add(name);
+    return name;
   }
 
   input(name: string, type: DataType, dims: readonly Dim[]): string {

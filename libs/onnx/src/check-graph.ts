@@ -1,7 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { AttributeSchema, Attribute_Type as Kind, GraphSchema } from './gen/onnx_pb.js';
 import { placeOf } from './attributes.js';
-import { checkRequestedSizes, checkTensor, checkValueInfo } from './check-values.js';
+import { checkName, checkRequestedSizes, checkTensor, checkValueInfo } from './check-values.js';
 import { OnnxError, quoted } from './error.js';
 import type { Attribute, Graph, Node, Tensor } from './ir.js';
 import type { ModelLimits } from './limits.js';
@@ -11,6 +11,7 @@ export interface CheckContext {
   limits: ModelLimits;
   opsets: ReadonlyMap<string, number>;
   nodesLeft: number;
+  initializersLeft: number;
 }
 
 /** Names visible to a graph: its own values and, through `outer`, those of the graphs around it. */
@@ -18,6 +19,7 @@ interface Scope {
   defined: Set<string>;
   constants: Map<string, Tensor>;
   outer: Scope | undefined;
+  limits: ModelLimits;
 }
 
 /**
@@ -29,29 +31,32 @@ export function checkGraph(graph: Graph, context: CheckContext, outer?: Scope, d
   if (depth > limits.maxGraphDepth) throw new OnnxError('ONNX_TOO_DEEP', `graph ${quoted(graph.name)}`, `graphs nest deeper than ${limits.maxGraphDepth} levels`);
   context.nodesLeft -= graph.nodes.length;
   if (context.nodesLeft < 0) throw new OnnxError('ONNX_TOO_LARGE', `graph ${quoted(graph.name)}`, `the model has more than ${limits.maxNodes} nodes`);
+  context.initializersLeft -= graph.initializers.size;
+  if (context.initializersLeft < 0) throw new OnnxError('ONNX_TOO_LARGE', `graph ${quoted(graph.name)}`, `the model has more than ${limits.maxInitializers} initializers`);
   if (graph.extra && fromBinary(GraphSchema, graph.extra).sparseInitializer.length > 0) {
     throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `graph ${quoted(graph.name)}`, 'sparse initializers are not supported; export dense ones');
   }
-  const scope: Scope = { defined: new Set(), constants: new Map(), outer };
+  const scope: Scope = { defined: new Set(), constants: new Map(), outer, limits };
   for (const input of graph.inputs) {
-    define(scope, input.name, 'graph input');
+    define(scope, input.name, `input ${quoted(input.name)}`);
     // The node that owns an inner graph fixes the types of its inputs.
     if (depth === 0) checkValueInfo(input, 'input', limits);
   }
   for (const [name, tensor] of graph.initializers) {
-    checkTensor(tensor, `initializer ${quoted(name)}`, limits);
-    if (name === '') throw new OnnxError('ONNX_MISSING_NAME', 'initializer', 'it has no name');
+    const place = `initializer ${quoted(name)}`;
+    checkName(name, place, limits);
+    checkTensor(tensor, place, limits);
     // An initializer may give a graph input its default value.
     scope.defined.add(name);
     scope.constants.set(name, tensor);
   }
   checkOrder(graph.nodes, scope);
   for (const node of graph.nodes) checkNode(node, scope, context, depth);
-  if (graph.outputs.length === 0) throw new OnnxError('ONNX_DANGLING', `graph ${quoted(graph.name)}`, 'it has no output');
+  if (graph.outputs.length === 0) throw new OnnxError('ONNX_DANGLING', `graph ${quoted(graph.name)}`, 'it has no output; export the model with at least one');
   const outputs = new Set<string>();
   for (const output of graph.outputs) {
     checkValueInfo(output, 'output', limits);
-    if (!isDefined(scope, output.name)) throw new OnnxError('ONNX_DANGLING', `output ${quoted(output.name)}`, 'no node produces it');
+    if (!isDefined(scope, output.name)) throw new OnnxError('ONNX_DANGLING', `output ${quoted(output.name)}`, 'no node produces it; export the model again');
     if (outputs.has(output.name)) throw new OnnxError('ONNX_DUPLICATE_NAME', `output ${quoted(output.name)}`, 'it is declared twice');
     outputs.add(output.name);
   }
@@ -59,6 +64,7 @@ export function checkGraph(graph: Graph, context: CheckContext, outer?: Scope, d
 
 function checkNode(node: Node, scope: Scope, context: CheckContext, depth: number): void {
   const place = placeOf(node);
+  if (node.name !== '') checkName(node.name, place, context.limits);
   if (node.op === '') throw new OnnxError('ONNX_MISSING_NAME', place, 'it names no operator');
   if (!context.opsets.has(node.domain)) throw new OnnxError('ONNX_UNKNOWN_OPSET', place, `the model imports no opset for domain ${quoted(node.domain)}`);
   for (const attribute of Object.values(node.attributes)) checkAttribute(attribute, place, scope, context, depth);
@@ -72,7 +78,7 @@ function checkAttribute(attribute: Attribute, place: string, scope: Scope, conte
     case 'graph': return checkGraph(attribute.value, context, scope, depth + 1);
     case 'tensor': return checkTensor(attribute.value, place, context.limits);
     case 'float': case 'floats':
-      if ([attribute.value].flat().some(Number.isNaN)) throw new OnnxError('ONNX_NON_FINITE', place, 'an attribute is not a number');
+      if ((attribute.kind === 'float' ? [attribute.value] : attribute.value).some(Number.isNaN)) throw new OnnxError('ONNX_NON_FINITE', place, 'an attribute is NaN; export the model again');
       return;
     case 'opaque': {
       const { type } = fromBinary(AttributeSchema, attribute.value);
@@ -98,7 +104,7 @@ function checkOrder(nodes: readonly Node[], scope: Scope): void {
   let unsorted: Node | undefined;
   nodes.forEach((node, index) => {
     for (const name of referencesOf(node)) {
-      if (!isDefined(scope, name)) throw new OnnxError('ONNX_DANGLING', placeOf(node), `its input ${quoted(name)} is defined nowhere`);
+      if (!isDefined(scope, name)) throw new OnnxError('ONNX_DANGLING', placeOf(node), `its input ${quoted(name)} is defined nowhere; export the model again`);
       if ((producers.get(name) ?? -1) >= index) unsorted ??= node;
     }
   });
@@ -141,7 +147,7 @@ function nodeOnCycle(nodes: readonly Node[], producers: ReadonlyMap<string, numb
 }
 
 function define(scope: Scope, name: string, place: string): void {
-  if (name === '') throw new OnnxError('ONNX_MISSING_NAME', place, 'it has no name');
+  checkName(name, place, scope.limits);
   if (scope.defined.has(name)) throw new OnnxError('ONNX_DUPLICATE_NAME', place, `value ${quoted(name)} is defined twice`);
   scope.defined.add(name);
 }

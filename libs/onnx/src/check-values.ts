@@ -1,6 +1,8 @@
-import { elementCount } from './data-types.js';
+import { fromBinary } from '@bufbuild/protobuf';
+import { elementCount, elementTypeName } from './data-types.js';
 import { OnnxError, quoted } from './error.js';
 import type { Attribute, Dim, Node, Tensor, ValueInfo } from './ir.js';
+import { ValueInfoSchema } from './gen/onnx_pb.js';
 import type { ModelLimits } from './limits.js';
 import { placeOf } from './attributes.js';
 
@@ -10,6 +12,12 @@ const sizeInputs: Record<string, number> = { ConstantOfShape: 0, Expand: 1, Tile
 /** Which attributes hold such sizes. */
 const sizeAttributes = new Set(['shape', 'pads', 'kernel_shape', 'output_shape', 'output_padding', 'strides', 'dilations', 'hidden_size']);
 
+/** @throws OnnxError ONNX_MISSING_NAME, ONNX_TOO_LARGE */
+export function checkName(name: string, place: string, { maxNameLength }: ModelLimits): void {
+  if (name === '') throw new OnnxError('ONNX_MISSING_NAME', place, 'it has no name');
+  if (name.length > maxNameLength) throw new OnnxError('ONNX_TOO_LARGE', place, `its name is longer than ${maxNameLength} characters; rename it`);
+}
+
 /** @throws OnnxError ONNX_SIZE_MISMATCH, ONNX_TOO_LARGE, ONNX_NON_FINITE */
 export function checkTensor(tensor: Tensor, place: string, limits: ModelLimits): void {
   const { data, dims, type } = tensor;
@@ -18,15 +26,16 @@ export function checkTensor(tensor: Tensor, place: string, limits: ModelLimits):
   }
   if (data.length > limits.maxElements) throw new OnnxError('ONNX_TOO_LARGE', place, `it has more than ${limits.maxElements} elements`);
   const index = firstNotFinite(tensor);
-  if (index >= 0) throw new OnnxError('ONNX_NON_FINITE', place, `element ${index} of ${type} is not a finite number`);
+  if (index >= 0) throw new OnnxError('ONNX_NON_FINITE', place, `element ${index} is ${type.endsWith('16') ? 'not finite' : data[index]}; export a model whose training did not diverge`);
 }
 
 /** Input and output declarations. @throws OnnxError ONNX_OPEN_SHAPE, ONNX_TOO_LARGE, ONNX_UNSUPPORTED_TYPE */
 export function checkValueInfo(value: ValueInfo, what: 'input' | 'output', limits: ModelLimits): void {
   const place = `${what} ${quoted(value.name)}`;
+  for (const dim of value.dims ?? []) if (typeof dim === 'string') checkName(dim, `${place}, dimension ${quoted(dim)}`, limits);
   if (value.dims) checkSizes(value.dims.filter((dim): dim is number => typeof dim === 'number'), place, limits);
   if (what === 'output') return;
-  if (value.type === undefined) throw new OnnxError('ONNX_UNSUPPORTED_TYPE', place, 'only tensors of known element types are supported');
+  if (value.type === undefined) throw new OnnxError('ONNX_UNSUPPORTED_TYPE', place, `${kindOf(value)} is not supported; export the model with float32 or int64 tensors as inputs`);
   if (value.dims === undefined) throw new OnnxError('ONNX_OPEN_SHAPE', place, 'its rank is not stated');
   const open = value.dims.findIndex((dim, axis) => isOpen(dim) && (limits.openDims === 'none' || (limits.openDims === 'batch' && axis > 0)));
   if (open >= 0) throw new OnnxError('ONNX_OPEN_SHAPE', place, `axis ${open} has no fixed size`);
@@ -51,6 +60,12 @@ function integersOf(attribute: Attribute): number[] {
   if (attribute.kind === 'ints') return attribute.value;
   if (attribute.kind === 'int') return [attribute.value];
   return attribute.kind === 'opaque' ? [Infinity] : [];
+}
+
+/** What the file declares where the IR holds no type. */
+function kindOf({ extra }: ValueInfo): string {
+  const tensor = extra && fromBinary(ValueInfoSchema, extra).type?.tensorType;
+  return tensor ? elementTypeName(tensor.elemType) : 'what is not a tensor';
 }
 
 const isOpen = (dim: Dim): boolean => typeof dim !== 'number';

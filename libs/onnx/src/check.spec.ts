@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { Attribute_Type, GraphSchema, ModelSchema } from './gen/onnx_pb.js';
+import { Attribute_Type, GraphSchema, ModelSchema, NodeSchema, TensorSchema } from './gen/onnx_pb.js';
 import type { Model as ModelMessage } from './gen/onnx_pb.js';
 import { GraphBuilder, OnnxError, attr, checkModel, encodeModel } from './index.js';
 import type { Graph, Model, ModelLimits, Node } from './index.js';
@@ -91,6 +91,11 @@ describe('checkModel', () => {
       nodes.push(node('ConstantOfShape', ['shape'], ['huge']));
     }, 'ONNX_TOO_LARGE', 'node "the ConstantOfShape" (ConstantOfShape)'],
     ['an enormous padding', ({ nodes }) => nodes.push(node('AveragePool', ['x'], ['y'], { pads: attr.ints([2 ** 40, 0]) })), 'ONNX_TOO_LARGE', 'node "the AveragePool" (AveragePool)'],
+    ['an initializer without a name', ({ initializers }) => initializers.set('', initializers.get('bias')!), 'ONNX_MISSING_NAME', 'initializer ""'],
+    ['an endless name of a weight', ({ initializers }) => initializers.set('n'.repeat(1_001), initializers.get('bias')!), 'ONNX_TOO_LARGE', `initializer "${'n'.repeat(79)}…"`],
+    ['an endless name of a value', ({ nodes }) => nodes.push(node('Relu', ['x'], ['n'.repeat(1_001)])), 'ONNX_TOO_LARGE', 'node "the Relu" (Relu)'],
+    ['an endless name of a node', ({ nodes }) => nodes.push({ ...node('Relu', ['x'], ['y']), name: 'n'.repeat(1_001) }), 'ONNX_TOO_LARGE', `node "${'n'.repeat(79)}…" (Relu)`],
+    ['an endless name of a dimension', ({ inputs }) => { inputs[0]!.dims = ['n'.repeat(1_001), 3]; }, 'ONNX_TOO_LARGE', `input "x", dimension "${'n'.repeat(79)}…"`],
     ['graphs nested too deep', (graph) => { graph.nodes.push(node('If', ['bias'], ['y'], { then_branch: attr.graph(nested(8)) })); }, 'ONNX_TOO_DEEP', 'graph "level 2"'],
   ])('refuses %s', (_, change, code, place) => {
     expect(refusal(altered(change))).toEqual({ code, place });
@@ -111,6 +116,7 @@ describe('checkModel', () => {
   it('holds its limits', () => {
     expect(refusal(encodeModel(logisticModel()), { maxBytes: 100 })).toEqual({ code: 'ONNX_TOO_LARGE', place: 'model' });
     expect(refusal(logisticModel(), { maxNodes: 1 })).toEqual({ code: 'ONNX_TOO_LARGE', place: 'graph "logistic"' });
+    expect(refusal(logisticModel(), { maxInitializers: 1 })).toEqual({ code: 'ONNX_TOO_LARGE', place: 'graph "logistic"' });
     expect(refusal(logisticModel(), { maxElements: 2 })).toMatchObject({ code: 'ONNX_TOO_LARGE' });
   });
 
@@ -151,6 +157,33 @@ describe('checkModel', () => {
     expect(refusal(alteredBytes(({ graph }) => {
       graph!.node[0]!.attribute = create(GraphSchema, { node: [{ attribute: [{ name: 'bodies', type: Attribute_Type.GRAPHS, graphs: [{}] }] }] }).node[0]!.attribute;
     }))).toEqual({ code: 'ONNX_UNSUPPORTED_TYPE', place: 'node "Gemm_0" (Gemm)' });
+  });
+
+  it.each<[string, number[]]>([
+    ['floats that end early', [0x22, 3, 0, 0, 0]],
+    ['doubles that end early', [0x52, 4, 0, 0, 0, 0]],
+    ['a number that goes on behind its list', [0x3a, 2, 0x08, 0x80]],
+    ['a number of eleven bytes', [0x3a, 11, ...Array.from({ length: 10 }, () => 0xff), 0x01]],
+  ])('refuses a packed list of %s', (_, field) => {
+    // model { graph { initializer { … } } }
+    expect(refusal(new Uint8Array([0x3a, field.length + 2, 0x2a, field.length, ...field]))).toEqual({ code: 'ONNX_MALFORMED', place: expect.stringMatching(/^byte \d+$/) as string });
+  });
+
+  it('says that an empty file is empty, and what an unknown element type is', () => {
+    expect(() => checkModel(new Uint8Array())).toThrow(/^model: the file is empty/);
+    expect(() => checkModel(alteredBytes(({ graph }) => { graph!.initializer[0]!.dataType = 22; }))).toThrow(/^tensor "weight": element type INT4 is not supported/);
+    expect(() => checkModel(alteredBytes(({ graph }) => { graph!.input[0]!.type!.tensorType!.elemType = 17; }))).toThrow(/^input "x": element type FLOAT8E4M3FN is not supported/);
+  });
+
+  it.each([
+    ['initializers', ({ graph }: ModelMessage) => { graph!.initializer = Array.from({ length: 200_000 }, (_, index) => create(TensorSchema, { name: `i${index}`, dataType: 1, floatData: [0] })); }],
+    ['nodes', ({ graph }: ModelMessage) => { graph!.node = Array.from({ length: 99_000 }, (_, index) => create(NodeSchema, { opType: 'Relu', input: ['x'], output: [`y${index}`] })); }],
+    ['strings', ({ graph }: ModelMessage) => { graph!.initializer[0]!.stringData = Array.from({ length: 2_000_000 }, () => new Uint8Array()); }],
+  ])('refuses a file of too many %s within two seconds', (_, change) => {
+    const bytes = alteredBytes(change);
+    const started = performance.now();
+    expect(refusal(bytes).code).toBe('ONNX_TOO_LARGE');
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 
   it('refuses two initializers or attributes of one name while it decodes', () => {

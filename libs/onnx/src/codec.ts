@@ -1,7 +1,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelSchema } from './gen/onnx_pb.js';
 import type { Model as ModelMessage } from './gen/onnx_pb.js';
-import { OnnxError, quoted } from './error.js';
+import { OnnxError, printable, quoted } from './error.js';
 import type { ExternalData } from './external-data.js';
 import { leftover, merged } from './extra.js';
 import { decodeGraph, encodeGraph, uniqueMap } from './graph-codec.js';
@@ -70,12 +70,17 @@ export function replaceInitializers(bytes: Uint8Array, weights: ReadonlyMap<stri
 }
 
 function parse(bytes: Uint8Array): ModelMessage {
+  if (bytes.length === 0) throw new OnnxError('ONNX_MALFORMED', 'model', 'the file is empty; copy or export it again');
   scanWire(bytes, ModelSchema);
-  return fromBinary(ModelSchema, bytes);
+  try {
+    return fromBinary(ModelSchema, bytes);
+  } catch (error) {
+    throw new OnnxError('ONNX_MALFORMED', 'model', `it cannot be decoded (${printable(String(error))}); copy or export it again`);
+  }
 }
 
 function graphOf(message: ModelMessage): NonNullable<ModelMessage['graph']> {
-  if (message.graph === undefined) throw new OnnxError('ONNX_MALFORMED', 'model', 'it contains no graph');
+  if (message.graph === undefined) throw new OnnxError('ONNX_MALFORMED', 'model', 'it contains no graph; the file is no ONNX model or was cut: copy or export it again');
   return message.graph;
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fromBinary } from '@bufbuild/protobuf';
-import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor as RuntimeTensor } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
 import { TensorSchema } from './gen/onnx_pb.js';
 import { checkModel, decodeModel, encodeModel } from './index.js';

@@ -1,5 +1,5 @@
 import { Tensor_DataType as Code } from './gen/onnx_pb.js';
-import { OnnxError } from './error.js';
+import { OnnxError, quoted } from './error.js';
 import type { DataType, NumericData, Tensor } from './ir.js';
 
 export type NumericType = Exclude<DataType, 'string'>;
@@ -31,6 +31,9 @@ export const dataTypeCode = (type: DataType): number => codes[type];
 
 /** The type with this number, or undefined for one that the IR does not hold (complex, 4- and 8-bit floats). */
 export const dataTypeOf = (code: number): DataType | undefined => types.get(code);
+
+/** How the specification calls a type, for errors about those that the IR does not hold: `element type INT4`. */
+export const elementTypeName = (code: number): string => `element type ${Code[code] ?? code}`;
 
 /** Bytes of one element. */
 export const elementSize = (type: NumericType): number => arrays[type].BYTES_PER_ELEMENT;
@@ -65,14 +68,14 @@ export function toStorage(type: NumericType, values: NumericData | readonly numb
 /** The elements of a float32 tensor. @throws OnnxError ONNX_UNSUPPORTED_TYPE for any other type */
 export function floats(tensor: Tensor): Float32Array {
   if (tensor.data instanceof Float32Array) return tensor.data;
-  throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `tensor ${JSON.stringify(tensor.name)}`, `expected float32, found ${tensor.type}`);
+  throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `tensor ${quoted(tensor.name)}`, `expected float32, found ${tensor.type}`);
 }
 
 /** The elements of an integer or bool tensor as numbers; 64-bit values must be exactly representable. */
 export function integers(tensor: Tensor): number[] {
   const { data } = tensor;
   if (Array.isArray(data) || tensor.type.includes('float')) {
-    throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `tensor ${JSON.stringify(tensor.name)}`, `expected integers, found ${tensor.type}`);
+    throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `tensor ${quoted(tensor.name)}`, `expected integers, found ${tensor.type}`);
   }
   return Array.from(data as ArrayLike<number | bigint>, Number);
 }

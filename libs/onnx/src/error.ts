@@ -29,7 +29,20 @@ export class OnnxError extends Error {
   }
 }
 
-/** Names come from untrusted files: quoted, control characters escaped, cut at 80 characters. */
-export function quoted(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 79)}…` : name);
+/** Control characters, and those that hide, reorder or break the text around them (zero width, bidirectional, separators, halves of a pair). */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** Untrusted text for a terminal or a log: cut at `most` characters, and what would act on its surroundings written as `\u{1b}`. */
+export function printable(text: string, most = 80): string {
+  return escaped(cut(text, most));
 }
+
+/** An untrusted name for an error's place: printable, and in quotes that it cannot close. */
+export function quoted(name: string): string {
+  return `"${escaped(cut(name, 80).replace(/["\\]/g, '\\$&'))}"`;
+}
+
+// Before the escaping: a name may be megabytes long and stand in a place that is named a thousand times.
+const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+const escaped = (text: string): string => text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);

@@ -1,6 +1,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { AttributeSchema, Attribute_Type as Kind, GraphSchema, NodeSchema } from './gen/onnx_pb.js';
 import type { Attribute as AttributeMessage, Graph as GraphMessage, Node as NodeMessage } from './gen/onnx_pb.js';
+import { placeOf } from './attributes.js';
 import { OnnxError, quoted } from './error.js';
 import type { ExternalData } from './external-data.js';
 import { leftover, merged } from './extra.js';
@@ -43,17 +44,17 @@ export function uniqueMap<Value>(entries: readonly (readonly [string, Value])[],
 }
 
 function decodeNode(message: NodeMessage, external?: ExternalData): Node {
-  const place = `node ${quoted(message.name)} (${message.opType})`;
+  const { opType: op, name, input: inputs, output: outputs } = message;
   const attributes = uniqueMap(
     message.attribute.map((attribute) => [attribute.name, decodeAttribute(attribute, external)]),
-    `${place}, attribute`,
+    `${placeOf({ op, name, outputs })}, attribute`,
   );
   return {
-    op: message.opType,
+    op,
     domain: message.domain === 'ai.onnx' ? '' : message.domain,
-    name: message.name,
-    inputs: message.input,
-    outputs: message.output,
+    name,
+    inputs,
+    outputs,
     attributes: Object.fromEntries(attributes),
     ...leftover(NodeSchema, message, ['opType', 'domain', 'name', 'input', 'output', 'attribute']),
   };

@@ -1,7 +1,7 @@
-import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor as RuntimeTensor } from '@koinon/onnx-runtime';
 import { encodeModel } from './codec.js';
 import { elementCount, toStorage } from './data-types.js';
-import { OnnxError } from './error.js';
+import { OnnxError, printable, quoted } from './error.js';
 import type { Model, NumericData, Tensor } from './ir.js';
 
 /** Tensors by input or output name. */
@@ -13,11 +13,14 @@ export type Feeds = Readonly<Record<string, Tensor>>;
  */
 export const exactIntegers = { session: { x64quantprecision: '1' } };
 
+/** From `basic` on the runtime computes constant nodes when it opens a model. */
+export type OptimizationLevel = 'disabled' | 'basic' | 'all';
+
 /**
- * Opens a single-threaded session on a model in memory.
+ * A single-threaded session on a model in memory, whatever it costs; `openSession` bounds that.
  * @throws OnnxError ONNX_RUNTIME with the runtime's reason
  */
-export async function openSession(model: Model, graphOptimizationLevel: 'disabled' | 'basic' | 'all'): Promise<InferenceSession> {
+export async function createSession(model: Model, graphOptimizationLevel: OptimizationLevel): Promise<InferenceSession> {
   const bytes = encodeModel(model);
   try {
     return await InferenceSession.create(bytes, { graphOptimizationLevel, intraOpNumThreads: 1, logSeverityLevel: 4 });
@@ -50,12 +53,12 @@ function toRuntime({ type, data, dims }: Tensor): RuntimeTensor {
 }
 
 function fromRuntime(name: string, { type, data, dims }: RuntimeTensor): Tensor<NumericData> {
-  if (type === 'string' || type === 'int4' || type === 'uint4') throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `value ${JSON.stringify(name)}`, `${type} outputs are not supported here`);
+  if (type === 'string' || type === 'int4' || type === 'uint4') throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `value ${quoted(name)}`, `${type} outputs are not supported here`);
   return { name, type, dims: [...dims], data: data as NumericData };
 }
 
-/** The runtime's message without the source paths in it. */
+/** The runtime's message without the paths of its own source in it; the names that it quotes come from the file. */
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\/\S+\/\S+/g, '…').slice(0, 300);
+  return printable(text.slice(0, 2_000).replace(/\S+\.(?:cc|cpp|h|hpp)\b(?::\d+)?/g, '…'), 300);
 }

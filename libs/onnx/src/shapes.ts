@@ -1,7 +1,11 @@
-import type { InferenceSession } from 'onnxruntime-node';
+import { attribute } from './attributes.js';
+import { elementCount } from './data-types.js';
 import { OnnxError, quoted } from './error.js';
-import type { DataType, Dim, Model, Node, ValueInfo } from './ir.js';
-import { openSession } from './runtime.js';
+import type { DataType, Dim, Graph, Model, Node, Tensor, ValueInfo } from './ir.js';
+import { reportedShapes } from './reported-shapes.js';
+import type { ReportedShape } from './reported-shapes.js';
+import { constantNodes, evaluateConstants, nodesToOpen } from './transforms/evaluate-constants.js';
+import { inlineKnownBranches } from './transforms/inline-branches.js';
 
 export interface ValueShape {
   type: DataType;
@@ -22,45 +26,49 @@ export function bindDims(model: Model, bindings: DimBindings = {}): Model {
   return { ...model, graph: { ...model.graph, inputs } };
 }
 
+/** Shapes that a graph computes are short lists; longer constants decide no shape. */
+const maxSizes = 2 ** 12;
+
 /**
  * Element type and shape of every value of the main graph: inputs, initializers and all node outputs.
- * The runtime itself infers them, so they are the shapes that it will use, for every operator it knows.
+ * The runtime itself infers them, so they are the shapes that it will use, for every operator it knows. Where it needs the
+ * result of shape arithmetic for that, small constants are computed, and nothing else. Values of a branch that is certain to
+ * be taken are among them.
  * @throws OnnxError ONNX_OPEN_SHAPE where a shape depends on data or stays open, ONNX_RUNTIME where the runtime refuses
  * the model
  */
 export async function inferShapes(model: Model, bindings: DimBindings = {}): Promise<Map<string, ValueShape>> {
-  const bound = bindDims(model, bindings);
-  const { inputs, initializers, nodes } = bound.graph;
-  const shapes = new Map<string, ValueShape>();
-  for (const { name, type, dims } of inputs) if (type !== undefined) shapes.set(name, { type, dims: dims as number[] });
-  for (const [name, { type, dims }] of initializers) shapes.set(name, { type, dims });
-  const metadata = await outputsOf(bound, nodes, nodes.flatMap((node) => node.outputs).filter((name) => name !== ''));
-  for (const value of metadata) if (value.isTensor) shapes.set(value.name, { type: typeOf(value), dims: closed(value) });
-  await refuseUnknownRank(bound, metadata.filter((value) => value.isTensor && value.shape.length === 0));
-  return shapes;
-}
-
-/** The runtime reports no dimensions both for a scalar and for an unknown rank; the shape of the value's shape tells them apart. */
-async function refuseUnknownRank(model: Model, suspects: readonly InferenceSession.ValueMetadata[]): Promise<void> {
-  if (suspects.length === 0) return;
-  const probes = suspects.map(({ name }, index): Node => (
-    { op: 'Shape', domain: '', name: '', inputs: [name], outputs: [`rank probe ${index}`], attributes: {} }
-  ));
-  const ranks = await outputsOf(model, [...model.graph.nodes, ...probes], probes.map((probe) => probe.outputs[0]!));
-  ranks.forEach((rank, index) => {
-    if (!rank.isTensor || rank.shape[0] !== 0) throw openShape(suspects[index]!.name);
-  });
-}
-
-async function outputsOf(model: Model, nodes: Node[], names: readonly string[]): Promise<readonly InferenceSession.ValueMetadata[]> {
-  const graph = { ...model.graph, nodes, valueInfo: [], outputs: names.map((name) => ({ name })) };
-  // Constant folding, part of `basic`, is what resolves shapes that the graph computes from other shapes.
-  const session = await openSession({ ...model, graph }, 'basic');
-  try {
-    return session.outputMetadata;
-  } finally {
-    await session.release();
+  let bound = bindDims(model, bindings);
+  const inputs = bound.graph.inputs.flatMap(({ name, type, dims }) => (type ? [[name, { type, dims: dims as number[] }] as const] : []));
+  for (let opened = 0; ; opened += bound.graph.nodes.length) {
+    const shapes = new Map<string, ReportedShape>([...inputs, ...await reportedShapes(bound)]);
+    const open = [...shapes.keys()].find((name) => shapes.get(name)!.dims === undefined);
+    if (open === undefined) return new Map(Array.from(shapes, ([name, shape]) => [name, supported(name, shape)]));
+    const next = opened < nodesToOpen ? await simplified(bound, shapes) : bound.graph;
+    if (next === bound.graph) throw openShape(open);
+    bound = { ...bound, graph: next };
   }
+}
+
+/** The graph with its known sizes, and small values that depend on nothing else, as initializers; the same object where nothing is new. */
+async function simplified(model: Model, shapes: ReadonlyMap<string, ReportedShape>): Promise<Graph> {
+  const sizes = model.graph.nodes.flatMap((node) => sizeTensor(node, shapes.get(node.inputs[0] ?? '')?.dims) ?? []);
+  const sized = withValues(model.graph, new Map(sizes.map((tensor) => [tensor.name, tensor])));
+  const { values } = await evaluateConstants({ ...model, graph: sized }, constantNodes(sized), maxSizes);
+  return inlineKnownBranches(withValues(sized, values));
+}
+
+function withValues(graph: Graph, values: ReadonlyMap<string, Tensor>): Graph {
+  if (values.size === 0) return graph;
+  const nodes = graph.nodes.filter(({ outputs }) => !outputs.every((name) => name === '' || values.has(name)));
+  return { ...graph, nodes, initializers: new Map([...graph.initializers, ...values]) };
+}
+
+/** What Shape or Size gives for a value of these dimensions. */
+function sizeTensor(node: Node, dims: readonly number[] | undefined): Tensor | undefined {
+  if (dims === undefined || node.domain !== '' || (node.op !== 'Shape' && node.op !== 'Size')) return undefined;
+  const picked = node.op === 'Size' ? [elementCount(dims)] : dims.slice(attribute(node, 'start', 'int') ?? 0, attribute(node, 'end', 'int'));
+  return { name: node.outputs[0] ?? '', type: 'int64', dims: node.op === 'Size' ? [] : [picked.length], data: BigInt64Array.from(picked, BigInt) };
 }
 
 function boundDims({ name, dims }: ValueInfo, { batch, dims: named }: DimBindings): number[] {
@@ -78,17 +86,10 @@ function sizeOf(dim: Dim, named: DimBindings['dims']): number | undefined {
   return named !== undefined && Object.hasOwn(named, dim) ? named[dim] : undefined;
 }
 
-function closed({ name, shape }: InferenceSession.TensorValueMetadata): number[] {
-  return shape.map((dim) => {
-    if (typeof dim === 'number' && dim >= 0) return dim;
-    throw openShape(name);
-  });
-}
-
-function typeOf({ name, type }: InferenceSession.TensorValueMetadata): DataType {
-  if (type === 'int4' || type === 'uint4') throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `value ${quoted(name)}`, '4-bit tensors are not supported');
-  return type;
+function supported(name: string, { type, dims }: ReportedShape): ValueShape {
+  if (type === 'int4' || type === 'uint4') throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `value ${quoted(name)}`, `element type ${type.toUpperCase()} is not supported; export the model with int8 or float32`);
+  return { type, dims: dims! };
 }
 
 const openShape = (name: string): OnnxError =>
-  new OnnxError('ONNX_OPEN_SHAPE', `value ${quoted(name)}`, 'its shape depends on data or on an open dimension');
+  new OnnxError('ONNX_OPEN_SHAPE', `value ${quoted(name)}`, 'its shape depends on data or on an open dimension; fix the dimensions of the inputs or export the model without it');

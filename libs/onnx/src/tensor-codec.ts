@@ -1,6 +1,6 @@
 import { TensorSchema, Tensor_DataLocation } from './gen/onnx_pb.js';
 import type { Tensor as TensorMessage } from './gen/onnx_pb.js';
-import { allocate, dataTypeCode, dataTypeOf, elementCount, elementSize, isBigType, viewAs } from './data-types.js';
+import { allocate, dataTypeCode, dataTypeOf, elementCount, elementSize, elementTypeName, isBigType, viewAs } from './data-types.js';
 import type { NumericType } from './data-types.js';
 import { OnnxError, quoted } from './error.js';
 import { externalRange } from './external-data.js';
@@ -17,7 +17,7 @@ const modelled = [
 export function decodeTensor(message: TensorMessage, external?: ExternalData): Tensor {
   const place = `tensor ${quoted(message.name)}`;
   const type = dataTypeOf(message.dataType);
-  if (type === undefined) throw new OnnxError('ONNX_UNSUPPORTED_TYPE', place, `element type ${message.dataType} is not supported`);
+  if (type === undefined) throw new OnnxError('ONNX_UNSUPPORTED_TYPE', place, `${elementTypeName(message.dataType)} is not supported; export the model with float32 or int8 weights`);
   if (message.segment !== undefined) throw new OnnxError('ONNX_UNSUPPORTED_TYPE', place, 'segmented tensors are not supported');
   const dims = message.dims.map((dim) => sizeOf(dim, place));
   const count = elementCount(dims);
@@ -55,7 +55,7 @@ function decodeStrings(message: TensorMessage, place: string): string[] {
   try {
     return message.stringData.map((bytes) => new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new OnnxError('ONNX_MALFORMED', place, 'a string is not UTF-8');
+    throw new OnnxError('ONNX_MALFORMED', place, 'a string is not UTF-8; export the model again');
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { encodeModel, replaceInitializers } from '@koinon/onnx';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
 import type { FeatureSchema } from './feature-schema.js';
 import { dataFile, featureSchemaFile, federationFile, goldenFile, modelFile, sites, splitFile } from './index.js';

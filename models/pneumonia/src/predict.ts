@@ -1,5 +1,5 @@
 import { encodeModel, type Model } from '@koinon/onnx';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { pixels, type Radiographs } from './dataset.js';
 
 const rowsPerRun = 64;

@@ -1,6 +1,6 @@
 import { trainingGraph, type Port, type Ports, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
 import { elementCount, type Model } from '@koinon/onnx';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import type { Network } from './networks/layers.js';
 
 /** Data of one run: [steps, batch, …] of everything. */

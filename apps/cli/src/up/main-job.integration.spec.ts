@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelView, RunView, VersionDetail } from '@koinon/contracts';
 import { federationFile } from '@koinon/heart-disease';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { tempDir, type TempDir } from '@koinon/testing';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Koinon, koinon, processesBelow, until, type Ended } from '../testing/koinon.js';
 import type { Report } from './report.js';
@@ -22,6 +22,7 @@ const patients = [
 describe.skipIf(process.platform !== 'linux')('the main job', () => {
   let dir: TempDir;
   let home: string;
+  let userHome: string;
   let up: Koinon;
   let report: Report;
   const command = (...args: string[]): Promise<Ended> => koinon(args, { home });
@@ -30,7 +31,8 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
   beforeAll(async () => {
     dir = tempDir();
     home = join(dir.path, 'a home with spaces');
-    up = new Koinon(['up', '--port', '0', '--seed', '5', '--format', 'json'], { home });
+    userHome = join(dir.path, 'user');
+    up = new Koinon(['up', '--port', '0', '--seed', '5', '--format', 'json'], { home, env: { HOME: userHome } });
     await up.says(/serving; press Ctrl-C/);
     report = JSON.parse(up.printed) as Report;
   }, LONG);
@@ -90,6 +92,10 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
     const headers = { authorization: `Bearer ${hash.replace('#token=', '')}`, 'content-type': 'application/json' };
     expect((await fetch(`${origin}/v1/runs`, { headers })).status).toBe(200);
     expect((await fetch(`${origin}/v1/sites`, { method: 'POST', headers, body: JSON.stringify({ id: 'intruder', name: 'Intruder' }) })).status).toBe(403);
+  });
+
+  it('leaves nothing in the home of its user, where the runtime would keep an identifier for its telemetry', () => {
+    expect(existsSync(userHome)).toBe(false);
   });
 
   it('is read and asked from other terminals', async () => {

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+// silences the runtime's telemetry, which only the main thread can
+import '@koinon/onnx-runtime';
 import { CodedError, isErrorCode } from '@koinon/contracts';
 import type { ModelRuntime } from '../runtime/index.js';
 import type { ServingStats } from '../serving/index.js';

@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os';
+// silences the runtime's telemetry, which only the main thread can
+import '@koinon/onnx-runtime';
 import type { Tensor } from './datatypes.js';
 import { checkGolden, warmUpInputs } from './golden.js';
 import type { Inference, InferenceRuntime, InferOptions } from './inference-runtime.js';

@@ -1,6 +1,6 @@
 import { trainingGraph, type TrainingGraph } from '@koinon/autodiff';
 import { decodeModel } from '@koinon/onnx';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '../data/index.js';
 import { sessionOptions } from './evaluation.js';
 import type { TrainJob } from './protocol.js';

@@ -1,5 +1,5 @@
 import { countScores } from '@koinon/contracts';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData } from '../data/index.js';
 
 /** One quiet thread: evaluation and training share the box with serving. */

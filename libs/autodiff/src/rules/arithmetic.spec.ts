@@ -54,6 +54,18 @@ const cases: OperatorCase[] = [
     reference: (x) => tf.mul(tf.square(x), x),
   },
   {
+    name: 'Pow of 0 by 0 and 2',
+    operands: [{ dims: [2, 2], values: [0, 0.7, -0.4, 0] }],
+    build: (graph, x) => graph.op('Pow', [x, graph.constant('float32', [2], [0, 2])]),
+    reference: (x) => tf.add(tf.mul(tf.square(x), tf.tensor([0, 1])), tf.tensor([1, 0])),
+  },
+  ...(['int32', 'int64'] as const).map((type): OperatorCase => ({
+    name: `Pow by ${type} exponents`,
+    operands: [{ dims: [4, 2], low: 0.5, high: 2 }],
+    build: (graph, x) => graph.op('Pow', [x, graph.constant(type, [2], [3, -1])]),
+    reference: (x) => tf.pow(x, tf.tensor([3, -1])),
+  })),
+  {
     name: 'one value used twice',
     operands: [{ dims: [5] }],
     build: (graph, x) => graph.op('Mul', [x, x]),

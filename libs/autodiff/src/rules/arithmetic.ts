@@ -1,3 +1,4 @@
+import { dataTypeCode } from '@koinon/onnx';
 import { broadcastRule } from '../broadcast.js';
 import { inputOf, outputOf, unary, type Rule } from '../rule.js';
 
@@ -16,10 +17,13 @@ const pow = broadcastRule((scope, node, cotangent, input) => {
   const { graph } = scope;
   const [base, exponent] = [inputOf(node, 0), inputOf(node, 1)];
   if (input === 0) {
-    const known = scope.constant(exponent)?.data;
-    if (known?.length === 1 && Number(known[0]) === 2) return graph.op('Mul', [cotangent, graph.op('Mul', [base, graph.float(2)])]);
-    const lower = graph.op('Pow', [base, graph.op('Sub', [exponent, graph.float(1)])]);
-    return graph.op('Mul', [cotangent, graph.op('Mul', [exponent, lower])]);
+    const known = Array.from(scope.constant(exponent)?.data ?? [0], Number);
+    if (known.length === 1 && known[0] === 2) return graph.op('Mul', [cotangent, graph.op('Mul', [base, graph.float(2)])]);
+    const power = scope.type(exponent) === 'float32' ? exponent : graph.op('Cast', [exponent], { to: dataTypeCode('float32') });
+    const slope = graph.op('Mul', [power, graph.op('Pow', [base, graph.op('Sub', [power, graph.float(1)])])]);
+    // x⁰ is 1 everywhere, also at x = 0, where 0·x⁻¹ is no number
+    const flat = graph.op('Equal', [power, graph.float(0)]);
+    return graph.op('Mul', [cotangent, known.every((value) => value !== 0) ? slope : graph.op('Where', [flat, graph.float(0), slope])]);
   }
   // ∂x^y/∂y = x^y·ln x; at x ≤ 0 the logarithm does not exist and the derivative is taken as 0
   const positive = graph.op('Greater', [base, graph.float(0)]);

@@ -92,6 +92,13 @@ describe('convolutions', () => {
     expect(await differenceFromTensorFlow(testCase)).toBeLessThan(1e-5);
   });
 
+  it.each([
+    other('output_shape', 'ConvTranspose', [1, 2, 4, 4], [2, 1, 3, 3], 1, { output_shape: attr.ints([3, 3]) }),
+    other('auto_pad', 'ConvTranspose', [1, 2, 4, 4], [2, 1, 3, 3], 1, { strides: attr.ints([2, 2]), auto_pad: attr.string('SAME_UPPER'), output_padding: attr.ints([1, 1]) }),
+  ])('$name of which the runtime makes something else is refused', async (testCase) => {
+    await expect(differenceFromFiniteDifferences(testCase)).rejects.toMatchObject({ code: 'AUTODIFF_UNSUPPORTED' });
+  });
+
   it.each(others)('$name agrees with finite differences', async (testCase) => {
     expect(await differenceFromFiniteDifferences(testCase)).toBeLessThan(1e-3);
   });

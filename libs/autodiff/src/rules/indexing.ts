@@ -54,7 +54,7 @@ function slicedAxes(scope: Scope, node: Node): SlicedAxis[] {
     const extent = extentOf(shape, axis);
     const step = steps[position] ?? 1;
     const wrapped = start < 0 ? start + extent : start;
-    const first = step > 0 ? Math.max(wrapped, 0) : Math.min(wrapped, extent - 1);
+    const first = step > 0 ? Math.max(wrapped, 0) : Math.min(Math.max(wrapped, 0), extent - 1);
     return { axis, kept: range(extentOf(scope.shape(outputOf(node)), axis)).map((index) => first + index * step) };
   });
 }
@@ -93,7 +93,14 @@ function padding(scope: Scope, node: Node): [number, number][] {
   return pairs;
 }
 
-/** Position of the input which a padded position repeats. */
+/** Positions of the input which the padded axis repeats, in its order; negative amounts cut off first. */
+function paddedSources(mode: string, extent: number, [before, after]: readonly [number, number]): number[] {
+  const cut = Math.max(-before, 0);
+  const left = extent - cut - Math.max(-after, 0);
+  return range(extent + before + after, -Math.max(before, 0)).map((position) => cut + paddedSource(mode, position, left));
+}
+
+/** Position in 0 … extent − 1 that `position` outside of it repeats. */
 function paddedSource(mode: string, position: number, extent: number): number {
   if (mode === 'edge') return Math.min(Math.max(position, 0), extent - 1);
   if (mode === 'wrap') return ((position % extent) + extent) % extent;
@@ -116,7 +123,7 @@ const pad = unary((scope, node, cotangent) => {
   return pairs.reduce((gradient, [before, after], axis) => {
     if (before === 0 && after === 0) return gradient;
     const extent = extentOf(shape, axis);
-    const sources = range(extent + before + after, -before).map((position) => paddedSource(mode, position, extent));
+    const sources = paddedSources(mode, extent, [before, after]);
     current[axis] = extent;
     return scatterAlong(graph, gradient, graph.ints(sources), axis, current, sources.length);
   }, cotangent);

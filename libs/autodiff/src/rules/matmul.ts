@@ -30,7 +30,7 @@ const gemmRule: Rule = {
   },
   recordGradient(scope, node, [cotangent], input) {
     const dy = cotangent as string;
-    return input === 2 ? biasGradient(scope, node, dy) : weightGradient(scope, node, dy);
+    return input === 2 ? biasGradient(scope, node, dy) : weightGradient(scope, node, dy, extentOf(scope.shape(outputOf(node)), 1));
   },
 };
 
@@ -48,12 +48,12 @@ function biasGradient(scope: RecordScope, node: Node, cotangent: string): Record
  * Record i adds α·xᵢᵀ·dyᵢ, an outer product when it has one row: then ‖xᵢᵀdyᵢ‖² = ‖xᵢ‖²·‖dyᵢ‖² and the sum of
  * scaled outer products is one Gemm, so no per-record matrix is ever formed (Goodfellow 2015, arXiv:1510.01799).
  */
-function weightGradient(scope: RecordScope, node: Node, cotangent: string): RecordGradient {
+function weightGradient(scope: RecordScope, node: Node, cotangent: string, outputs: number): RecordGradient {
   const { graph, records } = scope;
   const x = inputOf(node, 0);
   const transB = intOf(node, 'transB', 0);
   const alpha = floatOf(node, 'alpha', 1);
-  const [inputs, outputs] = [extentOf(scope.shape(x), 1), extentOf(scope.shape(outputOf(node)), 1)];
+  const inputs = extentOf(scope.shape(x), 1);
   const rowsPerRecord = extentOf(scope.shape(x), 0) / records;
   const rows = () => {
     const perRecordX = graph.reshape(x, [records, rowsPerRecord, inputs]);
@@ -121,6 +121,15 @@ function denseWeightGradient(scope: Scope, node: Node, cotangent: string): strin
   return gemm(graph, x, dy, 1, 0, 1);
 }
 
+/** A weight of one axis is a matrix of one column. */
+function rowsTimesWeight(scope: RecordScope, node: Node, cotangent: string): RecordGradient {
+  const { graph } = scope;
+  const [out, weight] = [scope.shape(outputOf(node)), scope.shape(inputOf(node, 1))];
+  if (weight.length === 2) return weightGradient(scope, node, cotangent, extentOf(weight, 1));
+  const { weightedSum, ...gradient } = weightGradient(scope, node, graph.reshape(cotangent, [extentOf(out, 0), 1]), 1);
+  return weightedSum ? { ...gradient, weightedSum: (coefficient) => graph.reshape(weightedSum(coefficient), weight) } : gradient;
+}
+
 const matMulRule: Rule = {
   pullback(scope, node, [cotangent]) {
     if (cotangent === undefined) return [];
@@ -134,7 +143,7 @@ const matMulRule: Rule = {
   },
   recordGradient(scope, node, [cotangent], input) {
     const dy = cotangent as string;
-    if (input === 1 && scope.shape(inputOf(node, 0)).length === 2) return weightGradient(scope, node, dy);
+    if (input === 1 && scope.shape(inputOf(node, 0)).length === 2) return rowsTimesWeight(scope, node, dy);
     return {
       rows: () => {
         const { value, shape } = operandGradient(scope, node, dy, input);

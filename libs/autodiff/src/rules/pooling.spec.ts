@@ -20,6 +20,10 @@ const shared: OperatorCase[] = [
   pool('tiles', 'MaxPool', [2, 3, 6, 4], tiles, channelsLast((x) => tf.maxPool(x, 2, 2, 'valid'))),
   pool('overlapping', 'MaxPool', [2, 2, 7, 7], { kernel_shape: ints([3, 3]), strides: ints([2, 2]) }, channelsLast((x) => tf.maxPool(x, 3, 2, 'valid'))),
   pool('with a rest', 'MaxPool', [1, 2, 5, 5], tiles, channelsLast((x) => tf.maxPool(x, 2, 2, 'valid'))),
+  pool('tiles, rounded up', 'MaxPool', [2, 2, 7, 7], { ...tiles, ceil_mode: attr.int(1) }, channelsLast((x) => tf.maxPool(x, 2, 2, 'same'))),
+  pool('tiles, SAME_UPPER', 'MaxPool', [2, 2, 7, 7], { ...tiles, auto_pad: attr.string('SAME_UPPER') }, channelsLast((x) => tf.maxPool(x, 2, 2, 'same'))),
+  pool('tiles, padded', 'MaxPool', [1, 2, 4, 4], { ...tiles, pads: ints([1, 1, 1, 1]) }, channelsLast((x) => tf.maxPool(x, 2, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]))),
+  pool('column-major', 'MaxPool', [1, 2, 3, 4], { ...tiles, storage_order: attr.int(1) }, channelsLast((x) => tf.maxPool(x, 2, 2, 'valid'))),
   pool('SAME_UPPER', 'MaxPool', [2, 2, 6, 6], same, channelsLast((x) => tf.maxPool(x, 3, 2, 'same'))),
   pool('tiles', 'AveragePool', [2, 3, 6, 4], tiles, channelsLast((x) => tf.avgPool(x, 2, 2, 'valid'))),
   pool('overlapping', 'AveragePool', [2, 2, 7, 7], { kernel_shape: ints([3, 2]), strides: ints([2, 1]) }, channelsLast((x) => tf.avgPool(x, [3, 2], [2, 1], 'valid'))),
@@ -40,6 +44,13 @@ const others: OperatorCase[] = [
 describe('pooling', () => {
   it.each(shared)('$name agrees with TensorFlow.js', async (testCase) => {
     expect(await differenceFromTensorFlow(testCase)).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    pool('over padding alone', 'MaxPool', [1, 1, 7, 7], { ...tiles, pads: ints([1, 1, 1, 1]), ceil_mode: attr.int(1) }),
+    pool('over padding alone', 'AveragePool', [1, 1, 4, 5], { kernel_shape: ints([1, 1]), strides: ints([3, 3]), ceil_mode: attr.int(1) }),
+  ])('$name is refused', async (testCase) => {
+    await expect(differenceFromFiniteDifferences(testCase)).rejects.toMatchObject({ code: 'AUTODIFF_UNSUPPORTED', message: expect.stringContaining('ceil_mode') });
   });
 
   it.each(others)('$name agrees with finite differences', async (testCase) => {

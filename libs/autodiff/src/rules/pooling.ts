@@ -1,15 +1,32 @@
 import type { Node } from '@koinon/onnx';
-import { intOf, intsOf } from '../attributes.js';
+import { intOf, intsOf, stringOf } from '../attributes.js';
+import { unsupported } from '../errors.js';
 import { inputOf, outputOf, unary, type Rule, type Scope } from '../rule.js';
 import { extentOf, range, sizeOf } from '../shape.js';
 import { kernelOffsets, scatterAttributes, windowsOf, type Windows } from '../windows.js';
+
+/** @throws AutodiffError AUTODIFF_UNSUPPORTED where ceil_mode asks for a window beyond the input, which the runtime announces and then leaves out */
+function poolWindows(node: Node, wide: readonly number[], narrow: readonly number[]): Windows {
+  const windows = windowsOf(node, intsOf(node, 'kernel_shape', []), wide, narrow);
+  const { kernel, strides, dilations, begin, end } = windows;
+  const last = wide.map((extent, axis) => {
+    const room = extent + extentOf(begin, axis) + extentOf(end, axis) - extentOf(dilations, axis) * (extentOf(kernel, axis) - 1) - 1;
+    return Math.ceil(room / extentOf(strides, axis)) * extentOf(strides, axis) - extentOf(begin, axis);
+  });
+  if (intOf(node, 'ceil_mode', 0) === 1 && (last.some((start, axis) => start >= extentOf(wide, axis)) || stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME'))) {
+    throw unsupported(node, 'ceil_mode asks for a window beyond the input', 'Set ceil_mode to 0, the values stay the same');
+  }
+  return windows;
+}
 
 /** The forward pass names each maximum by its flat position in the input; its gradient goes back there. */
 const maxPool = unary((scope, node, cotangent) => {
   const { graph } = scope;
   const [shape, out] = [scope.shape(inputOf(node, 0)), scope.shape(outputOf(node))];
-  const { kernel, strides, dilations } = windowsOf(node, intsOf(node, 'kernel_shape', []), shape.slice(2), out.slice(2));
-  const apart = kernel.every((extent, axis) => extentOf(strides, axis) > extentOf(dilations, axis) * (extent - 1));
+  const { kernel, strides, dilations } = poolWindows(node, shape.slice(2), out.slice(2));
+  // MaxUnpool needs windows that do not overlap and end inside the input
+  const apart = kernel.every((extent, axis) => extentOf(strides, axis) > extentOf(dilations, axis) * (extent - 1)
+    && (extentOf(out, axis + 2) - 1) * extentOf(strides, axis) + extent <= extentOf(shape, axis + 2));
   if (apart) return graph.op('MaxUnpool', [cotangent, outputOf(node, 1), graph.ints(shape)], { kernel_shape: kernel, strides });
   // overlapping windows may share a maximum, so their gradients have to be added
   const positions = graph.reshape(outputOf(node, 1), [-1]);
@@ -36,8 +53,8 @@ function averagePool(scope: Scope, node: Node, cotangent: string): string {
   const { graph } = scope;
   const [shape, out] = [scope.shape(inputOf(node, 0)), scope.shape(outputOf(node))];
   const [wide, narrow] = [shape.slice(2), out.slice(2)];
-  const kernel = intsOf(node, 'kernel_shape', []);
-  const windows = windowsOf(node, kernel, wide, narrow);
+  const windows = poolWindows(node, wide, narrow);
+  const { kernel } = windows;
   const sizes = windowSizes(windows, wide, narrow, intOf(node, 'count_include_pad', 0) === 1);
   const uniform = sizes.every((size) => size === sizes[0]);
   const reciprocal = uniform ? graph.float(1 / (sizes[0] ?? 1)) : graph.floats(sizes.map((size) => 1 / size), [1, 1, ...narrow]);

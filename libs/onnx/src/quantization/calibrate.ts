@@ -1,7 +1,8 @@
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession } from '@koinon/onnx-runtime';
 import { OnnxError, quoted } from '../error.js';
 import type { Model, Tensor } from '../ir.js';
-import { openSession, runSession } from '../runtime.js';
+import { openSession } from '../open-session.js';
+import { runSession } from '../runtime.js';
 import type { Feeds } from '../runtime.js';
 import type { Range } from './affine.js';
 import { Histogram } from './histogram.js';

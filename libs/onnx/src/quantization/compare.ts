@@ -1,9 +1,10 @@
 import { encodeModel } from '../codec.js';
 import type { Model, NumericData, Tensor } from '../ir.js';
-import { openSession, runSession } from '../runtime.js';
+import { openSession } from '../open-session.js';
+import { runSession } from '../runtime.js';
 import type { Feeds } from '../runtime.js';
 import type { CalibrationMethod } from './calibrate.js';
-import { quantizeModel } from './quantize.js';
+import { quantize } from './quantize.js';
 
 /** What a model costs and how good it is; `score` is the caller's own, higher is better. */
 export interface Measurement {
@@ -15,7 +16,10 @@ export interface Measurement {
 
 export interface QuantizationReport {
   chosen: 'int8' | 'fp32';
-  reason: 'smaller and as good' | 'slower' | 'less accurate';
+  /** `nothing to quantise`: the model has no operator with an integer form, so `int8` repeats `fp32`. */
+  reason: 'smaller and as good' | 'slower' | 'less accurate' | 'nothing to quantise';
+  /** Nodes that run on integers in the int8 form. */
+  quantizedNodes: number;
   fp32: Measurement;
   int8: Measurement;
 }
@@ -44,10 +48,14 @@ const timeLimitMs = 10_000;
  * @throws OnnxError as `quantizeModel`
  */
 export async function quantizeIfBetter(model: Model, trial: QuantizationTrial): Promise<{ model: Model; report: QuantizationReport }> {
-  const quantized = await quantizeModel(model, trial.calibration, trial.method);
-  const [fp32, int8] = await measurePair(model, quantized, trial);
+  const { model: quantized, quantizedNodes } = await quantize(model, trial.calibration, trial.method);
+  if (quantizedNodes === 0) {
+    const [fp32] = await measure([model], trial);
+    return { model, report: { chosen: 'fp32', reason: 'nothing to quantise', quantizedNodes, fp32, int8: fp32 } };
+  }
+  const [fp32, int8] = await measure([model, quantized], trial);
   const verdict = chooseVariant(fp32, int8, trial.tolerance);
-  return { model: verdict.chosen === 'int8' ? quantized : model, report: { ...verdict, fp32, int8 } };
+  return { model: verdict.chosen === 'int8' ? quantized : model, report: { ...verdict, quantizedNodes, fp32, int8 } };
 }
 
 /** The rule: fp32 stays where int8 is slower in the middle (p50) or loses more than `tolerance` of the score. */
@@ -58,12 +66,11 @@ export function chooseVariant(fp32: Measurement, int8: Measurement, tolerance: n
   return { chosen: 'int8', reason: 'smaller and as good' };
 }
 
-/** Timed in turns, so that a busy moment of the machine hits both. */
-async function measurePair(fp32: Model, int8: Model, { latencyInput, score }: QuantizationTrial): Promise<[Measurement, Measurement]> {
-  const models = [fp32, int8];
+/** Timed in turns, so that a busy moment of the machine hits all. */
+async function measure<const Models extends readonly Model[]>(models: Models, { latencyInput, score }: QuantizationTrial): Promise<{ [Each in keyof Models]: Measurement }> {
   const sessions = await Promise.all(models.map((model) => openSession(model, 'all')));
   try {
-    const times: number[][] = [[], []];
+    const times = models.map((): number[] => []);
     const begun = performance.now();
     for (let run = 0; run < warmUpRuns + timedRuns; run++) {
       if (run >= warmUpRuns + fewestTimedRuns && performance.now() - begun > timeLimitMs) break;
@@ -83,7 +90,7 @@ async function measurePair(fp32: Model, int8: Model, { latencyInput, score }: Qu
         score: await score((feeds) => runSession(session, feeds)),
       });
     }
-    return measurements as [Measurement, Measurement];
+    return measurements as { [Each in keyof Models]: Measurement };
   } finally {
     for (const session of sessions) await session.release();
   }

@@ -32,7 +32,11 @@ const movers = new Set(['MaxPool', 'Flatten', 'Reshape']);
 export function planQuantization(graph: Graph): QuantizationPlan {
   const constants = constantsOf(graph);
   const readers = new Map<string, Node[]>();
-  for (const node of graph.nodes) for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
+  for (const node of graph.nodes) for (const name of node.inputs) {
+    const known = readers.get(name);
+    if (known) known.push(node);
+    else readers.set(name, [node]);
+  }
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const nodes = new Map<Node, QuantizedNode>();
   const integerResults = new Set<string>();

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InferenceSession } from 'onnxruntime-node';
+import { InferenceSession } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder, attr, checkModel, chooseVariant, decodeModel, encodeModel, exactIntegers, openSession, quantizeIfBetter, quantizeModel, runSession, tensorOf } from '../index.js';
 import type { CalibrationMethod, Feeds, Model, NumericData, Tensor } from '../index.js';
@@ -159,6 +159,30 @@ describe('quantizeModel', () => {
     for (const each of [overridable, scaled]) expect((await quantizeModel(each, rows)).graph).toEqual(each.graph);
   });
 
+  it('finds other names for what it adds where the model has them already', async () => {
+    const graph = new GraphBuilder('taken');
+    graph.input('x', 'float32', ['batch', 2, 8, 8]);
+    for (const [name, dims] of [['first', [3, 2, 1, 1]], ['second', [3, 3, 1, 1]], ['third', [3, 3, 1, 1]]] as const) graph.initializer(name, 'float32', dims, normals(dims[0] * dims[1], 1));
+    graph.initializer('x/scale', 'float32', [3], [0.5, 1, 2]);
+    for (const [part, values] of Object.entries({ weight: [1, 1, 1], bias: [0, 1, 2], variance: [1, 2, 3] })) graph.initializer(`const_1/${part}`, 'float32', [3], values);
+    graph.op('Conv', ['x', 'first'], {}, 'x/quantized');
+    graph.op('BatchNormalization', [graph.op('Conv', ['x/quantized', 'second'], {}, 'x/dequantized'), 'x/scale', 'const_1/weight', 'const_1/bias', 'const_1/variance'], {}, 'const_1');
+    graph.op('Conv', ['const_1', 'third'], {}, 'mask');
+    graph.op('Relu', ['mask'], {}, 'mask/float');
+    for (const name of ['mask', 'mask/float']) graph.output(name);
+    const quantized = checkModel(await quantizeModel(checkModel(graph.model()), calibration));
+    const evaluation = images(4);
+    expect(relativeError(await outputOf(quantized, evaluation), await outputOf(graph.model(), evaluation))).toBeLessThan(0.05);
+  });
+
+  it('writes opset 18 also for an older model', async () => {
+    const old = { ...model, irVersion: 7, opsets: new Map([['', 13]]) };
+    const quantized = checkModel(await quantizeModel(old, calibration));
+    expect([quantized.opsets.get(''), quantized.irVersion]).toEqual([18, 8]);
+    const evaluation = images(8);
+    expect(relativeError(await outputOf(quantized, evaluation), await outputOf(old, evaluation))).toBeLessThan(0.1);
+  });
+
   it('does not quantise a quantised model again', async () => {
     const once = await quantizeModel(model, calibration);
     expect(encodeModel(await quantizeModel(once, calibration))).toEqual(encodeModel(once));
@@ -198,6 +222,19 @@ describe('quantizeIfBetter', () => {
       expect(latencyP50Ms).toBeGreaterThan(0);
       expect(latencyP95Ms).toBeGreaterThanOrEqual(latencyP50Ms);
     }
+  });
+
+  it('keeps fp32 and says why where no operator has an integer form', async () => {
+    const graph = new GraphBuilder('only Relu');
+    graph.input('x', 'float32', ['batch', 4]);
+    graph.op('Relu', ['x'], {}, 'y');
+    graph.output('y', 'float32', ['batch', 4]);
+    const model = graph.model();
+    const row = { x: tensorOf('float32', [1, 4], [1, -2, 3, -4]) };
+    const { model: chosen, report } = await quantizeIfBetter(model, { calibration: [row], score: () => Promise.resolve(1), tolerance: 1, latencyInput: row });
+    expect(report).toMatchObject({ chosen: 'fp32', reason: 'nothing to quantise', quantizedNodes: 0 });
+    expect(report.int8).toEqual(report.fp32);
+    expect(chosen).toBe(model);
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { GraphBuilder } from '../builder.js';
 import { elementCount, floats } from '../data-types.js';
 import { OnnxError, quoted } from '../error.js';
 import type { Graph, Node, Tensor } from '../ir.js';
+import { namesIn } from '../names.js';
 import { activationRange, affineOf, quantizeValue, symmetricOf, weightRange } from './affine.js';
 import type { Range } from './affine.js';
 import type { QuantizationPlan, QuantizedNode } from './plan.js';
@@ -26,10 +27,13 @@ class Rewriter {
   readonly #scales = new Map<string, number>();
   /** Name of the dequantised value for each quantised one. */
   readonly #dequantized = new Map<string, string>();
+  readonly #outputs: ReadonlySet<string>;
   readonly #integerResults: ReadonlySet<string>;
 
   constructor(readonly source: Graph, readonly plan: QuantizationPlan, readonly ranges: ReadonlyMap<string, Range>) {
     this.#builder = new GraphBuilder(source.name, { ...source, nodes: [], valueInfo: [] });
+    this.#builder.reserve(namesIn(source));
+    this.#outputs = new Set(source.outputs.map(({ name }) => name));
     this.#integerResults = new Set(Array.from(plan.nodes.values(), ({ result }) => result));
   }
 
@@ -41,7 +45,7 @@ class Rewriter {
     const planned = this.plan.nodes.get(node);
     const inputs = node.inputs.map((name) => this.#readName(name, planned !== undefined));
     if (planned?.weightAxis !== undefined) this.#addWeights(planned, planned.weightAxis, inputs);
-    const outputs = node.outputs.map((name) => (this.plan.values.has(name) && this.#isOutput(name) ? `${name}/float` : name));
+    const outputs = node.outputs.map((name) => (this.plan.values.has(name) && this.#outputs.has(name) ? this.#builder.unused(`${name}/float`) : name));
     this.#builder.append({ ...node, inputs, outputs });
     node.outputs.forEach((name, index) => {
       if (this.plan.values.has(name)) this.addPair(name, outputs[index]!);
@@ -52,10 +56,11 @@ class Rewriter {
   addPair(name: string, from: string): void {
     const { scale, zeroPoint } = affineOf(this.ranges.get(name)!, activationRange);
     const inputs = [this.#builder.float(scale), this.#builder.constant('uint8', [], [zeroPoint])];
-    const integers = this.#builder.op('QuantizeLinear', [from, ...inputs], {}, `${name}/quantized`);
-    this.#builder.op('DequantizeLinear', [integers, ...inputs], {}, from === name ? `${name}/dequantized` : name);
+    const integers = this.#builder.op('QuantizeLinear', [from, ...inputs], {}, this.#builder.unused(`${name}/quantized`));
+    const dequantized = from === name ? this.#builder.unused(`${name}/dequantized`) : name;
+    this.#builder.op('DequantizeLinear', [integers, ...inputs], {}, dequantized);
     this.#scales.set(name, scale);
-    this.#dequantized.set(name, from === name ? `${name}/dequantized` : name);
+    this.#dequantized.set(name, dequantized);
   }
 
   /**
@@ -83,16 +88,12 @@ class Rewriter {
 
   #dequantizeConstant(name: string, type: 'int8' | 'int32', dims: number[], values: ArrayLike<number>, scales: Float32Array, axis: number): string {
     const inputs = [
-      this.#builder.initializer(`${name}/quantized`, type, dims, Array.from(values)),
-      this.#builder.initializer(`${name}/scale`, 'float32', [scales.length], scales),
+      this.#builder.initializer(this.#builder.unused(`${name}/quantized`), type, dims, Array.from(values)),
+      this.#builder.initializer(this.#builder.unused(`${name}/scale`), 'float32', [scales.length], scales),
       // Not shared between weights: for processors without VNNI the runtime rewrites each one.
-      this.#builder.initializer(`${name}/zero point`, type, [scales.length], Array.from(scales, () => 0)),
+      this.#builder.initializer(this.#builder.unused(`${name}/zero point`), type, [scales.length], Array.from(scales, () => 0)),
     ];
-    return this.#builder.op('DequantizeLinear', inputs, { axis: attr.int(axis) }, `${name}/dequantized`);
-  }
-
-  #isOutput(name: string): boolean {
-    return this.source.outputs.some((output) => output.name === name);
+    return this.#builder.op('DequantizeLinear', inputs, { axis: attr.int(axis) }, this.#builder.unused(`${name}/dequantized`));
   }
 }
 

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { readNpy, readNpz, type NumpyArray } from '@koinon/numpy';
-import { elementCount, type Model, type Tensor, type ValueInfo } from '@koinon/onnx';
+import { elementCount, printable, type Model, type Tensor, type ValueInfo } from '@koinon/onnx';
 import { OnnxCommandError } from './command-error.js';
+import { readRegularFile } from './regular-file.js';
 
 /** Inputs of one run of the model, by name. */
 export type Batch = Readonly<Record<string, Tensor>>;
@@ -13,7 +13,16 @@ interface Rows {
   readonly data: Float32Array;
 }
 
+/** A few hundred rows are enough; this holds a thousand photographs. */
+const mostBytes = 2 ** 28;
+const deepestList = 16;
+
 const invalid = (problem: string): OnnxCommandError => new OnnxCommandError('CALIBRATION_INVALID', problem);
+
+const refusals = {
+  unreadable: () => invalid('the calibration file cannot be read; check its name and your access'),
+  tooLarge: (bytes: number) => invalid(`the calibration file has ${bytes} bytes, the limit is ${mostBytes}; keep a few hundred typical rows`),
+};
 
 /**
  * Batches for a model from a .npy file (one input), a .npz file (arrays named as the inputs are, or the only one), or
@@ -39,9 +48,7 @@ export async function calibrationBatches(file: string, model: Model): Promise<Ba
 type Source = Pick<NumpyArray, 'dims'> & { readonly data: ArrayLike<number | bigint> };
 
 async function readArrays(file: string): Promise<Map<string, Source>> {
-  const bytes = await readFile(file).catch(() => {
-    throw invalid('the calibration file cannot be read; check its name and your access');
-  });
+  const bytes = await readRegularFile(file, mostBytes, refusals);
   if (file.endsWith('.npz')) return readNpz(bytes);
   if (file.endsWith('.npy')) return new Map([['', readNpy(bytes)]]);
   const parsed = parseJson(bytes);
@@ -61,21 +68,26 @@ function parseJson(bytes: Uint8Array): unknown {
 /** The shape of nested lists and their numbers; every list of one depth has the same length. */
 function nested(value: unknown): Source {
   const dims: number[] = [];
-  for (let level: unknown = value; Array.isArray(level); level = (level as unknown[])[0]) dims.push(level.length);
+  for (let level: unknown = value; Array.isArray(level); level = (level as unknown[])[0]) {
+    if (dims.push(level.length) > deepestList) throw invalid(`the JSON lists nest deeper than ${deepestList} levels`);
+  }
   const data: unknown[] = dims.length === 0 ? [] : (value as unknown[]).flat(dims.length - 1);
   if (data.length !== elementCount(dims) || !data.every((item) => typeof item === 'number')) throw invalid('the JSON rows are not numbers in lists of equal length');
   return { dims, data };
 }
 
 function rowsOf({ name, type, dims }: ValueInfo, source: Source | undefined): Rows {
-  const place = `input ${JSON.stringify(name)}`;
+  const place = `input ${JSON.stringify(printable(name))}`;
   if (source === undefined) throw invalid(`${place}: the file has no array of this name`);
   if (type !== 'float32') throw invalid(`${place} takes ${type ?? 'an unknown type'}; only float32 inputs can be calibrated`);
   const [count = 0, ...row] = source.dims;
   const wanted = dims?.slice(1).map((dim, axis) => (typeof dim === 'number' ? dim : (row[axis] ?? 1))) ?? row;
-  // a missing channel axis of extent 1 is no difference
-  if (elementCount(row) !== elementCount(wanted)) throw invalid(`${place} takes rows of [${wanted.join(', ')}], the file has rows of [${row.join(', ')}]`);
+  // a row may be flat, and a missing channel axis of extent 1 is no difference
+  const isFlat = row.length === 1 && row[0] === elementCount(wanted);
+  if (!isFlat && withoutOnes(row) !== withoutOnes(wanted)) throw invalid(`${place} takes rows of [${wanted.join(', ')}], the file has rows of [${row.join(', ')}]`);
   const data = Float32Array.from(source.data, Number);
   if (!data.every(Number.isFinite)) throw invalid(`${place}: a value is not finite`);
   return { count, dims: wanted, data };
 }
+
+const withoutOnes = (dims: readonly number[]): string => dims.filter((extent) => extent !== 1).join();

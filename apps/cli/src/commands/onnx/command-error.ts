@@ -1,8 +1,17 @@
 import { AutodiffError } from '@koinon/autodiff';
 import { NumpyError } from '@koinon/numpy';
-import { OnnxError } from '@koinon/onnx';
+import { OnnxError, printable } from '@koinon/onnx';
+import { CommanderError } from 'commander';
 
-export type OnnxCommandErrorCode = 'MODEL_FILE_UNREADABLE' | 'OUTPUT_FILE_UNWRITABLE' | 'LOGITS_UNKNOWN' | 'CALIBRATION_INVALID' | 'NOTHING_TO_CHECK';
+export type OnnxCommandErrorCode =
+  | 'MODEL_FILE_UNREADABLE'
+  | 'OUTPUT_FILE_UNWRITABLE'
+  | 'LOGITS_UNKNOWN'
+  | 'LOSS_CONTRADICTS_MODEL'
+  | 'DIMENSION_UNKNOWN'
+  | 'BATCH_TOO_LARGE'
+  | 'CALIBRATION_INVALID'
+  | 'NOTHING_TO_CHECK';
 
 /** What a command on a model file cannot do, and what to change. */
 export class OnnxCommandError extends Error {
@@ -14,6 +23,12 @@ export class OnnxCommandError extends Error {
 }
 
 const expectedFailure = 2;
+const mostInLine = 1000;
+
+/** Misuse ends as every other refusal does: 1 says that a check has found something. */
+export function misused({ exitCode, code, message }: CommanderError): never {
+  throw new CommanderError(exitCode === 0 ? 0 : expectedFailure, code, message);
+}
 
 /** Runs a command; refusals of the libraries below become one line with their code and exit status 2. */
 export function reported<Args extends unknown[]>(command: (...args: Args) => Promise<void>): (...args: Args) => Promise<void> {
@@ -23,7 +38,7 @@ export function reported<Args extends unknown[]>(command: (...args: Args) => Pro
     } catch (error) {
       const isExpected = error instanceof OnnxCommandError || error instanceof OnnxError || error instanceof AutodiffError || error instanceof NumpyError;
       if (!isExpected) throw error;
-      process.stderr.write(`koinon: ${error.code}: ${error.message}\n`);
+      process.stderr.write(`koinon: ${error.code}: ${printable(error.message, mostInLine)}\n`);
       process.exitCode = expectedFailure;
     }
   };

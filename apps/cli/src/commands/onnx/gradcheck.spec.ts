@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelFile } from '@koinon/heart-disease';
-import { GraphBuilder, encodeModel, type Model } from '@koinon/onnx';
+import { GraphBuilder, attr, encodeModel, type Model } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import type { GradcheckReport } from './gradcheck.js';
@@ -24,6 +24,15 @@ function step(): Model {
   return graph.model();
 }
 
+/** Adds Relu(weight) to every record, so that each weight is its own distance from a kink; 3 lets all gradients weigh alike. */
+function kinked(weights: readonly number[], name = 'weight'): Model {
+  const graph = new GraphBuilder('kinked');
+  const weight = graph.initializer(name, 'float32', [weights.length], weights);
+  const moved = graph.op('Add', [graph.input('x', 'float32', ['N', weights.length]), graph.op('Constant', [], { value_float: attr.float(3) })]);
+  graph.output(graph.op('Add', [moved, graph.op('Relu', [weight])], {}, 'y'), 'float32', ['N', weights.length]);
+  return graph.model();
+}
+
 describe('koinon gradcheck', () => {
   it('finds the gradients of a convolutional classifier right, on what goes into its Softmax', async () => {
     const { stdout, exitCode } = await checked(classifier(), '--batch', '3', '--format', 'json');
@@ -41,6 +50,35 @@ describe('koinon gradcheck', () => {
     expect(stdout).toMatch(/^weight +13 +\S+e-\d+$/m);
     expect(stdout).toMatch(/^const_0 +[A-Z]+_[A-Z_]+: /m);
     expect(stdout).toContain('every gradient within 0.005');
+    // random data saturates the Clip behind them
+    expect(stdout).toMatch(/^centre +13 +0\.00e\+0 +always 0: not tested$/m);
+    expect(stdout).toMatch(/, 2 of 4 not tested$/m);
+  });
+
+  it('leaves out what lies at a kink, unless that is most of it', async () => {
+    const some = await checked(kinked([0.0008, 0.5, -0.5]));
+    expect([some.exitCode, some.stdout]).toEqual([0, expect.stringMatching(/^weight +2 .* 1 at kinks left out$/m)]);
+    const most = await checked(kinked([0.0008, 0.0008, 0.5]));
+    expect([most.exitCode, most.stdout]).toEqual([1, expect.stringMatching(/^weight +1 .* 2 at kinks left out · FAILED$/m)]);
+  });
+
+  it('refuses to call gradients right that are all 0', async () => {
+    const { stderr, exitCode } = await checked(kinked([-0.5, -0.7]));
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^koinon: NOTHING_TO_CHECK: every gradient is 0 /)]);
+  });
+
+  it('takes the sizes of open axes, and no batch beyond reason', async () => {
+    const graph = new GraphBuilder('sequences');
+    const weight = graph.initializer('weight', 'float32', [2, 1], [1, 2]);
+    graph.output(graph.op('MatMul', [graph.input('x', 'float32', ['N', 'seq', 2]), weight], {}, 'y'));
+    expect((await checked(graph.model(), '--dims', 'seq=3')).exitCode).toBe(0);
+    expect((await checked(graph.model())).stderr).toContain('axis 1 ("seq") is open; give its size');
+    expect((await checked(graph.model(), '--dims', 'seq=3', '--batch', '65537')).stderr).toMatch(/^koinon: BATCH_TOO_LARGE: /);
+  });
+
+  it('prints names without what would act on the terminal', async () => {
+    const { stdout } = await checked(kinked([0.5], '\x1b]0;owned\x07\nweight 20 ok'));
+    expect(stdout).toContain('\\u{1b}]0;owned\\u{7}\\u{a}weight 20 ok  1 ');
   });
 
   it('exits with 1 where a gradient and the differences disagree', async () => {

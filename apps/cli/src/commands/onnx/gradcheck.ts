@@ -1,8 +1,9 @@
 import { AutodiffError, checkGradients, trainingGraph, type GradientCheck } from '@koinon/autodiff';
-import { OnnxError, checkModel, type Model } from '@koinon/onnx';
+import { OnnxError, checkModel, printable, type Model } from '@koinon/onnx';
 import { table } from '../../format.js';
 import { OnnxCommandError } from './command-error.js';
 import { objectiveOf, type Objective } from './objective.js';
+import { checkSizes, type Dims } from './options.js';
 
 /** Largest difference from finite differences in float32 that a correct gradient shows, relative to the largest gradient. */
 export const tolerance = 5e-3;
@@ -18,11 +19,12 @@ export interface GradcheckReport extends Objective {
 
 /**
  * Compares the gradient of every float32 initializer with central finite differences, on random data.
- * @throws OnnxCommandError NOTHING_TO_CHECK when none has a gradient
+ * @throws OnnxCommandError NOTHING_TO_CHECK when none has a gradient, DIMENSION_UNKNOWN, BATCH_TOO_LARGE
  */
-export async function gradcheck(model: Model, batch: number): Promise<GradcheckReport> {
+export async function gradcheck(model: Model, batch: number, dims?: Dims): Promise<GradcheckReport> {
+  checkSizes(model, batch, dims);
   const objective = objectiveOf(model);
-  const options = { output: objective.logits, loss: objective.loss, batch };
+  const options = { output: objective.logits, loss: objective.loss, batch, ...(dims && { dims }) };
   const trainable: string[] = [];
   const skipped: { parameter: string; code: string; reason: string }[] = [];
   for (const { name, type } of model.graph.initializers.values()) {
@@ -38,17 +40,31 @@ export async function gradcheck(model: Model, batch: number): Promise<GradcheckR
     }
   }
   if (trainable.length === 0) throw new OnnxCommandError('NOTHING_TO_CHECK', `no float32 initializer has a gradient${skipped[0] ? `: ${skipped[0].reason}` : ''}`);
-  const parameters = await checkGradients(model, { ...options, trainable });
-  // negated, so that a difference that is not a number fails
-  const passed = !parameters.some(({ difference }) => !(difference <= tolerance));
-  return { ...objective, batch, tolerance, parameters, skipped, passed };
+  const parameters = await checkGradients(model, { ...options, trainable, tolerance });
+  if (parameters.every(({ zero }) => zero)) throw new OnnxCommandError('NOTHING_TO_CHECK', 'every gradient is 0 on random data, so nothing could be compared; try another --batch, or a model whose operators do not saturate');
+  return { ...objective, batch, tolerance, parameters, skipped, passed: parameters.every(isRight) };
 }
 
-export function gradcheckText({ parameters, skipped, passed, loss, logits, batch }: GradcheckReport): string {
+/** A difference that is not a number is none; nor are gradients right of which most lie at kinks. */
+const isRight = ({ difference, compared, leftOut }: GradientCheck): boolean => difference <= tolerance && leftOut <= compared;
+
+function verdict(check: GradientCheck): string {
+  if (check.zero) return 'always 0: not tested';
+  return [...(check.leftOut > 0 ? [`${check.leftOut} at kinks left out`] : []), ...(isRight(check) ? [] : ['FAILED'])].join(' · ');
+}
+
+function conclusion({ passed, parameters }: GradcheckReport): string {
+  if (!passed) return `a gradient differs by more than ${tolerance}, or most of it cannot be compared\n`;
+  const tested = parameters.filter(({ zero }) => !zero).length;
+  return `every gradient within ${tolerance}${tested < parameters.length ? `, ${parameters.length - tested} of ${parameters.length} not tested` : ''}\n`;
+}
+
+export function gradcheckText(report: GradcheckReport): string {
+  const { parameters, skipped, loss, logits, batch } = report;
   return [
-    `${loss} on ${logits}, batch ${batch}\n`,
-    table(['parameter', 'compared', 'max relative error', ''], parameters.map(({ parameter, compared, difference }) => [parameter, String(compared), difference.toExponential(2), difference <= tolerance ? '' : 'FAILED'])),
+    `${loss} on ${printable(logits)}, batch ${batch}\n`,
+    table(['parameter', 'compared', 'max relative error', ''], parameters.map((check) => [check.parameter, String(check.compared), check.difference.toExponential(2), verdict(check)])),
     ...(skipped.length > 0 ? [table(['not checked', 'why'], skipped.map(({ parameter, code, reason }) => [parameter, `${code}: ${reason}`]))] : []),
-    passed ? `every gradient within ${tolerance}\n` : `a gradient differs by more than ${tolerance}\n`,
+    conclusion(report),
   ].join('\n');
 }

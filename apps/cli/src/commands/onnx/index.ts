@@ -1,61 +1,77 @@
 import { encodeModel } from '@koinon/onnx';
 import { Option, type Command } from 'commander';
-import { wanted } from '../../arguments.js';
+import { wanted, wantedFloat32 } from '../../arguments.js';
 import { output } from '../../format.js';
 import { calibrationBatches } from './calibration-data.js';
-import { reported } from './command-error.js';
+import { misused, reported } from './command-error.js';
 import { gradcheck, gradcheckText } from './gradcheck.js';
 import { inspectModel, inspectionText } from './inspect.js';
-import { openModel, writeOutput } from './model-file.js';
+import { openModel } from './model-file.js';
 import { lossKinds } from './objective.js';
-import { quantize, quantizeText } from './quantize.js';
+import { count, dims, names, type Dims } from './options.js';
+import { outputPlace, writeOutput } from './output-file.js';
+import { defaults, methods, quantize, quantizeText, type QuantizeOptions } from './quantize.js';
 import { trainGraph, trainGraphText, type TrainGraphOptions } from './train-graph.js';
 
 interface Format {
   readonly format: string;
 }
 
+interface Out extends Format {
+  readonly out: string;
+}
+
 const finding = 1;
 
-const count = wanted('a whole number above 0', (value) => Number.isSafeInteger(value) && value > 0);
-const names = (text: string): string[] => text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+const isPositive = (value: number): boolean => value > 0;
+const dimsHelp = 'size of an open axis after the first, as seq=128; once per axis';
 
-/** Commands on ONNX files; they need no coordinator. */
+/** Commands on ONNX files; they need no coordinator. Exit codes: 0 done, 1 a check has found something, 2 refused. */
 export function addOnnxCommands(program: Command, withFormat: (command: Command) => Command): void {
-  withFormat(program.command('train-graph').argument('<model>', 'ONNX file').description('turn an inference graph into a training graph'))
+  const command = (parent: Command, name: string, description: string): Command =>
+    withFormat(parent.command(name).argument('<model>', 'ONNX file').description(description)).exitOverride(misused);
+
+  command(program, 'train-graph', 'turn an inference graph into a training graph')
     .requiredOption('--trainable <names>', 'initializers to train, separated by commas', names)
     .addOption(new Option('--loss <loss>', 'what to minimise').choices(Object.keys(lossKinds)).makeOptionMandatory())
     .addOption(new Option('--optimizer <optimizer>', 'none: the graph returns gradients').choices(['none', 'sgd', 'adam', 'adamw']).makeOptionMandatory())
-    .option('--clip <norm>', 'clip the gradient of every record to this norm', wanted('a number above 0', (value) => value > 0 && Number.isFinite(value)))
+    .option('--clip <norm>', 'clip the gradient of every record to this norm', wantedFloat32('a number above 0', isPositive))
     .option('--batch <n>', 'records per step', count, 32)
-    .option('--logits <value>', 'where the loss is taken (default: before the final Sigmoid or Softmax)')
+    .option('--dims <name=size>', dimsHelp, dims)
+    .option('--memory-mb <n>', 'most MiB one step may hold; larger batches are computed in pieces', count)
+    .option('--logits <value>', 'where the loss is taken (default: before the final Sigmoid or Softmax; for mse the model’s output)')
     .requiredOption('--out <file>', 'where to write the training graph')
-    .action(reported(async (file: string, { format, out, ...options }: TrainGraphOptions & Format & { readonly out: string }) => {
+    .action(reported(async (file: string, { format, out, ...options }: TrainGraphOptions & Out) => {
+      const place = await outputPlace(out);
       const { bytes, report } = await trainGraph(await openModel(file), options);
-      await writeOutput(out, bytes);
+      await writeOutput(place, bytes);
       output(format, report, trainGraphText);
     }));
 
-  withFormat(program.command('gradcheck').argument('<model>', 'ONNX file').description('compare the gradients of a model with finite differences'))
+  command(program, 'gradcheck', 'compare the gradients of a model with finite differences')
     .option('--batch <n>', 'records of random data', count, 4)
-    .action(reported(async (file: string, { format, batch }: Format & { readonly batch: number }) => {
-      const report = await gradcheck(await openModel(file), batch);
+    .option('--dims <name=size>', dimsHelp, dims)
+    .action(reported(async (file: string, { format, batch, dims: sizes }: Format & { readonly batch: number; readonly dims?: Dims }) => {
+      const report = await gradcheck(await openModel(file), batch, sizes);
       output(format, report, gradcheckText);
       if (!report.passed) process.exitCode = finding;
     }));
 
-  withFormat(program.command('quantize').argument('<model>', 'ONNX file').description('make a model int8 where that is worth it'))
-    .requiredOption('--calibration <data>', 'typical inputs: .npy, .npz or JSON')
+  command(program, 'quantize', 'make a model int8 where that is worth it')
+    .requiredOption('--calibration <data>', 'typical inputs: .npy, .npz or JSON; their rows give open axes their sizes')
+    .option('--tolerance <t>', 'how much score int8 may lose', wanted('a number from 0 to 1', (value) => value >= 0 && value <= 1), defaults.tolerance)
+    .addOption(new Option('--method <method>', 'which range of each value int8 covers').choices(Object.keys(methods)).default(defaults.method))
     .requiredOption('--out <file>', 'where to write the model that was kept')
-    .action(reported(async (file: string, { format, calibration, out }: Format & { readonly calibration: string; readonly out: string }) => {
+    .action(reported(async (file: string, { format, calibration, out, ...options }: QuantizeOptions & Out & { readonly calibration: string }) => {
+      const place = await outputPlace(out);
       const model = await openModel(file);
-      const { model: kept, report } = await quantize(model, await calibrationBatches(calibration, model));
-      await writeOutput(out, encodeModel(kept));
+      const { model: kept, report } = await quantize(model, await calibrationBatches(calibration, model), options);
+      await writeOutput(place, encodeModel(kept));
       output(format, report, quantizeText);
     }));
 
-  const onnx = program.command('onnx').description('ONNX files');
-  withFormat(onnx.command('inspect').argument('<file>', 'ONNX file').description('what is in a model file, and what is wrong with it'))
+  const onnx = program.command('onnx').description('ONNX files').exitOverride(misused);
+  command(onnx, 'inspect', 'what is in a model file, and what is wrong with it')
     .action(reported(async (file: string, { format }: Format) => {
       const inspection = await inspectModel(file);
       output(format, inspection, inspectionText);

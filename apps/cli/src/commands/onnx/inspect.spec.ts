@@ -64,6 +64,24 @@ describe('koinon onnx inspect', () => {
     }
   });
 
+  it('prints names without what would act on the terminal or forge a line, and cut', async () => {
+    using folder = tempDir();
+    const file = join(folder.path, 'model.onnx');
+    const hostile = '\x1b]0;owned\x07\nno issues';
+    const graph = new GraphBuilder('hostile');
+    graph.initializer('L'.repeat(2_000_000), 'float32', [], [1]);
+    const weight = graph.initializer(hostile, 'float32', [2, 2], [1, 2, 3, 4]);
+    graph.output(graph.op('MatMul', [graph.input('x', 'float32', [hostile, 2]), weight], {}, 'y'));
+    const opsets = new Map([['', 18], [hostile, 1]]);
+    writeFileSync(file, encodeModel({ ...graph.model(), opsets, producerName: hostile }));
+    const { stdout } = await runCommand('onnx', 'inspect', file);
+    expect(Buffer.from(stdout).some((byte) => byte < 0x20 && byte !== 0x0a)).toBe(false);
+    // the domain is an issue, whatever a name says
+    expect(stdout).not.toMatch(/^no issues/m);
+    expect(stdout).toContain('by \\u{1b}]0;owned\\u{7}\\u{a}no issues');
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(300);
+  });
+
   it('shows operators of other domains with their domain', async () => {
     const graph = new GraphBuilder('gelu');
     const x = graph.input('x', 'float32', ['N', 2]);

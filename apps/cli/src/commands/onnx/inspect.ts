@@ -1,8 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { OnnxError, checkModel, decodeModel, defaultLimits, elementCount, externalDataIn, openSession, type Model, type ValueInfo } from '@koinon/onnx';
+import { OnnxError, checkModel, elementCount, openSession, printable, type Model, type ValueInfo } from '@koinon/onnx';
 import { table } from '../../format.js';
-import { unreadable } from './model-file.js';
+import { decodeModelFile } from './model-file.js';
+
+const mostInMessage = 1000;
 
 export interface Issue {
   readonly code: string;
@@ -36,8 +36,7 @@ interface Value {
  * @throws OnnxError when the file cannot be decoded at all, OnnxCommandError MODEL_FILE_UNREADABLE
  */
 export async function inspectModel(file: string): Promise<Inspection> {
-  const bytes = await bounded(file);
-  const model = decodeModel(bytes, externalDataIn(dirname(file), defaultLimits.maxBytes));
+  const { bytes, model } = await decodeModelFile(file);
   const { graph } = model;
   const initializers = [...graph.initializers].map(([name, { type, dims, data }]) => ({ name, type, dims, elements: elementCount(dims), bytes: 'byteLength' in data ? data.byteLength : 0 }));
   const counts = new Map<string, number>();
@@ -46,7 +45,7 @@ export async function inspectModel(file: string): Promise<Inspection> {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return {
-    bytes: bytes.length,
+    bytes,
     irVersion: model.irVersion,
     producer: model.producerName,
     opsets: Object.fromEntries([...model.opsets].map(([domain, version]) => [domain || 'ai.onnx', version])),
@@ -57,12 +56,6 @@ export async function inspectModel(file: string): Promise<Inspection> {
     parameters: initializers.filter(({ type }) => type.includes('float')).reduce((sum, { elements }) => sum + elements, 0),
     issues: await issuesOf(model),
   };
-}
-
-async function bounded(file: string): Promise<Uint8Array> {
-  const size = await stat(file).then((found) => (found.isFile() ? found.size : Promise.reject(unreadable())), () => Promise.reject(unreadable()));
-  if (size > defaultLimits.maxBytes) throw new OnnxError('ONNX_TOO_LARGE', 'model', `${size} bytes are more than the limit of ${defaultLimits.maxBytes}`);
-  return readFile(file).catch(() => Promise.reject(unreadable()));
 }
 
 const valueOf = ({ name, type, dims }: ValueInfo): Value => ({ name, type: type ?? '?', dims: dims?.map((dim) => dim ?? '?') ?? null });
@@ -83,10 +76,10 @@ export function inspectionText(inspection: Inspection): string {
   const { bytes, irVersion, opsets, producer, inputs, outputs, nodes, initializers, parameters, issues } = inspection;
   const value = (role: string) => ({ name, type, dims }: Value): string[] => [role, name, type, dims === null ? 'any rank' : `[${dims.join(', ')}]`];
   return [
-    `${bytes} bytes · IR ${irVersion} · ${Object.entries(opsets).map(([domain, version]) => `${domain} ${version}`).join(', ')}${producer ? ` · by ${producer}` : ''} · ${parameters} parameters\n`,
+    `${bytes} bytes · IR ${irVersion} · ${Object.entries(opsets).map(([domain, version]) => `${printable(domain)} ${version}`).join(', ')}${producer ? ` · by ${printable(producer)}` : ''} · ${parameters} parameters\n`,
     table(['', 'name', 'type', 'shape'], [...inputs.map(value('input')), ...outputs.map(value('output'))]),
     table(['operator', 'nodes'], Object.entries(nodes).map(([op, count]) => [op, String(count)])),
     table(['initializer', 'type', 'shape', 'elements', 'bytes'], initializers.map(({ name, type, dims, elements, bytes: size }) => [name, type, `[${dims.join(', ')}]`, String(elements), String(size)])),
-    issues.length === 0 ? 'no issues\n' : issues.map(({ code, message }) => `${code}: ${message}\n`).join(''),
+    issues.length === 0 ? 'no issues\n' : issues.map(({ code, message }) => `${code}: ${printable(message, mostInMessage)}\n`).join(''),
   ].join('\n');
 }

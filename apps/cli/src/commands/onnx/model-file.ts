@@ -1,24 +1,23 @@
-import { writeFile } from 'node:fs/promises';
-import { OnnxError, readModel, type Model } from '@koinon/onnx';
+import { dirname } from 'node:path';
+import { OnnxError, checkModel, decodeModel, defaultLimits, externalDataIn, type Model } from '@koinon/onnx';
 import { OnnxCommandError } from './command-error.js';
+import { readRegularFile } from './regular-file.js';
+
+const { maxBytes } = defaultLimits;
+
+const refusals = {
+  unreadable: () => new OnnxCommandError('MODEL_FILE_UNREADABLE', 'the model file cannot be read; check its name and your access'),
+  tooLarge: (bytes: number) => new OnnxError('ONNX_TOO_LARGE', 'model', `${bytes} bytes are more than the limit of ${maxBytes}`),
+};
+
+/** What is in a model file, unchecked. @throws OnnxError, OnnxCommandError MODEL_FILE_UNREADABLE */
+export async function decodeModelFile(file: string): Promise<{ bytes: number; model: Model }> {
+  const bytes = await readRegularFile(file, maxBytes, refusals);
+  return { bytes: bytes.length, model: decodeModel(bytes, externalDataIn(dirname(file), maxBytes)) };
+}
 
 /** The model in a file, checked. @throws OnnxError, OnnxCommandError MODEL_FILE_UNREADABLE */
 export async function openModel(file: string): Promise<Model> {
-  try {
-    return await readModel(file, { openDims: 'any' });
-  } catch (error) {
-    if (error instanceof OnnxError) throw error;
-    throw unreadable();
-  }
-}
-
-export const unreadable = (): OnnxCommandError => new OnnxCommandError('MODEL_FILE_UNREADABLE', 'the model file cannot be read; check its name and your access');
-
-/** @throws OnnxCommandError OUTPUT_FILE_UNWRITABLE */
-export async function writeOutput(file: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await writeFile(file, bytes);
-  } catch {
-    throw new OnnxCommandError('OUTPUT_FILE_UNWRITABLE', 'the output file cannot be written; check that its folder exists and is yours');
-  }
+  const { model } = await decodeModelFile(file);
+  return checkModel(model, { openDims: 'any' });
 }

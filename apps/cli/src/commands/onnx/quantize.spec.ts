@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeModel, readModel, type Model } from '@koinon/onnx';
+import { GraphBuilder, attr, encodeModel, readModel, type Model } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { calibrationBatches } from './calibration-data.js';
@@ -21,6 +21,16 @@ async function batchesOf(name: string, content: Uint8Array | string, model: Mode
   writeFileSync(join(folder.path, name), content);
   return await calibrationBatches(join(folder.path, name), model);
 }
+
+/** x [N, 4] · weight, and what follows. */
+function linear(weight: readonly number[], follow: (graph: GraphBuilder, value: string) => string = (_, value) => value): Model {
+  const graph = new GraphBuilder('linear');
+  const product = graph.op('MatMul', [graph.input('x', 'float32', ['N', 4]), graph.initializer('weight', 'float32', [4, weight.length / 4], weight)]);
+  graph.output(follow(graph, product));
+  return graph.model();
+}
+
+const fours = (count: number): string => JSON.stringify(Array.from({ length: count }, (_, row) => irregular(4, row / 7)));
 
 const images = irregular(20 * 64).map((value) => 4 * value);
 
@@ -48,6 +58,48 @@ describe('koinon quantize', () => {
     expect(report.fp32.score).toBe(1);
     expect(report.int8.score).toBeLessThan(1);
     expect(report.int8.score).toBeGreaterThan(0.9);
+  });
+
+  it('scores outputs of any size, whole numbers, and outputs that are always 0', async () => {
+    const data = await batchesOf('rows.json', fours(400), linear(irregular(8)));
+    const wide = await quantize(linear(irregular(8000)), data);
+    expect(wide.report.int8.score).toBeGreaterThan(0.9);
+    const decided = await quantize(linear(irregular(8), (graph, value) => graph.op('ArgMax', [value], { axis: attr.int(1) })), data);
+    expect(decided.report).toMatchObject({ proxy: 'same decision', fp32: { score: 1 } });
+    const zero = await quantize(linear([0, 0, 0, 0]), data);
+    expect(zero.report).toMatchObject({ fp32: { score: 1 }, int8: { score: 1 } });
+  });
+
+  it('takes how much score may be lost and how ranges are chosen', async () => {
+    using folder = tempDir();
+    const [file, data, out] = ['model.onnx', 'rows.json', 'kept.onnx'].map((name) => join(folder.path, name)) as [string, string, string];
+    writeFileSync(file, encodeModel(linear(irregular(8))));
+    // one row far out, which min-max covers and percentile does not
+    writeFileSync(data, JSON.stringify([[50, 50, 50, 50], ...(JSON.parse(fours(600)) as number[][])]));
+    const scores = new Set<number>();
+    for (const method of ['min-max', 'percentile', 'entropy']) {
+      const { stdout } = await runCommand('quantize', file, '--calibration', data, '--out', out, '--format', 'json', '--method', method, '--tolerance', '0.25');
+      const report = JSON.parse(stdout) as QuantizeReport;
+      expect(report.tolerance).toBe(0.25);
+      scores.add(report.int8.score);
+    }
+    expect(scores.size).toBeGreaterThan(1);
+    const rest = ['quantize', file, '--calibration', data, '--out', out];
+    for (const tolerance of ['-0.1', '1.5', 'x']) await expect(runCommand(...rest, '--tolerance', tolerance)).rejects.toThrow('a number from 0 to 1');
+    await expect(runCommand(...rest, '--method', 'median')).rejects.toThrow('Allowed choices are min-max, percentile, entropy');
+  });
+
+  it('says when there is nothing to quantise, and keeps the model', async () => {
+    using folder = tempDir();
+    const [file, data, out] = ['model.onnx', 'rows.json', 'kept.onnx'].map((name) => join(folder.path, name)) as [string, string, string];
+    const graph = new GraphBuilder('bare');
+    graph.output(graph.op('Relu', [graph.input('x', 'float32', ['N', 4])], {}, 'y'));
+    writeFileSync(file, encodeModel(graph.model()));
+    writeFileSync(data, fours(8));
+    const { stdout, exitCode } = await runCommand('quantize', file, '--calibration', data, '--out', out);
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^kept: fp32 \(nothing to quantise: /m)]);
+    expect(stdout).not.toMatch(/^int8/m);
+    expect(readFileSync(out)).toEqual(readFileSync(file));
   });
 
   it('refuses too little data with a code', async () => {
@@ -88,6 +140,8 @@ describe('calibrationBatches', () => {
 
   it.each<[string, string, string | Uint8Array, string]>([
     ['rows of another width', 'rows.json', '[[1, 2], [3, 4]]', 'takes rows of [1, 8, 8], the file has rows of [2]'],
+    ['rows of other sides', 'rows.json', JSON.stringify([Array.from({ length: 4 }, () => irregular(16))]), 'the file has rows of [4, 16]'],
+    ['lists in lists in lists …', 'rows.json', `${'['.repeat(200_000)}${']'.repeat(200_000)}`, 'nest deeper than 16 levels'],
     ['ragged rows', 'rows.json', '[[1, 2], [3]]', 'lists of equal length'],
     ['words', 'rows.json', '[["a"]]', 'are not numbers'],
     ['a number beyond float32', 'rows.json', JSON.stringify([Array.from({ length: 64 }, () => 1e300)]), 'a value is not finite'],

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { trainingGraph, type Port, type TrainingOptions } from '@koinon/autodiff';
-import { encodeModel, type Model } from '@koinon/onnx';
-import { table } from '../../format.js';
-import { lossKinds, objectiveOf } from './objective.js';
+import { encodeModel, printable, type Model } from '@koinon/onnx';
+import { size, table } from '../../format.js';
+import { contradiction, objectiveOf, type lossKinds } from './objective.js';
+import { checkSizes, type Dims } from './options.js';
 
 export interface TrainGraphOptions {
   readonly trainable: readonly string[];
@@ -12,6 +13,9 @@ export interface TrainGraphOptions {
   readonly clip?: number;
   readonly batch: number;
   readonly logits?: string;
+  readonly dims?: Dims;
+  /** Most that one step may hold, in MiB. */
+  readonly memoryMb?: number;
 }
 
 export interface TrainGraphReport {
@@ -30,11 +34,21 @@ interface RoledPort extends Port {
   readonly role: string;
 }
 
-/** Builds the training graph of a model. @throws AutodiffError, OnnxCommandError LOGITS_UNKNOWN */
-export async function trainGraph(model: Model, { trainable, loss, optimizer, clip, batch, logits }: TrainGraphOptions): Promise<{ bytes: Uint8Array; report: TrainGraphReport }> {
-  const output = objectiveOf(model, logits).logits;
-  const options: TrainingOptions = { trainable, output, loss: lossKinds[loss], optimizer: { kind: optimizer }, batch, ...(clip !== undefined && { clipping: {} }) };
+/**
+ * Builds the training graph of a model.
+ * @throws AutodiffError, OnnxError, OnnxCommandError LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE
+ */
+export async function trainGraph(model: Model, { trainable, loss, optimizer, clip, batch, logits, dims, memoryMb }: TrainGraphOptions): Promise<{ bytes: Uint8Array; report: TrainGraphReport }> {
+  checkSizes(model, batch, dims);
+  const { logits: output, loss: kind } = objectiveOf(model, { loss, logits });
+  const options: TrainingOptions = {
+    trainable, output, loss: kind, optimizer: { kind: optimizer }, batch,
+    ...(clip !== undefined && { clipping: {} }),
+    ...(dims && { dims }),
+    ...(memoryMb !== undefined && { memoryLimitBytes: memoryMb * 2 ** 20 }),
+  };
   const graph = await trainingGraph(model, options);
+  if (loss === 'cross-entropy' && graph.outputDims[1] === 1) throw contradiction('cross-entropy of a single class is always 0; use --loss bce');
   const { clippingNorm, ...inputs } = graph.inputs;
   const bytes = clippingNorm === undefined || clip === undefined ? graph.bytes : encodeModel(withConstant(graph.model, clippingNorm.name, clip));
   const report = {
@@ -70,7 +84,7 @@ const isPort = (value: PortGroups[string]): value is Port => value !== undefined
 export function trainGraphText({ bytes, sha256, logits, microbatch, memoryBytes, inputs, outputs }: TrainGraphReport): string {
   const rows = (ports: readonly RoledPort[]): string[][] => ports.map(({ role, name, type, dims }) => [role, name, type, `[${dims.join(', ')}]`]);
   return [
-    `${bytes} bytes · sha256 ${sha256}\nloss on ${logits} · ${microbatch} records at once · at most ${(memoryBytes / 2 ** 20).toFixed(1)} MiB\n`,
+    `${bytes} bytes · sha256 ${sha256}\nloss on ${printable(logits)} · ${microbatch} records at once · at most ${size(memoryBytes)}\n`,
     table(['input', 'name', 'type', 'shape'], rows(inputs)),
     table(['output', 'name', 'type', 'shape'], rows(outputs)),
   ].join('\n');
