@@ -13,19 +13,17 @@ export interface BatchInputs {
   /** Feature inputs, parameters and running statistics of the model → values that stand for them. */
   bindings: ReadonlyMap<string, string>;
   labels: string;
-  /** Factor of each record's loss and gradient, [records] or a scalar. */
-  weight: string;
-  /** Factor of all gradients but not of the loss, float32 scalar; plain gradients only. */
-  scale?: string;
+  /** Factor of each record's gradient, [records, 1, …] in the rank of the output. */
+  factor: string;
   /** Clipping norm; absent for plain gradients. */
   bound?: string;
 }
 
 export interface BatchGradients {
-  /** Σ over records of weight · gradient, each record clipped first if there is a bound. */
+  /** Σ over records of factor · gradient, each record clipped first if there is a bound. */
   gradients: Map<string, string>;
-  /** Σ over records of weight · loss. */
-  loss: string;
+  /** Loss of each record, [records]. */
+  losses: string;
   norms?: string;
   /** Running statistics after the batch. */
   statistics: Map<string, string>;
@@ -43,21 +41,22 @@ export function batchGradients(graph: GraphWriter, problem: GradientProblem, inp
   const trainable = new Set([...problem.trainable].map((name) => inputs.bindings.get(name) ?? name));
   emitForward(graph, program);
   const shape = program.values.get(program.output)?.dims ?? [];
-  const weight = shape.length < 2 || program.batch === 1 ? inputs.weight : graph.reshape(inputs.weight, [program.batch, ...shape.slice(1).map(() => 1)]);
-  const terms = losses[problem.loss](graph, { logits: program.output, labels: inputs.labels, shape, weight }, problem);
+  const { each, slope } = losses[problem.loss](graph, { logits: program.output, labels: inputs.labels, shape }, problem);
+  // all gradients are linear in this one, so a factor costs next to nothing here
+  const seed = graph.op('Mul', [slope, inputs.factor]);
   const needs = differentiable(program, trainable);
   const named = (gradients: ReadonlyMap<string, string | undefined>) =>
     new Map([...problem.trainable].map((name) => [name, reached(name, gradients.get(inputs.bindings.get(name) ?? name))]));
-  const common = { loss: terms.total, statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])) };
+  const common = { losses: each, statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])) };
   if (inputs.bound === undefined || program.batch === 1) {
     const cotangents = new Cotangents(graph);
-    cotangents.add(program.output, inputs.scale === undefined ? terms.seed : graph.op('Mul', [terms.seed, inputs.scale]));
+    cotangents.add(program.output, seed);
     sweep(scopeOf(program, graph, (value) => needs.has(value)), program.nodes, cotangents);
     const gradients = named(new Map([...trainable].map((name) => [name, cotangents.get(name)])));
     return { ...common, ...(inputs.bound === undefined ? { gradients } : clipOne(graph, gradients, inputs.bound)) };
   }
   const plan: ClippingPlan = { program, trainable, needs, carrying: recordValues(program, trainable) };
-  const { gradients, norms } = clippedGradients(graph, plan, terms.seed, inputs.bound);
+  const { gradients, norms } = clippedGradients(graph, plan, seed, inputs.bound);
   return { ...common, gradients: named(gradients), norms };
 }
 

@@ -5,7 +5,7 @@ import { optimizerOf } from './optimizers/index.js';
 import type { TrainingOptions } from './options.js';
 import { declareInputs, shapeOf, stateShape, type Port, type Ports, type StepState, type TrainingInputs, type TrainingOutputs } from './ports.js';
 import { mapData, runData } from './step-data.js';
-import { emitStep, initialState, type StepContext } from './training-step.js';
+import { emitStep, initialState, isDirect, type StepContext } from './training-step.js';
 
 /** Writes the whole training graph and tells what its inputs and outputs mean. */
 export function emitTraining(graph: GraphWriter, problem: GradientProblem, options: TrainingOptions): { inputs: TrainingInputs; outputs: TrainingOutputs } {
@@ -14,7 +14,7 @@ export function emitTraining(graph: GraphWriter, problem: GradientProblem, optio
   const context: StepContext = { problem, options, optimizer, inputs };
   const initial = initialState(inputs, optimizer);
   const steps = options.localSteps ?? 1;
-  const data = runData(graph, inputs, options.batch, steps);
+  const { data, shares } = runData(graph, inputs, { batch: options.batch, steps, rank: shapeOf(problem, options.output).length, scaled: isDirect(context) });
   const result = steps > 1 ? emitLocalSteps(graph, context, data, initial) : emitStep(graph, context, mapData(data, ({ value }) => value), initial);
 
   const lead = steps > 1 ? [steps] : [];
@@ -22,7 +22,7 @@ export function emitTraining(graph: GraphWriter, problem: GradientProblem, optio
   const group = (prefix: string, kind: keyof StepState): Ports =>
     Object.fromEntries([...result.state[kind]].map(([key, value]) => [key, declare(`${prefix}.${key}`, value, stateShape(problem, kind, key))]));
   const outputs: TrainingOutputs = {
-    loss: declare('loss', result.loss, lead),
+    loss: declare('loss', graph.sum(graph.op('Mul', [result.losses, shares]), [lead.length]), lead),
     ...(result.norms !== undefined && { norms: declare('norms', result.norms, [...lead, options.batch]) }),
     ...(optimizer ? { parameters: group('new', 'parameters') } : {}),
     ...(result.gradients && { gradients: Object.fromEntries([...result.gradients].map(([name, value]) => [name, declare(`gradient.${name}`, value, shapeOf(problem, name))])) }),

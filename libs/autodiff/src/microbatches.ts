@@ -5,7 +5,7 @@ import { emitScan } from './scan.js';
 
 /**
  * Gradients of a batch in pieces of `problem.program.batch` records, added up by a Scan: as much memory as one piece,
- * the same sums. `inputs` describe the whole batch of `records`; the weight is [records].
+ * the same sums. `inputs` describe the whole batch of `records`.
  */
 export function accumulatedGradients(graph: GraphWriter, problem: GradientProblem, inputs: BatchInputs, records: number): BatchGradients {
   const size = problem.program.batch;
@@ -16,30 +16,29 @@ export function accumulatedGradients(graph: GraphWriter, problem: GradientProble
   const pieces = <T extends { value: string; dims: readonly number[] }>(whole: T): T => ({ ...whole, value: graph.reshape(whole.value, [records / size, ...whole.dims]) });
   const labels = problem.loss === 'cross-entropy' ? { type: 'int64' as const, dims: [size] } : { type: 'float32' as const, dims: own(output).dims };
 
-  const result = emitScan(graph, {
+  const scan = emitScan(graph, {
     name: 'microbatches',
-    carried: [...trainable.map((name) => ({ initial: graph.zeros(own(name).dims), ...own(name) })), { initial: graph.float(0), type: 'float32', dims: [] }],
+    carried: trainable.map((name) => ({ initial: graph.zeros(own(name).dims), ...own(name) })),
     scanned: [
-      pieces({ value: inputs.weight, type: 'float32', dims: [size] }),
+      pieces({ value: inputs.factor, type: 'float32', dims: own(output).dims.map((extent, axis) => (axis === 0 ? extent : 1)) }),
       pieces({ value: inputs.labels, ...labels }),
       ...features.map(({ name }) => pieces({ value: inputs.bindings.get(name) ?? name, ...own(name) })),
     ],
-    collected: inputs.bound === undefined ? [] : [[size]],
-    body(body, carried, [weight, labels, ...slices]) {
+    collected: inputs.bound === undefined ? [[size]] : [[size], [size]],
+    body(body, carried, [factor, labels, ...slices]) {
       const bindings = new Map([...inputs.bindings, ...features.map(({ name }, index) => [name, slices[index] as string] as const)]);
-      const piece = batchGradients(body, problem, { ...inputs, bindings, labels: labels as string, weight: weight as string });
-      const sums = [...trainable.map((name) => piece.gradients.get(name) as string), piece.loss];
+      const piece = batchGradients(body, problem, { ...inputs, bindings, labels: labels as string, factor: factor as string });
       return {
-        carried: carried.map((sum, index) => body.op('Add', [sum, sums[index] as string])),
-        collected: piece.norms === undefined ? [] : [piece.norms],
+        carried: carried.map((sum, index) => body.op('Add', [sum, piece.gradients.get(trainable[index] as string) as string])),
+        collected: piece.norms === undefined ? [piece.losses] : [piece.losses, piece.norms],
       };
     },
   });
-  const [norms] = result.collected;
+  const [losses, norms] = scan.collected.map((value) => graph.reshape(value, [records]));
   return {
-    gradients: new Map(trainable.map((name, index) => [name, result.carried[index] as string])),
-    loss: result.carried[trainable.length] as string,
-    ...(norms !== undefined && { norms: graph.reshape(norms, [records]) }),
+    gradients: new Map(trainable.map((name, index) => [name, scan.carried[index] as string])),
+    losses: losses as string,
+    ...(norms !== undefined && { norms }),
     statistics: new Map(),
   };
 }

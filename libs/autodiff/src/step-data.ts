@@ -6,10 +6,8 @@ import type { Port, Ports, TrainingInputs } from './ports.js';
 export interface StepData<V = string> {
   features: Map<string, V>;
   labels: V;
-  /** Factor of each record's loss and gradient, [batch]: the mask, divided by the records it leaves unless they are clipped. */
-  weight: V;
-  /** Records the mask leaves, at least 1, scalar; with clipping only. */
-  count?: V;
+  /** Factor of each record's gradient, [batch, 1, …] in the rank of the output. */
+  factor: V;
   noise?: Map<string, V>;
 }
 
@@ -20,27 +18,38 @@ export interface StepValue {
   dims: readonly number[];
 }
 
-export function mapData<A, B>({ features, labels, weight, count, noise }: StepData<A>, change: (value: A) => B): StepData<B> {
+export function mapData<A, B>({ features, labels, factor, noise }: StepData<A>, change: (value: A) => B): StepData<B> {
   const each = (values: Map<string, A>) => new Map([...values].map(([key, value]) => [key, change(value)]));
-  return {
-    features: each(features),
-    labels: change(labels),
-    weight: change(weight),
-    ...(count !== undefined && { count: change(count) }),
-    ...(noise && { noise: each(noise) }),
-  };
+  return { features: each(features), labels: change(labels), factor: change(factor), ...(noise && { noise: each(noise) }) };
 }
 
-/** The data of a whole run: with more than one step they lie along a leading axis. */
-export function runData(graph: GraphWriter, inputs: TrainingInputs, batch: number, steps: number): StepData<StepValue> {
+export interface RunLayout {
+  batch: number;
+  /** Steps of the run; with more than one, data lie along a leading axis. */
+  steps: number;
+  /** Rank of the model's output. */
+  rank: number;
+  /** Whether gradients are to be multiplied by the learning rate. */
+  scaled: boolean;
+}
+
+/** The data of a whole run, and what each record counts in the mean loss of its step, [batch] or [steps, batch]. */
+export function runData(graph: GraphWriter, inputs: TrainingInputs, { batch, steps, rank, scaled }: RunLayout): { data: StepData<StepValue>; shares: string } {
   const lead = steps > 1 ? [steps] : [];
   const given = ({ name, type, dims }: Port): StepValue => ({ value: name, type, dims: dims.slice(lead.length) });
   const each = (ports: Ports) => new Map(Object.entries(ports).map(([key, port]) => [key, given(port)]));
-  const float = (value: string, dims: readonly number[]): StepValue => ({ value, type: 'float32', dims });
-  const { mask, clippingNorm } = inputs;
-  const common = { features: each(inputs.features), labels: given(inputs.labels), ...(inputs.noise && { noise: each(inputs.noise) }) };
-  if (mask === undefined) return { ...common, weight: float(graph.op('Expand', [graph.float(1 / batch), graph.ints([...lead, batch])]), [batch]) };
-  const count = graph.op('Max', [graph.sum(mask.name, [lead.length]), graph.float(1)]);
-  if (clippingNorm !== undefined) return { ...common, weight: given(mask), count: float(count, []) };
-  return { ...common, weight: float(graph.op('Div', [mask.name, steps > 1 ? graph.reshape(count, [steps, 1]) : count]), [batch]) };
+  const { mask, clippingNorm, learningRate } = inputs;
+  const shares = mask === undefined
+    ? graph.op('Expand', [graph.float(1 / batch), graph.ints([...lead, batch])])
+    : graph.op('Div', [mask.name, graph.op('Max', [graph.sum(mask.name, [lead.length], 1), graph.float(1)])]);
+  const weight = clippingNorm === undefined || mask === undefined ? shares : mask.name;
+  const factor = scaled && learningRate ? graph.op('Mul', [weight, learningRate.name]) : weight;
+  const dims = [batch, ...Array<number>(Math.max(0, rank - 1)).fill(1)];
+  const data: StepData<StepValue> = {
+    features: each(inputs.features),
+    labels: given(inputs.labels),
+    factor: { value: rank > 1 ? graph.reshape(factor, [...lead, ...dims]) : factor, type: 'float32', dims },
+    ...(inputs.noise && { noise: each(inputs.noise) }),
+  };
+  return { data, shares };
 }

@@ -10,7 +10,8 @@ export interface StepResult {
   state: StepState;
   /** By parameter; absent when an optimiser has used them. */
   gradients?: Map<string, string>;
-  loss: string;
+  /** Loss of each record before the step, [batch]. */
+  losses: string;
   norms?: string;
 }
 
@@ -22,29 +23,28 @@ export interface StepContext {
   inputs: TrainingInputs;
 }
 
+/** Whether a step is −η·gradient and nothing else, so that η may be part of the gradient. */
+export function isDirect({ optimizer, inputs }: StepContext): boolean {
+  return optimizer?.linear === true && inputs.clippingNorm === undefined && inputs.anchor === undefined && inputs.control === undefined;
+}
+
 /** One step: gradients of the batch, what the federation adds to them, and the optimiser. */
 export function emitStep(graph: GraphWriter, context: StepContext, data: StepData, state: StepState): StepResult {
   const { problem, options, optimizer, inputs } = context;
   const bound = inputs.clippingNorm?.name;
-  const direct = optimizer?.linear === true && bound === undefined && inputs.anchor === undefined && inputs.control === undefined;
   const computed = accumulatedGradients(graph, problem, {
     bindings: new Map([...data.features, ...state.parameters, ...state.statistics]),
     labels: data.labels,
-    weight: data.weight,
+    factor: data.factor,
     ...(bound !== undefined && { bound }),
-    // all gradients are linear in the loss's, where the learning rate costs next to nothing
-    ...(direct && inputs.learningRate && { scale: inputs.learningRate.name }),
   }, options.batch);
-  const result = {
-    loss: data.count === undefined ? computed.loss : graph.op('Div', [computed.loss, data.count]),
-    ...(computed.norms !== undefined && { norms: computed.norms }),
-  };
+  const result = { losses: computed.losses, ...(computed.norms !== undefined && { norms: computed.norms }) };
   const statistics = computed.statistics;
   if (optimizer === undefined) {
     const gradients = new Map([...computed.gradients].map(([name, gradient]) => [name, federated(graph, context, name, state, gradient)]));
     return { ...result, gradients, state: { ...state, statistics } };
   }
-  if (direct) {
+  if (isDirect(context)) {
     const parameters = new Map([...computed.gradients].map(([name, gradient]) => [name, graph.subtractGradient(state.parameters.get(name) as string, gradient)]));
     return { ...result, state: { ...state, parameters, statistics } };
   }

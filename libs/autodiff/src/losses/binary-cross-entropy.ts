@@ -1,16 +1,15 @@
 import { sizeOf } from '../shape.js';
-import { smoothingOf, weightsOf, type Loss } from './loss.js';
+import { recordMeans, smoothingOf, weightsOf, type Loss } from './loss.js';
 
 /**
  * w₁·y·softplus(−z) + w₀·(1 − y)·softplus(z), averaged over the outputs of a record; y smoothed to y·(1 − ε) + ε/2.
  * Logits and labels float32 of one shape. With a = w₁·y and ω = a + w₀·(1 − y) it is ω·softplus(z) − a·z, which never
  * overflows.
  */
-export const binaryCrossEntropy: Loss = (graph, { logits, labels, shape, weight }, options) => {
+export const binaryCrossEntropy: Loss = (graph, { logits, labels, shape }, options) => {
   const smoothing = smoothingOf(options);
   const weights = weightsOf(options, 2);
   const outputs = sizeOf(shape.slice(1));
-  const share = outputs === 1 ? weight : graph.op('Mul', [weight, graph.float(1 / outputs)]);
   const label = smoothing === 0
     ? labels
     : graph.op('Add', [graph.op('Mul', [labels, graph.float(1 - smoothing)]), graph.float(smoothing / 2)]);
@@ -23,8 +22,5 @@ export const binaryCrossEntropy: Loss = (graph, { logits, labels, shape, weight 
 
   const loss = graph.op('Sub', [scaled(graph.op('Softplus', [logits])), graph.op('Mul', [attraction, logits])]);
   const slope = graph.op('Sub', [scaled(graph.op('Sigmoid', [logits])), attraction]);
-  return {
-    total: graph.op('ReduceSum', [graph.op('Mul', [loss, share])], { keepdims: 0 }),
-    seed: graph.op('Mul', [slope, share]),
-  };
+  return { each: recordMeans(graph, loss, shape), slope: outputs === 1 ? slope : graph.op('Mul', [slope, graph.float(1 / outputs)]) };
 };

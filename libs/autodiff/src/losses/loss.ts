@@ -1,5 +1,6 @@
 import { AutodiffError } from '../errors.js';
 import type { GraphWriter } from '../graph-writer.js';
+import { range, sizeOf } from '../shape.js';
 
 export type LossKind = 'cross-entropy' | 'binary-cross-entropy' | 'mse';
 
@@ -16,18 +17,21 @@ export interface LossInputs {
   labels: string;
   /** Extents of the logits, records first. */
   shape: readonly number[];
-  /** Weight of each record, broadcastable to the logits with one entry per record. */
-  weight: string;
 }
 
 export interface LossTerms {
-  /** Σ over records of weight · loss, float32 scalar. */
-  total: string;
-  /** ∂total/∂logits, in their shape. */
-  seed: string;
+  /** Loss of each record, [records]. */
+  each: string;
+  /** ∂(loss of its record)/∂logits, in their shape. */
+  slope: string;
 }
 
 export type Loss = (graph: GraphWriter, inputs: LossInputs, options: LossOptions) => LossTerms;
+
+/** Mean over all axes but the records'. */
+export function recordMeans(graph: GraphWriter, value: string, shape: readonly number[]): string {
+  return sizeOf(shape) === shape[0] ? graph.reshape(value, [-1]) : graph.mean(value, range(shape.length - 1, 1));
+}
 
 export function smoothingOf({ labelSmoothing = 0 }: LossOptions): number {
   if (labelSmoothing >= 0 && labelSmoothing < 1) return labelSmoothing;
