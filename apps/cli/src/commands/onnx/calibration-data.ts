@@ -32,7 +32,7 @@ const refusals = {
 export async function calibrationBatches(file: string, model: Model): Promise<Batch[]> {
   const inputs = model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name));
   const arrays = await readArrays(file);
-  const columns = inputs.map((input) => ({ input, rows: rowsOf(input, inputs.length === 1 && arrays.size === 1 ? [...arrays.values()][0] : arrays.get(input.name)) }));
+  const columns = inputs.map((input) => ({ input, rows: rowsOf(input, sourceOf(input, arrays, inputs.length === 1)) }));
   const [first] = columns;
   if (first === undefined) throw invalid('the model has no input');
   if (columns.some(({ rows }) => rows.count !== first.rows.count)) throw invalid('the inputs have different numbers of rows');
@@ -76,9 +76,20 @@ function nested(value: unknown): Source {
   return { dims, data };
 }
 
-function rowsOf({ name, type, dims }: ValueInfo, source: Source | undefined): Rows {
-  const place = `input ${JSON.stringify(printable(name))}`;
-  if (source === undefined) throw invalid(`${place}: the file has no array of this name`);
+const placeOf = ({ name }: ValueInfo): string => `input ${JSON.stringify(printable(name))}`;
+
+/** A file with one array needs no name for a model with one input. */
+function sourceOf(input: ValueInfo, arrays: ReadonlyMap<string, Source>, alone: boolean): Source {
+  const [only, ...others] = arrays.values();
+  const source = alone && others.length === 0 ? only : arrays.get(input.name);
+  if (source !== undefined) return source;
+  const found = [...arrays.keys()].map((name) => printable(name, 20)).slice(0, 8).join(', ');
+  throw invalid(`${placeOf(input)}: the file has no array of this name, but ${found || 'none at all'}; name arrays as the inputs are, or give a .npy file`);
+}
+
+function rowsOf(input: ValueInfo, source: Source): Rows {
+  const { type, dims } = input;
+  const place = placeOf(input);
   if (type !== 'float32') throw invalid(`${place} takes ${type ?? 'an unknown type'}; only float32 inputs can be calibrated`);
   const [count = 0, ...row] = source.dims;
   const wanted = dims?.slice(1).map((dim, axis) => (typeof dim === 'number' ? dim : (row[axis] ?? 1))) ?? row;
