@@ -46,7 +46,8 @@ function lockIsComplete(root) {
  */
 async function runNpm(root, args) {
   const outside = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.split(sep).includes('node_modules'));
-  const env = { ...process.env, PATH: outside.join(delimiter) };
+  // npm 10 knows no allowScripts and would let ONNX Runtime fetch CUDA files where it finds a CUDA compiler
+  const env = { ...process.env, PATH: outside.join(delimiter), npm_config_onnxruntime_node_install: 'skip' };
   // npm's stdout is its summary; ours must stay free for the command.
   const child = spawn('npm', args, { cwd: root, env, stdio: ['ignore', 2, 2] });
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve)).catch(() => {
