@@ -1,12 +1,14 @@
 /**
  * Training steps on ONNX Runtime against the same networks in TensorFlow.js (cpu and wasm), batch 32, SGD, one thread
- * each, from the same weights on the same data; and what per-record clipping costs on top of a plain gradient.
+ * each, from the same weights on the same data; what per-record clipping costs on top of a plain gradient; and the memory
+ * of a run against what its graph states.
  */
 import { performance } from 'node:perf_hooks';
 import { trainingGraph, type Port, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
 import { elementCount } from '@koinon/onnx';
 import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import { run as pneumonia } from './pneumonia.js';
+import { memoryFigures } from './training-memory.js';
 import { modelOf, networks, numbers, parametersOf, type Network } from './training-models.js';
 import { tensorFlowStep } from './training-tfjs.js';
 import type { Figure } from './figure.js';
@@ -175,6 +177,6 @@ function percentiles(samples: readonly number[]): number[] {
 export async function run({ onProgress = () => {} }: { onProgress?: (line: string) => void } = {}): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const network of networks) figures.push(...(await networkFigures(network, onProgress)));
-  figures.push(...(await pneumonia({ onProgress })));
+  figures.push(...(await memoryFigures(onProgress)), ...(await pneumonia({ onProgress })));
   return figures;
 }

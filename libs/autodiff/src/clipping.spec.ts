@@ -1,8 +1,8 @@
-import { GraphBuilder, attr } from '@koinon/onnx';
+import { GraphBuilder, attr, elementCount } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { batchOf, modelOf, recordOf, type Batch, type RecordModel } from '../test/record-models.js';
 import { relativeDifference, trainer } from '../test/training-run.js';
-import type { ClippingOptions, TrainingOptions } from './index.js';
+import { trainingGraph, type ClippingOptions, type TrainingOptions } from './index.js';
 
 const records = 6;
 const clippingNorm = 0.5;
@@ -228,6 +228,17 @@ describe('memory', () => {
     expect(relativeDifference(actual.gradients, expected.gradients)).toBeLessThan(1e-6);
     expect(relativeDifference({ norms: actual.norms! }, { norms: expected.norms! })).toBeLessThan(1e-6);
     await Promise.all([whole.release(), limited.release()]);
+  });
+
+  it('counts what optimisers, several steps, noise and pieces hold in copies of the parameters', async () => {
+    const weights = 4 * Object.values(model.parameters).reduce((sum, dims) => sum + elementCount(dims), 0);
+    const stated = async (extra: Partial<TrainingOptions>) => (await trainingGraph(modelOf(model), { ...optionsFor(model, 1), optimizer: { kind: 'sgd' }, ...extra })).memoryBytes;
+    const copies = async (more: Partial<TrainingOptions>, less: Partial<TrainingOptions> = {}) => ((await stated(more)) - (await stated(less))) / (1.1 * weights);
+    // gradient and six intermediate values, and two slots that are fed, computed and returned
+    expect(await copies({ optimizer: { kind: 'adam' } })).toBeCloseTo(7 + 6, 1);
+    const clipped = { clipping: {} };
+    expect(await copies({ clipping: { noise: true } }, clipped)).toBeCloseTo(2, 1);
+    expect(await copies({ proximal: { mu: 1 } }, { optimizer: { kind: 'sgd', momentum: 0 } })).toBeCloseTo(3 + 3, 1);
   });
 
   it('is refused when one record alone needs more', async () => {

@@ -1,20 +1,19 @@
 import type { GradientProblem } from './batch-gradients.js';
 import type { GraphWriter } from './graph-writer.js';
 import { emitLocalSteps } from './local-steps.js';
-import { optimizerOf } from './optimizers/index.js';
-import type { TrainingOptions } from './options.js';
+import type { Optimizer } from './optimizers/index.js';
+import { isDirect, type TrainingOptions } from './options.js';
 import { declareInputs, shapeOf, stateShape, type Port, type Ports, type StepState, type TrainingInputs, type TrainingOutputs } from './ports.js';
 import { mapData, runData } from './step-data.js';
-import { emitStep, initialState, isDirect, type StepContext } from './training-step.js';
+import { emitStep, initialState, type StepContext } from './training-step.js';
 
 /** Writes the whole training graph and tells what its inputs and outputs mean. */
-export function emitTraining(graph: GraphWriter, problem: GradientProblem, options: TrainingOptions): { inputs: TrainingInputs; outputs: TrainingOutputs } {
-  const optimizer = options.optimizer.kind === 'none' ? undefined : optimizerOf(options.optimizer);
+export function emitTraining(graph: GraphWriter, problem: GradientProblem, options: TrainingOptions, optimizer: Optimizer | undefined): { inputs: TrainingInputs; outputs: TrainingOutputs } {
   const inputs = declareInputs(graph, problem, optimizer, options);
   const context: StepContext = { problem, options, optimizer, inputs };
   const initial = initialState(inputs, optimizer);
   const steps = options.localSteps ?? 1;
-  const { data, shares } = runData(graph, inputs, { batch: options.batch, steps, rank: shapeOf(problem, options.output).length, scaled: isDirect(context) });
+  const { data, shares } = runData(graph, inputs, { batch: options.batch, steps, rank: shapeOf(problem, options.output).length, scaled: isDirect(options, optimizer) });
   const result = steps > 1 ? emitLocalSteps(graph, context, data, initial) : emitStep(graph, context, mapData(data, ({ value }) => value), initial);
 
   const lead = steps > 1 ? [steps] : [];

@@ -1,5 +1,8 @@
 import type { Node } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
+import type { GradientProblem } from './batch-gradients.js';
+import type { Optimizer } from './optimizers/index.js';
+import { isDirect, type TrainingOptions } from './options.js';
 import type { Program } from './program.js';
 import { inputOf, outputOf } from './rule.js';
 import { BATCHED_BYTES } from './rules/convolution.js';
@@ -8,28 +11,46 @@ import { sizeOf } from './shape.js';
 const floatBytes = 4;
 
 /**
- * Upper estimate of the tensors one run holds, in bytes: for `program.batch` records every forward value and its
- * gradient, what the largest convolution's weight gradient needs on its way, and with clipping each per-record weight gradient that has to be formed; and four
- * copies of the parameters (value, gradient, update, output). A tenth is added for the runtime's rounding of blocks.
+ * Upper estimate of the tensors one run holds, in bytes, those it is fed and returns included: for `program.batch` records every forward
+ * value and its gradient, what the largest convolution's weight gradient needs on its way, and with clipping each per-record
+ * weight gradient that has to be formed; the data of all steps; and the parameters as often as `parameterCopies` says.
+ * A tenth is added for the runtime's rounding of blocks. `npm run bench -- training` compares it with what runs really take.
  */
-export function estimateBytes(program: Program, trainable: ReadonlySet<string>, clipped: boolean): number {
+export function estimateBytes({ program, trainable }: GradientProblem, options: TrainingOptions, optimizer: Optimizer | undefined): number {
   const shape = (name: string) => program.values.get(name)?.dims ?? [];
   const elements = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + (name === '' ? 0 : sizeOf(shape(name))), 0);
-  const activations = elements(program.features.map(({ name }) => name)) + elements(program.nodes.flatMap(({ outputs }) => outputs));
+  const features = elements(program.features.map(({ name }) => name));
+  const data = (features / program.batch) * options.batch * (options.localSteps ?? 1);
+  const activations = features + elements(program.nodes.flatMap(({ outputs }) => outputs));
   const convolutions = program.nodes.map((node) => convolutionElements(node, shape));
-  const rows = clipped ? program.batch * elements(materialised(program, trainable, shape)) : 0;
-  return Math.ceil(1.1 * floatBytes * (2 * activations + rows + Math.max(0, ...convolutions) + 4 * elements(trainable)));
+  const rows = options.clipping !== undefined && program.batch > 1 ? program.batch * elements(materialised(program, trainable, shape)) : 0;
+  const inPieces = program.batch < options.batch;
+  return Math.ceil(1.1 * floatBytes * (data + 2 * activations + rows + Math.max(0, ...convolutions) + parameterCopies(options, optimizer, inPieces) * elements(trainable)));
+}
+
+/** How many values in the shapes of the parameters a run holds at once. */
+function parameterCopies(options: TrainingOptions, optimizer: Optimizer | undefined, inPieces: boolean): number {
+  const { localSteps = 1, clipping, proximal, scaffold } = options;
+  const state = 1 + (optimizer?.slots.length ?? 0);
+  return 3 * state // fed, computed, and copied out
+    + (localSteps > 1 ? 2 * state : 0) // a Scan alternates between two buffers
+    + (inPieces ? 3 : 0) // so does that of the pieces, which starts from zeros
+    + (isDirect(options, optimizer) ? 0 : 1 + (optimizer?.scratch ?? 0)) // the gradient, and what the update makes of it
+    + (clipping !== undefined && optimizer ? 1 : 0) // the mean of the clipped sum
+    + (clipping?.noise ? localSteps + 1 : 0)
+    + (proximal ? 3 : 0)
+    + (scaffold ? 8 : 0);
 }
 
 type ShapeOf = (name: string) => readonly number[];
 
-/** What a weight gradient holds for a moment: im2col, as patches and as their concatenation, and its per-record parts. */
+/** What a weight gradient holds for a moment: im2col, as patches, as their concatenation and transposed, and its per-record parts. */
 function convolutionElements(node: Node, shape: ShapeOf): number {
   if (node.op !== 'Conv' && node.op !== 'ConvTranspose') return 0;
   const [wide, narrow] = node.op === 'Conv' ? [inputOf(node, 0), outputOf(node)] : [outputOf(node), inputOf(node, 0)];
   const [records = 1, channels = 1] = shape(wide);
   const weight = shape(inputOf(node, 1));
-  return 2 * records * channels * sizeOf(weight.slice(2)) * sizeOf(shape(narrow).slice(2)) + Math.min(records * sizeOf(weight), BATCHED_BYTES / floatBytes);
+  return 3 * records * channels * sizeOf(weight.slice(2)) * sizeOf(shape(narrow).slice(2)) + Math.min(records * sizeOf(weight), BATCHED_BYTES / floatBytes);
 }
 
 /** Shared values, once per use, whose gradient is formed for each record; Gemm and a 2-D MatMul need only norms. */

@@ -1,7 +1,7 @@
 import type { Model } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import type { LossKind, LossOptions } from './losses/index.js';
-import type { OptimizerOptions } from './optimizers/index.js';
+import type { Optimizer, OptimizerOptions } from './optimizers/index.js';
 
 export interface ClippingOptions {
   /** Records computed at once, a divisor of `batch`; by default all that `memoryLimitBytes` allows. */
@@ -34,6 +34,11 @@ export interface TrainingOptions extends LossOptions {
   memoryLimitBytes?: number;
   /** Sizes of other open dimensions, by name. */
   dims?: Readonly<Record<string, number>>;
+}
+
+/** Whether a step is −η·gradient and nothing else, so that η may be part of the gradient. */
+export function isDirect({ clipping, proximal, scaffold }: TrainingOptions, optimizer: Optimizer | undefined): boolean {
+  return optimizer?.linear === true && clipping === undefined && proximal === undefined && !scaffold;
 }
 
 function refuse(problem: string): never {

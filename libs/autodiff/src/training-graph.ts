@@ -4,6 +4,7 @@ import { emitTraining } from './emit-training.js';
 import { AutodiffError } from './errors.js';
 import { GraphWriter, NameScope } from './graph-writer.js';
 import { estimateBytes, smallerPiece } from './memory.js';
+import { optimizerOf, type Optimizer } from './optimizers/index.js';
 import { checkOptions, type TrainingOptions } from './options.js';
 import { prepare, type Program, type ProgramOptions } from './program.js';
 import type { TrainingInputs, TrainingOutputs } from './ports.js';
@@ -17,7 +18,7 @@ export interface TrainingGraph {
   outputDims: number[];
   /** Records computed at once. */
   microbatch: number;
-  /** Upper estimate of the tensors one run holds. */
+  /** Upper estimate of the tensors one run holds, with those it is fed and returns. */
   memoryBytes: number;
 }
 
@@ -28,9 +29,10 @@ export interface TrainingGraph {
  */
 export async function trainingGraph(model: Model, options: TrainingOptions): Promise<TrainingGraph> {
   checkOptions(model, options);
-  const { problem, names, bytes } = await fittingProblem(model, options);
+  const optimizer = options.optimizer.kind === 'none' ? undefined : optimizerOf(options.optimizer);
+  const { problem, names, bytes } = await fittingProblem(model, options, optimizer);
   const graph = new GraphWriter(names);
-  const { inputs, outputs } = emitTraining(graph, problem, options);
+  const { inputs, outputs } = emitTraining(graph, problem, options, optimizer);
   const [, ...perRecord] = problem.program.values.get(options.output)?.dims ?? [];
   const training: Model = {
     irVersion: Math.max(model.irVersion, 8),
@@ -52,14 +54,14 @@ interface Fitting {
 }
 
 /** The program for the largest piece of the batch that fits the memory limit and has the rules it needs. */
-async function fittingProblem(model: Model, options: TrainingOptions): Promise<Fitting> {
+async function fittingProblem(model: Model, options: TrainingOptions, optimizer: Optimizer | undefined): Promise<Fitting> {
   const limit = options.memoryLimitBytes ?? Number.POSITIVE_INFINITY;
   let size = options.clipping?.microbatch ?? options.batch;
   for (;;) {
     const { problem, names } = await problemOf(model, options, size);
     refuseUnreached(problem);
     const clipped = options.clipping !== undefined;
-    const bytes = estimateBytes(problem.program, problem.trainable, clipped && size > 1);
+    const bytes = estimateBytes(problem, options, optimizer);
     if (bytes > limit) {
       if (problem.program.statistics.size > 0) throw new AutodiffError('AUTODIFF_MEMORY_LIMIT', `A batch needs about ${bytes} bytes, the limit is ${limit}, and batch statistics cannot be split. Use a smaller batch.`);
       size = smallerPiece(options.batch, size, bytes, limit);

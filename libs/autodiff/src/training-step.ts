@@ -2,7 +2,7 @@ import type { GradientProblem } from './batch-gradients.js';
 import type { GraphWriter } from './graph-writer.js';
 import { accumulatedGradients } from './microbatches.js';
 import type { Optimizer } from './optimizers/index.js';
-import type { TrainingOptions } from './options.js';
+import { isDirect, type TrainingOptions } from './options.js';
 import { namesOf, type StepState, type TrainingInputs } from './ports.js';
 import type { StepData } from './step-data.js';
 
@@ -23,11 +23,6 @@ export interface StepContext {
   inputs: TrainingInputs;
 }
 
-/** Whether a step is −η·gradient and nothing else, so that η may be part of the gradient. */
-export function isDirect({ optimizer, inputs }: StepContext): boolean {
-  return optimizer?.linear === true && inputs.clippingNorm === undefined && inputs.anchor === undefined && inputs.control === undefined;
-}
-
 /** One step: gradients of the batch, what the federation adds to them, and the optimiser. */
 export function emitStep(graph: GraphWriter, context: StepContext, data: StepData, state: StepState): StepResult {
   const { problem, options, optimizer, inputs } = context;
@@ -44,7 +39,7 @@ export function emitStep(graph: GraphWriter, context: StepContext, data: StepDat
     const gradients = new Map([...computed.gradients].map(([name, gradient]) => [name, federated(graph, context, name, state, gradient)]));
     return { ...result, gradients, state: { ...state, statistics } };
   }
-  if (isDirect(context)) {
+  if (isDirect(options, optimizer)) {
     const parameters = new Map([...computed.gradients].map(([name, gradient]) => [name, graph.subtractGradient(state.parameters.get(name) as string, gradient)]));
     return { ...result, state: { ...state, parameters, statistics } };
   }

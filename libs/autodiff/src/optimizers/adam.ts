@@ -20,6 +20,7 @@ export function adam({ kind, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightD
     slots: ['mean', 'variance'],
     scalars: ['meanCorrection', 'varianceCorrection'],
     linear: false,
+    scratch: 6,
     advance: (graph, [first, second]) => [average(graph, first as string, graph.float(1), beta1), average(graph, second as string, graph.float(1), beta2)],
     update(graph, { parameter, gradient, learningRate, slots, scalars }) {
       const [mean, variance, first, second] = [...slots, ...scalars] as [string, string, string, string];

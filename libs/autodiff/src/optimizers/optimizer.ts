@@ -18,6 +18,8 @@ export interface Optimizer {
   readonly scalars: readonly string[];
   /** The step is −η·gradient and nothing else, so η may be multiplied into the gradient where that is cheaper. */
   readonly linear: boolean;
+  /** Intermediate values of a parameter's shape that an update holds at once, at most. */
+  readonly scratch: number;
   advance(graph: GraphWriter, scalars: readonly string[]): string[];
   update(graph: GraphWriter, inputs: UpdateInputs): { parameter: string; slots: string[] };
 }

@@ -13,6 +13,7 @@ export function sgd({ momentum = 0, weightDecay = 0 }: SgdOptions): Optimizer {
     slots: momentum === 0 ? [] : ['velocity'],
     scalars: [],
     linear: momentum === 0 && weightDecay === 0,
+    scratch: 2,
     advance: () => [],
     update(graph, { parameter, gradient, learningRate, slots: [velocity] }) {
       const decayed = weightDecay === 0 ? gradient : graph.op('Add', [gradient, timesConstant(graph, parameter, weightDecay)]);

@@ -1,0 +1,41 @@
+/**
+ * `node --expose-gc training-memory.child.js CASE`: the memory that a few runs of one training graph take, and what the graph
+ * states. Prints {peakBytes, statedBytes}; Linux only, because the peak is the kernel's high-water mark.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { trainingGraph, type Port, type Ports } from '@koinon/autodiff';
+import { elementCount } from '@koinon/onnx';
+import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { memoryCases } from './training-memory.js';
+import { modelOf, parametersOf } from './training-models.js';
+
+const runs = 4;
+
+/** A line of /proc/self/status, in bytes. */
+function kernel(name: 'VmRSS' | 'VmHWM'): number {
+  return 1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+}
+
+const { network, options } = memoryCases.find(({ name }) => name === process.argv[2]) ?? (() => { throw new Error('no such case'); })();
+const graph = await trainingGraph(modelOf(network), { trainable: parametersOf(network).map(({ name }) => name), output: 'logits', loss: network.loss, ...options });
+const session = await InferenceSession.create(graph.bytes, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 });
+const collect = () => globalThis.gc?.();
+collect();
+writeFileSync('/proc/self/clear_refs', '5');
+const before = kernel('VmRSS');
+
+const { inputs } = graph;
+const ports = (group: Ports | undefined): Port[] => Object.values(group ?? {});
+const fed = [
+  ...ports(inputs.features), inputs.labels, inputs.mask, inputs.learningRate, inputs.clippingNorm, inputs.expectedRecords,
+  ...ports(inputs.parameters), ...ports(inputs.state), ...ports(inputs.noise),
+];
+// a page of zeros that nobody wrote takes no memory, so ones it is
+const feeds = Object.fromEntries(fed.flatMap((port) => (port === undefined ? [] : [[port.name, port.type === 'int64'
+  ? new Tensor('int64', new BigInt64Array(elementCount(port.dims)).fill(1n), port.dims)
+  : new Tensor('float32', new Float32Array(elementCount(port.dims)).fill(1e-3), port.dims)]])));
+for (let run = 0; run < runs; run++) {
+  await session.run(feeds);
+  collect();
+}
+process.stdout.write(JSON.stringify({ peakBytes: kernel('VmHWM') - before, statedBytes: graph.memoryBytes }));
