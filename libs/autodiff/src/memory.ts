@@ -1,4 +1,4 @@
-import type { Node } from '@koinon/onnx';
+import type { Model, Node } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import type { GradientProblem } from './batch-gradients.js';
 import type { Optimizer } from './optimizers/index.js';
@@ -25,7 +25,16 @@ export function estimateBytes({ program, trainable }: GradientProblem, options: 
   const convolutions = program.nodes.map((node) => convolutionElements(node, shape));
   const rows = options.clipping !== undefined && program.batch > 1 ? program.batch * elements(materialised(program, trainable, shape)) : 0;
   const inPieces = program.batch < options.batch;
-  return Math.ceil(1.1 * floatBytes * (data + 2 * activations + rows + Math.max(0, ...convolutions) + parameterCopies(options, optimizer, inPieces) * elements(trainable)));
+  return bytesOf(data + 2 * activations + rows + Math.max(0, ...convolutions) + parameterCopies(options, optimizer, inPieces) * elements(trainable));
+}
+
+const bytesOf = (elements: number): number => Math.ceil(1.1 * floatBytes * elements);
+
+/** Refuses what cannot fit in any pieces before any memory is taken for it. @throws AutodiffError AUTODIFF_MEMORY_LIMIT */
+export function refuseTooManyParameters({ graph }: Model, options: TrainingOptions, optimizer: Optimizer | undefined, limit: number): void {
+  const elements = options.trainable.reduce((sum, name) => sum + sizeOf(graph.initializers.get(name)?.dims ?? []), 0);
+  const bytes = bytesOf(parameterCopies(options, optimizer, false) * elements);
+  if (bytes > limit) throw new AutodiffError('AUTODIFF_MEMORY_LIMIT', `The parameters alone need about ${bytes} bytes, the limit is ${limit}. Raise it or train fewer layers.`);
 }
 
 /** How many values in the shapes of the parameters a run holds at once. */

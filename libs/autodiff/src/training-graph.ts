@@ -3,7 +3,7 @@ import { clippingWorks, refuseUnreached, type GradientProblem } from './batch-gr
 import { emitTraining } from './emit-training.js';
 import { AutodiffError } from './errors.js';
 import { GraphWriter, NameScope } from './graph-writer.js';
-import { estimateBytes, smallerPiece } from './memory.js';
+import { estimateBytes, refuseTooManyParameters, smallerPiece } from './memory.js';
 import { optimizerOf, type Optimizer } from './optimizers/index.js';
 import { checkOptions, type TrainingOptions } from './options.js';
 import { prepare, type Program, type ProgramOptions } from './program.js';
@@ -56,6 +56,7 @@ interface Fitting {
 /** The program for the largest piece of the batch that fits the memory limit and has the rules it needs. */
 async function fittingProblem(model: Model, options: TrainingOptions, optimizer: Optimizer | undefined): Promise<Fitting> {
   const limit = options.memoryLimitBytes ?? Number.POSITIVE_INFINITY;
+  refuseTooManyParameters(model, options, optimizer, limit);
   let size = options.clipping?.microbatch ?? options.batch;
   for (;;) {
     const { problem, names } = await problemOf(model, options, size);

@@ -1,4 +1,4 @@
-import { trainingGraph, type TrainingGraph } from '@koinon/autodiff';
+import { AutodiffError, trainingGraph, type TrainingGraph } from '@koinon/autodiff';
 import { decodeModel } from '@koinon/onnx';
 import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '../data/index.js';
@@ -31,7 +31,10 @@ export class ClippedGradient implements GradientSource {
     private readonly inputName: string,
   ) {}
 
-  /** @throws TrainingError TRAINING_MODEL_INVALID when the model cannot be differentiated or does not take these rows */
+  /**
+   * @throws TrainingError TRAINING_MODEL_INVALID when the model cannot be differentiated or does not take these rows,
+   * TRAINING_MEMORY_EXCEEDED when one record alone would need more than the limit
+   */
   static async of(model: Uint8Array, options: GradientOptions, { inputName, width }: Pick<HospitalData, 'inputName' | 'width'>): Promise<ClippedGradient> {
     const { trainable, loss, logits, clippingNorm, memoryLimitBytes } = options;
     try {
@@ -51,6 +54,7 @@ export class ClippedGradient implements GradientSource {
       return new ClippedGradient(graph, await InferenceSession.create(graph.bytes, sessionOptions), clippingNorm * roundingMargin, trainable, inputName);
     } catch (error) {
       if (error instanceof TrainingError) throw error;
+      if (error instanceof AutodiffError && error.code === 'AUTODIFF_MEMORY_LIMIT') throw new TrainingError('TRAINING_MEMORY_EXCEEDED', error.message);
       throw new TrainingError('TRAINING_MODEL_INVALID', error instanceof Error ? error.message : 'the model cannot be used');
     }
   }

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { checkJob, type ChildReply, type TrainJob, type TrainResult } from './protocol.js';
+import { checkJob, tensorBytes, type ChildReply, type TrainJob, type TrainResult } from './protocol.js';
 import { TrainingError } from './training-error.js';
 
 export interface RunOptions {
@@ -22,6 +22,7 @@ const keptErrorOutput = 4096;
  */
 export async function runTraining(job: TrainJob, { signal, childFile = ownChild }: RunOptions = {}): Promise<TrainResult> {
   checkJob(job);
+  refuseTooLarge(job);
   if (signal?.aborted) throw cancelled();
   const { memoryMb, timeoutMs } = job.limits;
   const child = fork(childFile, {
@@ -72,6 +73,14 @@ export async function runTraining(job: TrainJob, { signal, childFile = ownChild 
     if (child.pid !== undefined) await closed;
   }
 }
+
+/** Weights are fed, computed and returned, and have a gradient, so some jobs need no process to be known as too large. */
+function refuseTooLarge(job: TrainJob): void {
+  const least = Math.max(4 * job.weights.byteLength, statSync(job.modelFile, { throwIfNoEntry: false })?.size ?? 0);
+  if (least > tensorBytes(job)) throw new TrainingError('TRAINING_MEMORY_EXCEEDED', `training these weights takes at least ${megabytes(least)} MB of tensors, for which the limit of ${job.limits.memoryMb} MB leaves ${megabytes(tensorBytes(job))}; raise the limit or train fewer layers`);
+}
+
+const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 
 /** Resident memory where the kernel tells (Linux); elsewhere 0, and the heap limit and the deadline remain. */
 function residentBytes({ pid }: ChildProcess): number {

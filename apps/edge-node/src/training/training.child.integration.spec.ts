@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
+import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import type { TrainJob } from './protocol.js';
 import { runTraining } from './run-training.js';
@@ -53,6 +55,36 @@ describe('the training process', () => {
     ['TRAINING_JOB_INVALID', { weights: new Float32Array(3) }],
   ])('answers with %s what it cannot train', async (code, over) => {
     await expect(runTraining({ ...job, ...over }, { childFile })).rejects.toMatchObject({ code });
+  });
+});
+
+describe('a training process with little memory', () => {
+  /** A perceptron of two hidden layers for the records of the job, written to `folder`. */
+  const perceptron = (folder: string, width: number): Partial<TrainJob> => {
+    const graph = new GraphBuilder('perceptron');
+    let value = graph.input('features', 'float32', ['N', 13]);
+    const widths = [13, width, width, 1];
+    const trainable = widths.slice(1).map((outputs, layer) => graph.initializer(`weight${layer}`, 'float32', [outputs, widths[layer]!], new Float32Array(outputs * widths[layer]!)));
+    for (const weight of trainable) value = graph.op('Gemm', [value, weight], { transB: attr.int(1) }, weight === trainable.at(-1) ? 'logits' : `${weight}.sum`);
+    graph.op('Sigmoid', [value], {}, 'probability');
+    graph.output('probability', 'float32', ['N', 1]);
+    const modelFile = join(folder, `${width}.onnx`);
+    writeFileSync(modelFile, encodeModel(graph.model()));
+    return { modelFile, trainable, weights: new Float32Array(13 * width + width ** 2 + width), local: { ...job.local, steps: 1 }, limits: { memoryMb: 256, timeoutMs: 60_000 } };
+  };
+
+  it.each([
+    ['the graph would need too much', 1380, 'The parameters alone need'],
+    ['the weights leave no doubt', 4000, 'training these weights takes at least 245 MB'],
+  ])('refuses before it starts when %s', async (_name, width, reason) => {
+    using dir = tempDir();
+    await expect(runTraining({ ...job, ...perceptron(dir.path, width) }, { childFile })).rejects.toMatchObject({ code: 'TRAINING_MEMORY_EXCEEDED', message: expect.stringContaining(reason) as string });
+  });
+
+  it('trains what fits', async () => {
+    using dir = tempDir();
+    const { steps, loss } = await runTraining({ ...job, ...perceptron(dir.path, 500) }, { childFile });
+    expect({ steps, loss }).toEqual({ steps: 1, loss: expect.closeTo(Math.LN2, 3) as number });
   });
 });
 

@@ -1,8 +1,8 @@
 /** The training process: takes one job over IPC, answers once, ends. Killing it at any point loses nothing but its work. */
 import { readFileSync } from 'node:fs';
 import { DataError, loadHospitalData } from '../data/index.js';
-import { ClippedGradient, type GradientOptions } from './clipped-gradient.js';
-import type { ChildReply, TrainJob } from './protocol.js';
+import { ClippedGradient } from './clipped-gradient.js';
+import { tensorBytes, type ChildReply, type TrainJob } from './protocol.js';
 import { randomSource } from './random-source.js';
 import { trainLocally } from './trainer.js';
 import { TrainingError } from './training-error.js';
@@ -16,7 +16,7 @@ process.on('disconnect', () => process.exit());
 async function answer(job: TrainJob): Promise<ChildReply> {
   try {
     const data = loadHospitalData(job.data);
-    const gradient = await ClippedGradient.of(readModel(job.modelFile), gradientOptions(job), data);
+    const gradient = await ClippedGradient.of(readModel(job.modelFile), { ...job, clippingNorm: job.privacy.clippingNorm, memoryLimitBytes: tensorBytes(job) }, data);
     const randomBytes = randomSource({
       ...(job.seed === undefined ? {} : { seed: job.seed }),
       insecureDeterministic: job.insecureDeterministic === true,
@@ -37,9 +37,4 @@ function readModel(file: string): Uint8Array {
   } catch {
     throw new TrainingError('TRAINING_MODEL_INVALID', 'the model file cannot be read');
   }
-}
-
-/** A quarter of the limit for the graph's tensors; the runtime, the records and their copies share the rest. */
-function gradientOptions({ trainable, loss, logits, privacy, limits }: TrainJob): GradientOptions {
-  return { trainable, loss, logits, clippingNorm: privacy.clippingNorm, memoryLimitBytes: limits.memoryMb * 2 ** 18 };
 }
