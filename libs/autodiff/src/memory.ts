@@ -1,5 +1,7 @@
 import type { Model, Node } from '@koinon/onnx';
+import { differentiable } from './backward.js';
 import { AutodiffError } from './errors.js';
+import { inputsOf } from './graph-writer.js';
 import type { GradientProblem } from './batch-gradients.js';
 import type { Optimizer } from './optimizers/index.js';
 import { isDirect, type TrainingOptions } from './options.js';
@@ -12,7 +14,7 @@ const floatBytes = 4;
 
 /**
  * Upper estimate of the tensors one run holds, in bytes, those it is fed and returns included: for `program.batch` records every forward
- * value and its gradient, what the largest convolution's weight gradient needs on its way, and with clipping each per-record
+ * value that a gradient reads, each of these gradients, what else lives at once on the way, what the largest convolution's weight gradient needs on its way, and with clipping each per-record
  * weight gradient that has to be formed; the data of all steps; and the parameters as often as `parameterCopies` says.
  * A tenth is added for the runtime's rounding of blocks. `npm run bench -- training` compares it with what runs really take.
  */
@@ -21,14 +23,30 @@ export function estimateBytes({ program, trainable }: GradientProblem, options: 
   const elements = (names: Iterable<string>) => [...names].reduce((sum, name) => sum + (name === '' ? 0 : sizeOf(shape(name))), 0);
   const features = elements(program.features.map(({ name }) => name));
   const data = (features / program.batch) * options.batch * (options.localSteps ?? 1);
-  const activations = features + elements(program.nodes.flatMap(({ outputs }) => outputs));
+  const needs = differentiable(program, trainable);
+  const kept = new Set(program.nodes.filter(({ outputs }) => outputs.some((name) => needs.has(name))).flatMap(({ inputs, outputs }) => [...inputs, ...outputs]).filter((name) => !program.constants.has(name)));
+  const activations = elements(kept) + elements([...kept].filter((name) => needs.has(name))) + passingElements(program, kept, shape);
   const convolutions = program.nodes.map((node) => convolutionElements(node, shape));
   const rows = options.clipping !== undefined && program.batch > 1 ? program.batch * elements(materialised(program, trainable, shape)) : 0;
   const inPieces = program.batch < options.batch;
-  return bytesOf(data + 2 * activations + rows + Math.max(0, ...convolutions) + parameterCopies(options, optimizer, inPieces) * elements(trainable));
+  return bytesOf(data + activations + rows + Math.max(0, ...convolutions) + parameterCopies(options, optimizer, inPieces) * elements(trainable));
 }
 
 const bytesOf = (elements: number): number => Math.ceil(1.1 * floatBytes * elements);
+
+/** The most elements that live at once of values which no gradient reads: they go when their last reader has run. */
+function passingElements({ nodes, features }: Program, kept: ReadonlySet<string>, shape: ShapeOf): number {
+  const lastReader = new Map(nodes.flatMap((node, place) => inputsOf(node).map((name) => [name, place] as const)));
+  const sizes = new Map([...features.map(({ name }) => name), ...nodes.flatMap(({ outputs }) => outputs)].filter((name) => name !== '' && !kept.has(name)).map((name) => [name, sizeOf(shape(name))]));
+  let live = features.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0);
+  let most = live;
+  nodes.forEach((node, place) => {
+    live += node.outputs.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+    most = Math.max(most, live);
+    for (const name of new Set([...inputsOf(node), ...node.outputs])) if ((lastReader.get(name) ?? place) === place) live -= sizes.get(name) ?? 0;
+  });
+  return most;
+}
 
 /** Refuses what cannot fit in any pieces before any memory is taken for it. @throws AutodiffError AUTODIFF_MEMORY_LIMIT */
 export function refuseTooManyParameters({ graph }: Model, options: TrainingOptions, optimizer: Optimizer | undefined, limit: number): void {
@@ -41,7 +59,7 @@ export function refuseTooManyParameters({ graph }: Model, options: TrainingOptio
 function parameterCopies(options: TrainingOptions, optimizer: Optimizer | undefined, inPieces: boolean): number {
   const { localSteps = 1, clipping, proximal, scaffold } = options;
   const state = 1 + (optimizer?.slots.length ?? 0);
-  return 3 * state // fed, computed, and copied out
+  return 4 * state // fed, computed, copied out, and the copies of the run before until they are collected
     + (localSteps > 1 ? 2 * state : 0) // a Scan alternates between two buffers
     + (inPieces ? 3 : 0) // so does that of the pieces, which starts from zeros
     + (isDirect(options, optimizer) ? 0 : 1 + (optimizer?.scratch ?? 0)) // the gradient, and what the update makes of it

@@ -1,4 +1,4 @@
-import { inferShapes, openSession, raiseOpset, runSession, type DataType, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
+import { inferShapes, inlineKnownBranches, openSession, raiseOpset, runSession, type DataType, type Dim, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import { inputsOf, type NameScope } from './graph-writer.js';
 import { lower, type LoweringOptions } from './lowering.js';
@@ -27,9 +27,7 @@ export interface ProgramOptions extends LoweringOptions {
  * @throws OnnxError ONNX_UNSUPPORTED_VERSION, ONNX_OPEN_SHAPE, ONNX_SHAPE_INFERENCE
  */
 export async function prepare(source: Model, names: NameScope, options: ProgramOptions): Promise<Program> {
-  const bound = fixBatch(upTo(raiseOpset(source), options.output), options);
-  const shapes = await inferShapes(bound);
-  const folded = await foldKnown(bound, shapes, options.variable);
+  const { folded, shapes } = await foldAll(fixBatch(upTo(raiseOpset(source), options.output), options), options.variable);
   const known = {
     shape: (name: string) => shapes.get(name)?.dims ?? [],
     constant: (name: string) => (options.variable.has(name) ? undefined : folded.graph.initializers.get(name)),
@@ -50,6 +48,19 @@ export async function prepare(source: Model, names: NameScope, options: ProgramO
   };
 }
 
+interface Folded {
+  folded: Model;
+  shapes: ReadonlyMap<string, { type: DataType; dims: number[] }>;
+}
+
+/** Folds what is known, which may decide an If, whose branch then holds more that is known. */
+async function foldAll(model: Model, variable: ReadonlySet<string>): Promise<Folded> {
+  const shapes = await inferShapes(model);
+  const folded = await foldKnown(model, shapes, variable);
+  const graph = inlineKnownBranches(folded.graph);
+  return graph === folded.graph ? { folded, shapes } : foldAll({ ...folded, graph }, variable);
+}
+
 /** The model with `output` as its only output and nothing that does not lead to it. */
 function upTo(model: Model, output: string): Model {
   const reached = new Set([output]);
@@ -66,11 +77,15 @@ function upTo(model: Model, output: string): Model {
   return { ...model, graph: { ...model.graph, inputs, initializers, nodes, outputs: [{ name: output }], valueInfo: [] } };
 }
 
+/** Where a first axis is open, it is the records', and every input has to have them; a model exported for one batch size takes another. */
 function fixBatch(model: Model, { batch, dims: named }: ProgramOptions): Model {
-  const inputs = model.graph.inputs.map((input) => ({
-    ...input,
-    ...(input.dims && { dims: input.dims.map((dim, axis) => (axis === 0 ? batch : typeof dim === 'string' ? (named?.[dim] ?? dim) : dim)) }),
-  }));
+  const isOpen = ({ dims }: ValueInfo): boolean => typeof dims?.[0] === 'string';
+  const other = model.graph.inputs.find((input) => !isOpen(input));
+  if (other !== undefined && model.graph.inputs.some(isOpen)) {
+    throw new AutodiffError('AUTODIFF_UNSUPPORTED', `The input "${other.name}" has no axis of records, which other inputs have. Make it an initializer, or export the model with that axis open in all inputs.`);
+  }
+  const bound = (dim: Dim, axis: number): Dim => (axis === 0 ? batch : typeof dim === 'string' ? (named?.[dim] ?? dim) : dim);
+  const inputs = model.graph.inputs.map((input) => ({ ...input, ...(input.dims && { dims: input.dims.map(bound) }) }));
   return { ...model, graph: { ...model.graph, inputs } };
 }
 

@@ -74,6 +74,10 @@ function keepsApart(program: Program, node: Node, operands: Operands): boolean {
       return onlyFirst && axisIsInner(0);
     case 'ReduceSum':
     case 'ReduceMean':
+    case 'ReduceMax':
+    case 'ReduceMin':
+    case 'ReduceSumSquare':
+    case 'ReduceL2':
       return onlyFirst && !reducedAxes(known, node).includes(0);
     case 'Reshape':
     case 'Flatten':

@@ -67,6 +67,22 @@ describe('a training graph', () => {
     expect(relativeDifference({ w: await gradientOf(computed) }, { w: await gradientOf(linear) })).toBeLessThan(1e-6);
   });
 
+  it('takes the branch of an If that its shapes decide', async () => {
+    const branch = (name: string, op: string, read: string, extra: string[] = []) => {
+      const inner = new GraphBuilder(name);
+      inner.op(op, [read, ...extra], {}, name);
+      inner.output(name);
+      return attr.graph(inner.graph);
+    };
+    const decided = small((graph, value) => {
+      const columns = graph.op('Gather', [graph.op('Shape', [value]), graph.constant('int64', [], [1])]);
+      const condition = graph.op('Equal', [columns, graph.constant('int64', [], [3])]);
+      graph.op('MatMul', [value, 'w'], {}, 'product');
+      return graph.op('If', [condition], { then_branch: branch('kept', 'Identity', 'product'), else_branch: branch('negated', 'Neg', 'product') });
+    });
+    expect(relativeDifference({ w: await gradientOf(decided) }, { w: await gradientOf(linear) })).toBeLessThan(1e-6);
+  });
+
   it('keeps control flow through which no gradient passes, with what it captures', async () => {
     const branch = (name: string) => {
       const graph = new GraphBuilder(name);
@@ -178,6 +194,7 @@ describe('a step of plain SGD, which is part of the gradient\'s own product', ()
 describe('what is refused', () => {
   const refusals: [string, Model, Partial<TrainingOptions>, string, string?][] = [
     ['an operator without a rule', small((graph, value) => graph.op('Sinh', [graph.op('MatMul', [value, 'w'])], {}, 'bent')), {}, 'AUTODIFF_NO_RULE', 'Sinh'],
+    ['an input that has no records', small((graph, value) => graph.op('Add', [graph.op('MatMul', [value, 'w']), graph.input('prior', 'float32', [2])])), {}, 'AUTODIFF_UNSUPPORTED', 'prior'],
     ['a branch that reads a parameter', small((graph, value) => {
       const branch = (name: string, sign: string) => {
         const inner = new GraphBuilder(name);

@@ -62,6 +62,7 @@ async function fittingProblem(model: Model, options: TrainingOptions, optimizer:
     const { problem, names } = await problemOf(model, options, size);
     refuseUnreached(problem);
     const clipped = options.clipping !== undefined;
+    if (clipped && problem.program.statistics.size > 0) throw new AutodiffError('AUTODIFF_OPTIONS', 'A BatchNormalization has training_mode 1: batch statistics mix records, so clipping them bounds nothing. Export the model for inference or use GroupNormalization.');
     const bytes = estimateBytes(problem, options, optimizer);
     if (bytes > limit) {
       if (problem.program.statistics.size > 0) throw new AutodiffError('AUTODIFF_MEMORY_LIMIT', `A batch needs about ${bytes} bytes, the limit is ${limit}, and batch statistics cannot be split. Use a smaller batch.`);

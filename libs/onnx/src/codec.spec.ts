@@ -14,6 +14,17 @@ describe('decodeModel and encodeModel', () => {
     expect(decodeModel(encodeModel(build()))).toEqual(build());
   });
 
+  it('take an opset that is named twice alike, and refuse two versions of one', () => {
+    const twice = (version: bigint): Uint8Array => {
+      const message = fromBinary(ModelSchema, encodeModel(logisticModel()));
+      message.opsetImport.push({ ...message.opsetImport[0]!, version });
+      return toBinary(ModelSchema, message);
+    };
+    const version = logisticModel().opsets.get('')!;
+    expect(decodeModel(twice(BigInt(version)))).toEqual(logisticModel());
+    expect(() => decodeModel(twice(BigInt(version + 1)))).toThrow(expect.objectContaining({ code: 'ONNX_DUPLICATE_NAME' }));
+  });
+
   it('give equal bytes for equal models', () => {
     expect(encodeModel(logisticModel())).toEqual(encodeModel(logisticModel()));
     expect(encodeModel(logisticModel([1, -2, 0.6]))).not.toEqual(encodeModel(logisticModel()));

@@ -16,7 +16,7 @@ import { scanWire } from './wire-scan.js';
  */
 export function decodeModel(bytes: Uint8Array, external?: ExternalData): Model {
   const message = parse(bytes);
-  const opsets = uniqueMap(message.opsetImport.map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain, Number(version)]), 'opset');
+  const opsets = opsetsOf(message);
   const metadata = uniqueMap(message.metadataProps.map(({ key, value }) => [key, value]), 'metadata');
   return {
     irVersion: Number(message.irVersion),
@@ -27,6 +27,12 @@ export function decodeModel(bytes: Uint8Array, external?: ExternalData): Model {
     metadata,
     ...leftover(ModelSchema, message, ['irVersion', 'opsetImport', 'graph', 'producerName', 'producerVersion', 'metadataProps']),
   };
+}
+
+/** One version per domain; some exporters name the same one twice. */
+function opsetsOf({ opsetImport }: ModelMessage): Map<string, number> {
+  const entries = opsetImport.map(({ domain, version }): [string, number] => [domain === 'ai.onnx' ? '' : domain, Number(version)]);
+  return uniqueMap(entries.filter(([domain, version], place) => !entries.slice(0, place).some((earlier) => earlier[0] === domain && earlier[1] === version)), 'opset');
 }
 
 /** Writes a model. Deterministic: equal models, with equal order of their parts, give equal bytes. */

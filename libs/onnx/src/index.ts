@@ -22,6 +22,7 @@ export { exactIntegers, runSession, tensorOf } from './runtime.js';
 export type { Feeds } from './runtime.js';
 export { foldConstants } from './transforms/fold-constants.js';
 export { foldBatchNormalization } from './transforms/fold-batch-normalization.js';
+export { inlineKnownBranches } from './transforms/inline-branches.js';
 export { pruneDeadNodes } from './transforms/prune.js';
 export type { CalibrationMethod } from './quantization/calibrate.js';
 export { quantizeModel } from './quantization/quantize.js';

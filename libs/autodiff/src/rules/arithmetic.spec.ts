@@ -32,6 +32,13 @@ const cases: OperatorCase[] = [
   ...binary('Mul', tf.mul),
   ...binary('Div', tf.div, 0.5, 2),
   ...binary('Pow', tf.pow, 0.5, 2),
+  {
+    name: 'Max of three, two of them equal',
+    operands: [{ dims: [4], values: [1, 5, 2, 0] }, { dims: [4], values: [1, 4, 3, 0] }, { dims: [4], values: [0, 4, 3, 0] }],
+    build: (graph, a, b, c) => graph.op('Max', [a, b, c]),
+    reference: (a, b, c) => tf.addN([tf.mul(a, tf.tensor([1 / 2, 1, 0, 1 / 3])), tf.mul(b, tf.tensor([1 / 2, 0, 1 / 2, 1 / 3])), tf.mul(c, tf.tensor([0, 0, 1 / 2, 1 / 3]))]),
+  },
+  unary('Reciprocal', tf.reciprocal, 0.4, 2),
   unary('Neg', tf.neg),
   unary('Sqrt', tf.sqrt, 0.3, 2),
   unary('Exp', tf.exp),
@@ -73,12 +80,20 @@ const cases: OperatorCase[] = [
   },
 ];
 
+/** TensorFlow.js does not sum these gradients over broadcast axes. */
+const chosen = [
+  ...binary('Max', tf.maximum),
+  ...binary('Min', tf.minimum),
+  ...binary('PRelu', tf.prelu).filter(({ operands: [x] }) => x!.dims.join() === '2,3,4'),
+  ...binary('Where', tf.add).map((choice): OperatorCase => ({ ...choice, build: (graph, a, b) => graph.op('Where', [graph.op('Greater', [graph.op('Add', [a, b]), graph.float(0)]), a, b]) })),
+];
+
 describe('arithmetic', () => {
   it.each(cases)('$name agrees with TensorFlow.js', async (testCase) => {
     expect(await differenceFromTensorFlow(testCase)).toBeLessThan(1e-5);
   });
 
-  it('agrees with finite differences', async () => {
-    expect(await differenceFromFiniteDifferences(unary('Erf', tf.erf))).toBeLessThan(1e-3);
+  it.each([unary('Erf', tf.erf), ...chosen])('$name agrees with finite differences', async (testCase) => {
+    expect(await differenceFromFiniteDifferences(testCase, 1, 1e-3)).toBeLessThan(1e-3);
   });
 });

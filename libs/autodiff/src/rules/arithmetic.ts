@@ -31,6 +31,24 @@ const pow = broadcastRule((scope, node, cotangent, input) => {
   return graph.op('Mul', [cotangent, graph.op('Mul', [outputOf(node), logarithm])]);
 });
 
+const where = broadcastRule(({ graph }, node, cotangent, input) => {
+  const [chosen, other] = input === 1 ? [cotangent, graph.float(0)] : [graph.float(0), cotangent];
+  return graph.op('Where', [inputOf(node, 0), chosen, other]);
+});
+
+/** The gradient goes to the operand that is the extremum, in equal parts to all that are. */
+const extremum = broadcastRule(({ graph }, node, cotangent, input) => {
+  const attained = node.inputs.map((name) => graph.op('Cast', [graph.op('Equal', [name, outputOf(node)])], { to: dataTypeCode('float32') }));
+  const share = attained.length === 1 ? cotangent : graph.op('Div', [cotangent, graph.op('Sum', attained)]);
+  return graph.op('Mul', [share, attained[input] as string]);
+});
+
+const prelu = broadcastRule(({ graph }, node, cotangent, input) => {
+  const positive = graph.op('Greater', [inputOf(node, 0), graph.float(0)]);
+  const below = graph.op('Mul', [cotangent, inputOf(node, 1 - input)]);
+  return graph.op('Where', [positive, input === 0 ? cotangent : graph.float(0), below]);
+});
+
 /** Arithmetic with numpy broadcasting, and the elementary functions. */
 export const arithmeticRules: Record<string, Rule> = {
   Add: add,
@@ -38,6 +56,11 @@ export const arithmeticRules: Record<string, Rule> = {
   Mul: mul,
   Div: div,
   Pow: pow,
+  Where: where,
+  Max: extremum,
+  Min: extremum,
+  PRelu: prelu,
+  Reciprocal: unary(({ graph }, node, cotangent) => graph.op('Neg', [graph.op('Mul', [cotangent, graph.op('Mul', [outputOf(node), outputOf(node)])])])),
   Neg: unary(({ graph }, _node, cotangent) => graph.op('Neg', [cotangent])),
   Sqrt: unary(({ graph }, node, cotangent) => graph.op('Div', [graph.op('Mul', [cotangent, graph.float(0.5)]), outputOf(node)])),
   Exp: unary(({ graph }, node, cotangent) => graph.op('Mul', [cotangent, outputOf(node)])),

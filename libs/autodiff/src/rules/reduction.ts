@@ -1,4 +1,4 @@
-import type { Node } from '@koinon/onnx';
+import { dataTypeCode, type Node } from '@koinon/onnx';
 import { intOf } from '../attributes.js';
 import { integerOperand } from '../operands.js';
 import { inputOf, outputOf, unary, type Rule, type Scope } from '../rule.js';
@@ -21,9 +21,30 @@ function spread(scope: Scope, node: Node, cotangent: string): string {
   return graph.op('Expand', [aligned, graph.ints(shape)]);
 }
 
-/** A reduction's gradient is spread evenly over what was summed. */
+/** The extremum repeated over what it was taken from; the gradient goes to its elements in equal parts. */
+function spreadToExtrema(scope: Scope, node: Node, cotangent: string): string {
+  const { graph } = scope;
+  const x = inputOf(node, 0);
+  const attained = graph.op('Cast', [graph.op('Equal', [x, spread(scope, node, outputOf(node))])], { to: dataTypeCode('float32') });
+  const count = graph.sum(attained, reducedAxes(scope, node), intOf(node, 'keepdims', 1) as 0 | 1);
+  return graph.op('Mul', [attained, spread(scope, node, graph.op('Div', [cotangent, count]))]);
+}
+
+/** A reduction's gradient is spread over what was reduced. */
 export const reductionRules: Record<string, Rule> = {
   ReduceSum: unary(spread),
+  ReduceMax: unary(spreadToExtrema),
+  ReduceMin: unary(spreadToExtrema),
+  ReduceSumSquare: unary((scope, node, cotangent) => {
+    const { graph } = scope;
+    return graph.op('Mul', [spread(scope, node, graph.op('Mul', [cotangent, graph.float(2)])), inputOf(node, 0)]);
+  }),
+  // x/‖x‖, and 0 where the norm is 0: the bound is the least normal float32
+  ReduceL2: unary((scope, node, cotangent) => {
+    const { graph } = scope;
+    const norm = graph.op('Max', [outputOf(node), graph.float(1.2e-38)]);
+    return graph.op('Mul', [spread(scope, node, graph.op('Div', [cotangent, norm])), inputOf(node, 0)]);
+  }),
   ReduceMean: unary((scope, node, cotangent) => {
     const ratio = sizeOf(scope.shape(outputOf(node))) / sizeOf(scope.shape(inputOf(node, 0)));
     return spread(scope, node, scope.graph.op('Mul', [cotangent, scope.graph.float(ratio)]));
