@@ -1,5 +1,6 @@
 import { GraphBuilder, attr, dataTypeCode, type DataType, type Model } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
+import { compareElement } from './gradient-check.js';
 import { checkGradients } from './index.js';
 import { randomSource, uniform } from './random.js';
 
@@ -87,5 +88,39 @@ describe('checkGradients', () => {
   it('says where nothing was tested', async () => {
     const checks = await checkGradients(kinked([-0.5, -0.7]), { trainable: ['weight'], output: 'y', loss: 'mse', batch: 4 });
     expect(checks).toEqual([{ parameter: 'weight', compared: 2, leftOut: 0, difference: 0, zero: true }]);
+  });
+});
+
+describe('compareElement', () => {
+  const margin = 0.005;
+  /** Slope 2 below the kink at 0 and −1 above it, with the curvature and rounding of a loss in float32. */
+  const lossOf = (values: Float32Array) => () => {
+    const [w = 0] = values;
+    return Promise.resolve(Math.fround(1 + (w < 0 ? 2 : -1) * w + 0.5 * w ** 2));
+  };
+  const compared = async (weight: number, gradient: number) => {
+    const values = Float32Array.of(weight);
+    const result = await compareElement(values, 0, gradient, margin, lossOf(values));
+    expect(values).toEqual(Float32Array.of(weight));
+    return result;
+  };
+
+  it.each([[-0.3, 1.7], [0.3, -0.7], [0.004, -0.996], [-0.004, 1.996]])('finds a gradient right near no kink: at %d %d', async (weight, gradient) => {
+    const { distance, atKink } = await compared(weight, gradient);
+    expect([distance < margin, atKink]).toEqual([true, false]);
+  });
+
+  it.each([[-1e-6, 2], [1e-6, -1], [-0.0002, 2], [0.0002, -1], [0.0008, -1]])('leaves out what the kink explains: at %d %d', async (weight, gradient) => {
+    expect(await compared(weight, gradient)).toMatchObject({ atKink: true });
+  });
+
+  it.each([
+    // no kink within any offset: twice, half, none, opposite, a little beside
+    [0.3, -1.4], [0.3, -0.35], [0.3, 0], [0.3, 0.7], [0.3, -0.72], [-0.3, 1.72],
+    // a kink within the widest, the middle and every offset
+    [0.01, -2], [0.01, 0], [0.01, 1], [0.003, -2], [0.003, 0], [0.003, -0.95], [0.0002, -2], [0.0002, 0], [0.0002, -1.05], [-0.0002, 4], [-0.0002, 1.95],
+  ])('finds a wrong gradient wrong: at %d %d', async (weight, gradient) => {
+    const { distance, atKink } = await compared(weight, gradient);
+    expect([distance > margin, atKink]).toEqual([true, false]);
   });
 });

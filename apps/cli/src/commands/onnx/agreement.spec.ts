@@ -4,17 +4,36 @@ import { relativeAgreement, sameDecisions } from './agreement.js';
 
 const floats = (dims: readonly number[], values: readonly number[]): Tensor => tensorOf('float32', dims, values);
 
+const along = (axis: number) => ({ axis, overRest: false });
+
 describe('sameDecisions', () => {
   it('compares the largest class of each row', () => {
-    expect(sameDecisions([floats([2, 3], [0.1, 0.7, 0.2, 0.5, 0.2, 0.3])], [floats([2, 3], [0.2, 0.5, 0.3, 0.1, 0.2, 0.7])])).toBe(0.5);
+    for (const axis of [1, -1]) {
+      expect(sameDecisions([floats([2, 3], [0.1, 0.7, 0.2, 0.5, 0.2, 0.3])], [floats([2, 3], [0.2, 0.5, 0.3, 0.1, 0.2, 0.7])], along(axis))).toBe(0.5);
+    }
   });
 
-  it('cuts one probability at one half', () => {
-    expect(sameDecisions([floats([4, 1], [0.4, 0.6, 0.5, 0.1])], [floats([4, 1], [0.1, 0.9, 0.4, 0.2])])).toBe(0.75);
+  it('compares the largest class of each pixel, whatever shape the other output has', () => {
+    // class 0 against class 1 of two pixels; the second pixel flips
+    const pixels = floats([1, 2, 1, 2], [0.9, 0.6, 0.1, 0.4]);
+    const other = [0.6, 0.4, 0.4, 0.6];
+    for (const axis of [1, -3]) {
+      for (const dims of [[1, 2, 1, 2], [4]]) expect(sameDecisions([floats(dims, other)], [pixels], along(axis))).toBe(0.5);
+    }
+    expect(sameDecisions([floats([1, 2, 1, 2], [0.9, 0.9001, 0.1, 0.0999])], [pixels], along(1))).toBe(1);
+  });
+
+  it('compares the largest number over several axes', () => {
+    expect(sameDecisions([floats([2, 2, 2], [1, 2, 3, 4, 1, 2, 3, 4])], [floats([2, 2, 2], [1, 2, 3, 4, 4, 3, 2, 1])], { axis: 1, overRest: true })).toBe(0.5);
+  });
+
+  it('cuts each probability at one half, of one label and of many', () => {
+    expect(sameDecisions([floats([4, 1], [0.4, 0.6, 0.5, 0.1])], [floats([4, 1], [0.1, 0.9, 0.4, 0.2])], 'each')).toBe(0.75);
+    expect(sameDecisions([floats([1, 2], [0.9, 0.49])], [floats([1, 2], [0.9, 0.51])], 'each')).toBe(0.5);
   });
 
   it('takes integers as decisions', () => {
-    expect(sameDecisions([tensorOf('int64', [4], [1, 2, 3, 4])], [tensorOf('int64', [4], [1, 2, 0, 4])])).toBe(0.75);
+    expect(sameDecisions([tensorOf('int64', [4], [1, 2, 3, 4])], [tensorOf('int64', [4], [1, 2, 0, 4])], 'each')).toBe(0.75);
   });
 });
 

@@ -1,20 +1,30 @@
-import type { Tensor } from '@koinon/onnx';
+import { elementCount, type Tensor } from '@koinon/onnx';
 
-/** Share of rows decided alike: by the value itself where it is an integer, the largest class, or one half where there is one probability. */
-export function sameDecisions(own: readonly Tensor[], expected: readonly Tensor[]): number {
-  const wanted = expected.flatMap(decisions);
-  return own.flatMap(decisions).filter((decision, row) => decision === wanted[row]).length / wanted.length;
+/** How the numbers of an output decide: each for itself, or the largest along an axis, or over all axes from one on. */
+export type Decision = 'each' | { readonly axis: number; readonly overRest: boolean };
+
+/** Share of equal decisions: by the value itself where it is an integer, otherwise each by one half or the largest along the axis. */
+export function sameDecisions(own: readonly Tensor[], expected: readonly Tensor[], decision: Decision): number {
+  // a reshaped output keeps its numbers in order, so the expected shape says how both decide
+  const taken = own.flatMap((tensor, batch) => decisions({ ...tensor, dims: expected[batch]!.dims }, decision));
+  const wanted = expected.flatMap((tensor) => decisions(tensor, decision));
+  return taken.filter((value, index) => value === wanted[index]).length / wanted.length;
 }
 
-function decisions({ type, data, dims }: Tensor): number[] {
+function decisions({ type, data, dims }: Tensor, decision: Decision): number[] {
   const values = numbers(data);
   if (!type.includes('float')) return values;
-  const classes = dims.at(-1) ?? 1;
-  if (classes === 1) return values.map((value) => Number(value >= 0.5));
-  return Array.from({ length: values.length / classes }, (_, row) => indexOfLargest(values.slice(row * classes, (row + 1) * classes)));
+  if (decision === 'each') return values.map((value) => Number(value >= 0.5));
+  const [extent = 1, ...behind] = dims.slice(decision.axis);
+  const rest = elementCount(behind);
+  const [classes, inner] = decision.overRest ? [extent * rest, 1] : [extent, rest];
+  return Array.from({ length: values.length / classes }, (_, index) => {
+    const first = Math.floor(index / inner) * classes * inner + (index % inner);
+    let best = 0;
+    for (let candidate = 1; candidate < classes; candidate++) if (values[first + candidate * inner]! > values[first + best * inner]!) best = candidate;
+    return best;
+  });
 }
-
-const indexOfLargest = (values: readonly number[]): number => values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
 
 /** 1 − ‖own − expected‖ / ‖expected‖; equal outputs agree even where both are 0. */
 export function relativeAgreement(own: readonly Tensor[], expected: readonly Tensor[]): number {

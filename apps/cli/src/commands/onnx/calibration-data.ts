@@ -90,7 +90,7 @@ function sourceOf(input: ValueInfo, arrays: ReadonlyMap<string, Source>, alone: 
 function rowsOf(input: ValueInfo, source: Source): Rows {
   const { type, dims } = input;
   const place = placeOf(input);
-  if (type !== 'float32') throw invalid(`${place} takes ${type ?? 'an unknown type'}; only float32 inputs can be calibrated`);
+  if (type !== 'float32') throw invalid(`${place} takes ${type ?? 'an unknown type'}; only float32 inputs can be calibrated; export the part of the model behind its Cast or embedding, which takes float32, or serve it as it is`);
   const [count = 0, ...row] = source.dims;
   const wanted = dims?.slice(1).map((dim, axis) => (typeof dim === 'number' ? dim : (row[axis] ?? 1))) ?? row;
   // a row may be flat, and a missing channel axis of extent 1 is no difference

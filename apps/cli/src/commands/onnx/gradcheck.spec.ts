@@ -5,7 +5,7 @@ import { GraphBuilder, attr, encodeModel, type Model } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import type { GradcheckReport } from './gradcheck.js';
-import { classifier } from './testing/models.js';
+import { classifier, constantWeights } from './testing/models.js';
 import { runCommand, type Outcome } from './testing/run-command.js';
 
 async function checked(model: Model, ...options: string[]): Promise<Outcome> {
@@ -76,6 +76,28 @@ describe('koinon gradcheck', () => {
     expect((await checked(graph.model(), '--dims', 'seq=3', '--batch', '65537')).stderr).toMatch(/^koinon: BATCH_TOO_LARGE: /);
   });
 
+  it('takes the loss and where it is taken', async () => {
+    const other = await checked(classifier(), '--loss', 'mse', '--format', 'json');
+    expect([other.exitCode, JSON.parse(other.stdout)]).toEqual([0, expect.objectContaining({ loss: 'mse', logits: 'classes', passed: true })]);
+    const inner = await checked(classifier(), '--loss', 'mse', '--logits', 'scores');
+    expect([inner.exitCode, inner.stdout]).toEqual([0, expect.stringContaining('mse on scores, batch 4')]);
+    expect((await checked(classifier(), '--loss', 'bce')).stderr).toMatch(/^koinon: LOSS_CONTRADICTS_MODEL: /);
+    expect((await checked(classifier(), '--logits', 'nothing')).stderr).toMatch(/^koinon: LOGITS_UNKNOWN: /);
+  });
+
+  it('skips each weight without a gradient, wherever it is among the others, and checks the rest', async () => {
+    const graph = new GraphBuilder('bounded');
+    let value = graph.input('x', 'float32', ['N', 2]);
+    for (const layer of [1, 2, 3]) {
+      const bounds = [[-9], [9]].map((bound, end) => graph.initializer(`bound ${layer} ${end}`, 'float32', [], bound));
+      value = graph.op('Clip', [graph.op('Mul', [value, graph.initializer(`weight ${layer}`, 'float32', [2], [1, 2])]), ...bounds]);
+    }
+    graph.output(value);
+    const report = JSON.parse((await checked(graph.model(), '--format', 'json')).stdout) as GradcheckReport;
+    expect(report.parameters.map(({ parameter }) => parameter)).toEqual(['weight 1', 'weight 2', 'weight 3']);
+    expect(report.skipped.map(({ parameter }) => parameter)).toEqual([1, 2, 3].flatMap((layer) => [`bound ${layer} 0`, `bound ${layer} 1`]));
+  });
+
   it('prints names without what would act on the terminal', async () => {
     const { stdout } = await checked(kinked([0.5], '\x1b]0;owned\x07\nweight 20 ok'));
     expect(stdout).toContain('\\u{1b}]0;owned\\u{7}\\u{a}weight 20 ok  1 ');
@@ -93,6 +115,11 @@ describe('koinon gradcheck', () => {
     graph.output(graph.op('Relu', [graph.input('x', 'float32', ['N', 2])], {}, 'y'), 'float32', ['N', 2]);
     const { stderr, exitCode } = await checked(graph.model());
     expect([exitCode, stderr]).toEqual([2, 'koinon: NOTHING_TO_CHECK: no float32 initializer has a gradient\n']);
+  });
+
+  it('says where the weights are that it cannot check', async () => {
+    const { stderr, exitCode } = await checked(constantWeights());
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^koinon: NOTHING_TO_CHECK: no float32 initializer has a gradient: its weights are Constant nodes; .*export them as float32 initializers$/m)]);
   });
 
   it('takes whole batches only', async () => {

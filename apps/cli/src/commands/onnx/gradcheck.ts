@@ -1,9 +1,10 @@
-import { AutodiffError, checkGradients, trainingGraph, type GradientCheck } from '@koinon/autodiff';
+import { AutodiffError, checkGradients, trainingGraph, type GradientCheck, type TrainingOptions } from '@koinon/autodiff';
 import { OnnxError, checkModel, printable, type Model } from '@koinon/onnx';
 import { table } from '../../format.js';
 import { OnnxCommandError } from './command-error.js';
-import { objectiveOf, type Objective } from './objective.js';
+import { objectiveOf, type Objective, type ObjectiveWish } from './objective.js';
 import { checkSizes, type Dims } from './options.js';
+import { weightsElsewhere } from './weights.js';
 
 /** Largest difference from finite differences in float32 that a correct gradient shows, relative to the largest gradient. */
 export const tolerance = 5e-3;
@@ -17,32 +18,48 @@ export interface GradcheckReport extends Objective {
   readonly passed: boolean;
 }
 
+export interface GradcheckOptions extends ObjectiveWish {
+  readonly batch: number;
+  readonly dims?: Dims;
+}
+
 /**
  * Compares the gradient of every float32 initializer with central finite differences, on random data.
- * @throws OnnxCommandError NOTHING_TO_CHECK when none has a gradient, DIMENSION_UNKNOWN, BATCH_TOO_LARGE
+ * @throws OnnxCommandError NOTHING_TO_CHECK when none has a gradient, LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE
  */
-export async function gradcheck(model: Model, batch: number, dims?: Dims): Promise<GradcheckReport> {
+export async function gradcheck(model: Model, { batch, dims, ...wish }: GradcheckOptions): Promise<GradcheckReport> {
   checkSizes(model, batch, dims);
-  const objective = objectiveOf(model);
+  const objective = objectiveOf(model, wish);
   const options = { output: objective.logits, loss: objective.loss, batch, ...(dims && { dims }) };
-  const trainable: string[] = [];
-  const skipped: { parameter: string; code: string; reason: string }[] = [];
-  for (const { name, type } of model.graph.initializers.values()) {
-    if (type !== 'float32') continue;
-    try {
-      const { bytes } = await trainingGraph(model, { ...options, trainable: [name], optimizer: { kind: 'none' } });
-      // a constant that is an option of its operator, such as a bound of Clip, gets no gradient: the graph then lacks a value
-      checkModel(bytes);
-      trainable.push(name);
-    } catch (error) {
-      if (!(error instanceof AutodiffError || error instanceof OnnxError)) throw error;
-      skipped.push({ parameter: name, code: error.code, reason: error.message });
-    }
+  const weights = [...model.graph.initializers.values()].filter(({ type }) => type === 'float32').map(({ name }) => name);
+  const { trainable, skipped } = await sorted(model, options, weights);
+  if (trainable.length === 0) {
+    const reason = weightsElsewhere(model.graph) ?? skipped[0]?.reason;
+    throw new OnnxCommandError('NOTHING_TO_CHECK', `no float32 initializer has a gradient${reason === undefined ? '' : `: ${reason}`}`);
   }
-  if (trainable.length === 0) throw new OnnxCommandError('NOTHING_TO_CHECK', `no float32 initializer has a gradient${skipped[0] ? `: ${skipped[0].reason}` : ''}`);
   const parameters = await checkGradients(model, { ...options, trainable, tolerance });
   if (parameters.every(({ zero }) => zero)) throw new OnnxCommandError('NOTHING_TO_CHECK', 'every gradient is 0 on random data, so nothing could be compared; try another --batch, or a model whose operators do not saturate');
   return { ...objective, batch, tolerance, parameters, skipped, passed: parameters.every(isRight) };
+}
+
+type Sorted = Pick<GradcheckReport, 'skipped'> & { readonly trainable: readonly string[] };
+
+/** Which weights have a gradient: all at once, and where that is refused, each half by itself, so that one refusal costs few graphs. */
+async function sorted(model: Model, options: Omit<TrainingOptions, 'trainable' | 'optimizer'>, weights: readonly string[]): Promise<Sorted> {
+  if (weights.length === 0) return { trainable: [], skipped: [] };
+  try {
+    const { bytes } = await trainingGraph(model, { ...options, trainable: weights, optimizer: { kind: 'none' } });
+    // a constant that is an option of its operator, such as a bound of Clip, gets no gradient: the graph then lacks a value
+    checkModel(bytes);
+    return { trainable: weights, skipped: [] };
+  } catch (error) {
+    if (!(error instanceof AutodiffError || error instanceof OnnxError)) throw error;
+    const [parameter = '', ...others] = weights;
+    if (others.length === 0) return { trainable: [], skipped: [{ parameter, code: error.code, reason: error.message }] };
+  }
+  const middle = Math.ceil(weights.length / 2);
+  const [first, second] = [await sorted(model, options, weights.slice(0, middle)), await sorted(model, options, weights.slice(middle))];
+  return { trainable: [...first.trainable, ...second.trainable], skipped: [...first.skipped, ...second.skipped] };
 }
 
 /** A difference that is not a number is none; nor are gradients right of which most lie at kinks. */

@@ -4,11 +4,11 @@ import { wanted, wantedFloat32 } from '../../arguments.js';
 import { output } from '../../format.js';
 import { calibrationBatches } from './calibration-data.js';
 import { misused, reported } from './command-error.js';
-import { gradcheck, gradcheckText } from './gradcheck.js';
+import { gradcheck, gradcheckText, type GradcheckOptions } from './gradcheck.js';
 import { inspectModel, inspectionText } from './inspect.js';
 import { openModel } from './model-file.js';
 import { lossKinds } from './objective.js';
-import { count, dims, names, type Dims } from './options.js';
+import { count, dims, names } from './options.js';
 import { outputPlace, writeOutput } from './output-file.js';
 import { defaults, methods, quantize, quantizeText, type QuantizeOptions } from './quantize.js';
 import { trainGraph, trainGraphText, type TrainGraphOptions } from './train-graph.js';
@@ -24,6 +24,7 @@ interface Out extends Format {
 const finding = 1;
 
 const isPositive = (value: number): boolean => value > 0;
+const logitsHelp = 'where the loss is taken (default: before the final Sigmoid or Softmax; for mse the model’s output)';
 const dimsHelp = 'size of an open axis after the first, as seq=128; once per axis';
 
 /** Commands on ONNX files; they need no coordinator. Exit codes: 0 done, 1 a check has found something, 2 refused. */
@@ -38,8 +39,9 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
     .option('--clip <norm>', 'clip the gradient of every record to this norm', wantedFloat32('a number above 0', isPositive))
     .option('--batch <n>', 'records per step', count, 32)
     .option('--dims <name=size>', dimsHelp, dims)
+    .option('--microbatch <n>', 'with --clip: records computed at once, a divisor of the batch; 1 clips any model', count)
     .option('--memory-mb <n>', 'most MiB one step may hold; larger batches are computed in pieces', count)
-    .option('--logits <value>', 'where the loss is taken (default: before the final Sigmoid or Softmax; for mse the model’s output)')
+    .option('--logits <value>', logitsHelp)
     .requiredOption('--out <file>', 'where to write the training graph')
     .action(reported(async (file: string, { format, out, ...options }: TrainGraphOptions & Out) => {
       const place = await outputPlace(out);
@@ -51,8 +53,10 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
   command(program, 'gradcheck', 'compare the gradients of a model with finite differences')
     .option('--batch <n>', 'records of random data', count, 4)
     .option('--dims <name=size>', dimsHelp, dims)
-    .action(reported(async (file: string, { format, batch, dims: sizes }: Format & { readonly batch: number; readonly dims?: Dims }) => {
-      const report = await gradcheck(await openModel(file), batch, sizes);
+    .addOption(new Option('--loss <loss>', 'what to take the gradient of (default: what the end of the model was made for)').choices(Object.keys(lossKinds)))
+    .option('--logits <value>', logitsHelp)
+    .action(reported(async (file: string, { format, ...options }: GradcheckOptions & Format) => {
+      const report = await gradcheck(await openModel(file), options);
       output(format, report, gradcheckText);
       if (!report.passed) process.exitCode = finding;
     }));

@@ -5,7 +5,7 @@ import { GraphBuilder, encodeModel, type Model } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import type { Inspection } from './inspect.js';
-import { classifier } from './testing/models.js';
+import { classifier, constantWeights } from './testing/models.js';
 import { runCommand } from './testing/run-command.js';
 
 async function inspected(bytes: Uint8Array): Promise<{ exitCode: number; stderr: string; found?: Inspection }> {
@@ -51,6 +51,29 @@ describe('koinon onnx inspect', () => {
     expect(found?.issues.map((issue) => issue.code)).toEqual([code]);
     expect(found?.issues[0]?.message).toContain(place);
     expect(found?.initializers.map(({ name }) => name)).toEqual(['kernel', 'bias', 'weight']);
+  });
+
+  it('shows open axes as what they are, with the option that gives their size', async () => {
+    using folder = tempDir();
+    const graph = new GraphBuilder('sequences');
+    graph.input('named', 'float32', ['N', 'seq', 'side', 'seq']);
+    graph.output(graph.op('Identity', [graph.input('unnamed', 'float32', ['N', undefined])], {}, 'y'));
+    writeFileSync(join(folder.path, 'model.onnx'), encodeModel(graph.model()));
+    const { stdout, exitCode } = await runCommand('onnx', 'inspect', join(folder.path, 'model.onnx'));
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^input +named +float32 +\[N, seq, side, seq\] +open: train-graph and gradcheck take --dims seq=SIZE --dims side=SIZE$/m);
+    expect(stdout).toMatch(/^input +unnamed +float32 +\[N, \?\] +an open axis has no name: export it with one, or with its size$/m);
+    expect(stdout).toMatch(/^no issues$/m);
+  });
+
+  it('says where weights are that cannot be trained', async () => {
+    const nodes = await inspected(encodeModel(constantWeights()));
+    expect([nodes.exitCode, nodes.found?.parameters, nodes.found?.notes]).toEqual([0, 0, [expect.stringContaining('its weights are Constant nodes; ')]]);
+    const doubles = new GraphBuilder('doubles');
+    const weight = doubles.initializer('weight', 'float64', [2, 1], [1, 2]);
+    doubles.output(doubles.op('MatMul', [doubles.input('x', 'float64', ['N', 2]), weight], {}, 'y'));
+    expect((await inspected(encodeModel(doubles.model()))).found?.notes).toEqual([expect.stringContaining('its weights are float64; ')]);
+    expect((await inspected(encodeModel(classifier()))).found?.notes).toEqual([]);
   });
 
   it('refuses what is no model with a code, and never with a path', async () => {

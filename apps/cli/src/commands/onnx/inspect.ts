@@ -1,6 +1,7 @@
 import { OnnxError, checkModel, elementCount, openSession, printable, type Model, type ValueInfo } from '@koinon/onnx';
 import { table } from '../../format.js';
 import { decodeModelFile } from './model-file.js';
+import { weightsElsewhere } from './weights.js';
 
 const mostInMessage = 1000;
 
@@ -20,7 +21,9 @@ export interface Inspection {
   readonly initializers: readonly { readonly name: string; readonly type: string; readonly dims: readonly number[]; readonly elements: number; readonly bytes: number }[];
   /** Elements of all floating-point initializers. */
   readonly parameters: number;
-  /** The first thing the checker or the runtime refuses; empty for a model that can be served. */
+  /** What limits the use of the model without being wrong. */
+  readonly notes: readonly string[];
+  /** The first thing the checker or the runtime refuses, which leaves sizes of open axes to the caller; empty for a model that runs. */
   readonly issues: readonly Issue[];
 }
 
@@ -32,7 +35,7 @@ interface Value {
 }
 
 /**
- * What is in a model file, and what keeps it from being served.
+ * What is in a model file, and what keeps it from running.
  * @throws OnnxError when the file cannot be decoded at all, OnnxCommandError MODEL_FILE_UNREADABLE
  */
 export async function inspectModel(file: string): Promise<Inspection> {
@@ -54,6 +57,7 @@ export async function inspectModel(file: string): Promise<Inspection> {
     nodes: Object.fromEntries([...counts].toSorted(([, a], [, b]) => b - a)),
     initializers,
     parameters: initializers.filter(({ type }) => type.includes('float')).reduce((sum, { elements }) => sum + elements, 0),
+    notes: [weightsElsewhere(graph)].filter((note) => note !== undefined),
     issues: await issuesOf(model),
   };
 }
@@ -63,7 +67,7 @@ const valueOf = ({ name, type, dims }: ValueInfo): Value => ({ name, type: type 
 /** The checker first; only what passes it is shown to the runtime. */
 async function issuesOf(model: Model): Promise<Issue[]> {
   try {
-    checkModel(model);
+    checkModel(model, { openDims: 'any' });
     await (await openSession(model, 'disabled')).release();
     return [];
   } catch (error) {
@@ -72,14 +76,23 @@ async function issuesOf(model: Model): Promise<Issue[]> {
   }
 }
 
+/** Axes behind the records whose size the model leaves open. */
+function openAxes(dims: Value['dims']): string {
+  const names = new Set(dims?.slice(1).filter((dim) => typeof dim === 'string'));
+  const unnamed = names.delete('?') ? ['an open axis has no name: export it with one, or with its size'] : [];
+  const sizes = [...names].map((name) => `--dims ${name}=SIZE`).join(' ');
+  return [...(sizes ? [`open: train-graph and gradcheck take ${sizes}`] : []), ...unnamed].join('; ');
+}
+
 export function inspectionText(inspection: Inspection): string {
-  const { bytes, irVersion, opsets, producer, inputs, outputs, nodes, initializers, parameters, issues } = inspection;
-  const value = (role: string) => ({ name, type, dims }: Value): string[] => [role, name, type, dims === null ? 'any rank' : `[${dims.join(', ')}]`];
+  const { bytes, irVersion, opsets, producer, inputs, outputs, nodes, initializers, parameters, notes, issues } = inspection;
+  const value = (role: string, { name, type, dims }: Value, note = ''): string[] => [role, name, type, dims === null ? 'any rank' : `[${dims.join(', ')}]`, note];
   return [
     `${bytes} bytes · IR ${irVersion} · ${Object.entries(opsets).map(([domain, version]) => `${printable(domain)} ${version}`).join(', ')}${producer ? ` · by ${printable(producer)}` : ''} · ${parameters} parameters\n`,
-    table(['', 'name', 'type', 'shape'], [...inputs.map(value('input')), ...outputs.map(value('output'))]),
+    table(['', 'name', 'type', 'shape', ''], [...inputs.map((input) => value('input', input, openAxes(input.dims))), ...outputs.map((output) => value('output', output))]),
     table(['operator', 'nodes'], Object.entries(nodes).map(([op, count]) => [op, String(count)])),
     table(['initializer', 'type', 'shape', 'elements', 'bytes'], initializers.map(({ name, type, dims, elements, bytes: size }) => [name, type, `[${dims.join(', ')}]`, String(elements), String(size)])),
+    ...notes.map((note) => `note: ${note}\n`),
     issues.length === 0 ? 'no issues\n' : issues.map(({ code, message }) => `${code}: ${printable(message, mostInMessage)}\n`).join(''),
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 import type { LossKind } from '@koinon/autodiff';
 import { printable, type Graph, type Model, type Node } from '@koinon/onnx';
 import { OnnxCommandError } from './command-error.js';
+import { squashingBehind } from './squashing.js';
 
 /** Where a loss is taken. */
 export interface Objective {
@@ -12,11 +13,14 @@ export interface Objective {
 /** Losses as federation.yaml names them. */
 export const lossKinds = { bce: 'binary-cross-entropy', 'cross-entropy': 'cross-entropy', mse: 'mse' } as const satisfies Record<string, LossKind>;
 
-/** The loss that fits what goes into a Sigmoid or Softmax, as the option names it. */
-const lossBefore: Readonly<Record<string, keyof typeof lossKinds>> = { Sigmoid: 'bce', Softmax: 'cross-entropy' };
+/** What was asked for; without it, what the end of the graph was made for. */
+export interface ObjectiveWish {
+  readonly loss?: keyof typeof lossKinds;
+  readonly logits?: string;
+}
 
-/** Operators that keep every number. */
-const reshaping = new Set(['Identity', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze']);
+/** The loss that fits what goes into a squashing operator, as the option names it. */
+const lossBefore: Readonly<Record<string, keyof typeof lossKinds>> = { Sigmoid: 'bce', HardSigmoid: 'bce', Softmax: 'cross-entropy', LogSoftmax: 'cross-entropy' };
 
 const named = (name: string): string => JSON.stringify(printable(name));
 
@@ -27,9 +31,9 @@ export const contradiction = (problem: string): OnnxCommandError => new OnnxComm
  * mse on what the graph predicts. Without a wish, the loss is the one that the end of the graph was made for.
  * @throws OnnxCommandError LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL
  */
-export function objectiveOf({ graph }: Model, wish: { readonly loss?: keyof typeof lossKinds; readonly logits?: string | undefined } = {}): Objective {
+export function objectiveOf({ graph }: Model, wish: ObjectiveWish = {}): Objective {
   const prediction = graph.outputs[0]?.name ?? '';
-  const end = squashing(graph, prediction);
+  const end = finalSquashing(graph, prediction);
   const loss = wish.loss ?? lossBefore[end?.op ?? ''] ?? 'mse';
   const before = end?.inputs[0];
   const logits = wish.logits ?? (loss === 'mse' ? prediction : before ?? prediction);
@@ -39,22 +43,17 @@ export function objectiveOf({ graph }: Model, wish: { readonly loss?: keyof type
 }
 
 function refuseContradiction(graph: Graph, loss: 'bce' | 'cross-entropy', logits: string, after: Node | undefined): void {
-  const behind = squashing(graph, logits);
+  const behind = squashingBehind(graph, logits)?.node;
   const end = behind ?? after;
   if (end === undefined) return;
   const fitting = lossBefore[end.op];
-  if (fitting !== loss) throw contradiction(`${loss} does not train a model that ends in a ${end.op}; use --loss ${fitting}`);
-  if (behind !== undefined) throw contradiction(`${named(logits)} is what the ${end.op} gives, which ${loss} contains; use --logits ${named(end.inputs[0] ?? '')}, or --loss mse`);
+  const remedy = `--logits ${named(end.inputs[0] ?? '')}`;
+  if (fitting !== loss) throw contradiction(`${loss} does not train a model that ends in a ${end.op}; use --loss ${fitting} ${remedy}`);
+  if (behind !== undefined) throw contradiction(`${named(logits)} holds what the ${end.op} gives, which ${loss} contains; use ${remedy}, or --loss mse`);
 }
 
-/** The Sigmoid or Softmax whose numbers a value holds. */
-function squashing({ nodes }: Graph, value: string): Node | undefined {
-  let wanted = value;
-  for (const node of nodes.toReversed()) {
-    if (node.outputs[0] !== wanted || node.domain !== '') continue;
-    if (Object.hasOwn(lossBefore, node.op)) return node;
-    if (!reshaping.has(node.op)) return undefined;
-    wanted = node.inputs[0] ?? '';
-  }
-  return undefined;
+/** The Sigmoid or Softmax whose numbers a value holds, and nothing else: the cross-entropies contain exactly these. */
+function finalSquashing(graph: Graph, value: string): Node | undefined {
+  const { node, whole } = squashingBehind(graph, value) ?? {};
+  return whole === true && (node?.op === 'Sigmoid' || node?.op === 'Softmax') ? node : undefined;
 }

@@ -70,6 +70,20 @@ describe('koinon quantize', () => {
     expect(zero.report).toMatchObject({ fp32: { score: 1 }, int8: { score: 1 } });
   });
 
+  it.each<[string, number, (graph: GraphBuilder, value: string) => string]>([
+    ['every label', 3, (graph, value) => graph.op('Sigmoid', [value])],
+    ['every label, reshaped', 3, (graph, value) => graph.op('Flatten', [graph.op('Sigmoid', [value])])],
+    ['classes of the last axis', 3, (graph, value) => graph.op('Softmax', [value])],
+    ['classes of the first axis behind the rows, reshaped', 3, (graph, value) => {
+      const images = graph.op('Unsqueeze', [value, graph.initializer('axes', 'int64', [1], [2])]);
+      return graph.op('Flatten', [graph.op('Softmax', [images], { axis: attr.int(-2) })]);
+    }],
+  ])('scores decisions: %s', async (_, width, follow) => {
+    const { report } = await quantize(linear(irregular(4 * width), follow), await batchesOf('rows.json', fours(40), linear(irregular(8))));
+    expect(report).toMatchObject({ proxy: 'same decision', fp32: { score: 1 } });
+    expect(report.int8.score).toBeGreaterThan(0.8);
+  });
+
   it('takes how much score may be lost and how ranges are chosen', async () => {
     using folder = tempDir();
     const [file, data, out] = ['model.onnx', 'rows.json', 'kept.onnx'].map((name) => join(folder.path, name)) as [string, string, string];
@@ -150,6 +164,12 @@ describe('calibrationBatches', () => {
     ['an archive without the input', 'rows.npz', archive, 'has no array of this name'],
   ])('refuses %s', async (_, name, content, message) => {
     await expect(batchesOf(name, content, classifier())).rejects.toMatchObject({ code: 'CALIBRATION_INVALID', message: expect.stringContaining(message) as string });
+  });
+
+  it('says what to do about inputs that are not float32', async () => {
+    const graph = new GraphBuilder('tokens');
+    graph.output(graph.op('Identity', [graph.input('ids', 'int64', ['N', 4])], {}, 'y'));
+    await expect(batchesOf('rows.json', fours(4), graph.model())).rejects.toMatchObject({ code: 'CALIBRATION_INVALID', message: expect.stringMatching(/^input "ids" takes int64; .* export the part of the model behind its Cast or embedding/) as string });
   });
 
   it('refuses a damaged array with the reader’s code, and a file that is not there', async () => {

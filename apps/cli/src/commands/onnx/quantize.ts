@@ -1,8 +1,9 @@
-import { openSession, quantizeIfBetter, runSession, type CalibrationMethod, type Model, type QuantizationReport, type Run, type Tensor } from '@koinon/onnx';
+import { attribute, openSession, quantizeIfBetter, runSession, type CalibrationMethod, type Model, type QuantizationReport, type Run, type Tensor } from '@koinon/onnx';
 import { table } from '../../format.js';
-import { relativeAgreement, sameDecisions } from './agreement.js';
+import { relativeAgreement, sameDecisions, type Decision } from './agreement.js';
 import type { Batch } from './calibration-data.js';
 import { OnnxCommandError } from './command-error.js';
+import { squashingBehind } from './squashing.js';
 
 /** Calibration sees at most this many batches; more change the ranges little and cost time. */
 const mostCalibrated = 256;
@@ -42,24 +43,33 @@ export async function quantize(model: Model, batches: readonly Batch[], { tolera
   const [latencyInput] = scored;
   if (latencyInput === undefined) throw new OnnxCommandError('CALIBRATION_INVALID', 'it takes at least two batches: one to calibrate on, one to compare on');
   const output = model.graph.outputs[0]?.name ?? '';
-  const expected = await answers(model, scored, output);
-  const decides = expected.some(({ type }) => !type.includes('float'))
-    || model.graph.nodes.some(({ op, outputs }) => outputs[0] === output && (op === 'Sigmoid' || op === 'Softmax'));
-  const compare = decides ? sameDecisions : relativeAgreement;
+  const { decision, value } = decisionOf(model, output);
+  const expected = await answers(model, scored, value);
+  const decides = decision !== undefined || expected.some(({ type }) => !type.includes('float'));
   const score = async (run: Run): Promise<number> => {
     const own: Tensor[] = [];
     for (const batch of scored) own.push((await run(batch))[output] as Tensor);
-    return compare(own, expected);
+    return decides ? sameDecisions(own, expected, decision ?? 'each') : relativeAgreement(own, expected);
   };
   const { model: kept, report } = await quantizeIfBetter(model, { calibration, method: methods[method], score, tolerance, latencyInput });
   return { model: kept, report: { ...report, calibrated: calibration.length, scored: scored.length, tolerance, proxy: decides ? 'same decision' : '1 − relative difference' } };
 }
 
-async function answers(model: Model, batches: readonly Batch[], output: string): Promise<Tensor[]> {
-  const session = await openSession(model, 'all');
+/** How an output decides, and the value with its numbers whose axes are those of the decision. */
+function decisionOf({ graph, opsets }: Model, output: string): { decision?: Decision; value: string } {
+  const { node, whole } = squashingBehind(graph, output) ?? {};
+  if (node?.op === 'Sigmoid' && whole === true) return { decision: 'each', value: output };
+  if (node?.op !== 'Softmax' || whole !== true) return { value: output };
+  // before opset 13 a Softmax works on the matrix that its axis splits the shape into
+  const overRest = (opsets.get('') ?? 0) < 13;
+  return { decision: { axis: attribute(node, 'axis', 'int') ?? (overRest ? 1 : -1), overRest }, value: node.outputs[0] ?? output };
+}
+
+async function answers({ graph, ...model }: Model, batches: readonly Batch[], value: string): Promise<Tensor[]> {
+  const session = await openSession({ ...model, graph: { ...graph, outputs: [{ name: value }] } }, 'all');
   try {
     const results: Tensor[] = [];
-    for (const batch of batches) results.push((await runSession(session, batch, [output]))[output] as Tensor);
+    for (const batch of batches) results.push((await runSession(session, batch, [value]))[value] as Tensor);
     return results;
   } finally {
     await session.release();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelFile } from '@koinon/heart-disease';
-import { GraphBuilder, encodeModel, openSession, readInitializers, readModel, runSession, tensorOf, type Model } from '@koinon/onnx';
+import { GraphBuilder, attr, encodeModel, openSession, readInitializers, readModel, runSession, tensorOf, type Model } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { irregular } from './testing/models.js';
@@ -120,6 +120,17 @@ describe('koinon train-graph', () => {
     expect([exitCode, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(new RegExp(`^koinon: ${code}: `));
     expect(stderr).not.toContain(import.meta.dirname);
+  });
+
+  it('clips a model of which it cannot tell that records stay apart, one record at a time', async () => {
+    const graph = new GraphBuilder('tokens first');
+    const tokensFirst = graph.op('Transpose', [graph.input('x', 'float32', ['N', 3, 4])], { perm: attr.ints([1, 0, 2]) });
+    const product = graph.op('MatMul', [tokensFirst, graph.initializer('weight', 'float32', [4, 2], irregular(8))]);
+    graph.output(graph.op('Transpose', [product], { perm: attr.ints([1, 0, 2]) }, 'y'));
+    const clip = ['--clip', '1', '--batch', '4'];
+    expect((await trained(graph.model(), ...clip)).stderr).toMatch(/^koinon: AUTODIFF_RECORDS_MIXED: /);
+    expect(JSON.parse((await trained(graph.model(), ...clip, '--microbatch', '1')).stdout)).toMatchObject({ microbatch: 1 });
+    expect((await trained(graph.model(), '--microbatch', '1')).stderr).toMatch(/^koinon: MICROBATCH_WITHOUT_CLIP: /);
   });
 
   it.each([

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { trainingGraph, type Port, type TrainingOptions } from '@koinon/autodiff';
 import { encodeModel, printable, type Model } from '@koinon/onnx';
 import { size, table } from '../../format.js';
+import { OnnxCommandError } from './command-error.js';
 import { contradiction, objectiveOf, type lossKinds } from './objective.js';
 import { checkSizes, type Dims } from './options.js';
 
@@ -12,6 +13,8 @@ export interface TrainGraphOptions {
   /** Clipping norm, written into the graph. */
   readonly clip?: number;
   readonly batch: number;
+  /** Records clipped at once. */
+  readonly microbatch?: number;
   readonly logits?: string;
   readonly dims?: Dims;
   /** Most that one step may hold, in MiB. */
@@ -36,14 +39,15 @@ interface RoledPort extends Port {
 
 /**
  * Builds the training graph of a model.
- * @throws AutodiffError, OnnxError, OnnxCommandError LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE
+ * @throws AutodiffError, OnnxError, OnnxCommandError LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE, MICROBATCH_WITHOUT_CLIP
  */
-export async function trainGraph(model: Model, { trainable, loss, optimizer, clip, batch, logits, dims, memoryMb }: TrainGraphOptions): Promise<{ bytes: Uint8Array; report: TrainGraphReport }> {
+export async function trainGraph(model: Model, { trainable, loss, optimizer, clip, batch, microbatch, logits, dims, memoryMb }: TrainGraphOptions): Promise<{ bytes: Uint8Array; report: TrainGraphReport }> {
   checkSizes(model, batch, dims);
-  const { logits: output, loss: kind } = objectiveOf(model, { loss, logits });
+  if (microbatch !== undefined && clip === undefined) throw new OnnxCommandError('MICROBATCH_WITHOUT_CLIP', '--microbatch says how records are clipped; give --clip too, or --memory-mb to bound memory');
+  const { logits: output, loss: kind } = objectiveOf(model, { loss, ...(logits !== undefined && { logits }) });
   const options: TrainingOptions = {
     trainable, output, loss: kind, optimizer: { kind: optimizer }, batch,
-    ...(clip !== undefined && { clipping: {} }),
+    ...(clip !== undefined && { clipping: microbatch === undefined ? {} : { microbatch } }),
     ...(dims && { dims }),
     ...(memoryMb !== undefined && { memoryLimitBytes: memoryMb * 2 ** 20 }),
   };

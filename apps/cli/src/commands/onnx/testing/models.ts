@@ -24,3 +24,11 @@ export function twoInputs(): Model {
   graph.output(graph.op('Add', [graph.input('grey', 'float32', ['N', 3]), graph.input('labels', 'float32', ['N', 1])], {}, 'sum'), 'float32', ['N', 3]);
   return graph.model();
 }
+
+/** x [N, 2] times a weight that is a node. */
+export function constantWeights(): Model {
+  const graph = new GraphBuilder('constant-weights');
+  const weight = graph.op('Constant', [], { value: attr.tensor({ name: '', type: 'float32', dims: [2, 1], data: Float32Array.of(1, 2) }) });
+  graph.output(graph.op('MatMul', [graph.input('x', 'float32', ['N', 2]), weight], {}, 'y'));
+  return graph.model();
+}
