@@ -194,6 +194,7 @@ describe('a step of plain SGD, which is part of the gradient\'s own product', ()
 describe('what is refused', () => {
   const refusals: [string, Model, Partial<TrainingOptions>, string, string?][] = [
     ['an operator without a rule', small((graph, value) => graph.op('Sinh', [graph.op('MatMul', [value, 'w'])], {}, 'bent')), {}, 'AUTODIFF_NO_RULE', 'Sinh'],
+    ['an output in double precision', small((graph, value) => graph.op('Cast', [graph.op('MatMul', [value, 'w'])], { to: attr.int(11) })), {}, 'AUTODIFF_UNSUPPORTED', 'float64'],
     ['an input that has no records', small((graph, value) => graph.op('Add', [graph.op('MatMul', [value, 'w']), graph.input('prior', 'float32', [2])])), {}, 'AUTODIFF_UNSUPPORTED', 'prior'],
     ['a branch that reads a parameter', small((graph, value) => {
       const branch = (name: string, sign: string) => {

@@ -72,9 +72,10 @@ async function fittingProblem(model: Model, options: TrainingOptions, optimizer:
   }
 }
 
-/** Every loss takes the leading axis of the output for the records. @throws AutodiffError AUTODIFF_OUTPUT_SHAPE */
-function refuseOtherLeadingAxis({ batch, output, values }: Program): void {
-  const dims = values.get(output)?.dims ?? [];
+/** Every loss takes float32 and the leading axis for the records. @throws AutodiffError AUTODIFF_OUTPUT_SHAPE, AUTODIFF_UNSUPPORTED */
+function refuseOtherOutput({ batch, output, values }: Program): void {
+  const { dims, type } = values.get(output) ?? { dims: [], type: 'float32' };
+  if (type !== 'float32') throw new AutodiffError('AUTODIFF_UNSUPPORTED', `The output "${output}" is ${type}, but losses are computed in float32. Choose the value before its Cast, or export the model in float32.`);
   if (dims[0] === batch) return;
   throw new AutodiffError('AUTODIFF_OUTPUT_SHAPE', `For ${batch} record${batch === 1 ? '' : 's'} the output "${output}" has the shape [${dims.join(', ')}], but its first axis has to be the records. Choose an output that keeps them first, and give every Reshape on the way the extent 0 or -1 there.`);
 }
@@ -91,7 +92,7 @@ async function problemOf(model: Model, options: TrainingOptions, batch: number):
     ...(options.dims && { dims: options.dims }),
   };
   const program = await prepare(model, names, programOptions);
-  refuseOtherLeadingAxis(program);
+  refuseOtherOutput(program);
   const { classWeights, labelSmoothing } = options;
   return {
     names,

@@ -28,6 +28,10 @@ const shared = [
   activation('HardSigmoid', { alpha: attr.float(0.4), beta: attr.float(0.3) }, hardSigmoid(0.4, 0.3)),
   activation('HardSwish', {}, (x) => tf.mul(x, hardSigmoid(1 / 6, 0.5)(x))),
   activation('Softplus', {}, tf.softplus),
+  activation('Selu', {}, tf.selu),
+  activation('Softsign', {}, (x) => tf.div(x, tf.add(tf.abs(x), 1))),
+  activation('Mish', {}, (x) => tf.mul(x, tf.tanh(tf.softplus(x)))),
+  activation('Celu', { alpha: attr.float(1.7) }, (x) => tf.add(tf.relu(x), tf.mul(tf.minimum(tf.sub(tf.exp(tf.div(x, 1.7)), 1), tf.zerosLike(x)), 1.7))),
 ];
 
 describe('activations', () => {
@@ -35,8 +39,8 @@ describe('activations', () => {
     expect(await differenceFromTensorFlow(testCase)).toBeLessThan(1e-5);
   });
 
-  it('Elu with a scale of its own agrees with finite differences', async () => {
-    expect(await differenceFromFiniteDifferences(activation('Elu', { alpha: attr.float(1.7) }), 3, 0.005)).toBeLessThan(1e-3);
+  it.each([activation('Elu', { alpha: attr.float(1.7) }), activation('Selu', { alpha: attr.float(1.2), gamma: attr.float(0.8) })])('$name of its own agrees with finite differences', async (testCase) => {
+    expect(await differenceFromFiniteDifferences(testCase, 3, 0.005)).toBeLessThan(1e-3);
   });
 
   it('Relu passes nothing where its input was exactly 0', async () => {

@@ -35,6 +35,15 @@ function geluTanh({ graph }: Scope, node: Node, cotangent: string): string {
   return graph.op('Mul', [cotangent, graph.op('Mul', [twice, graph.float(0.5)])]);
 }
 
+// mish(x) = x·tanh s with s = softplus(x), so mish' = tanh s + x·σ(x)·(1 − tanh² s)
+function mish({ graph }: Scope, node: Node, cotangent: string): string {
+  const x = inputOf(node, 0);
+  const tanh = graph.op('Tanh', [graph.op('Softplus', [x])]);
+  const sech2 = graph.op('Sub', [graph.float(1), graph.op('Mul', [tanh, tanh])]);
+  const second = graph.op('Mul', [graph.op('Mul', [x, graph.op('Sigmoid', [x])]), sech2]);
+  return graph.op('Mul', [cotangent, graph.op('Add', [tanh, second])]);
+}
+
 function hardSlope({ graph }: Scope, value: string, low: number, high: number, inside: string, above: string): string {
   const belowTop = graph.op('Where', [graph.op('Less', [value, graph.float(high)]), inside, above]);
   return graph.op('Where', [graph.op('Greater', [value, graph.float(low)]), belowTop, graph.float(0)]);
@@ -53,6 +62,22 @@ export const activationRules: Record<string, Rule> = {
     const slope = scope.graph.op('Add', [outputOf(node), scope.graph.float(floatOf(node, 'alpha', 1))]);
     return wherePositive(scope, inputOf(node, 0), cotangent, scope.graph.op('Mul', [cotangent, slope]));
   }),
+  Celu: unary((scope, node, cotangent) => {
+    // below zero y = α(eˣ/ᵅ − 1), so y' = y/α + 1
+    const slope = scope.graph.op('Add', [scope.graph.op('Mul', [outputOf(node), scope.graph.float(1 / floatOf(node, 'alpha', 1))]), scope.graph.float(1)]);
+    return wherePositive(scope, inputOf(node, 0), cotangent, scope.graph.op('Mul', [cotangent, slope]));
+  }),
+  Selu: unary((scope, node, cotangent) => {
+    // γ·x above zero, below it y = γα(eˣ − 1), so y' = y + γα
+    const [alpha, gamma] = [floatOf(node, 'alpha', 1.6732632423543772), floatOf(node, 'gamma', 1.0507009873554805)];
+    const below = scope.graph.op('Add', [outputOf(node), scope.graph.float(gamma * alpha)]);
+    return wherePositive(scope, inputOf(node, 0), scope.graph.op('Mul', [cotangent, scope.graph.float(gamma)]), scope.graph.op('Mul', [cotangent, below]));
+  }),
+  Softsign: unary(({ graph }, node, cotangent) => {
+    const size = graph.op('Add', [graph.op('Abs', [inputOf(node, 0)]), graph.float(1)]);
+    return graph.op('Div', [cotangent, graph.op('Mul', [size, size])]);
+  }),
+  Mish: unary(mish),
   Gelu: unary(gelu),
   Sigmoid: unary(({ graph }, node, cotangent) => {
     const y = outputOf(node);

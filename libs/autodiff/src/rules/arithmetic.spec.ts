@@ -45,6 +45,8 @@ const cases: OperatorCase[] = [
   unary('Log', tf.log, 0.3, 2),
   unary('Abs', tf.abs),
   unary('Erf', tf.erf),
+  unary('Sin', tf.sin),
+  unary('Cos', tf.cos),
   clip('Clip between', -0.7, 0.9),
   clip('Clip below', -0.7, undefined),
   clip('Clip above', undefined, 0.9),
