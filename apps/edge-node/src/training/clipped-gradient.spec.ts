@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadHospitalData, type HospitalData } from '../data/index.js';
 import { ClippedGradient } from './clipped-gradient.js';
@@ -54,6 +55,23 @@ describe('ClippedGradient', () => {
       const { sum } = await gradient.sum(weights, data.train, [row]);
       expect(Math.hypot(...sum)).toBeLessThanOrEqual(0.7);
     }
+  });
+
+  it('computes records alone where the model moves them from the first axis', async () => {
+    const turned = (turn: boolean): Uint8Array => {
+      const graph = new GraphBuilder('turned');
+      const input = graph.input('features', 'float32', ['N', 13]);
+      const moved = (value: string): string => (turn ? graph.op('Transpose', [value], { perm: attr.ints([1, 0]) }) : value);
+      const product = graph.op('MatMul', [moved(graph.op('Tanh', [moved(input)])), graph.initializer('weight', 'float32', [13, 1], new Float32Array(13))]);
+      graph.op('Add', [product, graph.initializer('bias', 'float32', [1], [0])], {}, 'logits');
+      graph.op('Sigmoid', ['logits'], {}, 'probability');
+      graph.output('probability', 'float32', ['N', 1]);
+      return encodeModel(graph.model());
+    };
+    const sample = [0, 84, 17];
+    const sums = await Promise.all([true, false].map(async (turn) => (await ClippedGradient.of(turned(turn), options, data)).sum(weights, data.train, sample)));
+    sums[0]!.sum.forEach((value, index) => expect(value).toBeCloseTo(sums[1]!.sum[index]!, 5));
+    expect(sums[0]!.loss).toBeCloseTo(sums[1]!.loss, 4);
   });
 
   it('names what does not fit', async () => {

@@ -1,5 +1,5 @@
-import { AutodiffError, trainingGraph, type TrainingGraph } from '@koinon/autodiff';
-import { decodeModel } from '@koinon/onnx';
+import { AutodiffError, trainingGraph, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
+import { decodeModel, type Model } from '@koinon/onnx';
 import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '../data/index.js';
 import { sessionOptions } from './evaluation.js';
@@ -38,13 +38,12 @@ export class ClippedGradient implements GradientSource {
   static async of(model: Uint8Array, options: GradientOptions, { inputName, width }: Pick<HospitalData, 'inputName' | 'width'>): Promise<ClippedGradient> {
     const { trainable, loss, logits, clippingNorm, memoryLimitBytes } = options;
     try {
-      const graph = await trainingGraph(decodeModel(model), {
+      const graph = await clippingGraph(decodeModel(model), {
         trainable,
         loss: lossKinds[loss],
         output: logits,
         optimizer: { kind: 'none' },
         batch: physicalBatch,
-        clipping: {},
         ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
       });
       const features = graph.inputs.features[inputName];
@@ -111,6 +110,16 @@ export class ClippedGradient implements GradientSource {
       [port(mask).name]: new Tensor('float32', given, [physicalBatch]),
       [port(clippingNorm).name]: new Tensor('float32', Float32Array.of(this.clippingNorm), []),
     };
+  }
+}
+
+/** Where it is not certain that records stay apart in a batch, each is computed alone: slower, and as private as the others. */
+async function clippingGraph(model: Model, options: TrainingOptions): Promise<TrainingGraph> {
+  try {
+    return await trainingGraph(model, { ...options, clipping: {} });
+  } catch (error) {
+    if (!(error instanceof AutodiffError) || error.code !== 'AUTODIFF_RECORDS_MIXED') throw error;
+    return trainingGraph(model, { ...options, clipping: { microbatch: 1 } });
   }
 }
 
