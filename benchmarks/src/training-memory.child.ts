@@ -16,7 +16,9 @@ function kernel(name: 'VmRSS' | 'VmHWM'): number {
   return 1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
 }
 
-const { network, options } = memoryCases.find(({ name }) => name === process.argv[2]) ?? (() => { throw new Error('no such case'); })();
+const chosen = memoryCases.find(({ name }) => name === process.argv[2]);
+if (chosen === undefined) throw new Error(`name one of ${memoryCases.map(({ name }) => name).join('; ')}`);
+const { network, options } = chosen;
 const graph = await trainingGraph(modelOf(network), { trainable: parametersOf(network).map(({ name }) => name), output: 'logits', loss: network.loss, ...options });
 const session = await InferenceSession.create(graph.bytes, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 });
 const collect = () => globalThis.gc?.();
@@ -30,7 +32,7 @@ const fed = [
   ...ports(inputs.features), inputs.labels, inputs.mask, inputs.learningRate, inputs.clippingNorm, inputs.expectedRecords,
   ...ports(inputs.parameters), ...ports(inputs.state), ...ports(inputs.noise),
 ];
-// a page of zeros that nobody wrote takes no memory, so ones it is
+// a page of zeros that nobody wrote takes no memory
 const feeds = Object.fromEntries(fed.flatMap((port) => (port === undefined ? [] : [[port.name, port.type === 'int64'
   ? new Tensor('int64', new BigInt64Array(elementCount(port.dims)).fill(1n), port.dims)
   : new Tensor('float32', new Float32Array(elementCount(port.dims)).fill(1e-3), port.dims)]])));

@@ -29,7 +29,10 @@ export const memoryCases: MemoryCase[] = [
 ];
 
 export async function memoryFigures(onProgress: (line: string) => void): Promise<Figure[]> {
-  if (process.platform !== 'linux') return [];
+  if (process.platform !== 'linux') {
+    onProgress('memory: not measured, only Linux tells a process its peak');
+    return [];
+  }
   const child = fileURLToPath(new URL('training-memory.child.js', import.meta.url));
   const figures: Figure[] = [];
   for (const { name, network } of memoryCases) {

@@ -1,8 +1,8 @@
 import type { Model, Node } from '@koinon/onnx';
 import { differentiable } from './backward.js';
+import type { GradientProblem } from './batch-gradients.js';
 import { AutodiffError } from './errors.js';
 import { inputsOf } from './graph-writer.js';
-import type { GradientProblem } from './batch-gradients.js';
 import type { Optimizer } from './optimizers/index.js';
 import { isDirect, type TrainingOptions } from './options.js';
 import type { Program } from './program.js';
@@ -13,10 +13,11 @@ import { sizeOf } from './shape.js';
 const floatBytes = 4;
 
 /**
- * Upper estimate of the tensors one run holds, in bytes, those it is fed and returns included: for `program.batch` records every forward
- * value that a gradient reads, each of these gradients, what else lives at once on the way, what the largest convolution's weight gradient needs on its way, and with clipping each per-record
- * weight gradient that has to be formed; the data of all steps; and the parameters as often as `parameterCopies` says.
- * A tenth is added for the runtime's rounding of blocks. `npm run bench -- training` compares it with what runs really take.
+ * Upper estimate of the tensors one run holds, in bytes, those it is fed and returns included. For `program.batch` records:
+ * every forward value that a gradient reads, its gradient, the other values as far as they live at once, what the largest
+ * convolution's weight gradient needs, and with clipping each per-record weight gradient that has to be formed. For the run:
+ * the data of all steps, and the parameters as often as `parameterCopies` says. A tenth is added for the runtime's rounding
+ * of blocks. `npm run bench -- training` compares it with what runs really take.
  */
 export function estimateBytes({ program, trainable }: GradientProblem, options: TrainingOptions, optimizer: Optimizer | undefined): number {
   const shape = (name: string) => program.values.get(name)?.dims ?? [];
@@ -24,7 +25,8 @@ export function estimateBytes({ program, trainable }: GradientProblem, options: 
   const features = elements(program.features.map(({ name }) => name));
   const data = (features / program.batch) * options.batch * (options.localSteps ?? 1);
   const needs = differentiable(program, trainable);
-  const kept = new Set(program.nodes.filter(({ outputs }) => outputs.some((name) => needs.has(name))).flatMap(({ inputs, outputs }) => [...inputs, ...outputs]).filter((name) => !program.constants.has(name)));
+  const differentiated = program.nodes.filter(({ outputs }) => outputs.some((name) => needs.has(name)));
+  const kept = new Set(differentiated.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]).filter((name) => !program.constants.has(name)));
   const activations = elements(kept) + elements([...kept].filter((name) => needs.has(name))) + passingElements(program, kept, shape);
   const convolutions = program.nodes.map((node) => convolutionElements(node, shape));
   const rows = options.clipping !== undefined && program.batch > 1 ? program.batch * elements(materialised(program, trainable, shape)) : 0;
@@ -37,7 +39,8 @@ const bytesOf = (elements: number): number => Math.ceil(1.1 * floatBytes * eleme
 /** The most elements that live at once of values which no gradient reads: they go when their last reader has run. */
 function passingElements({ nodes, features }: Program, kept: ReadonlySet<string>, shape: ShapeOf): number {
   const lastReader = new Map(nodes.flatMap((node, place) => inputsOf(node).map((name) => [name, place] as const)));
-  const sizes = new Map([...features.map(({ name }) => name), ...nodes.flatMap(({ outputs }) => outputs)].filter((name) => name !== '' && !kept.has(name)).map((name) => [name, sizeOf(shape(name))]));
+  const values = [...features.map(({ name }) => name), ...nodes.flatMap(({ outputs }) => outputs)];
+  const sizes = new Map(values.filter((name) => name !== '' && !kept.has(name)).map((name) => [name, sizeOf(shape(name))]));
   let live = features.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0);
   let most = live;
   nodes.forEach((node, place) => {

@@ -11,8 +11,8 @@ import { inputOf, outputOf, type Scope } from './rule.js';
 import { positiveAxis, range } from './shape.js';
 
 const elementwise = new Set([
-  ...Object.keys(arithmeticRules), ...Object.keys(activationRules), 'Identity', 'Cast', 'Dropout', 'Where', 'Equal', 'Greater',
-  'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Not', 'Sign', 'Reciprocal', 'Floor', 'Ceil', 'Round', 'IsNaN', 'IsInf',
+  ...Object.keys(arithmeticRules), ...Object.keys(activationRules), 'Identity', 'Cast', 'Dropout', 'Equal', 'Greater',
+  'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Not', 'Sign', 'Floor', 'Ceil', 'Round', 'IsNaN', 'IsInf',
 ]);
 
 /**

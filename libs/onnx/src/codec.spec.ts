@@ -25,6 +25,16 @@ describe('decodeModel and encodeModel', () => {
     expect(() => decodeModel(twice(BigInt(version + 1)))).toThrow(expect.objectContaining({ code: 'ONNX_DUPLICATE_NAME' }));
   });
 
+  it('take a file of 100,000 opsets within two seconds', () => {
+    const message = fromBinary(ModelSchema, encodeModel(logisticModel()));
+    const [opset] = message.opsetImport;
+    for (let index = 0; index < 100_000; index++) message.opsetImport.push({ ...opset!, domain: `d${index}` });
+    const bytes = toBinary(ModelSchema, message);
+    const started = performance.now();
+    expect(decodeModel(bytes).opsets.size).toBe(100_001);
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
   it('give equal bytes for equal models', () => {
     expect(encodeModel(logisticModel())).toEqual(encodeModel(logisticModel()));
     expect(encodeModel(logisticModel([1, -2, 0.6]))).not.toEqual(encodeModel(logisticModel()));

@@ -32,7 +32,7 @@ export function decodeModel(bytes: Uint8Array, external?: ExternalData): Model {
 /** One version per domain; some exporters name the same one twice. */
 function opsetsOf({ opsetImport }: ModelMessage): Map<string, number> {
   const entries = opsetImport.map(({ domain, version }): [string, number] => [domain === 'ai.onnx' ? '' : domain, Number(version)]);
-  return uniqueMap(entries.filter(([domain, version], place) => !entries.slice(0, place).some((earlier) => earlier[0] === domain && earlier[1] === version)), 'opset');
+  return uniqueMap([...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()], 'opset');
 }
 
 /** Writes a model. Deterministic: equal models, with equal order of their parts, give equal bytes. */

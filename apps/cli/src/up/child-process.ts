@@ -87,7 +87,7 @@ export class Program {
     const child = spawn(process.execPath, [YOUNG_GENERATION, file], {
       // Once it has a port it keeps it: others hold its URL.
       // glibc keeps an arena per thread otherwise; ours allocate little and often, and eight programs share the machine.
-      env: { MALLOC_ARENA_MAX: '2', PATH: process.env['PATH'] ?? '', ...(process.env['TZ'] ? { TZ: process.env['TZ'] } : {}), ...environment, ...(this.port ? { KOINON_PORT: this.port } : {}) },
+      env: { MALLOC_ARENA_MAX: '2', PATH: process.env['PATH'] ?? '', ...passedOn(), ...environment, ...(this.port ? { KOINON_PORT: this.port } : {}) },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // In a process group of its own: Ctrl-C reaches us alone, and we stop everybody in order.
       detached: true,
@@ -175,4 +175,9 @@ function codedError(code: ErrorCode, message: string, name: string): CodedError 
   const sentence = catalogue[code][1];
   const detail = message.startsWith(sentence) ? message.slice(sentence.length).replace(/^ \((.*)\)$/s, '$1') : message;
   return new CodedError(code, detail ? `${name}: ${detail}` : name);
+}
+
+/** What a program may know of the user who started it. */
+function passedOn(): Record<string, string> {
+  return Object.fromEntries(['HOME', 'TZ'].flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }

@@ -49,15 +49,16 @@ export type ChildReply =
 /** Smallest limit that leaves room for the runtime itself, in MB. */
 export const minimumMemoryMb = 256;
 
+/** What a process takes that has only loaded the runtime and the records, rounded up from 117 MB. */
+const idleMb = 128;
+
 /**
- * What a training graph may need of a job's memory: a quarter of what a process leaves that has only loaded the runtime and
- * the records. The other copies of weights and gradients, in messages, files and double precision, take twice as much again.
+ * What a training graph may need of a job's memory: a quarter of what an idle process leaves. The rest is for copies of weights
+ * and gradients in messages, files and double precision (a job takes about twice what its graph states) and the heap's slack.
  */
 export function tensorBytes({ limits }: Pick<TrainJob, 'limits'>): number {
   return (limits.memoryMb - idleMb) * 2 ** 18;
 }
-
-const idleMb = 128;
 
 /** @throws TrainingError TRAINING_JOB_INVALID naming the first field that cannot be honoured */
 export function checkJob(job: TrainJob): void {

@@ -74,10 +74,10 @@ export async function runTraining(job: TrainJob, { signal, childFile = ownChild 
   }
 }
 
-/** Weights are fed, computed and returned, and have a gradient, so some jobs need no process to be known as too large. */
+/** A graph holds its weights at least four times, fed, computed, returned and as a gradient, and its model once. */
 function refuseTooLarge(job: TrainJob): void {
   const least = Math.max(4 * job.weights.byteLength, statSync(job.modelFile, { throwIfNoEntry: false })?.size ?? 0);
-  if (least > tensorBytes(job)) throw new TrainingError('TRAINING_MEMORY_EXCEEDED', `training these weights takes at least ${megabytes(least)} MB of tensors, for which the limit of ${job.limits.memoryMb} MB leaves ${megabytes(tensorBytes(job))}; raise the limit or train fewer layers`);
+  if (least > tensorBytes(job)) throw new TrainingError('TRAINING_MEMORY_EXCEEDED', `training this model takes at least ${megabytes(least)} MB of tensors, for which the limit of ${job.limits.memoryMb} MB leaves ${megabytes(tensorBytes(job))}; raise the limit or train fewer layers`);
 }
 
 const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);

@@ -75,7 +75,7 @@ describe('a training process with little memory', () => {
 
   it.each([
     ['the graph would need too much', 1380, 'The parameters alone need'],
-    ['the weights leave no doubt', 4000, 'training these weights takes at least 245 MB'],
+    ['the weights leave no doubt', 4000, 'training this model takes at least 245 MB'],
   ])('refuses before it starts when %s', async (_name, width, reason) => {
     using dir = tempDir();
     await expect(runTraining({ ...job, ...perceptron(dir.path, width) }, { childFile })).rejects.toMatchObject({ code: 'TRAINING_MEMORY_EXCEEDED', message: expect.stringContaining(reason) as string });

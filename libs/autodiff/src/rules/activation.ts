@@ -51,7 +51,7 @@ function hardSlope({ graph }: Scope, value: string, low: number, high: number, i
 
 /** Activations. Where a function has a kink, the derivative there is the one from the flat side. */
 export const activationRules: Record<string, Rule> = {
-  // HardSigmoid(y) = clamp(3·10³⁸·y, 0, 1) is 1 where y > 0, in one operator that is cheaper than a comparison and a choice
+  // HardSigmoid(y) = clamp(3·10³⁸·y, 0, 1) is 1 where y > 0 (from 3·10⁻³⁹ on), in one operator that is cheaper than a comparison and a choice
   Relu: unary(({ graph }, node, cotangent) => graph.op('Mul', [cotangent, graph.op('HardSigmoid', [outputOf(node)], { alpha: { float: 3e38 }, beta: { float: 0 } })])),
   LeakyRelu: unary((scope, node, cotangent) => {
     const leak = scope.graph.op('Mul', [cotangent, scope.graph.float(floatOf(node, 'alpha', 0.01))]);

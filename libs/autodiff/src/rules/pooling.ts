@@ -14,7 +14,7 @@ function poolWindows(node: Node, wide: readonly number[], narrow: readonly numbe
     return Math.ceil(room / extentOf(strides, axis)) * extentOf(strides, axis) - extentOf(begin, axis);
   });
   if (intOf(node, 'ceil_mode', 0) === 1 && (last.some((start, axis) => start >= extentOf(wide, axis)) || stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME'))) {
-    throw unsupported(node, 'ceil_mode asks for a window beyond the input', 'Set ceil_mode to 0, the values stay the same');
+    throw unsupported(node, 'ceil_mode asks for a window beyond the input', 'Set ceil_mode to 0 and give the pads that the other windows need');
   }
   return windows;
 }

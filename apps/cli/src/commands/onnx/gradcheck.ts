@@ -32,7 +32,7 @@ export async function gradcheck(model: Model, { batch, dims, ...wish }: Gradchec
   const objective = objectiveOf(model, wish);
   const options = { output: objective.logits, loss: objective.loss, batch, ...(dims && { dims }) };
   const weights = [...model.graph.initializers.values()].filter(({ type }) => type === 'float32').map(({ name }) => name);
-  const { trainable, skipped } = await sorted(model, options, weights);
+  const { trainable, skipped } = await splitByGradient(model, options, weights);
   if (trainable.length === 0) {
     const reason = weightsElsewhere(model.graph) ?? skipped[0]?.reason;
     throw new OnnxCommandError('NOTHING_TO_CHECK', `no float32 initializer has a gradient${reason === undefined ? '' : `: ${reason}`}`);
@@ -42,10 +42,10 @@ export async function gradcheck(model: Model, { batch, dims, ...wish }: Gradchec
   return { ...objective, batch, tolerance, parameters, skipped, passed: parameters.every(isRight) };
 }
 
-type Sorted = Pick<GradcheckReport, 'skipped'> & { readonly trainable: readonly string[] };
+type Split = Pick<GradcheckReport, 'skipped'> & { readonly trainable: readonly string[] };
 
 /** Which weights have a gradient: all at once, and where that is refused, each half by itself, so that one refusal costs few graphs. */
-async function sorted(model: Model, options: Omit<TrainingOptions, 'trainable' | 'optimizer'>, weights: readonly string[]): Promise<Sorted> {
+async function splitByGradient(model: Model, options: Omit<TrainingOptions, 'trainable' | 'optimizer'>, weights: readonly string[]): Promise<Split> {
   if (weights.length === 0) return { trainable: [], skipped: [] };
   try {
     const { bytes } = await trainingGraph(model, { ...options, trainable: weights, optimizer: { kind: 'none' } });
@@ -58,7 +58,7 @@ async function sorted(model: Model, options: Omit<TrainingOptions, 'trainable' |
     if (others.length === 0) return { trainable: [], skipped: [{ parameter, code: error.code, reason: error.message }] };
   }
   const middle = Math.ceil(weights.length / 2);
-  const [first, second] = [await sorted(model, options, weights.slice(0, middle)), await sorted(model, options, weights.slice(middle))];
+  const [first, second] = [await splitByGradient(model, options, weights.slice(0, middle)), await splitByGradient(model, options, weights.slice(middle))];
   return { trainable: [...first.trainable, ...second.trainable], skipped: [...first.skipped, ...second.skipped] };
 }
 
