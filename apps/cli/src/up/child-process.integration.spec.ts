@@ -9,6 +9,7 @@ import { Program } from './child-process.js';
 import { waitForLeftovers } from './leftovers.js';
 
 const never = new AbortController().signal;
+/** Stands after a program's handlers: who hears it may signal the program at once. */
 const READY = "process.send({ ready: { url: 'http://127.0.0.1:' + (process.env.KOINON_PORT ?? 4321) } });";
 const STAY = "process.on('disconnect', () => process.exit()); setInterval(() => undefined, 1000);";
 const codedExit = (code: string): string => `process.stderr.write(JSON.stringify({ code: '${code}', message: 'what happened' }) + '\\n'); process.exitCode = 2;`;
@@ -29,7 +30,7 @@ function program(folder: string, text: string, restartAfterMs: number[] = [1, 1,
 describe('Program', () => {
   it('is started again at the port it had, and stopped for good', async () => {
     using dir = tempDir();
-    const { program: va, restarts, identity } = program(dir.path, `${READY} process.stderr.write(process.env.KOINON_PORT + '\\n'); ${STAY}`);
+    const { program: va, restarts, identity } = program(dir.path, `process.stderr.write(process.env.KOINON_PORT + '\\n'); ${STAY} ${READY}`);
     expect(await va.start(never)).toEqual({ url: 'http://127.0.0.1:4321' });
     const first = identity();
     process.kill(Number.parseInt(first, 10), 'SIGKILL');
@@ -93,7 +94,7 @@ describe('waitForLeftovers', () => {
   it('waits for what ends by itself, kills what does not, and forgets both', async () => {
     using dir = tempDir();
     using processes = tempDir();
-    const { program: va, identity } = program(dir.path, `${READY} ${STAY} process.on('SIGTERM', () => undefined);`);
+    const { program: va, identity } = program(dir.path, `process.on('SIGTERM', () => undefined); ${STAY} ${READY}`);
     await va.start(never);
     const stubborn = identity();
     writeFileSync(join(processes.path, 'va'), stubborn);
