@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path';
 import { ensureBuilt } from './build.mjs';
+import { exclusively } from './checkout-lock.mjs';
 import { ensureInstalled } from './install.mjs';
 import { runCommand } from './run-command.mjs';
 
@@ -24,8 +25,12 @@ const command = COMMANDS[/** @type {keyof typeof COMMANDS} */ (name)];
 
 try {
   if (command === undefined) throw new Error(`unknown command "${name}": use one of ${Object.keys(COMMANDS).join(', ')}`);
-  const node = await ensureInstalled(root);
-  await ensureBuilt(root, node);
+  // Two starts at once: one installs and builds, the other finds it done.
+  const node = await exclusively(root, async () => {
+    const pinned = await ensureInstalled(root);
+    await ensureBuilt(root, pinned);
+    return pinned;
+  });
   const args = [...command.before, ...rest];
   process.exitCode = await runCommand(node, [join(root, command.file), ...args], { supervise: args[0] === 'up' });
 } catch (error) {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join, sep } from 'node:path';
 import { missingEntries } from './complete-lock.mjs';
+import { refuseWhileRunning } from './running-programs.mjs';
 
 /**
  * Makes node_modules match the lock and returns the pinned Node's path. A stamp in node_modules holds
@@ -14,6 +15,7 @@ export async function ensureInstalled(root) {
   const node = join(root, 'node_modules', 'node', 'bin', 'node');
   const stamp = join(root, 'node_modules', '.koinon-installed');
   if (existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === installDigest(root)) return node;
+  refuseWhileRunning(root, 'dependencies');
 
   const command = lockIsComplete(root) ? 'ci' : 'install';
   process.stderr.write(`koinon: installing dependencies (npm ${command}) …\n`);
@@ -25,8 +27,8 @@ export async function ensureInstalled(root) {
   return node;
 }
 
-/** @param {string} root */
-function installDigest(root) {
+/** Of what decides the content of node_modules. @param {string} root */
+export function installDigest(root) {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);
   for (const file of ['package.json', 'package-lock.json']) {
     if (existsSync(join(root, file))) hash.update(readFileSync(join(root, file)));
