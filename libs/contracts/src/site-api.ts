@@ -34,9 +34,31 @@ export const refusalSchema = z.strictObject({
 });
 export type Refusal = z.infer<typeof refusalSchema>;
 
+/** A model that a node answers for. */
+export const servedModelSchema = z.strictObject({
+  model: z.string(),
+  version: z.int().positive(),
+  sha256: sha256Schema,
+  /** Of the signed release on the node's disk; null while it has none, and is to be given it again. */
+  releaseCounter: z.int().positive().nullable().default(null),
+  /** Past its expiry: nobody may install it any more, but it goes on serving for as long as the site allows. */
+  expired: z.boolean().default(false),
+});
+export type ServedModel = z.infer<typeof servedModelSchema>;
+
+/** A release that a node was given or has on its disk and does not serve, and why. */
+export const heldReleaseSchema = z.strictObject({ model: z.string().max(200), code: errorCodeSchema });
+export type HeldRelease = z.infer<typeof heldReleaseSchema>;
+
+const servedModels = z.array(servedModelSchema).max(64);
+
 export const siteStatusSchema = z.strictObject({
   servingUrl: z.url().optional(),
-  serving: z.strictObject({ model: z.string(), version: z.int().positive(), sha256: sha256Schema }).optional(),
+  /** Every model this node answers for; nodes of before said one, or nothing. */
+  serving: z.union([servedModels, servedModelSchema.transform((one) => [one])]).default([]),
+  notServing: z.array(heldReleaseSchema).max(64).default([]),
+  /** The node's clock minus the coordinator's, as the node saw it; whole seconds are meant. */
+  clockAheadMs: z.int().optional(),
   requests: z.int().nonnegative().default(0),
   p50Ms: z.number().nonnegative().optional(),
   p99Ms: z.number().nonnegative().optional(),

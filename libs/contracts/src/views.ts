@@ -16,6 +16,8 @@ export const siteViewSchema = z.object({
   enrolledAt: instant.nullable(),
   lastSeenAt: instant.nullable(),
   status: siteStatusSchema.nullable(),
+  /** The largest ε this site ever reported, where it now reports less: its ledger was lost or put back. */
+  epsilonForgotten: z.number().nullable().default(null),
 });
 export type SiteView = z.infer<typeof siteViewSchema>;
 

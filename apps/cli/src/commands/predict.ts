@@ -23,7 +23,7 @@ export function addPredictCommand(program: Command, withFormat: (command: Comman
     .action(async (model: string, values: string[], { format, site, input }: Options) => {
       const data = values.map((value) => (value.trim() === '' ? Number.NaN : Number(value)));
       if (!data.every(Number.isFinite)) throw new CodedError('REQUEST_INVALID', 'every feature must be a number');
-      const asked = (await connect().sites()).find((s) => s.status?.serving?.model === model && (site === undefined || s.id === site));
+      const asked = (await connect().sites()).find((s) => s.status?.serving.some((served) => served.model === model) && (site === undefined || s.id === site));
       if (!asked?.status?.servingUrl) throw new CodedError('NOT_FOUND', site === undefined ? `no hospital serves ${model} now` : `${site} does not serve ${model} now`);
       const answer = await ask(asked.id, `${asked.status.servingUrl}/v2/models/${encodeURIComponent(model)}/infer`, {
         inputs: [{ name: input, shape: [1, data.length], datatype: 'FP32', data }],

@@ -2,13 +2,14 @@ import { DataSource } from 'typeorm';
 import { CodedError } from '@koinon/contracts';
 import { entities } from './entities.js';
 import { Federation20261123060000 } from './migrations/20261123-federation.js';
+import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
 
 export function dataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
     entities,
-    migrations: [Federation20261123060000],
+    migrations: [Federation20261123060000, SiteStatus20261127010000],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,

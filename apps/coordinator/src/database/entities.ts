@@ -21,6 +21,8 @@ export class SiteRow {
   @Column({ name: 'enrolled_at', ...optionalInstant }) enrolledAt!: Date | null;
   @Column({ name: 'last_seen_at', ...optionalInstant }) lastSeenAt!: Date | null;
   @Column(optionalJson) status!: SiteStatus | null;
+  /** The largest ε the site ever reported: a mirror that can only grow. */
+  @Column('float8', { name: 'epsilon_highest', nullable: true }) epsilonHighest!: number | null;
 }
 
 @Entity('api_tokens')

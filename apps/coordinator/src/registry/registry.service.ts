@@ -35,7 +35,7 @@ export class RegistryService {
       model: row.model, version: row.version, sha256: row.sha256, bytes: row.bytes, createdAt: row.createdAt.toISOString(),
       baseVersion: row.baseVersion, runId: row.runId, round: row.round, metrics: row.metrics,
       aliases: aliases.filter((a) => a.version === row.version).map((a) => a.alias),
-      servedBy: sites.filter((s) => s.status?.serving?.model === row.model && s.status.serving.version === row.version).map((s) => s.id),
+      servedBy: sites.filter((s) => s.status?.serving.some(({ model, version }) => model === row.model && version === row.version)).map((s) => s.id),
     }));
   }
 }

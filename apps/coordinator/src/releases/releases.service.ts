@@ -29,8 +29,8 @@ export class ReleasesService {
     const subject = `${model}/${version.version}`;
     await this.audit.append(m, { actor: 'coordinator', action: verdict.passed ? 'release.promoted' : 'release.held', subject, detail: { alias, reason: verdict.reason } });
     if (!verdict.passed) return;
-    const current = await m.findOneBy(ModelAliasRow, { model, alias });
-    const releaseCounter = (current?.releaseCounter ?? 0) + 1;
+    // One count per model over all its aliases: a node, which serves what was released last, compares them.
+    const releaseCounter = ((await m.maximum(ModelAliasRow, 'releaseCounter', { model })) ?? 0) + 1;
     const now = Date.now();
     const statement: ReleaseStatement = {
       protocol: PROTOCOL, model, version: version.version, releaseCounter, sha256: version.sha256, bytes: version.bytes,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Assignment } from '@koinon/contracts';
 import { filter, firstValueFrom, race, timer } from 'rxjs';
-import { In, type DataSource } from 'typeorm';
+import { In, type DataSource, type EntityManager } from 'typeorm';
 import { EpochMessageRow, EpochRow, ModelAliasRow, ModelVersionRow, RefusalRow, RoundRow, RunRow, ShareRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
 import { EventsService } from '../events/events.service.js';
 import { EpochsService } from '../keys/epochs.service.js';
@@ -67,17 +67,22 @@ export class AssignmentsService {
     return [{ kind: 'train', ...common, round: round.number, noiseMultiplier: run.noiseMultiplier, ...(run.seed === null ? {} : { seed: run.seed }) }];
   }
 
-  /** A release disappears from the list when the site reports that it serves it. */
+  /** A release disappears from the list when the site reports that it serves it, or that it does not serve this model at all. */
   private async releases(site: string): Promise<Assignment[]> {
     const m = this.database.manager;
     const { status } = await m.findOneByOrFail(SiteRow, { id: site });
-    const aliases = await m.find(ModelAliasRow, { where: { alias: 'champion' } });
-    const outdated = await Promise.all(aliases.map(async (alias) => {
-      const version = await m.findOneByOrFail(ModelVersionRow, { model: alias.model, version: alias.version });
-      const serving = status?.serving;
-      const current = serving?.model === alias.model && serving.version === alias.version && serving.sha256 === version.sha256;
-      return current ? [] : [{ kind: 'release' as const, model: alias.model, release: alias.release, alias: alias.alias }];
+    const outdated = await Promise.all((await latestReleases(m)).map(async ({ model, alias, version, release, releaseCounter }) => {
+      const { sha256 } = await m.findOneByOrFail(ModelVersionRow, { model, version });
+      const current = status?.serving.some((s) => s.model === model && s.version === version && s.sha256 === sha256 && s.releaseCounter === releaseCounter);
+      const unwanted = status?.notServing.some((held) => held.model === model && held.code === 'MODEL_NOT_CONFIGURED');
+      return current || unwanted ? [] : [{ kind: 'release' as const, model, release, alias }];
     }));
     return outdated.flat();
   }
+}
+
+/** Of each model what was released last, whatever its alias is called: a node answers with one version of a model. */
+function latestReleases(m: EntityManager): Promise<ModelAliasRow[]> {
+  return m.createQueryBuilder(ModelAliasRow, 'a').distinctOn(['a.model'])
+    .orderBy('a.model').addOrderBy('a.releaseCounter', 'DESC').addOrderBy('a.version', 'DESC').getMany();
 }

@@ -13,6 +13,8 @@ import { JobsService } from '../jobs/jobs.service.js';
 import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
 
 const INVITATION_VALID_MS = 24 * 3_600_000;
+/** What a site spent only grows. Below this part of its mirror it is a ledger that was lost, and no finer accountant. */
+const isLower = (epsilon: number | null, highest: number): boolean => epsilon !== null && epsilon < highest * (1 - 1e-3);
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 @Injectable()
@@ -65,12 +67,19 @@ export class SitesService {
     return Promise.all(rows.map(async (row) => ({
       id: row.id, name: row.name, state: row.state, identityFingerprint: row.identityKey ? await keyIdOf(row.identityKey) : null,
       enrolledAt: row.enrolledAt?.toISOString() ?? null, lastSeenAt: row.lastSeenAt?.toISOString() ?? null, status: row.status,
+      epsilonForgotten: isLower(row.status?.epsilonSpent ?? null, row.epsilonHighest ?? 0) ? row.epsilonHighest : null,
     })));
   }
 
   async report(id: string, status: SiteStatus): Promise<void> {
     await this.database.transaction(async (m) => {
-      await m.update(SiteRow, { id }, { status, lastSeenAt: new Date() });
+      const site = await m.findOneOrFail(SiteRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      const highest = site.epsilonHighest ?? 0;
+      if (isLower(status.epsilonSpent, highest) && !isLower(site.status?.epsilonSpent ?? null, highest)) {
+        await this.audit.append(m, { actor: id, action: 'site.epsilon-lowered', subject: id, detail: { from: highest, to: status.epsilonSpent } });
+      }
+      const epsilonHighest = Math.max(highest, status.epsilonSpent ?? 0);
+      await m.update(SiteRow, { id }, { status, epsilonHighest, lastSeenAt: new Date() });
       await this.events.publish(m, 'site', id, null);
     });
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, fromBase64, generateSigningKey, keyIdOf, openStatement, shareStatement, signStatement, signerFrom, toBase64,
   updateVector, uploadStatement, type Assignment, type AssignmentOf, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
-  type Inbox, type Opening, type Signer, type UploadStatement,
+  type Inbox, type Opening, type ServedModel, type Signer, type UploadStatement,
 } from '@koinon/contracts';
 import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
@@ -32,6 +32,7 @@ export class SimulatedSite implements AsyncDisposable {
   /** Shares made, by sum: one each, ever. */
   readonly shares = new Map<string, Uint8Array[]>();
   readonly failures: unknown[] = [];
+  readonly serving = new Map<string, ServedModel>();
   private readonly epochs = new Map<string, SiteEpoch>();
   private readonly headers = new Map<string, AssignmentOf<'ceremony'>['header']>();
   private readonly rosters = new Map<string, AssignmentOf<'ceremony'>['roster']>();
@@ -238,8 +239,9 @@ export class SimulatedSite implements AsyncDisposable {
   }
 
   private async install({ model, release }: AssignmentOf<'release'>): Promise<void> {
-    const { version, sha256 } = JSON.parse(Buffer.from(release.payload, 'base64').toString('utf8')) as { version: number; sha256: string };
-    await this.link.ask('POST', '/v1/site/status', { json: { serving: { model, version, sha256 } } });
+    const { version, sha256, releaseCounter } = JSON.parse(Buffer.from(release.payload, 'base64').toString('utf8')) as ServedModel;
+    this.serving.set(model, { model, version, sha256, releaseCounter, expired: false });
+    await this.link.ask('POST', '/v1/site/status', { json: { serving: [...this.serving.values()] } });
   }
 }
 

@@ -1,10 +1,10 @@
-import type { SiteView } from '@koinon/contracts';
+import { catalogue, type SiteView } from '@koinon/contracts';
 import { useSession, useView } from '../api.js';
 import { hrefs } from '../router.js';
 import { inOrder } from '../rounds/runs.js';
 import { Digest } from '../ui/copy.js';
 import { Badge, Epsilon, type Tone } from '../ui/figures.js';
-import { count, formatLatency } from '../ui/format.js';
+import { count, formatLatency, formatNumber } from '../ui/format.js';
 import { Empty, Viewed } from '../ui/states.js';
 import { Ago, useNow } from '../ui/time.js';
 import { presenceOf, type Presence } from './presence.js';
@@ -86,13 +86,7 @@ function Row({ site, presence, budget }: { site: SiteView; presence: Presence; b
       </td>
       <td data-label="Last seen">{site.lastSeenAt === null ? <span className="quiet">never</span> : <Ago at={site.lastSeenAt} />}</td>
       <td data-label="Serves">
-        {status?.serving ? (
-          <a href={hrefs.version(status.serving.model, status.serving.version)}>
-            {status.serving.model} v{status.serving.version}
-          </a>
-        ) : (
-          <span className="quiet">nothing</span>
-        )}
+        <Serves status={status} />
       </td>
       <td data-label="p50" className="num">
         {status?.p50Ms === undefined ? '–' : formatLatency(status.p50Ms)}
@@ -103,8 +97,34 @@ function Row({ site, presence, budget }: { site: SiteView; presence: Presence; b
       <td data-label="Requests" className="num">
         {status ? status.requests.toLocaleString('en-US') : '–'}
       </td>
-      <td data-label="ε spent">{budget === undefined || status === null ? '–' : <Epsilon spent={status.epsilonSpent} budget={budget} />}</td>
+      <td data-label="ε spent">
+        {budget === undefined || status === null ? '–' : <Epsilon spent={status.epsilonSpent} budget={budget} />}
+        {site.epsilonForgotten === null ? null : <Badge tone="bad">was {formatNumber(site.epsilonForgotten)}: its ledger was lost or put back</Badge>}
+      </td>
       <td data-label="Identity key" className="span-2">{site.identityFingerprint === null ? <span className="quiet">not enrolled</span> : <Digest value={site.identityFingerprint} label={`identity fingerprint of ${site.name}`} />}</td>
     </tr>
+  );
+}
+
+/** What the site answers for, and why not for what it was given. */
+function Serves({ status }: { status: SiteView['status'] }) {
+  const { serving = [], notServing = [] } = status ?? {};
+  if (serving.length + notServing.length === 0) return <span className="quiet">nothing</span>;
+  return (
+    <ul>
+      {serving.map(({ model, version, expired }) => (
+        <li key={model}>
+          <a href={hrefs.version(model, version)}>
+            {model} v{version}
+          </a>{' '}
+          {expired ? <Badge tone="warn">expired</Badge> : null}
+        </li>
+      ))}
+      {notServing.map(({ model, code }) => (
+        <li key={`not ${model}`} title={catalogue[code][1]}>
+          {model}: <code>{code}</code>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -78,7 +78,7 @@ describe('the agent', () => {
     expect(load).toHaveBeenCalledWith(expect.objectContaining({ version: 1, sha256: sha256(model) }));
     await using back = await FakeCoordinator.start(port);
     back.identityKey = coordinator.identityKey;
-    await vi.waitFor(() => expect(back.posted('/v1/site/status')).toContainEqual(expect.objectContaining({ serving: { model: 'heart-disease', version: 1, sha256: sha256(model) } })), 5000);
+    await vi.waitFor(() => expect(back.posted('/v1/site/status')).toContainEqual(expect.objectContaining({ serving: [expect.objectContaining({ model: 'heart-disease', version: 1, sha256: sha256(model) })] })), 5000);
   });
 
   it('goes on without a release that no longer loads, and takes it again when it is assigned', async () => {
@@ -86,8 +86,8 @@ describe('the agent', () => {
     load.mockRejectedValueOnce(new CodedError('MODEL_INVALID', 'MODEL_DIGEST_MISMATCH'));
     coordinator.assign(await releaseOf(model, 1, node.coordinatorSigner));
     await start();
-    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: { version: 1 } }), 5000);
-    expect(reports()[0]).not.toHaveProperty('serving');
+    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: [{ version: 1 }] }), 5000);
+    expect(reports()[0]).toMatchObject({ serving: [] });
     expect(load).toHaveBeenCalledTimes(2);
   });
 
@@ -99,7 +99,7 @@ describe('the agent', () => {
     });
     coordinator.assign(await releaseOf(newer, 2, node.coordinatorSigner));
     await start();
-    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: { version: 2 }, requests: 5, p50Ms: 1 }), 5000);
+    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: [{ version: 2 }], requests: 5, p50Ms: 1 }), 5000);
     expect(installed()).toMatchObject({ version: 2, releaseCounter: 2 });
   });
 
@@ -113,7 +113,7 @@ describe('the agent', () => {
     await start();
     await vi.waitFor(() => expect(log).toHaveBeenCalledWith(expect.objectContaining({ level: 'error', code: 'MODEL_INVALID', doing: 'release' })));
     expect(installed()).toMatchObject({ version: 1 });
-    expect(reports().at(-1)).toMatchObject({ serving: { version: 1 } });
+    expect(reports().at(-1)).toMatchObject({ serving: [{ version: 1 }] });
   });
 
   it('lets no bad release, and none of a model it does not serve, hold up its other work', async () => {

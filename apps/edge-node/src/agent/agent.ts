@@ -85,10 +85,9 @@ export class Agent {
   async report(): Promise<void> {
     const { requests, p50Ms, p99Ms } = this.side.stats();
     const spent = this.ledger.spent(this.config.delta);
-    const serving = [...this.serving.values()].at(-1);
     const status: SiteStatus = {
       servingUrl: this.side.url, requests, epsilonSpent: Number.isFinite(spent) ? spent : null,
-      ...(serving ? { serving: { model: serving.model, version: serving.version, sha256: serving.sha256 } } : {}),
+      serving: [...this.serving.values()].map(({ model, version, sha256, releaseCounter }) => ({ model, version, sha256, releaseCounter, expired: false })), notServing: [],
       ...(p50Ms === null ? {} : { p50Ms }), ...(p99Ms === null ? {} : { p99Ms }),
     };
     await this.link.report(status);

@@ -7,7 +7,7 @@ import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
 import { newSigner, sha256 } from '../testing/hospitals.fixture.js';
 import { CoordinatorLink } from './coordinator-link.js';
 
-const status: SiteStatus = { requests: 3, epsilonSpent: null };
+const status: SiteStatus = { serving: [], notServing: [], requests: 3, epsilonSpent: null };
 const unreachable = { code: 'COORDINATOR_UNREACHABLE' };
 
 describe('the link to the coordinator', () => {

@@ -1,0 +1,111 @@
+import type { Assignment, Federation, ServedModel, SiteView } from '@koinon/contracts';
+import { withDatabase } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { dataSource } from '../database/data-source.js';
+import { SiteStatus20261127010000 } from '../database/migrations/20261127-site-status.js';
+import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
+import { tinySpec } from '../testing/tiny-federation.fixture.js';
+import { until } from '../testing/until.fixture.js';
+
+describe('what is released', () => {
+  const database = withDatabase();
+  const federation = withFederation(() => ({ databaseUrl: database.url }), { alpha: {}, beta: {}, gamma: {} });
+  const releasesOf = async (site: string): Promise<Assignment[]> => (await federation.site(site).assignments()).filter((a) => a.kind === 'release');
+  const promoted = async (name: string, alias: string): Promise<void> => {
+    const spec: Federation = { ...tinySpec({ name }), promotion: { alias, gate: {} } };
+    const { id } = await startRun(federation.coordinator, spec);
+    for (const site of federation.sites) site.work();
+    expect(await ended(federation.coordinator, id)).toMatchObject({ state: 'done' });
+  };
+  const servedAs = (name: string, alias: string) => until(`every site to serve the ${alias} of ${name}`, async () => {
+    const { versions } = await federation.coordinator.client.model(name);
+    return versions[0]!.aliases.includes(alias) && versions[0]!.servedBy.length === 3;
+  });
+
+  it('reaches the sites under whatever alias the federation names, and the last one released wins', async () => {
+    await promoted('tiny', 'production');
+    await servedAs('tiny', 'production');
+    await promoted('tiny', 'champion');
+    await servedAs('tiny', 'champion');
+    await promoted('tiny', 'production');
+    await servedAs('tiny', 'production');
+  });
+
+  it('of two models is settled when a site serves both', async () => {
+    await promoted('other', 'production');
+    await servedAs('other', 'production');
+    for (const site of federation.sites) expect(await releasesOf(site.id)).toEqual([]);
+    const [alpha] = await federation.coordinator.client.sites();
+    expect(alpha!.status!.serving.map(({ model }) => model).toSorted()).toEqual(['other', 'tiny']);
+  });
+
+  const report = (status: object) => federation.site('alpha').link.ask('POST', '/v1/site/status', { json: status });
+  it('comes again to a site that has no signed release of it, and not to one that does not serve the model', async () => {
+    const serving = federation.site('alpha').serving;
+    const tiny = serving.get('tiny')!;
+    await report({ serving: [{ ...tiny, releaseCounter: null }], notServing: [{ model: 'other', code: 'MODEL_NOT_CONFIGURED' }] });
+    expect(await releasesOf('alpha')).toMatchObject([{ model: 'tiny', alias: 'production' }]);
+    await report({ serving: [tiny], notServing: [{ model: 'other', code: 'RELEASE_EXPIRED' }] });
+    expect(await releasesOf('alpha')).toMatchObject([{ model: 'other' }]);
+  });
+});
+
+describe('what a site tells of itself', () => {
+  const database = withDatabase();
+  const federation = withFederation(() => ({ databaseUrl: database.url, worker: false }), { alpha: {} });
+  const report = (status: object) => federation.site('alpha').link.ask('POST', '/v1/site/status', { json: status });
+  const shown = async (): Promise<SiteView> => (await federation.coordinator.client.sites())[0]!;
+  const served: ServedModel = { model: 'tiny', version: 2, sha256: 'ab'.repeat(32), releaseCounter: 1, expired: true };
+
+  it('is shown: what it serves and what is expired, what it does not serve and why, and its clock', async () => {
+    const status = { serving: [served], notServing: [{ model: 'other', code: 'RELEASE_EXPIRED' }], clockAheadMs: 180_000 };
+    await report(status);
+    expect((await shown()).status).toMatchObject(status);
+  });
+
+  it('may be the one model that nodes of before said', async () => {
+    await report({ serving: { model: 'tiny', version: 2, sha256: 'ab'.repeat(32) } });
+    expect((await shown()).status!.serving).toEqual([{ ...served, releaseCounter: null, expired: false }]);
+    await report({});
+    expect((await shown()).status!.serving).toEqual([]);
+  });
+
+  it('is held against what it told before: spent ε that is gone is audited once, and flagged until it is back', async () => {
+    for (const epsilonSpent of [0.4, 1.2, 1.1999]) await report({ epsilonSpent });
+    expect((await shown()).epsilonForgotten).toBeNull();
+    for (const epsilonSpent of [0, 0, 0.4]) await report({ epsilonSpent });
+    expect((await shown()).epsilonForgotten).toBe(1.2);
+    const audited = "SELECT detail FROM audit_log WHERE action = 'site.epsilon-lowered' AND subject = 'alpha'";
+    expect(await federation.coordinator.query(audited)).toEqual([{ detail: { from: 1.2, to: 0 } }]);
+    await report({ epsilonSpent: 1.2 });
+    expect((await shown()).epsilonForgotten).toBeNull();
+  });
+});
+
+describe('a status of before', () => {
+  const database = withDatabase();
+
+  it('reads like one of today after the migration, and goes back', async () => {
+    const source = dataSource(database.url);
+    await source.initialize();
+    const [runner, migration] = [source.createQueryRunner(), new SiteStatus20261127010000()];
+    const before = { serving: { model: 'tiny', version: 2, sha256: 'ab'.repeat(32) }, requests: 3, epsilonSpent: 1.2 };
+    const rows = () => source.query<Record<string, unknown>[]>('SELECT id, status, epsilon_highest FROM sites ORDER BY id');
+    try {
+      await source.runMigrations();
+      await migration.down(runner);
+      await source.query("INSERT INTO sites (id, name, state, status) VALUES ('a', 'A', 'enrolled', $1), ('b', 'B', 'enrolled', '{\"requests\": 0}'), ('c', 'C', 'invited', null)", [before]);
+      await migration.up(runner);
+      expect(await rows()).toEqual([
+        { id: 'a', status: { ...before, serving: [{ ...before.serving, releaseCounter: null, expired: false }], notServing: [] }, epsilon_highest: 1.2 },
+        { id: 'b', status: { requests: 0, serving: [], notServing: [] }, epsilon_highest: null },
+        { id: 'c', status: null, epsilon_highest: null },
+      ]);
+      await migration.down(runner);
+      expect(await source.query('SELECT status FROM sites ORDER BY id')).toEqual([{ status: before }, { status: { requests: 0 } }, { status: null }]);
+    } finally {
+      await runner.release();
+      await source.destroy();
+    }
+  });
+});
