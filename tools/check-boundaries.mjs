@@ -17,7 +17,7 @@ import { importedModules } from './imported-modules.mjs';
 const SPEC_ONLY = new Set(['libs/testing']);
 
 /** Libraries that one package alone may import, specs included. */
-const WRAPPED = new Map([['onnxruntime-node', 'libs/onnx-runtime']]);
+const WRAPPED = new Map([['onnxruntime-node', 'libs/onnx-runtime'], ['onnxruntime-common', 'libs/onnx-runtime']]);
 
 /** Specs, suites that several specs share, and their helpers in a folder `testing`. */
 const TEST_CODE = /\.(spec|suite|contract)\.tsx?$|(^|\/)testing\//;

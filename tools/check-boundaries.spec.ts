@@ -58,6 +58,7 @@ describe('findViolations', () => {
     ['fixtures in shipped code', 'apps/node/src/a.ts', "import { tempDir } from '@koinon/testing';", 'apps/node must not use libs/testing'],
     ['a package by its own name', 'libs/onnx/src/a.ts', "import '@koinon/onnx';", 'is this package itself'],
     ['a wrapped library', 'libs/onnx/src/a.spec.ts', "import { Tensor } from 'onnxruntime-node';", 'libs/onnx-runtime alone'],
+    ['what a wrapped library is made of', 'libs/onnx/src/a.ts', "import { InferenceSession } from 'onnxruntime-common';", 'libs/onnx-runtime alone'],
     ['resolve of a path outside', 'libs/onnx/src/a.ts', "import.meta.resolve('../../contracts/package.json');", 'leaves the package'],
   ])('refuses %s', (_, file, text, expected) => {
     write(file, `${text}\n`);

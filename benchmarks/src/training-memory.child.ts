@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { trainingGraph, type Port, type Ports } from '@koinon/autodiff';
 import { elementCount } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import { memoryCases } from './training-memory.js';
 import { modelOf, parametersOf } from './training-models.js';
 
@@ -20,7 +20,7 @@ const chosen = memoryCases.find(({ name }) => name === process.argv[2]);
 if (chosen === undefined) throw new Error(`name one of ${memoryCases.map(({ name }) => name).join('; ')}`);
 const { network, options } = chosen;
 const graph = await trainingGraph(modelOf(network), { trainable: parametersOf(network).map(({ name }) => name), output: 'logits', loss: network.loss, ...options });
-const session = await InferenceSession.create(graph.bytes, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 });
+const session = await Session.create(graph.bytes);
 const collect = () => globalThis.gc?.();
 collect();
 writeFileSync('/proc/self/clear_refs', '5');

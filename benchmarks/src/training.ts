@@ -6,7 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import { trainingGraph, type Port, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
 import { elementCount } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import { run as pneumonia } from './pneumonia.js';
 import { memoryFigures } from './training-memory.js';
 import { modelOf, networks, numbers, parametersOf, type Network } from './training-models.js';
@@ -90,7 +90,7 @@ async function runner(network: Network, data: Data, options: Pick<TrainingOption
   const graph: TrainingGraph = await trainingGraph(modelOf(network), {
     trainable: parameters.map(({ name }) => name), output: 'logits', loss: network.loss, batch: batchSize, ...options,
   });
-  const session = await InferenceSession.create(graph.bytes, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await Session.create(graph.bytes);
   const { inputs, outputs } = graph;
   const scalar = (port: Port | undefined, value: number) => (port ? { [port.name]: new Tensor('float32', Float32Array.of(value), []) } : {});
   const empty = ({ dims }: Port) => new Tensor('float32', new Float32Array(elementCount(dims)), dims);

@@ -1,5 +1,5 @@
 import { elementCount, type Model } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import { trainingGraph, type Port, type Ports, type TrainingGraph, type TrainingOptions } from '../src/index.js';
 
 type Values = Float32Array | BigInt64Array;
@@ -42,7 +42,7 @@ const tensorOf = ({ type, dims }: Port, data: Values): Tensor => (type === 'int6
 /** A training graph in the runtime, fed by what its ports mean instead of by their names. */
 export async function trainer(model: Model, options: TrainingOptions): Promise<Trainer> {
   const graph = await trainingGraph(model, options);
-  const session = await InferenceSession.create(graph.bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await Session.create(graph.bytes);
   const initial = (key: string, { dims }: Port) => (model.graph.initializers.get(key)?.data as Float32Array | undefined) ?? new Float32Array(elementCount(dims));
   const group = (ports: Ports | undefined, given: Record<string, Values> | undefined): [string, Tensor][] =>
     Object.entries(ports ?? {}).map(([key, port]) => [port.name, tensorOf(port, given?.[key] ?? initial(key, port))]);

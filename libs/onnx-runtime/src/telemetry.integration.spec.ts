@@ -9,8 +9,8 @@ const runtime = new URL('../dist/index.js', import.meta.url).href;
 // y = x, as bytes of an ONNX file
 const model = 'CAg6OgoQCgF4EgF5IghJZGVudGl0eRIEdGVzdFoPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0=';
 const use = `
-  const { InferenceSession } = await import(${JSON.stringify(runtime)});
-  const session = await InferenceSession.create(Buffer.from('${model}', 'base64'));
+  const { Session } = await import(${JSON.stringify(runtime)});
+  const session = await Session.create(Buffer.from('${model}', 'base64'));
   await session.release();`;
 
 let home: string;

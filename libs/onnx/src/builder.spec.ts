@@ -1,11 +1,11 @@
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder, attr, attribute, checkModel, encodeModel, inferShapes } from './index.js';
 import { logisticModel, loopModel } from './models.fixture.js';
 
 describe('GraphBuilder', () => {
   it('builds a graph that the runtime computes', async () => {
-    const session = await InferenceSession.create(encodeModel(checkModel(logisticModel())));
+    const session = await Session.create(encodeModel(checkModel(logisticModel())));
     const { probability } = await session.run({ x: new Tensor('float32', [1, 2, 3, 0, 0, 0], [2, 3]) });
     const expected = [1 - 4 + 1.5 + 0.25, 0.25].map((logit) => 1 / (1 + Math.exp(-logit)));
     expected.forEach((value, row) => expect(probability!.data[row]).toBeCloseTo(value, 6));
@@ -13,7 +13,7 @@ describe('GraphBuilder', () => {
   });
 
   it('builds graphs inside nodes', async () => {
-    const session = await InferenceSession.create(encodeModel(checkModel(loopModel())), { logSeverityLevel: 4 });
+    const session = await Session.create(encodeModel(checkModel(loopModel())));
     const { doubled } = await session.run({ times: new Tensor('int64', [5n], []) });
     expect(doubled!.data).toEqual(new Float32Array([32, 96]));
     await session.release();

@@ -18,7 +18,7 @@ export { defaultLimits } from './limits.js';
 export type { ModelLimits } from './limits.js';
 export { readModel } from './read-model.js';
 export { openSession } from './open-session.js';
-export { exactIntegers, runSession, tensorOf } from './runtime.js';
+export { runSession, tensorOf } from './runtime.js';
 export type { Feeds } from './runtime.js';
 export { foldConstants } from './transforms/fold-constants.js';
 export { foldBatchNormalization } from './transforms/fold-batch-normalization.js';

@@ -1,9 +1,8 @@
-import type { InferenceSession } from '@koinon/onnx-runtime';
+import type { OptimizationLevel, Session } from '@koinon/onnx-runtime';
 import { placeOf } from './attributes.js';
 import { OnnxError } from './error.js';
 import type { Model } from './ir.js';
 import { createSession } from './runtime.js';
-import type { OptimizationLevel } from './runtime.js';
 import { constantNodes, evaluateConstants } from './transforms/evaluate-constants.js';
 
 /**
@@ -11,7 +10,7 @@ import { constantNodes, evaluateConstants } from './transforms/evaluate-constant
  * @throws OnnxError ONNX_RUNTIME with the runtime's reason, ONNX_TOO_LARGE where optimising the model would compute constants
  * that take long
  */
-export async function openSession(model: Model, level: OptimizationLevel): Promise<InferenceSession> {
+export async function openSession(model: Model, level: OptimizationLevel): Promise<Session> {
   if (level !== 'disabled') await refuseCostlyConstants(model);
   return createSession(model, level);
 }

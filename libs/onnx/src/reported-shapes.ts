@@ -1,4 +1,4 @@
-import type { InferenceSession } from '@koinon/onnx-runtime';
+import type { ValueMetadata } from '@koinon/onnx-runtime';
 import type { DataType, Model, Node } from './ir.js';
 import { createSession } from './runtime.js';
 
@@ -31,11 +31,11 @@ async function unknownRanks(model: Model, suspects: readonly { name: string }[])
   return suspects.filter((_, index) => !(ranks[index]?.isTensor && ranks[index].shape[0] === 0)).map(({ name }) => name);
 }
 
-async function metadata(model: Model, nodes: Node[], names: readonly string[]): Promise<readonly InferenceSession.ValueMetadata[]> {
+async function metadata(model: Model, nodes: Node[], names: readonly string[]): Promise<readonly ValueMetadata[]> {
   if (names.length === 0) return [];
   const session = await createSession({ ...model, graph: { ...model.graph, nodes, valueInfo: [], outputs: names.map((name) => ({ name })) } }, 'disabled');
   try {
-    return session.outputMetadata;
+    return session.outputs;
   } finally {
     await session.release();
   }

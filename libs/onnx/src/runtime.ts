@@ -1,42 +1,34 @@
-import { InferenceSession, Tensor as RuntimeTensor } from '@koinon/onnx-runtime';
+import { Session, SessionError, Tensor as RuntimeTensor, type OptimizationLevel } from '@koinon/onnx-runtime';
+import { placeOf } from './attributes.js';
 import { encodeModel } from './codec.js';
 import { elementCount, toStorage } from './data-types.js';
-import { OnnxError, printable, quoted } from './error.js';
+import { OnnxError, quoted } from './error.js';
 import type { Model, NumericData, Tensor } from './ir.js';
 
 /** Tensors by input or output name. */
 export type Feeds = Readonly<Record<string, Tensor>>;
 
 /**
- * The session's `extra` for x64 processors without VNNI instructions: there the fast int8 kernels add pairs of
- * products in saturating 16-bit registers. Exact and slower; of no use on other processors.
- */
-export const exactIntegers = { session: { x64quantprecision: '1' } };
-
-/** From `basic` on the runtime computes constant nodes when it opens a model. */
-export type OptimizationLevel = 'disabled' | 'basic' | 'all';
-
-/**
  * A single-threaded session on a model in memory, whatever it costs; `openSession` bounds that.
  * @throws OnnxError ONNX_RUNTIME with the runtime's reason
  */
-export async function createSession(model: Model, graphOptimizationLevel: OptimizationLevel): Promise<InferenceSession> {
+export async function createSession(model: Model, optimization: OptimizationLevel): Promise<Session> {
   const bytes = encodeModel(model);
   try {
-    return await InferenceSession.create(bytes, { graphOptimizationLevel, intraOpNumThreads: 1, logSeverityLevel: 4 });
+    return await Session.create(bytes, { optimization });
   } catch (error) {
-    throw new OnnxError('ONNX_RUNTIME', 'model', `the runtime refuses it: ${reason(error)}`);
+    throw refused('the runtime refuses it', error);
   }
 }
 
 /** Runs a session on our tensors, for all outputs or only `names`. @throws OnnxError ONNX_RUNTIME */
-export async function runSession(session: InferenceSession, feeds: Feeds, names: readonly string[] = session.outputNames): Promise<Record<string, Tensor<NumericData>>> {
+export async function runSession(session: Session, feeds: Feeds, names?: readonly string[]): Promise<Record<string, Tensor<NumericData>>> {
   const inputs = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toRuntime(tensor)]));
   try {
     const outputs = await session.run(inputs, names);
     return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, fromRuntime(name, value)]));
   } catch (error) {
-    throw new OnnxError('ONNX_RUNTIME', 'model', `the runtime cannot run it: ${reason(error)}`);
+    throw refused('the runtime cannot run it', error);
   }
 }
 
@@ -57,8 +49,7 @@ function fromRuntime(name: string, { type, data, dims }: RuntimeTensor): Tensor<
   return { name, type, dims: [...dims], data: data as NumericData };
 }
 
-/** The runtime's message without the paths of its own source in it; the names that it quotes come from the file. */
-function reason(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return printable(text.slice(0, 2_000).replace(/\S+\.(?:cc|cpp|h|hpp)\b(?::\d+)?/g, '…'), 300);
+function refused(what: string, error: unknown): unknown {
+  if (!(error instanceof SessionError)) return error;
+  return new OnnxError('ONNX_RUNTIME', error.node ? placeOf({ ...error.node, outputs: [] }) : 'model', `${what}: ${error.message}`);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { encodeModel, replaceInitializers } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
 import type { FeatureSchema } from './feature-schema.js';
 import { dataFile, featureSchemaFile, federationFile, goldenFile, modelFile, sites, splitFile } from './index.js';
@@ -18,7 +18,7 @@ describe('heart-disease model', () => {
 
   it('answers as independent double-precision arithmetic does', async () => {
     const weights = new Map([['weight', Float32Array.from(golden.weight)], ['bias', Float32Array.of(golden.bias)]]);
-    const session = await InferenceSession.create(replaceInitializers(new Uint8Array(readFileSync(modelFile)), weights));
+    const session = await Session.create(replaceInitializers(new Uint8Array(readFileSync(modelFile)), weights));
     const features = new Tensor('float32', Float32Array.from(golden.features.flat()), [golden.features.length, 13]);
     const { probability } = await session.run({ features });
     expect(probability?.dims).toEqual([golden.features.length, 1]);
@@ -26,8 +26,8 @@ describe('heart-disease model', () => {
   });
 
   it('starts undecided', async () => {
-    const session = await InferenceSession.create(modelFile);
-    expect([session.inputNames, session.outputNames]).toEqual([['features'], ['probability']]);
+    const session = await Session.create(readFileSync(modelFile));
+    expect([session.inputs, session.outputs]).toMatchObject([[{ name: 'features' }], [{ name: 'probability' }]]);
     const { probability } = await session.run({ features: new Tensor('float32', new Float32Array(26).fill(7), [2, 13]) });
     expect(probability?.data).toEqual(Float32Array.of(0.5, 0.5));
   });

@@ -1,12 +1,12 @@
 import { encodeModel, type Model } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import { pixels, type Radiographs } from './dataset.js';
 
 const rowsPerRun = 64;
 
 /** Probability of pneumonia for each radiograph. */
 export async function predict(model: Model, { images, count }: Radiographs): Promise<Float32Array> {
-  const session = await InferenceSession.create(encodeModel(model), { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const session = await Session.create(encodeModel(model));
   try {
     const probabilities = new Float32Array(count);
     for (let from = 0; from < count; from += rowsPerRun) {

@@ -1,6 +1,6 @@
 import { trainingGraph, type Port, type Ports, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
 import { elementCount, type Model } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import type { Network } from './networks/layers.js';
 
 /** Data of one run: [steps, batch, …] of everything. */
@@ -12,11 +12,11 @@ export interface Steps {
 /** A training graph in the runtime with its parameters and optimiser state, which pass from run to run. */
 export class TrainingSession {
   readonly #graph: TrainingGraph;
-  readonly #session: InferenceSession;
+  readonly #session: Session;
   readonly #network: Network;
   #carried: Record<string, Tensor>;
 
-  private constructor(network: Network, graph: TrainingGraph, session: InferenceSession) {
+  private constructor(network: Network, graph: TrainingGraph, session: Session) {
     this.#network = network;
     this.#graph = graph;
     this.#session = session;
@@ -30,7 +30,7 @@ export class TrainingSession {
 
   static async open(network: Network, options: Pick<TrainingOptions, 'optimizer' | 'batch' | 'localSteps' | 'classWeights' | 'labelSmoothing'>): Promise<TrainingSession> {
     const graph = await trainingGraph(network.model, { trainable: network.trainable, output: 'logits', loss: 'binary-cross-entropy', ...options });
-    const session = await InferenceSession.create(graph.bytes, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 });
+    const session = await Session.create(graph.bytes);
     return new TrainingSession(network, graph, session);
   }
 

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelView, RunView, VersionDetail } from '@koinon/contracts';
 import { federationFile } from '@koinon/heart-disease';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Koinon, koinon, processesBelow, until, type Ended } from '../testing/koinon.js';
@@ -74,7 +74,7 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(report.model.sha256);
     const shown = await json<VersionDetail>('model', 'show', report.model.name);
     expect(shown).toMatchObject({ version: report.model.version, sha256: report.model.sha256, servedBy: hospitals, aliases: ['champion'], bytes: bytes.length });
-    const session = await InferenceSession.create(report.model.path);
+    const session = await Session.create(bytes);
     const { probability } = await session.run({ features: new Tensor('float32', patients.flat(), [patients.length, 13]) });
     expect(report.serving.map(({ site }) => site)).toEqual(hospitals);
     for (const { url, requests, p50Ms, p99Ms } of report.serving) {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parentPort, type Transferable } from 'node:worker_threads';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, SessionError, Tensor, type ValueMetadata } from '@koinon/onnx-runtime';
 import type { RuntimeErrorCode } from './runtime-error.js';
 import type {
   CloseRequest,
@@ -22,11 +22,11 @@ import type {
 
 if (!parentPort) throw new Error('The session worker must be started as a worker thread.');
 const port = parentPort;
-const sessions = new Map<number, InferenceSession>();
+const sessions = new Map<number, Session>();
 
 const failed = (code: RuntimeErrorCode, message: string): FailedReply => ({ kind: 'failed', code, message });
 
-const metadataOf = (values: readonly InferenceSession.ValueMetadata[]): WireMetadata[] =>
+const metadataOf = (values: readonly ValueMetadata[]): WireMetadata[] =>
   values.map((value) => ({
     name: value.name,
     ortType: value.isTensor ? value.type : null,
@@ -45,21 +45,12 @@ async function load({ session: id, file, sha256 }: LoadRequest): Promise<LoadedR
     return failed('MODEL_DIGEST_MISMATCH', 'The model file does not have the expected SHA-256; fetch the release again.');
   }
   try {
-    const session = await InferenceSession.create(bytes, {
-      executionProviders: ['cpu'],
-      graphOptimizationLevel: 'all',
-      executionMode: 'sequential',
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      // Its error log quotes input values.
-      logSeverityLevel: 4,
-      extra: { 'session.intra_op.allow_spinning': '0' },
-    });
+    const session = await Session.create(bytes);
     sessions.set(id, session);
-    return { kind: 'loaded', inputs: metadataOf(session.inputMetadata), outputs: metadataOf(session.outputMetadata) };
+    return { kind: 'loaded', inputs: metadataOf(session.inputs), outputs: metadataOf(session.outputs) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message.slice(0, 200) : 'no reason given';
-    return failed('MODEL_REFUSED', `ONNX Runtime refuses the model; export it with opset 26 and IR 13 or lower. Its reason: ${reason}`);
+    const reason = error instanceof SessionError ? error.message : 'it cannot be loaded';
+    return failed('MODEL_REFUSED', `ONNX Runtime refuses the model: ${reason}. Export it with opset 26 and IR 13 or lower.`);
   }
 }
 
@@ -80,7 +71,6 @@ async function run({ session: id, inputs, outputs }: RunRequest): Promise<RanRep
     }
     return { kind: 'ran', outputs: answer, computeMs };
   } catch {
-    // ONNX Runtime's own text can quote input values.
     return failed('INFERENCE_FAILED', 'The model could not compute these inputs; check their values against the model card.');
   }
 }

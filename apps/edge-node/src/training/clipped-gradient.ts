@@ -1,8 +1,7 @@
 import { AutodiffError, trainingGraph, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
 import { decodeModel, type Model } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '../data/index.js';
-import { sessionOptions } from './evaluation.js';
 import type { TrainJob } from './protocol.js';
 import type { GradientSource } from './trainer.js';
 import { TrainingError } from './training-error.js';
@@ -25,7 +24,7 @@ const lossKinds = { bce: 'binary-cross-entropy', 'cross-entropy': 'cross-entropy
 export class ClippedGradient implements GradientSource {
   private constructor(
     private readonly graph: TrainingGraph,
-    private readonly session: InferenceSession,
+    private readonly session: Session,
     private readonly clippingNorm: number,
     private readonly trainable: readonly string[],
     private readonly inputName: string,
@@ -50,7 +49,7 @@ export class ClippedGradient implements GradientSource {
       if (!features || Object.keys(graph.inputs.features).length !== 1 || elements(features.dims) !== physicalBatch * width) {
         throw new TrainingError('TRAINING_MODEL_INVALID', `the model must have one input ${inputName} with ${width} values per record`);
       }
-      return new ClippedGradient(graph, await InferenceSession.create(graph.bytes, sessionOptions), clippingNorm * roundingMargin, trainable, inputName);
+      return new ClippedGradient(graph, await Session.create(graph.bytes), clippingNorm * roundingMargin, trainable, inputName);
     } catch (error) {
       if (error instanceof TrainingError) throw error;
       if (error instanceof AutodiffError && error.code === 'AUTODIFF_MEMORY_LIMIT') throw new TrainingError('TRAINING_MEMORY_EXCEEDED', error.message);

@@ -1,5 +1,5 @@
 import { GraphBuilder, attr, elementCount } from '@koinon/onnx';
-import { InferenceSession, Tensor } from '@koinon/onnx-runtime';
+import { Session, Tensor } from '@koinon/onnx-runtime';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { differenceFromFiniteDifferences, differenceFromTensorFlow, type OperatorCase } from '../../test/operator-case.js';
@@ -65,7 +65,7 @@ describe('a row that is picked many times', () => {
     graph.op('Gather', ['table', ids], {}, 'vectors');
     graph.output('vectors');
     const { bytes, inputs, outputs } = await trainingGraph(graph.model(), { trainable: ['table'], output: 'vectors', loss: 'mse', optimizer: { kind: 'none' }, batch: records });
-    const session = await InferenceSession.create(bytes, { intraOpNumThreads: 4, logSeverityLevel: 3 });
+    const session = await Session.create(bytes, { threads: 4 });
     const filled = ({ name, dims }: Port, value: number): [string, Tensor] => [name, new Tensor('float32', new Float32Array(elementCount(dims)).fill(value), dims)];
     const feeds = Object.fromEntries([
       filled(inputs.labels, 1), filled(inputs.mask!, 1), filled(inputs.parameters['table']!, 0),

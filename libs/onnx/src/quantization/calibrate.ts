@@ -1,4 +1,4 @@
-import type { InferenceSession } from '@koinon/onnx-runtime';
+import type { Session } from '@koinon/onnx-runtime';
 import { OnnxError, quoted } from '../error.js';
 import type { Model, Tensor } from '../ir.js';
 import { openSession } from '../open-session.js';
@@ -34,7 +34,7 @@ export async function calibrate(model: Model, names: ReadonlySet<string>, inputs
   }
 }
 
-async function forEachValue(session: InferenceSession, names: ReadonlySet<string>, inputs: readonly Feeds[], visit: (name: string, values: Float32Array) => void): Promise<void> {
+async function forEachValue(session: Session, names: ReadonlySet<string>, inputs: readonly Feeds[], visit: (name: string, values: Float32Array) => void): Promise<void> {
   for (const feeds of inputs) {
     const values: Record<string, Tensor> = { ...feeds, ...await runSession(session, feeds) };
     for (const name of names) {

@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InferenceSession } from '@koinon/onnx-runtime';
+import { Session } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, checkModel, chooseVariant, decodeModel, encodeModel, exactIntegers, openSession, quantizeIfBetter, quantizeModel, runSession, tensorOf } from '../index.js';
+import { GraphBuilder, attr, checkModel, chooseVariant, decodeModel, encodeModel, openSession, quantizeIfBetter, quantizeModel, runSession, tensorOf } from '../index.js';
 import type { CalibrationMethod, Feeds, Model, NumericData, Tensor } from '../index.js';
 import { logisticModel } from '../models.fixture.js';
 import { randomFrom } from '../random.fixture.js';
@@ -53,10 +53,10 @@ function relativeError(found: Tensor, expected: Tensor): number {
 async function executedOperators(model: Model): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'onnx-optimized-'));
   try {
-    const optimizedModelFilePath = join(folder, 'optimized.onnx');
-    const session = await InferenceSession.create(encodeModel(model), { optimizedModelFilePath, logSeverityLevel: 4 });
+    const optimizedModelFile = join(folder, 'optimized.onnx');
+    const session = await Session.create(encodeModel(model), { optimizedModelFile });
     await session.release();
-    return decodeModel(await readFile(optimizedModelFilePath)).graph.nodes.map(({ op }) => op);
+    return decodeModel(await readFile(optimizedModelFile)).graph.nodes.map(({ op }) => op);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -115,7 +115,7 @@ describe('quantizeModel', () => {
 
   it('also loads where the runtime is told to avoid saturating kernels', async () => {
     const quantized = await quantizeModel(model, calibration);
-    const session = await InferenceSession.create(encodeModel(quantized), { extra: exactIntegers, logSeverityLevel: 4 });
+    const session = await Session.create(encodeModel(quantized), { exactIntegers: true });
     const evaluation = images(8);
     const { logits } = await runSession(session, evaluation);
     expect(relativeError(logits!, await outputOf(model, evaluation))).toBeLessThan(0.1);
