@@ -9,7 +9,7 @@ export class Epoch implements Disposable {
     const [site, sum] = [await siteScheme(scheme), await sumScheme(scheme)];
     const header: EpochHeader = {
       scheme, version: 1, epochId: 'benchmark', seed: randomBytes(32).toString('hex'),
-      roster: Array.from({ length: sites }, (_, i) => `site-${i + 1}`), threshold, minUploads: 2, bits: 16, sums: 8, ...changes,
+      roster: Array.from({ length: sites }, (_, i) => `site-${i + 1}`), threshold, minUploads: threshold, bits: 16, sums: 8, ...changes,
     };
     const opened = header.roster.map((name) => site.begin(header, name));
     const start = performance.now();

@@ -17,6 +17,7 @@ export interface MemoryTask {
 }
 
 const BLOCKS_PER_SUM = 25;
+const SUMS_PER_EPOCH = 16;
 const SAMPLES = 10;
 
 /** Resident megabytes at up to ten equal distances through the task. */
@@ -40,19 +41,22 @@ async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Prom
     if (keepEvery > 0 && done % keepEvery === 0) kept.push(block.slice());
     if (done % Math.max(1, Math.floor(count / SAMPLES)) === 0 && samples.length < SAMPLES) samples.push(process.memoryUsage().rss / 1e6);
   };
-  using epoch = await Epoch.open(scheme, 2, 2, { sums: task === 'encrypt' ? Math.ceil(count / BLOCKS_PER_SUM) : 1 });
-  const [site] = epoch.sites;
-  if (!site) throw new Error('an epoch without sites');
-  if (keepMegabytes > 0) keepEvery = Math.max(1, Math.floor((count * site.layout.uploadBlockBytes) / (keepMegabytes * 1e6)));
+  const open = async () => Epoch.open(scheme, 2, 2, { sums: SUMS_PER_EPOCH });
+  using first = await open();
+  const { uploadBlockBytes, valuesPerBlock } = first.sum.layout(first.header);
+  if (keepMegabytes > 0) keepEvery = Math.max(1, Math.floor((count * uploadBlockBytes) / (keepMegabytes * 1e6)));
   if (task === 'encrypt') {
-    const values = randomValues(site.layout.valuesPerBlock * BLOCKS_PER_SUM, 16);
-    for (let sum = 0; sum < Math.ceil(count / BLOCKS_PER_SUM); sum++) for (const block of site.encrypt(sum, values)) account(block);
+    const values = randomValues(valuesPerBlock * BLOCKS_PER_SUM, 16);
+    while (done < count) {
+      using epoch = await open();
+      for (let sum = 0; sum < SUMS_PER_EPOCH && done < count; sum++) for (const block of epoch.sites[0]!.encrypt(sum, values)) account(block);
+    }
   } else {
-    const [block = new Uint8Array(0)] = [...site.encrypt(0, randomValues(100, 16))];
-    const adder = epoch.sum.adder(epoch.header);
+    const [block] = [...first.sites[0]!.encrypt(0, randomValues(100, 16))];
+    const adder = first.sum.adder(first.header);
     for (let upload = 0; upload < count; upload++) {
-      adder.add(block);
-      account(block);
+      adder.add(block!);
+      account(block!);
     }
     adder.finish();
   }

@@ -48,7 +48,7 @@ describe('the federation schema', () => {
   });
 
   const required: Path[] = [
-    ['name'], ['model', 'file'], ['model', 'logits'], ['model', 'trainable'], ['model', 'loss'], ['features'], ['sites', 'min'], ['sites', 'threshold'],
+    ['name'], ['model', 'file'], ['model', 'logits'], ['model', 'trainable'], ['model', 'loss'], ['features'], ['sites', 'min'],
     ['sites', 'roundTimeoutMs'], ['strategy', 'name'], ['rounds'], ['local', 'steps'], ['local', 'samplingRate'], ['local', 'learningRate'],
     ['local', 'optimizer'], ['privacy', 'unit'], ['privacy', 'epsilon'], ['privacy', 'delta'], ['privacy', 'clippingNorm'], ['encryption', 'scheme'],
     ['encryption', 'bits'], ['promotion', 'gate'], ['model'], ['sites'], ['strategy'], ['local'], ['privacy'], ['encryption'], ['promotion'],
@@ -61,8 +61,8 @@ describe('the federation schema', () => {
     [['name'], 'Heart', 'a', '1abc', 'a b', 'a/b', '../x', 'x'.repeat(64), 7],
     [['model', 'trainable'], [], 'weight', [1]],
     [['model', 'loss'], 'hinge'],
-    [['sites', 'min'], 0, 2.5, -1, '3'],
-    [['sites', 'threshold'], 0, 1, 2.5],
+    [['sites', 'min'], 0, 1, 2.5, -1, '3'],
+    [['sites', 'threshold'], 0, 1, 2.5, 'minority'],
     [['sites', 'roundTimeoutMs'], 999, 86_400_001, 1500.5],
     [['sites', 'fraction'], 0, 1.01, -1, Number.NaN],
     [['sites', 'maxRows'], 0, 1.5],
@@ -93,6 +93,11 @@ describe('the federation schema', () => {
       expect(issuePaths(withValue([...path, 'epsillon'], 1))).toEqual([path.join('.')]);
     },
   );
+
+  it('asks for the majority of the key holders when nothing else is said', () => {
+    expect(federationSchema.parse(withValue(['sites', 'threshold'], undefined)).sites.threshold).toBe('majority');
+    expect(issuePaths(withValue(['sites', 'threshold'], 'majority'))).toEqual([]);
+  });
 
   it('refuses a threshold above the fewest sites', () => {
     expect(issuePaths(withValue(['sites', 'threshold'], 4))).toEqual(['sites.min']);

@@ -1,5 +1,6 @@
 /** `federation.yaml`: everything a run is made of, checked before anything starts. */
 import { z } from 'zod';
+import { thresholdSchema } from './threshold.js';
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -27,8 +28,10 @@ export const federationSchema = z
     }),
     features: z.string(),
     sites: z.strictObject({
-      min: count,
-      threshold: count,
+      /** Fewest uploads a sum is opened over. One alone would be opened as it is. */
+      min: z.int().min(2),
+      /** Key holders that open a sum together; `majority` follows the roster of each key epoch. */
+      threshold: thresholdSchema.default('majority'),
       roundTimeoutMs: z.int().min(1000).max(86_400_000),
       fraction: z.number().gt(0).max(1).default(1),
       /** A site weighs by its noised row count, but at most as this many rows. */
@@ -57,7 +60,6 @@ export const federationSchema = z
       }),
     }),
   })
-  .refine((f) => f.sites.threshold >= 2, { path: ['sites', 'threshold'], message: 'at least 2 sites must decrypt together' })
-  .refine((f) => f.sites.min >= f.sites.threshold, { path: ['sites', 'min'], message: 'must not be below sites.threshold' });
+  .refine(({ sites: { min, threshold } }) => threshold === 'majority' || min >= threshold, { path: ['sites', 'min'], message: 'must not be below sites.threshold' });
 
 export type Federation = z.infer<typeof federationSchema>;

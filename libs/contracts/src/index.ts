@@ -10,5 +10,6 @@ export * from './ids.js';
 export * from './metrics.js';
 export * from './site-api.js';
 export * from './statements.js';
+export * from './threshold.js';
 export * from './update-vector.js';
 export * from './views.js';

@@ -3,7 +3,8 @@ import { HeError } from './errors.js';
 import type { EpochHeader } from './scheme.js';
 
 export const MAX_SITES = 64;
-export const MAX_SUMS = 4096;
+/** One key epoch serves one round; this leaves room for more than its two sums. */
+export const MAX_SUMS = 16;
 const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
 
 /** @throws HeError HEADER_INVALID naming the rule that is broken */
@@ -18,9 +19,10 @@ export function checkHeader(header: EpochHeader): void {
   rule(n >= 2 && n <= MAX_SITES, `the roster must have 2 to ${MAX_SITES} sites`);
   rule(header.roster.every((site) => PRINTABLE.test(site)), 'site ids must be 1 to 128 printable ASCII characters');
   rule(new Set(header.roster).size === n, 'site ids must be distinct');
-  rule(Number.isInteger(header.threshold) && header.threshold > 1 && header.threshold <= n, 'threshold must be from 2 to the number of sites');
-  // One upload alone would be opened as it is.
-  rule(Number.isInteger(header.minUploads) && header.minUploads > 1 && header.minUploads <= n, 'minUploads must be from 2 to the number of sites');
+  // Two disjoint active sets could be asked to open two lists, and the difference is one site.
+  rule(Number.isInteger(header.threshold) && 2 * header.threshold > n && header.threshold <= n, 'threshold must be above half the number of sites and at most that number');
+  // With n > 1 this is 2 or more: one upload alone would be opened as it is.
+  rule(Number.isInteger(header.minUploads) && header.minUploads >= header.threshold && header.minUploads <= n, 'minUploads must be from threshold to the number of sites');
   rule(header.bits === 8 || header.bits === 16, 'bits must be 8 or 16');
   rule(Number.isInteger(header.sums) && header.sums > 0 && header.sums <= MAX_SUMS, `sums must be from 1 to ${MAX_SUMS}`);
 }

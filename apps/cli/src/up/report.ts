@@ -1,4 +1,4 @@
-import type { Metrics, RunView, VersionView } from '@koinon/contracts';
+import { thresholdOf, type Metrics, type RunView, type VersionView } from '@koinon/contracts';
 import { durationOf } from './progress.js';
 import type { ReferenceMetrics } from './reference.js';
 import { quantile, type ServingReport } from './serving.js';
@@ -33,7 +33,7 @@ export function reportOf({ run, reference, version, modelPath, serving, dashboar
   return {
     federation: run.federation,
     sites: last.cohort,
-    threshold: run.spec.sites.threshold,
+    threshold: thresholdOf(run.spec.sites.threshold, last.cohort.length),
     rounds: run.rounds.map((r) => ({ number: r.number, state: r.state, participants: r.participants, uploadBytes: r.uploadBytes, durationMs: durationOf(r) })),
     privacy: run.privacy,
     metrics: { averageSite: reference.averageSite, bestSite: reference.bestSite, federated: { accuracy, auc, f1 }, pooled: reference.pooled },

@@ -6,7 +6,7 @@ import { MerkleTree } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
-import { SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import { EpochRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
 import { sumBlockKey } from './keys.js';
@@ -58,7 +58,8 @@ export class ClosingService {
   /** Fixes the active set and signs the closing; the deadline for shares starts now. */
   async sign(m: EntityManager, sum: SumRow, spec: Federation): Promise<void> {
     const uploads = sum.uploads!;
-    const activeSet = await this.activeSet(m, uploads.map((u) => u.site), spec.sites.threshold);
+    const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
+    const activeSet = await this.activeSet(m, uploads.map((u) => u.site), header.threshold);
     const statement: ClosingStatement = {
       protocol: PROTOCOL, sumId: sum.id, epochId: sum.epochId, sumIndex: sum.sumIndex, blocks: sum.blocks, uploads, sumRoot: sum.sumRoot!, activeSet,
     };

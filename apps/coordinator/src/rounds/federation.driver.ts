@@ -1,7 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { evaluationLength, updateLength, type RoundState } from '@koinon/contracts';
+import { evaluationLength, thresholdOf, updateLength, type RoundState } from '@koinon/contracts';
 import { headerDigest, sumScheme, type EpochHeader } from '@koinon/he';
 import { strategyByName } from '@koinon/strategies';
 import { In, type DataSource, type EntityManager } from 'typeorm';
@@ -22,8 +22,6 @@ import { nextRoundStep } from './round-state.js';
 
 /** Sums of one epoch: the update, then the evaluation of what it gave. */
 const SUMS_PER_EPOCH = 2;
-/** Fewest uploads a site agrees to open: below two a sum is somebody's own. */
-const MIN_UPLOADS = 2;
 
 /** Uniform on [0, 1) from the system's CSPRNG: nobody may foresee a cohort. */
 const uniform = (): number => randomInt(2 ** 47) / 2 ** 47;
@@ -85,17 +83,17 @@ export class FederationDriver {
     // The round first: it follows its epoch and sums one state at a time and so passes through each of its own.
     if (await this.stepRound(m, run, round, epoch, sums)) return true;
     if (epoch && (await this.epochs.advance(m, epoch, run.id))) return true;
-    for (const sum of sums) if (await this.stepSum(m, run, sum)) return true;
+    for (const sum of sums) if (await this.stepSum(m, run, epoch!, sum)) return true;
     return false;
   }
 
-  private async stepSum(m: EntityManager, run: RunRow, sum: SumRow): Promise<boolean> {
+  private async stepSum(m: EntityManager, run: RunRow, { header }: EpochRow, sum: SumRow): Promise<boolean> {
     const sites = async (rows: Promise<{ site: string }[]>) => (await rows).map((r) => r.site);
     const committed = await sites(m.findBy(UploadRow, { sumId: sum.id }));
     const refused = await sites(m.findBy(RefusalRow, { subject: 'sum', subjectId: sum.id }));
     const step = nextSumStep({
       state: sum.state, cohort: sum.cohort, committed, refused, activeSet: sum.activeSet, combined: sum.combined,
-      quorum: Math.max(run.spec.sites.min, run.spec.sites.threshold),
+      quorum: header.minUploads,
       deadlinePassed: sum.deadlineAt.getTime() <= Date.now(),
       sumCommitted: sum.sumRoot !== null,
       shared: await sites(m.findBy(ShareRow, { sumId: sum.id })),
@@ -115,7 +113,7 @@ export class FederationDriver {
       return sum ? { state: sum.state, ...(sum.failure ? { code: sum.failure.code } : {}) } : null;
     };
     const step = nextRoundStep({
-      state: round.state, cohort: round.cohort, version: round.version, minSites: Math.max(run.spec.sites.min, run.spec.sites.threshold),
+      state: round.state, cohort: round.cohort, version: round.version, minSites: run.spec.sites.min,
       epoch: epoch && { state: epoch.state, sites: epoch.failure?.sites ?? [], ...(epoch.failure ? { code: epoch.failure.code } : {}) },
       update: part('update'),
       evaluation: part('evaluation'),
@@ -180,9 +178,10 @@ export class FederationDriver {
   }
 
   private async openEpoch(m: EntityManager, run: RunRow, round: RoundRow, cohort: readonly string[], excluded: RoundRow['exclusions']): Promise<boolean> {
+    const threshold = thresholdOf(run.spec.sites.threshold, cohort.length);
     const header: EpochHeader = {
       scheme: run.spec.encryption.scheme, version: 1, epochId: randomUUID(), seed: randomBytes(32).toString('hex'), roster: [...cohort],
-      threshold: run.spec.sites.threshold, minUploads: Math.max(MIN_UPLOADS, run.spec.sites.threshold), bits: run.spec.encryption.bits, sums: SUMS_PER_EPOCH,
+      threshold, minUploads: Math.max(run.spec.sites.min, threshold), bits: run.spec.encryption.bits, sums: SUMS_PER_EPOCH,
     };
     const sites = await m.findBy(SiteRow, { id: In([...cohort]) });
     const entry = (id: string) => {

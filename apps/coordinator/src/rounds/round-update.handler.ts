@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, meanUpdate, type Lineage } from '@koinon/contracts';
-import { Quantiser } from '@koinon/he';
+import { Quantiser, type EpochHeader } from '@koinon/he';
 import { StrategyError, decodeState, encodeState, strategyByName } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
 import { resultKey } from '../aggregation/keys.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
-import { ModelVersionRow, RoundRow, RunRow, SumRow } from '../database/entities.js';
+import { EpochRow, ModelVersionRow, RoundRow, RunRow, SumRow } from '../database/entities.js';
 import type { JobHandler, JobPayload } from '../jobs/job-map.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { buildIdentity } from '../registry/build-identity.js';
@@ -35,12 +35,13 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     if (round.state !== 'updating') return;
     if (round.version === null) {
       const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
+      const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
       const model = await this.step(run, round, sum);
       await this.database.transaction(async (tx) => {
         const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
-        await this.versions.record(tx, model, this.lineage(run, round, sum, version), null);
+        await this.versions.record(tx, model, this.lineage(run, round, sum, header, version), null);
         await tx.update(RoundRow, { id: roundId }, { version });
       });
     }
@@ -75,7 +76,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     return new Uint32Array(new Uint8Array(bytes).buffer);
   }
 
-  private lineage(run: RunRow, round: RoundRow, sum: SumRow, version: number): Lineage {
+  private lineage(run: RunRow, round: RoundRow, sum: SumRow, { scheme, threshold }: EpochHeader, version: number): Lineage {
     const { spec } = run;
     return {
       model: spec.name, version, baseVersion: round.baseVersion, runId: run.id, round: round.number,
@@ -84,7 +85,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       strategy: { name: spec.strategy.name, params: spec.strategy.params },
       local: { ...spec.local },
       privacy: { unit: 'record', epsilonSpent: privacyOf(run, round.number).epsilonSpent, delta: spec.privacy.delta, noiseMultiplier: run.noiseMultiplier },
-      encryption: { scheme: spec.encryption.scheme, epochId: sum.epochId, threshold: spec.sites.threshold, sumRoot: sum.sumRoot!, activeSet: sum.activeSet! },
+      encryption: { scheme, epochId: sum.epochId, threshold, sumRoot: sum.sumRoot!, activeSet: sum.activeSet! },
       featureSchemaSha256: run.featureSchemaSha256,
       code: buildIdentity(),
     };

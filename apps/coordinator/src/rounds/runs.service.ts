@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
+import { CodedError, checkThreshold, thresholdOf, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
 import { HeError, sumScheme, type EpochHeader } from '@koinon/he';
 import { StrategyError, strategyByName } from '@koinon/strategies';
 import { In, Not, type DataSource, type EntityManager } from 'typeorm';
@@ -37,6 +37,7 @@ export class RunsService {
     await this.database.transaction(async (m) => {
       const enrolled = await m.countBy(SiteRow, { state: 'enrolled' });
       if (enrolled < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
+      checkThreshold(spec.sites.threshold, enrolled);
       await encryptionOf(spec, enrolled);
       if (await m.existsBy(RunRow, { federation: spec.name, state: 'running' })) throw new CodedError('RUN_ACTIVE');
       await m.insert(RunRow, {
@@ -111,9 +112,10 @@ function checkStrategy({ strategy }: Federation): void {
  */
 async function encryptionOf({ encryption, sites }: Federation, siteCount: number): Promise<RunView['encryption']> {
   const roster = Array.from({ length: siteCount }, (_, i) => `site-${i}`);
+  const threshold = thresholdOf(sites.threshold, siteCount);
   const header: EpochHeader = {
-    scheme: encryption.scheme, version: 1, epochId: randomUUID(), seed: '0'.repeat(64), roster, threshold: sites.threshold,
-    minUploads: sites.threshold, bits: encryption.bits, sums: 1,
+    scheme: encryption.scheme, version: 1, epochId: randomUUID(), seed: '0'.repeat(64), roster, threshold, minUploads: threshold,
+    bits: encryption.bits, sums: 1,
   };
   try {
     const { uploadBlockBytes, valuesPerBlock } = (await sumScheme(encryption.scheme)).layout(header);

@@ -44,7 +44,14 @@ describe('a site that does not do its part', () => {
     });
     const { lineage } = await federation.coordinator.client.version('missing', run.rounds[0]!.version!);
     expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'EPOCH_SITE_MISSING' }]);
+    // The majority of the three that are left, as their epoch's header says.
+    expect(lineage.encryption?.threshold).toBe(2);
+    expect(lineage.encryption?.activeSet).toHaveLength(2);
     expect(lineage.cohort.map((c) => c.site)).toEqual(['alpha', 'beta', 'gamma']);
+  });
+
+  it('is no reason to let half of the sites open a sum: such a run does not start', async () => {
+    await expect(begin({ name: 'halves', threshold: 2 })).rejects.toMatchObject({ code: 'REQUEST_INVALID', detail: expect.stringMatching(/majority or 3$/) as string });
   });
 
   it('ends the run with EPOCH_SITE_MISSING when too few are left', async () => {
@@ -69,7 +76,9 @@ describe('a site that does not do its part', () => {
     expect(run).toMatchObject({
       state: 'done', rounds: [{ cohort: ['alpha', 'beta', 'delta', 'gamma'], participants: ['alpha', 'beta', 'gamma'], exclusions: [{ site: 'delta', code: 'BUDGET_EXHAUSTED' }] }],
     });
-    expect((await federation.coordinator.client.version('budget', 2)).lineage.exclusions).toEqual([{ site: 'delta', code: 'BUDGET_EXHAUSTED' }]);
+    const { lineage } = await federation.coordinator.client.version('budget', 2);
+    expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'BUDGET_EXHAUSTED' }]);
+    expect(lineage.encryption).toMatchObject({ threshold: 3, activeSet: ['alpha', 'beta', 'gamma'] });
   });
 
   it('ends the run when its spent budget leaves no quorum', async () => {

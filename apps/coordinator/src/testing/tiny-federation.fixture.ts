@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { federationSchema, type Federation } from '@koinon/contracts';
+import { federationSchema, type Federation, type Threshold } from '@koinon/contracts';
 import { GraphBuilder, encodeModel } from '@koinon/onnx';
 
 export const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -19,12 +19,12 @@ export function tinyModel(features = 3): Uint8Array {
 export const featureSchema = new TextEncoder().encode('{"features":[]}');
 
 /** A federation of that model without noise, so that its result can be computed again. */
-export function tinySpec(part: { readonly name?: string; readonly min?: number; readonly threshold?: number; readonly rounds?: number; readonly roundTimeoutMs?: number; readonly minAuc?: number } = {}): Federation {
+export function tinySpec(part: { readonly name?: string; readonly min?: number; readonly threshold?: Threshold; readonly rounds?: number; readonly roundTimeoutMs?: number; readonly minAuc?: number } = {}): Federation {
   return federationSchema.parse({
     name: part.name ?? 'tiny',
     model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
     features: 'features.schema.json',
-    sites: { min: part.min ?? 3, threshold: part.threshold ?? 2, roundTimeoutMs: part.roundTimeoutMs ?? 60_000, fraction: 1, maxRows: 64 },
+    sites: { min: part.min ?? 3, threshold: part.threshold ?? 'majority', roundTimeoutMs: part.roundTimeoutMs ?? 60_000, fraction: 1, maxRows: 64 },
     strategy: { name: 'fedavg', params: { serverLearningRate: 1 } },
     rounds: part.rounds ?? 1,
     local: { steps: 1, samplingRate: 0.5, learningRate: 0.1, optimizer: 'sgd' },

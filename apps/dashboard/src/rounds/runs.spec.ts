@@ -5,7 +5,7 @@ import { announcementOf, inOrder, latestMetrics, thresholdText } from './runs.js
 const rates = (auc: number) => ({ accuracy: 0.7, auc, f1: 0.7, rows: 254 });
 const round = (number: number, auc: number | null = null): RoundView => ({ number, state: auc === null ? 'collecting' : 'done', cohort: ['a1', 'b1', 'c1', 'd1'], metrics: auc === null ? null : rates(auc) }) as unknown as RoundView;
 const run = (id: string, state: RunView['state'], startedAt: string, rounds: RoundView[] = []): RunView =>
-  ({ id, state, startedAt, rounds, failure: state === 'failed' ? { code: 'SHARES_MISSING', detail: null } : null, spec: { rounds: 5, sites: { min: 3, threshold: 3 } } }) as unknown as RunView;
+  ({ id, state, startedAt, rounds, failure: state === 'failed' ? { code: 'SHARES_MISSING', detail: null } : null, spec: { rounds: 5, sites: { min: 3, threshold: 'majority' } } }) as unknown as RunView;
 
 describe('runs', () => {
   it('puts the running one first and then the newest', () => {
@@ -18,7 +18,7 @@ describe('runs', () => {
     expect(latestMetrics({ rounds: [round(1)] })).toBeUndefined();
   });
   it('says t of n once a cohort is known', () => {
-    expect(thresholdText(run('a', 'running', '2026-11-01T00:00:00Z'))).toBe('3 of at least 3');
+    expect(thresholdText(run('a', 'running', '2026-11-01T00:00:00Z'))).toBe('2 of at least 3');
     expect(thresholdText(run('a', 'running', '2026-11-01T00:00:00Z', [round(1)]))).toBe('3 of 4');
   });
   it('announces where a run is', () => {

@@ -1,5 +1,5 @@
 /** What the page asks of the list of runs. Pure. */
-import type { Metrics, RoundView, RunView } from '@koinon/contracts';
+import { thresholdOf, type Metrics, type RoundView, type RunView } from '@koinon/contracts';
 
 /** Newest first; a running one before all others. */
 export function inOrder(runs: readonly RunView[]): RunView[] {
@@ -22,7 +22,7 @@ export function latestMetrics(run: Pick<RunView, 'rounds'>): { now: Metrics; bef
 export function thresholdText(run: Pick<RunView, 'spec' | 'rounds'>): string {
   const cohort = lastRound(run)?.cohort.length ?? 0;
   const { threshold, min } = run.spec.sites;
-  return cohort > 0 ? `${threshold} of ${cohort}` : `${threshold} of at least ${min}`;
+  return cohort > 0 ? `${thresholdOf(threshold, cohort)} of ${cohort}` : `${thresholdOf(threshold, min)} of at least ${min}`;
 }
 
 /** One sentence for those who do not see the page change. */

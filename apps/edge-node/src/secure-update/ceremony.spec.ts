@@ -53,6 +53,16 @@ describe.each(schemes)('the key ceremony of %s', (scheme) => {
     await hospitals.upload('basel', SUM, 0, values(1));
   });
 
+  it('is refused by every site when two disjoint groups could open two lists, whose difference is one hospital', async () => {
+    using dir = tempDir();
+    const roster = ['basel', 'cleveland', 'hungary', 'long-beach', 'padova', 'zurich'];
+    const hospitals = await Hospitals.start(dir.path, scheme, { roster, threshold: 3, minUploads: 3 });
+    for (const site of roster) {
+      await expect(hospitals.site(site).ceremony.take(hospitals.ceremony(hospitals.relay.steps[0]!))).rejects.toMatchObject({ code: 'HEADER_INVALID' });
+    }
+    expect(hospitals.relay.posts).toEqual([]);
+  });
+
   it('says that its state is lost when asked to go on with what it never began', async () => {
     using dir = tempDir();
     const hospitals = await Hospitals.start(dir.path, scheme);

@@ -11,8 +11,6 @@ export const PRIMES = [134_111_233n, 134_176_769n] as const;
 export const SIGMA = 6.4;
 /** Most uploads of a sum: 64 saturated ones no longer fit below q. */
 export const MAX_UPLOADS = 63;
-/** Shares a site keeps, 8 KiB each. */
-const MAX_KEPT_SHARES = 8192;
 const GUARD_BITS = 6;
 
 /** Checked parameters of the one-time-key scheme for one key epoch. */
@@ -45,9 +43,6 @@ export class OneTimeKeyParameters implements BlockLayout {
   static from(header: EpochHeader): OneTimeKeyParameters {
     checkHeader(header);
     if (header.scheme !== 'one-time-key') throw new HeError('HEADER_INVALID', 'the header names another scheme');
-    // Two disjoint active sets could otherwise be asked to open a sum with and without one site.
-    if (2 * header.threshold <= header.roster.length) throw new HeError('HEADER_INVALID', 'one-time keys need a threshold above half the roster');
-    if (header.roster.length * header.sums > MAX_KEPT_SHARES) throw new HeError('HEADER_INVALID', `one-time keys: sites times sums must not exceed ${MAX_KEPT_SHARES}`);
     const parameters = new OneTimeKeyParameters(header);
     parameters.checkRoom();
     return parameters;

@@ -159,14 +159,25 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
 
     it.each([
       ['two sites of one name', { roster: ['a', 'a', 'b'] }], ['one site', { roster: ['a'] }], ['a threshold of one', { threshold: 1 }],
-      ['a threshold above the roster', { threshold: 4 }], ['single uploads to be opened', { minUploads: 1 }], ['a short seed', { seed: 'ab' }],
-      ['no sums', { sums: 0 }], ['odd bits', { bits: 12 as unknown as 8 }], ['a control character in a name', { roster: ['a', 'b\n', 'c'] }],
+      ['a threshold above the roster', { threshold: 4 }], ['fewer uploads to be opened than decrypt', { minUploads: 1 }], ['a short seed', { seed: 'ab' }],
+      ['no sums', { sums: 0 }], ['more sums than a round has', { sums: 17 }], ['odd bits', { bits: 12 as unknown as 8 }], ['a control character in a name', { roster: ['a', 'b\n', 'c'] }],
       ['65 sites', { roster: Array.from({ length: 65 }, (_, i) => `s${i}`) }], ['another version', { version: 2 as unknown as 1 }],
     ])('refuses a header with %s', (_, changes) => {
       const bad = header(3, 2, changes);
       expectCode('HEADER_INVALID', () => scheme().site.begin(bad, bad.roster[0] ?? ''));
       expectCode('HEADER_INVALID', () => scheme().sum.layout(bad));
       expectCode('HEADER_INVALID', () => scheme().sum.adder(bad));
+    });
+
+    it('refuses a threshold of which two disjoint groups exist, and takes every majority', () => {
+      for (let sites = 2; sites <= 12; sites++) {
+        for (let threshold = 2; threshold <= sites; threshold++) {
+          const bad = 2 * threshold <= sites;
+          const of = header(sites, threshold);
+          const seen = bad ? errorOf(() => scheme().site.begin(of, 'hospital-1')).code : scheme().sum.layout(of) && 'HEADER_VALID';
+          expect(`${threshold} of ${sites} ${seen}`).toBe(`${threshold} of ${sites} ${bad ? 'HEADER_INVALID' : 'HEADER_VALID'}`);
+        }
+      }
     });
 
     it('refuses a site outside the roster', () => {

@@ -11,7 +11,7 @@ export interface Scheme {
 export function headerOf(scheme: SchemeId, sites: number, threshold: number, changes: Partial<EpochHeader> = {}): EpochHeader {
   const roster = Array.from({ length: sites }, (_, i) => `hospital-${i + 1}`);
   return {
-    scheme, version: 1, epochId: 'epoch-1', seed: '5e'.repeat(32), roster, threshold, minUploads: 2, bits: 16, sums: 2, ...changes,
+    scheme, version: 1, epochId: 'epoch-1', seed: '5e'.repeat(32), roster, threshold, minUploads: threshold, bits: 16, sums: 2, ...changes,
   };
 }
 
