@@ -47,9 +47,10 @@ async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Prom
   if (keepMegabytes > 0) keepEvery = Math.max(1, Math.floor((count * uploadBlockBytes) / (keepMegabytes * 1e6)));
   if (task === 'encrypt') {
     const values = randomValues(valuesPerBlock * BLOCKS_PER_SUM, 16);
-    while (done < count) {
+    const sums = Math.ceil(count / BLOCKS_PER_SUM);
+    for (let from = 0; from < sums; from += SUMS_PER_EPOCH) {
       using epoch = await open();
-      for (let sum = 0; sum < SUMS_PER_EPOCH && done < count; sum++) for (const block of epoch.sites[0]!.encrypt(sum, values)) account(block);
+      for (let sum = 0; sum < Math.min(SUMS_PER_EPOCH, sums - from); sum++) for (const block of epoch.sites[0]!.encrypt(sum, values)) account(block);
     }
   } else {
     const [block] = [...first.sites[0]!.encrypt(0, randomValues(100, 16))];

@@ -3,7 +3,8 @@
  * in the same run; exactness; corruptions. BENCH_FULL=1 runs 10^8 packed values, 10,000 corruptions per container and
  * 100,000 encryptions per scheme (about an hour on two cores); without it a fiftieth of each.
  */
-import type { SchemeId } from '@koinon/he';
+import { randomBytes } from 'node:crypto';
+import { Quantiser, type SchemeId } from '@koinon/he';
 import { corruptContainers } from './he-corruption.js';
 import { Epoch, median, randomValues } from './he-epoch.js';
 import { measureMemory } from './he-memory.js';
@@ -24,6 +25,7 @@ const PLANTED_LEAK = 50;
 
 export async function run({ onProgress, full = process.env['BENCH_FULL'] === '1' }: Options = {}): Promise<Figure[]> {
   const parts: [string, () => Promise<Figure[]>][] = [
+    ['quantiser', quantisation],
     ['bytes and encryption', encryption],
     ['ceremony, share, combine', opening],
     ['aggregation', aggregation],
@@ -38,6 +40,32 @@ export async function run({ onProgress, full = process.env['BENCH_FULL'] === '1'
     figures.push(...await measure());
   }
   return figures;
+}
+
+/** A million values to integers and their sums back, against drawing the random words and against one multiplication each. */
+async function quantisation(): Promise<Figure[]> {
+  const count = 1_000_000;
+  const quantiser = Quantiser.from({ bits: 16, range: 1 });
+  const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+  const plain = new Float64Array(count);
+  const [there, words, back, copied]: number[][] = [[], [], [], []];
+  for (let repetition = 0; repetition <= 2 * REPETITIONS; repetition++) {
+    const times = [performance.now()];
+    const quantised = quantiser.quantise(values, randomBytes);
+    times.push(performance.now());
+    randomBytes(4 * count);
+    times.push(performance.now());
+    quantiser.dequantiseSum(quantised, 1);
+    times.push(performance.now());
+    for (let i = 0; i < count; i++) plain[i] = quantised[i]! * 0.5;
+    times.push(performance.now());
+    if (repetition > 0) [there, words, back, copied].forEach((samples, i) => samples!.push(times[i + 1]! - times[i]!));
+  }
+  const unit = 'ms for 1,000,000 values';
+  return [
+    { name: 'quantise, 16 bits', value: median(there!), unit, ratio: median(there!) / median(words!), yardstick: 'drawing the random words, same run', samples: there! },
+    { name: 'dequantise a sum', value: median(back!), unit, ratio: median(back!) / median(copied!), yardstick: 'one multiplication per value, same run', samples: back! },
+  ];
 }
 
 /** Bytes per parameter and encryption time, alternating with the yardstick. */

@@ -126,6 +126,29 @@ describe('openStatement', () => {
   });
 });
 
+describe('a signed payload that is not canonical', () => {
+  const open = async (text: string): Promise<string> => {
+    const signer = await freshSigner();
+    const payload = new TextEncoder().encode(text);
+    const sig = await signer.sign(preAuthEncoding(TYPE, payload));
+    return codeOf(openStatement({ payloadType: TYPE, payload: toBase64(payload), signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }] }, TYPE, z.unknown(), signer.publicKey));
+  };
+
+  it.each([
+    ['a name twice', '{"n":1,"n":2,"site":"a"}'], ['a name twice with one value', '{"n":1,"n":1,"site":"a"}'], ['names in another order', '{"site":"a","n":1}'],
+    ['white space', '{"n": 1,"site":"a"}'], ['a newline behind it', '{"n":1,"site":"a"}\n'], ['a byte order mark', '\ufeff{"n":1,"site":"a"}'],
+    ['a number in another form', '{"n":1.0,"site":"a"}'], ['an exponent', '{"n":1e0,"site":"a"}'], ['minus zero', '{"n":-0,"site":"a"}'],
+    ['an escape that is not needed', '{"n":1,"site":"\\u0061"}'], ['digits that no double holds', '{"n":9007199254740993,"site":"a"}'],
+    ['a number that overflows', '{"n":1e999,"site":"a"}'], ['a name that JSON.parse would hide', '{"__proto__":1,"__proto__":2}'],
+  ])('is refused: %s', async (_, text) => {
+    expect(await open(text)).toBe('REQUEST_INVALID');
+  });
+
+  it('is what it is because of its bytes: canonical ones open', async () => {
+    for (const text of ['{"n":1,"site":"a"}', '[]', '"é"', '{"__proto__":1}', '{"n":0.1,"site":"\\n"}']) expect(await open(text)).toBe('nothing was thrown');
+  });
+});
+
 describe('envelopeSchema', () => {
   const envelope = { payloadType: TYPE, payload: 'QUJD', signatures: [{ keyid: 'k', sig: 'QUJD' }] };
 

@@ -65,7 +65,7 @@ export async function signStatement(payloadType: string, statement: unknown, sig
 }
 
 /**
- * Checks the signature, then the schema.
+ * Checks the signature, then that the payload is canonical, then the schema.
  * @throws CodedError SIGNATURE_INVALID or REQUEST_INVALID
  */
 export async function openStatement<T>(
@@ -88,12 +88,19 @@ async function verified({ payloadType, payload: text, signatures }: Envelope, pu
   return holds ? payload : null;
 }
 
+/**
+ * The value behind canonical bytes and no others: a name written twice, or a number in another form, might be read
+ * differently by another reader of the same signature.
+ */
 function jsonOf(payload: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload));
+    const canonical = canonicalBytes(value);
+    if (canonical.length === payload.length && canonical.every((byte, i) => byte === payload[i])) return value;
   } catch {
-    throw new CodedError('REQUEST_INVALID', 'the signed payload is not JSON');
+    // No JSON, or none with a canonical form: refused like the rest.
   }
+  throw new CodedError('REQUEST_INVALID', 'the signed payload is not canonical JSON');
 }
 
 /** @throws CodedError REQUEST_INVALID with one issue per field */
