@@ -9,7 +9,8 @@ import { SumsController } from './aggregation/sums.controller.js';
 import { UploadsService } from './aggregation/uploads.service.js';
 import { AuditController } from './audit/audit.controller.js';
 import { AuditService } from './audit/audit.service.js';
-import { AccessGuard } from './auth/access.guard.js';
+import { Authenticator } from './auth/authenticator.js';
+import { NoncesService } from './auth/nonces.service.js';
 import { SiteRequestVerifier } from './auth/site-request.verifier.js';
 import { TokensService } from './auth/tokens.service.js';
 import { BLOBS, DiskBlobStore } from './blobs/blob-store.js';
@@ -69,7 +70,7 @@ export class HttpModule {
       imports: imports!,
       controllers: [AuditController, EpochsController, EventsController, HealthController, RegistryController, RunsController, SitesController, SumsController],
       providers: [
-        ...providers, AccessGuard, AssignmentsService, RegistryService, RunsService, SiteRequestVerifier, SitesService, TokensService, UploadsService,
+        ...providers, AssignmentsService, Authenticator, NoncesService, RegistryService, RunsService, SiteRequestVerifier, SitesService, TokensService, UploadsService,
       ],
     };
   }

@@ -4,24 +4,23 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpModule, type Foundations } from './app.module.js';
-import { AccessGuard } from './auth/access.guard.js';
+import { Authenticator } from './auth/authenticator.js';
 import { openFoundations } from './foundations.js';
+import { connectionLimits, limitConnections, serverOptions, type ConnectionLimits } from './http/connections.js';
 import { serveDashboard, setHeaders } from './http/dashboard.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { logger } from './log.js';
 import { runProcess } from './process.js';
 
-/** Largest buffered JSON body: a ceremony step of 64 sites. Streamed bodies count their own bytes. */
-const MAX_JSON_BYTES = 32 * 2 ** 20;
-
-export async function createHttp(foundations: Foundations): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: MAX_JSON_BYTES, forceCloseConnections: true, frameworkErrors: answerBadUrl });
+export async function createHttp(foundations: Foundations, limits: ConnectionLimits = connectionLimits): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({ ...serverOptions(limits), frameworkErrors: answerBadUrl });
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.from(foundations), adapter, { rawBody: true, logger });
   const fastify = adapter.getInstance();
   fastify.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   setHeaders(fastify);
+  limitConnections(fastify, limits);
+  app.get(Authenticator).install(fastify);
   if (foundations.config.dashboardDir) await serveDashboard(fastify, foundations.config.dashboardDir);
-  app.useGlobalGuards(app.get(AccessGuard));
   app.useGlobalFilters(new ProblemFilter());
   return app;
 }

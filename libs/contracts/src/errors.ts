@@ -9,7 +9,7 @@ export const catalogue = {
   UNAUTHENTICATED: [401, 'Send an operator token (Authorization: Bearer …) or a signed site request.'],
   FORBIDDEN: [403, 'This token or site may not do that.'],
   SIGNATURE_INVALID: [401, 'The signature does not match the registered key of this site.'],
-  REQUEST_EXPIRED: [401, 'The request was signed too long ago or its nonce was used; check the clock and send it again.'],
+  REQUEST_EXPIRED: [401, 'The request was not signed within two minutes of this clock, or its nonce was used; the detail says which. Set the clock and send it again.'],
   PROTOCOL_UNSUPPORTED: [400, 'This protocol version is not supported; update the older of the two sides.'],
   ENROLMENT_TOKEN_INVALID: [403, 'The enrolment token is unknown, used or expired; ask an operator for a new one.'],
   SITE_EXISTS: [409, 'A site of this name is already registered.'],

@@ -1,11 +1,27 @@
-import { SetMetadata, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 
 /** operator ⊃ viewer: people; site: an enrolled node's signed request; anyone: health and enrolment only. */
 export type Access = 'operator' | 'viewer' | 'site' | 'anyone';
 
-export const ACCESS = 'koinon:access';
-/** Who may call a handler. A handler without it answers 403 to everybody. */
-export const Allow = (access: Access) => SetMetadata(ACCESS, access);
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+    maxBodyBytes?: number;
+  }
+  interface FastifyRequest {
+    caller?: Caller;
+  }
+}
+
+/** Bodies of routes that name no size of their own: none, or `{}`. */
+export const SMALL_BODY_BYTES = 1024;
+
+/**
+ * Who may call a handler, and how large a body it reads at once (streamed bodies count their own bytes).
+ * A handler without it answers 403 to everybody.
+ */
+export const Allow = (access: Access, maxBodyBytes = SMALL_BODY_BYTES) => RouteConfig({ access, maxBodyBytes });
 
 export interface Caller {
   readonly kind: 'operator' | 'viewer' | 'site' | 'anyone';

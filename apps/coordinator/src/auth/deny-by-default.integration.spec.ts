@@ -3,10 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
 import { freshSigner } from '../testing/simulated-site.fixture.js';
 import { SiteLink } from '../testing/site-link.fixture.js';
+import type { Access } from './allow.decorator.js';
 
 interface Route {
   readonly method: string;
   readonly path: string;
+  readonly access?: Access | undefined;
+  readonly bodyLimit?: number | undefined;
 }
 
 const OPEN = new Set(['GET /v1/health/live', 'GET /v1/health/ready', 'HEAD /v1/health/live', 'HEAD /v1/health/ready', 'POST /v1/enrol']);
@@ -26,8 +29,8 @@ describe('every route of the HTTP app', () => {
   beforeAll(async () => {
     coordinator = await InProcessCoordinator.start({
       databaseUrl: database.url, worker: false,
-      prepare: (app) => app.getHttpAdapter().getInstance().addHook('onRoute', ({ method, url }) => {
-        for (const m of [method].flat()) routes.push({ method: m, path: url });
+      prepare: (app) => app.getHttpAdapter().getInstance().addHook('onRoute', ({ method, url, config, bodyLimit }) => {
+        for (const m of [method].flat()) routes.push({ method: m, path: url, access: config?.access, bodyLimit });
       }),
     });
   });
@@ -43,6 +46,11 @@ describe('every route of the HTTP app', () => {
     for (const path of ['blobs', 'commit', 'openings', 'refusals', 'events', 'cancel', 'verify', 'file']) expect(printed).toContain(path);
     expect(routes.filter((r) => r.method !== 'HEAD' && r.path.startsWith('/v1')).length).toBeGreaterThan(25);
     expect(routes.filter((r) => !r.path.startsWith('/v1')).map(key)).toEqual([]);
+  });
+
+  it('says of each who may call it and how large its body may be', () => {
+    expect(routes.filter(({ access, bodyLimit }) => access === undefined || bodyLimit === undefined || bodyLimit > 32 * 2 ** 20)).toEqual([]);
+    expect(routes.filter((r) => r.access === 'anyone').map(key).toSorted()).toEqual([...OPEN].toSorted());
   });
 
   it('denies a caller without credentials', async () => {

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
 import { PROTOCOL, requestStatement, signStatement } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { withFederation } from '../testing/federation.fixture.js';
+import { InProcessCoordinator } from '../testing/in-process.fixture.js';
 import { freshSigner } from '../testing/simulated-site.fixture.js';
 import { SiteLink, requestHeaders } from '../testing/site-link.fixture.js';
 import { digest } from '../testing/tiny-federation.fixture.js';
@@ -15,12 +17,12 @@ describe('a signed site request', () => {
   const link = () => federation.site('alpha').link;
   const answer = async (response: Promise<Response>) => {
     const { status, headers } = await response;
-    const body = (await (await response).json()) as { code?: string };
+    const body = (await (await response).json()) as { code?: string; detail?: string };
     if (status >= 400) expect(headers.get('content-type')).toContain('application/problem+json');
-    return { status, code: body.code };
+    return { status, code: body.code, ...(body.detail === undefined ? {} : { detail: body.detail }) };
   };
   const invalid = { status: 401, code: 'SIGNATURE_INVALID' };
-  const expired = { status: 401, code: 'REQUEST_EXPIRED' };
+  const expired = { status: 401, code: 'REQUEST_EXPIRED', detail: 'its nonce was used' };
 
   it('is taken', async () => {
     expect(await (await link().request('GET', PATH)).json()).toEqual({ assignments: [] });
@@ -57,6 +59,12 @@ describe('a signed site request', () => {
     expect((await link().request('POST', '/v1/site/status', { json: status })).status).toBe(204);
   });
 
+  it.each([['/v1/site/status', 32_768], ['/v1/site/refusals', 4096], ['/v1/site/sums/6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f/commit', 16_384]])('is refused with a body beyond the limit of %s', async (path, limit) => {
+    const padded = (bytes: number) => link().request('POST', path, { json: ' '.repeat(bytes - 2) });
+    expect((await padded(limit)).status).toBe(400);
+    expect(await answer(padded(limit + 1))).toEqual({ status: 413, code: 'BODY_TOO_LARGE' });
+  });
+
   it('is refused with a body that was signed as none, whatever its content type says', async () => {
     for (const type of ['application/json', 'application/octet-stream', 'application/octet-stream; charset=x', 'text/plain', 'application/x-www-form-urlencoded']) {
       const response = await link().request('POST', '/v1/site/status', { json: { requests: 9 } }, { bodySha256: digest(Buffer.alloc(0)), headers: { 'content-type': type } });
@@ -80,8 +88,46 @@ describe('a signed site request', () => {
     expect((await federation.site('beta').link.request('GET', PATH, undefined, { nonce })).status).toBe(200);
   });
 
+  it.each([['behind', -1_000_000, /^the caller's clock is 10\d\d s behind the coordinator's$/], ['ahead', 1_000_000, /^the caller's clock is (1000|9\d\d) s ahead of the coordinator's$/]])(
+    'is refused from a clock that is %s, by how much',
+    async (_, skew, detail) => {
+      const refused = await answer(link().request('GET', PATH, undefined, { createdAt: Date.now() + skew }));
+      expect(refused).toEqual({ ...expired, detail: expect.stringMatching(detail) as string });
+    },
+  );
+
   it.each([['long ago', -121_000], ['far ahead', 125_000]])('is refused when it was signed %s', async (_, skew) => {
-    expect(await answer(link().request('GET', PATH, undefined, { createdAt: Date.now() + skew }))).toEqual(expired);
+    expect(await answer(link().request('GET', PATH, undefined, { createdAt: Date.now() + skew }))).toMatchObject({ status: 401, code: 'REQUEST_EXPIRED' });
+  });
+
+  it('is taken once by all replicas together, and not again after a restart', async () => {
+    const { home } = federation.coordinator.foundations.config;
+    const replica = () => InProcessCoordinator.start({ databaseUrl: database.url, home: dirname(home), worker: false });
+    const signed = async () => {
+      const statement = { protocol: PROTOCOL, site: 'alpha', method: 'GET', path: PATH, bodySha256: digest(Buffer.alloc(0)), createdAt: Date.now(), nonce: randomUUID() };
+      const headers = requestHeaders('alpha', await signStatement(requestStatement.type, statement, link().signer));
+      return (baseUrl: string) => fetch(new URL(PATH, baseUrl), { headers });
+    };
+    const [first, second, raced] = [await signed(), await signed(), await signed()];
+    const before = await replica();
+    expect((await first(link().baseUrl)).status).toBe(200);
+    expect(await answer(first(before.url))).toEqual(expired);
+    expect((await second(before.url)).status).toBe(200);
+    expect(await answer(second(link().baseUrl))).toEqual(expired);
+    const race = await Promise.all([raced(before.url), raced(link().baseUrl), raced(before.url)]);
+    expect(race.map((r) => r.status).toSorted((a, b) => a - b)).toEqual([200, 401, 401]);
+    await before[Symbol.asyncDispose]();
+    await using after = await replica();
+    for (const replay of [first, second, raced]) expect(await answer(replay(after.url))).toEqual(expired);
+  });
+
+  it('leaves no nonce behind for longer than a replay could pass', async () => {
+    const { coordinator } = federation;
+    await coordinator.query("UPDATE request_nonces SET kept_until = now() - interval '1 second'");
+    // A fresh process sweeps with its first request.
+    await using replica = await InProcessCoordinator.start({ databaseUrl: database.url, home: dirname(coordinator.home), worker: false });
+    expect((await new SiteLink(replica.url, 'alpha', link().signer).request('GET', PATH)).status).toBe(200);
+    expect(await coordinator.query('SELECT site FROM request_nonces')).toEqual([{ site: 'alpha' }]);
   });
 
   it.each([['a minute ago', -60_000], ['a minute ahead', 60_000]])('is taken when it was signed %s: clocks differ', async (_, skew) => {

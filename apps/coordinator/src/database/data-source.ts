@@ -2,6 +2,7 @@ import { DataSource } from 'typeorm';
 import { CodedError } from '@koinon/contracts';
 import { entities } from './entities.js';
 import { Federation20261123060000 } from './migrations/20261123-federation.js';
+import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
 import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
 
 export function dataSource(url: string): DataSource {
@@ -9,7 +10,7 @@ export function dataSource(url: string): DataSource {
     type: 'postgres',
     url,
     entities,
-    migrations: [Federation20261123060000, SiteStatus20261127010000],
+    migrations: [Federation20261123060000, SiteStatus20261127010000, RequestNonces20261127070000],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,

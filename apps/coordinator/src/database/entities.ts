@@ -32,6 +32,14 @@ export class ApiTokenRow {
   @Column('text') scope!: 'operator' | 'viewer';
 }
 
+/** A nonce is taken once, by whichever replica sees it first. */
+@Entity('request_nonces')
+export class RequestNonceRow {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'request_nonces_pk' }) site!: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'request_nonces_pk' }) nonce!: string;
+  @Column({ name: 'kept_until', ...instant }) keptUntil!: Date;
+}
+
 @Entity('runs')
 @Index('runs_one_active', ['federation'], { unique: true, where: "state = 'running'" })
 export class RunRow {
@@ -196,6 +204,6 @@ export class AuditRow {
 }
 
 export const entities = [
-  SiteRow, ApiTokenRow, RunRow, RoundRow, EpochRow, EpochMessageRow, SumRow, UploadBlockRow, UploadRow, ShareRow,
+  SiteRow, ApiTokenRow, RequestNonceRow, RunRow, RoundRow, EpochRow, EpochMessageRow, SumRow, UploadBlockRow, UploadRow, ShareRow,
   RefusalRow, ModelVersionRow, ModelAliasRow, AuditRow,
 ];

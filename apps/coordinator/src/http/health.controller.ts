@@ -5,16 +5,17 @@ import type { DataSource } from 'typeorm';
 import { Allow } from '../auth/allow.decorator.js';
 
 @Controller('v1/health')
-@Allow('anyone')
 export class HealthController {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   @Get('live')
+  @Allow('anyone')
   live() {
     return { live: true };
   }
 
   @Get('ready')
+  @Allow('anyone')
   async ready() {
     await this.database.query('SELECT 1').catch(() => {
       throw new CodedError('DATABASE_UNREACHABLE');

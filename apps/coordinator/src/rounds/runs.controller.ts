@@ -4,12 +4,15 @@ import { Allow, CallerOf, type Caller } from '../auth/allow.decorator.js';
 import { SchemaPipe } from '../http/schema.pipe.js';
 import { RunsService } from './runs.service.js';
 
+/** A federation file, as JSON. */
+const MAX_RUN_BYTES = 256 * 1024;
+
 @Controller('v1/runs')
 export class RunsController {
   constructor(private readonly runs: RunsService) {}
 
   @Post()
-  @Allow('operator')
+  @Allow('operator', MAX_RUN_BYTES)
   start(@Body(new SchemaPipe(startRunSchema)) request: StartRun, @CallerOf() caller: Caller) {
     return this.runs.start(request, caller.name);
   }

@@ -7,6 +7,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { tempDir } from '@koinon/testing';
 import { WorkerModule, type Foundations } from '../app.module.js';
 import { openFoundations } from '../foundations.js';
+import type { ConnectionLimits } from '../http/connections.js';
 import { createHttp } from '../main.js';
 
 export interface CoordinatorOptions {
@@ -15,6 +16,7 @@ export interface CoordinatorOptions {
   /** Folder of keys, tokens and blobs; a fresh one that goes with the coordinator when left out. */
   readonly home?: string;
   readonly worker?: boolean;
+  readonly limits?: ConnectionLimits;
   /** Sees the HTTP app before its routes are registered. */
   readonly prepare?: (app: NestFastifyApplication) => void;
 }
@@ -36,7 +38,7 @@ export class InProcessCoordinator implements AsyncDisposable {
       ...(options.redisUrl === undefined ? {} : { KOINON_REDIS_URL: options.redisUrl }),
     };
     const foundations = await openFoundations(environment);
-    const app = await createHttp(foundations);
+    const app = await createHttp(foundations, options.limits);
     options.prepare?.(app);
     await app.listen(0, '127.0.0.1');
     const closers: (() => Promise<unknown> | void)[] = [() => app.close(), () => foundations.queues.close(), () => dir?.[Symbol.dispose]()];
