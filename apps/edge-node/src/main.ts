@@ -2,16 +2,19 @@
 import { CodedError } from '@koinon/contracts';
 import { AgentThread } from './agent/agent-thread.js';
 import { readConfig } from './config.js';
+import { loadSiteKeys } from './link/site-keys.js';
 import { ModelRuntime } from './runtime/index.js';
-import { ModelDirectory, ServingStats, buildServer } from './serving/index.js';
+import { ModelDirectory, ServingStats, addIdentityRoute, buildServer } from './serving/index.js';
 
 const EXPECTED_FAILURE = 2;
 
-async function start(): Promise<{ url: string; stop: () => Promise<void> }> {
+async function start(): Promise<{ url: string; fingerprint: string; stop: () => Promise<void> }> {
   const config = readConfig(process.env);
+  const { signer } = await loadSiteKeys(config.home);
   const runtime = await ModelRuntime.start(config.servingThreads ? { threads: config.servingThreads } : {});
   const stats = new ServingStats();
   const server = buildServer({ runtime, models: new ModelDirectory(runtime, config.models), stats });
+  addIdentityRoute(server, config.site, signer);
   const url = await server.listen({ host: config.host, port: config.port });
   const agent = await AgentThread.start({ config, servingUrl: url }, runtime, stats);
   const stop = async () => {
@@ -20,7 +23,7 @@ async function start(): Promise<{ url: string; stop: () => Promise<void> }> {
     await runtime.close();
   };
   agent.failed.catch((error: unknown) => stop().finally(() => fail(error)));
-  return { url, stop };
+  return { url, fingerprint: signer.keyId, stop };
 }
 
 function fail(error: unknown): never {
@@ -31,7 +34,7 @@ function fail(error: unknown): never {
 }
 
 try {
-  const { url, stop } = await start();
+  const { url, fingerprint, stop } = await start();
   let stopping = false;
   const end = () => {
     if (stopping) return;
@@ -40,7 +43,9 @@ try {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
   process.on('disconnect', end);
-  process.send?.({ ready: { url } });
+  // For whoever will send patients here: predictions are asked of this key, not of an address alone.
+  process.stderr.write(`${JSON.stringify({ level: 'info', event: 'serving', url, fingerprint })}\n`);
+  process.send?.({ ready: { url, fingerprint } });
 } catch (error) {
   fail(error);
 }

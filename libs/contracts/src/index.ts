@@ -6,6 +6,7 @@ export * from './dsse.js';
 export * from './errors.js';
 export * from './evaluation.js';
 export * from './federation.js';
+export * from './identity.js';
 export * from './ids.js';
 export * from './metrics.js';
 export * from './site-api.js';

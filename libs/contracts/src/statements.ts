@@ -78,6 +78,13 @@ export const releaseStatement = statement('release', {
   expiresAt: z.string(),
 });
 
+/** A node's answer to somebody who asks who it is, before any patient's values are sent to it. */
+export const identityStatement = statement('identity', {
+  site: siteIdSchema,
+  /** 32 random bytes of whoever asks, in hex. */
+  challenge: sha256Schema,
+});
+
 export type RequestStatement = z.infer<typeof requestStatement.schema>;
 export type EnrolmentStatement = z.infer<typeof enrolmentStatement.schema>;
 export type CeremonyStatement = z.infer<typeof ceremonyStatement.schema>;

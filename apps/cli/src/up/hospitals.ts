@@ -5,6 +5,7 @@ import type { CodedError, KoinonClient, SiteView } from '@koinon/contracts';
 import { sites, splitFile } from '@koinon/heart-disease';
 import { read } from '../connection.js';
 import { programs } from '../layout.js';
+import { nodesFileOf, type ConfiguredNode, type Nodes } from '../nodes-file.js';
 import type { Program } from './child-process.js';
 import type { Machine } from './machine.js';
 
@@ -18,7 +19,7 @@ export interface ServingNode {
 
 export class Hospitals {
   private readonly programs: Program[] = [];
-  private readonly nodes = new Map<string, string>();
+  private readonly nodes = new Map<string, ConfiguredNode>();
 
   constructor(
     private readonly machine: Machine,
@@ -27,7 +28,7 @@ export class Hospitals {
 
   /** Nodes that run; one that ended for good is not among them. */
   get running(): ServingNode[] {
-    return [...this.nodes].map(([site, url]) => ({ site, url }));
+    return [...this.nodes].map(([site, { url }]) => ({ site, url }));
   }
 
   /** Invites every hospital that is new and starts its node; resolves when all have enrolled. */
@@ -37,6 +38,8 @@ export class Hospitals {
     const started = await Promise.allSettled(sites.map((site, index) => this.startOne(site, known.get(site.id), index)));
     // Only when none is on its way any more may the caller stop them.
     for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason;
+    const nodes = Object.fromEntries(sites.flatMap(({ id }) => (this.nodes.has(id) ? [[id, this.nodes.get(id)!]] : []))) satisfies Nodes;
+    writeFileSync(nodesFileOf(this.machine.options.folder), JSON.stringify(nodes), { mode: 0o600 });
   }
 
   async stop(): Promise<void> {
@@ -67,8 +70,8 @@ export class Hospitals {
       say(`${failure.code}: ${failure.detail}; ${id} takes no further part`);
     });
     this.programs.push(node);
-    const { url } = await node.start(this.machine.signal);
-    this.nodes.set(id, url!);
+    const { url, fingerprint } = await node.start(this.machine.signal);
+    this.nodes.set(id, { url: url!, fingerprint: fingerprint! });
     rmSync(tokenFile, { force: true });
   }
 }
