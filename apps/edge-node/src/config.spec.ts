@@ -18,7 +18,7 @@ describe('the configuration', () => {
     const config = reading({}, dir.path);
     expect(config).toMatchObject({
       host: '127.0.0.1', port: 8000, models: ['heart-disease'], budget: { epsilon: 1.2, delta: 1e-3 }, insecureDeterministic: false,
-      training: { memoryMb: 1024, timeoutMs: 600_000 }, servingThreads: undefined,
+      training: { memoryMb: 1024, timeoutMs: 600_000 }, servingThreads: undefined, servesExpiredMs: 30 * 86_400_000,
     });
     expect(statSync(join(dir.path, 'home')).mode & 0o777).toBe(0o700);
   });
@@ -26,11 +26,11 @@ describe('the configuration', () => {
   it('takes every setting', () => {
     using dir = tempDir();
     const config = reading({
-      KOINON_MODELS: 'heart-disease, wards', KOINON_HOST: '0.0.0.0', KOINON_PORT: '0', KOINON_SERVING_THREADS: '2', KOINON_EPSILON_BUDGET: '0.5', KOINON_DELTA: '1e-5',
+      KOINON_MODELS: 'heart-disease, wards', KOINON_HOST: '0.0.0.0', KOINON_PORT: '0', KOINON_SERVING_THREADS: '2', KOINON_EPSILON_BUDGET: '0.5', KOINON_DELTA: '1e-5', KOINON_SERVE_EXPIRED_DAYS: '7',
       KOINON_TRAINING_MEMORY_MB: '512', KOINON_TRAINING_TIMEOUT_MS: '5000', KOINON_INSECURE_DETERMINISTIC: '1',
     }, dir.path);
     expect(config).toMatchObject({
-      models: ['heart-disease', 'wards'], host: '0.0.0.0', port: 0, servingThreads: 2, budget: { epsilon: 0.5, delta: 1e-5 }, delta: 1e-5,
+      models: ['heart-disease', 'wards'], host: '0.0.0.0', port: 0, servingThreads: 2, budget: { epsilon: 0.5, delta: 1e-5 }, delta: 1e-5, servesExpiredMs: 7 * 86_400_000,
       training: { memoryMb: 512, timeoutMs: 5000 }, insecureDeterministic: true,
     });
     expect(reading({ KOINON_EPSILON_BUDGET: 'off' }, dir.path).budget).toBeNull();
@@ -47,7 +47,7 @@ describe('the configuration', () => {
     ['KOINON_COORDINATOR_FINGERPRINT', 'AB'.repeat(32)], ['KOINON_DATA_FILE', undefined], ['KOINON_SPLIT_FILE', ''], ['KOINON_SPLIT_CENTRE', ''],
     ['KOINON_MODELS', '../keys'], ['KOINON_MODELS', 'heart-disease,'], ['KOINON_PORT', '65536'], ['KOINON_PORT', 'http'], ['KOINON_SERVING_THREADS', '0'],
     ['KOINON_EPSILON_BUDGET', '0'], ['KOINON_EPSILON_BUDGET', '-1'], ['KOINON_EPSILON_BUDGET', 'Infinity'], ['KOINON_EPSILON_BUDGET', 'none'], ['KOINON_DELTA', '0'], ['KOINON_DELTA', '0.5'],
-    ['KOINON_TRAINING_MEMORY_MB', '100'], ['KOINON_TRAINING_TIMEOUT_MS', '10'], ['KOINON_INSECURE_DETERMINISTIC', 'yes'],
+    ['KOINON_SERVE_EXPIRED_DAYS', '-1'], ['KOINON_SERVE_EXPIRED_DAYS', '1.5'], ['KOINON_TRAINING_MEMORY_MB', '100'], ['KOINON_TRAINING_TIMEOUT_MS', '10'], ['KOINON_INSECURE_DETERMINISTIC', 'yes'],
   ])('refuses %s=%s, names it and does not repeat the value', (name, value) => {
     using dir = tempDir();
     let refused: CodedError | undefined;

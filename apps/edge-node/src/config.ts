@@ -20,10 +20,12 @@ const environmentSchema = z.object({
   /** This hospital's name inside the split file. */
   KOINON_SPLIT_CENTRE: z.string().min(1),
   /** Names of the models to serve, separated by commas. */
-  KOINON_MODELS: z.string().default('heart-disease').transform((names) => names.split(',').map((name) => name.trim())).pipe(z.array(modelNameSchema)),
+  KOINON_MODELS: z.string().default('heart-disease').transform((names) => names.split(',').map((name) => name.trim())).pipe(z.array(modelNameSchema).max(64)),
   KOINON_HOST: z.string().default('127.0.0.1'),
   KOINON_PORT: z.coerce.number().int().min(0).max(65535).default(8000),
   KOINON_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
+  /** Days for which an installed model goes on serving past the expiry of its release. */
+  KOINON_SERVE_EXPIRED_DAYS: z.coerce.number().int().min(0).max(3650).default(30),
   /** The site's own limit over all runs; `off` gives privacy up in writing. */
   KOINON_EPSILON_BUDGET: z.union([z.literal('off'), z.coerce.number().positive()]).default(1.2),
   KOINON_DELTA: z.coerce.number().positive().max(0.1).default(1e-3),
@@ -44,6 +46,7 @@ export interface NodeConfig {
   readonly host: string;
   readonly port: number;
   readonly servingThreads: number | undefined;
+  readonly servesExpiredMs: number;
   readonly budget: { readonly epsilon: number; readonly delta: number } | null;
   readonly delta: number;
   readonly training: { readonly memoryMb: number; readonly timeoutMs: number };
@@ -78,6 +81,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): NodeConfig {
     host: env.KOINON_HOST,
     port: env.KOINON_PORT,
     servingThreads: env.KOINON_SERVING_THREADS,
+    servesExpiredMs: env.KOINON_SERVE_EXPIRED_DAYS * 86_400_000,
     budget: env.KOINON_EPSILON_BUDGET === 'off' ? null : { epsilon: env.KOINON_EPSILON_BUDGET, delta: env.KOINON_DELTA },
     delta: env.KOINON_DELTA,
     training: { memoryMb: env.KOINON_TRAINING_MEMORY_MB, timeoutMs: env.KOINON_TRAINING_TIMEOUT_MS },

@@ -13,10 +13,11 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
   const { signer } = await loadSiteKeys(config.home);
   const runtime = await ModelRuntime.start(config.servingThreads ? { threads: config.servingThreads } : {});
   const stats = new ServingStats();
-  const server = buildServer({ runtime, models: new ModelDirectory(runtime, config.models), stats });
+  const models = new ModelDirectory(runtime, config.models);
+  const server = buildServer({ runtime, models, stats });
   addIdentityRoute(server, config.site, signer);
   const url = await server.listen({ host: config.host, port: config.port });
-  const agent = await AgentThread.start({ config, servingUrl: url }, runtime, stats);
+  const agent = await AgentThread.start({ config, servingUrl: url }, { runtime, models, stats });
   const stop = async () => {
     await agent.stop();
     await server.close();

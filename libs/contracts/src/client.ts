@@ -70,5 +70,5 @@ export async function errorOf(response: Response): Promise<CodedError> {
   const problem = ((await response.json().catch(() => null)) ?? {}) as { code?: unknown; detail?: unknown; issues?: unknown };
   const code: ErrorCode = isErrorCode(problem.code) ? problem.code : 'INTERNAL';
   const issues = Array.isArray(problem.issues) ? (problem.issues as FieldIssue[]) : [];
-  return new CodedError(code, typeof problem.detail === 'string' ? problem.detail : `HTTP ${response.status}`, issues);
+  return new CodedError(code, typeof problem.detail === 'string' ? problem.detail : isErrorCode(problem.code) ? undefined : `HTTP ${response.status}`, issues);
 }

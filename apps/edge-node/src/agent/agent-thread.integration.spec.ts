@@ -34,11 +34,11 @@ describe('the agent thread', () => {
   let coordinator: FakeCoordinator;
   let node: EnrolledNode;
   let agent: Awaited<ReturnType<typeof AgentThread.start>> | undefined;
-  const load = vi.fn<() => Promise<void>>(async () => undefined);
+  const load = vi.fn<() => Promise<never>>(async () => undefined as never);
+  const limit = vi.fn<(model: string, term: unknown) => void>();
   const start = async (config = node.config): Promise<void> => {
-    const runtime = { load } as unknown as Parameters<typeof AgentThread.start>[1];
-    const stats = { snapshot: () => ({ requests: 0, p50Ms: null, p99Ms: null }) } as unknown as Parameters<typeof AgentThread.start>[2];
-    agent = await AgentThread.start({ config, servingUrl: 'http://127.0.0.1:8000' }, runtime, stats);
+    const serving = { runtime: { load }, models: { limit }, stats: { snapshot: () => ({ requests: 0, p50Ms: null, p99Ms: null }) } };
+    agent = await AgentThread.start({ config, servingUrl: 'http://127.0.0.1:8000' }, serving);
   };
   const ledger = (): { id: string; released: boolean; mechanism: { steps?: number } }[] =>
     (JSON.parse(readFileSync(join(home, 'privacy-ledger.json'), 'utf8')) as { entries: { id: string; released: boolean; mechanism: { steps?: number } }[] }).entries;
@@ -100,10 +100,12 @@ describe('the agent thread', () => {
   });
 
   it('starts and serves what it served last when the coordinator is down', async () => {
-    const store = new ReleaseStore(join(home, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model });
-    store.remember(await store.fetch('heart-disease', (await releaseOf(model, 4, node.coordinatorSigner)).release));
+    const store = new ReleaseStore(join(home, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model }, 0);
+    await store.remember(await store.fetch('heart-disease', (await releaseOf(model, 4, node.coordinatorSigner)).release));
     await start({ ...node.config, coordinatorUrl: `http://127.0.0.1:${await freePort()}` });
     await vi.waitFor(() => expect(load).toHaveBeenCalledWith(expect.objectContaining({ name: 'heart-disease', version: '4', sha256: sha256(model) })), 5000);
+    const expiresAt = Date.parse('2999-01-01T00:00:00Z');
+    await vi.waitFor(() => expect(limit).toHaveBeenCalledWith('heart-disease', { expiresAt, servedUntil: expiresAt + 30 * 86_400_000 }));
     const failed = vi.fn<(error: unknown) => void>();
     agent!.failed.catch(failed);
     await agent!.stop();

@@ -4,12 +4,19 @@ import { Worker } from 'node:worker_threads';
 import '@koinon/onnx-runtime';
 import { CodedError, isErrorCode } from '@koinon/contracts';
 import type { ModelRuntime } from '../runtime/index.js';
-import type { ServingStats } from '../serving/index.js';
+import type { ModelDirectory, ServingStats } from '../serving/index.js';
 import type { AgentStart, ToAgent, ToServing } from './protocol.js';
 
 const STATS_EVERY_MS = 5_000;
 /** The agent answers in a few milliseconds unless it computes; the end of the process then ends it, and all it stores survives that. */
 const STOP_WITHIN_MS = 800;
+
+/** What the agent's work shows in: the models it loads, until when they answer, how they do. */
+export interface Serving {
+  readonly runtime: Pick<ModelRuntime, 'load'>;
+  readonly models: Pick<ModelDirectory, 'limit'>;
+  readonly stats: Pick<ServingStats, 'snapshot'>;
+}
 
 /** The serving thread's handle on the agent: loads what it brings, tells it how serving goes. */
 export class AgentThread {
@@ -23,7 +30,7 @@ export class AgentThread {
   }
 
   /** Resolves when the node has enrolled. @throws CodedError why it could not */
-  static async start(start: AgentStart, runtime: ModelRuntime, stats: ServingStats): Promise<AgentThread> {
+  static async start(start: AgentStart, serving: Serving): Promise<AgentThread> {
     const worker = new Worker(new URL('agent.thread.js', import.meta.url), { workerData: start });
     const tell = (message: ToAgent): void => worker.postMessage(message);
     const enrolled = Promise.withResolvers<void>();
@@ -36,9 +43,9 @@ export class AgentThread {
     worker.on('message', (message: ToServing) => {
       if (message.kind === 'enrolled') enrolled.resolve();
       else if (message.kind === 'failed') fail(isErrorCode(message.code) ? new CodedError(message.code, message.message) : new Error(message.message));
-      else void load(message, runtime).then((error) => tell({ kind: 'loaded', id: message.id, ...(error === undefined ? {} : { error }) })).then(() => report());
+      else void load(message, serving).then((error) => tell({ kind: 'loaded', id: message.id, ...(error === undefined ? {} : { error }) })).then(() => report());
     });
-    const report = (): void => tell({ kind: 'serving', stats: stats.snapshot() });
+    const report = (): void => tell({ kind: 'serving', stats: serving.stats.snapshot() });
     const timer = setInterval(report, STATS_EVERY_MS);
     failed.promise.catch(() => undefined);
     const thread = new AgentThread(worker, timer, failed.promise);
@@ -57,9 +64,10 @@ export class AgentThread {
 }
 
 /** @returns why it does not serve, or nothing */
-async function load({ model, version, sha256, file }: Extract<ToServing, { kind: 'load' }>, runtime: ModelRuntime): Promise<string | undefined> {
+async function load({ model, version, sha256, file, term }: Extract<ToServing, { kind: 'load' }>, { runtime, models }: Serving): Promise<string | undefined> {
   try {
     await runtime.load({ name: model, version: String(version), sha256, file });
+    models.limit(model, term);
     return undefined;
   } catch (error) {
     return (error as { code?: string }).code ?? 'INTERNAL';

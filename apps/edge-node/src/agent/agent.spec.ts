@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
-import { CodedError, closingStatement, signStatement, type AssignmentOf, type Inbox, type SiteStatus } from '@koinon/contracts';
+import { CodedError, closingStatement, signStatement, type AssignmentOf, type Inbox, type ReleaseStatement, type SiteStatus } from '@koinon/contracts';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
@@ -15,6 +15,8 @@ import { Agent } from './agent.js';
 const model = new TextEncoder().encode('a model');
 const newer = new TextEncoder().encode('a newer model');
 const digest = sha256('x');
+const DAY_MS = 86_400_000;
+const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
 const train: AssignmentOf<'train'> = {
   kind: 'train', runId: randomUUID(), roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, federation, featureSchemaSha256: digest, modelSha256: digest, noiseMultiplier: 9,
 };
@@ -38,10 +40,11 @@ describe('the agent', () => {
   const reports = (): SiteStatus[] => coordinator.posted('/v1/site/status') as SiteStatus[];
   const refusals = (): unknown[] => coordinator.posted('/v1/site/refusals');
   const polls = (): number => coordinator.requests.filter((r) => r.path.startsWith('/v1/site/assignments')).length;
-  const installed = (): InstalledRelease | null => new ReleaseStore(join(home, 'releases'), '', { blob: async () => model }).installed('heart-disease');
-  const install = async (): Promise<void> => {
-    const store = new ReleaseStore(join(home, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model });
-    store.remember(await store.fetch('heart-disease', (await releaseOf(model, 1, node.coordinatorSigner)).release));
+  const store = (now = Date.now()): ReleaseStore => new ReleaseStore(join(home, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model }, 365 * DAY_MS, () => now);
+  const installed = (): Promise<InstalledRelease | null> => store().restore('heart-disease');
+  const install = async (changes: Partial<ReleaseStatement> = {}): Promise<void> => {
+    const before = store(Date.parse('2026-01-01T00:00:00Z'));
+    await before.remember(await before.fetch('heart-disease', (await releaseOf(model, 1, node.coordinatorSigner, changes)).release));
   };
   /** This node's key ceremony with two other sites, and what the coordinator says of it. */
   const ceremony = async (seen: (inbox: Inbox) => Inbox = (inbox) => inbox): Promise<void> => {
@@ -95,12 +98,12 @@ describe('the agent', () => {
     coordinator.blobs.set(sha256(newer), newer);
     await install();
     load.mockImplementation(async () => {
-      expect(installed()).toMatchObject({ version: 1 });
+      expect(await installed()).toMatchObject({ version: 1 });
     });
     coordinator.assign(await releaseOf(newer, 2, node.coordinatorSigner));
     await start();
     await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: [{ version: 2 }], requests: 5, p50Ms: 1 }), 5000);
-    expect(installed()).toMatchObject({ version: 2, releaseCounter: 2 });
+    expect(await installed()).toMatchObject({ version: 2, releaseCounter: 2 });
   });
 
   it('keeps the release before when the new one does not load', async () => {
@@ -112,7 +115,7 @@ describe('the agent', () => {
     coordinator.assign(await releaseOf(newer, 2, node.coordinatorSigner));
     await start();
     await vi.waitFor(() => expect(log).toHaveBeenCalledWith(expect.objectContaining({ level: 'error', code: 'MODEL_INVALID', doing: 'release' })));
-    expect(installed()).toMatchObject({ version: 1 });
+    expect(await installed()).toMatchObject({ version: 1 });
     expect(reports().at(-1)).toMatchObject({ serving: [{ version: 1 }] });
   });
 
@@ -126,6 +129,53 @@ describe('the agent', () => {
     expect(load).not.toHaveBeenCalled();
     expect(coordinator.requests.some((r) => r.path.includes('/blobs/'))).toBe(false);
     expect(log).toHaveBeenCalledWith(expect.objectContaining({ code: 'RELEASE_EXPIRED' }));
+  });
+
+  it('settles with two models when it serves both, and says of a third that it is not meant to', async () => {
+    const [wards, third] = [await releaseOf(newer, 4, node.coordinatorSigner, { model: 'wards' }), await releaseOf(model, 1, node.coordinatorSigner, { model: 'third' })];
+    for (const bytes of [model, newer]) coordinator.blobs.set(sha256(bytes), bytes);
+    coordinator.assign(await releaseOf(model, 1, node.coordinatorSigner), wards, third);
+    await start({ ...node.config, models: ['heart-disease', 'wards'] });
+    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({
+      serving: [{ model: 'heart-disease', version: 1, releaseCounter: 1, expired: false }, { model: 'wards', version: 4, sha256: sha256(newer) }],
+      notServing: [{ model: 'third', code: 'MODEL_NOT_CONFIGURED' }],
+    }), 5000);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('goes on with an expired release for the days its site sets, and says so', async () => {
+    await install({ expiresAt: daysAgo(29) });
+    await start();
+    await vi.waitFor(() => expect(reports()[0]).toMatchObject({ serving: [{ version: 1, expired: true }], notServing: [] }), 5000);
+    expect(load).toHaveBeenCalledWith(expect.objectContaining({ version: 1 }));
+  });
+
+  it.each<[string, () => Promise<void>]>([
+    ['RELEASE_EXPIRED', () => install({ expiresAt: daysAgo(31) })],
+    ['RELEASE_FILE_DAMAGED', () => install().then(() => writeFileSync(join(home, 'releases', `${sha256(model)}.onnx`), 'a modeL'))],
+    ['RELEASE_RECORD_INVALID', () => install().then(() => writeFileSync(join(home, 'releases', 'heart-disease.json'), '{}'))],
+  ])('serves nothing of what lies on its disk and tells %s', async (code, prepare) => {
+    await prepare();
+    await start();
+    await vi.waitFor(() => expect(reports()[0]).toMatchObject({ serving: [], notServing: [{ model: 'heart-disease', code }] }), 5000);
+    expect(load).not.toHaveBeenCalled();
+  });
+
+  it('serves what a store of before holds, and asks for the signed release by saying that it has none', async () => {
+    await install();
+    writeFileSync(join(home, 'releases', 'heart-disease.json'), JSON.stringify({ model: 'heart-disease', version: 1, releaseCounter: 1, sha256: sha256(model) }));
+    await start();
+    await vi.waitFor(() => expect(reports()[0]).toMatchObject({ serving: [{ version: 1, releaseCounter: null, expired: false }] }), 5000);
+    coordinator.assign(await releaseOf(model, 1, node.coordinatorSigner));
+    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ serving: [{ version: 1, releaseCounter: 1 }] }), 5000);
+    expect(await installed()).toMatchObject({ signed: { term: { expiresAt: Date.parse('2999-01-01T00:00:00Z') } } });
+  });
+
+  it('tells why it does not take a release, and of its clock', async () => {
+    coordinator.assign(await releaseOf(model, 1, node.coordinatorSigner, { expiresAt: daysAgo(1) }));
+    coordinator.answer = ({ path }) => (path === '/v1/site/status' ? (r: ServerResponse) => r.writeHead(204, { date: new Date(Date.now() - 2 * DAY_MS).toUTCString() }).end() : undefined);
+    await start();
+    await vi.waitFor(() => expect(reports().at(-1)).toMatchObject({ notServing: [{ model: 'heart-disease', code: 'RELEASE_EXPIRED' }], clockAheadMs: expect.any(Number) }), 5000);
   });
 
   it('does not ask in circles about a release it already serves or never will', async () => {

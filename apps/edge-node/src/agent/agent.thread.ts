@@ -17,11 +17,11 @@ const log = (entry: Record<string, unknown>): void => void process.stderr.write(
 const side: ServingSide = {
   url: servingUrl,
   stats: () => stats,
-  load({ model, version, sha256, file }) {
+  load({ model, version, sha256, file, signed }) {
     const id = ++loads;
     const done = Promise.withResolvers<void>();
     loading.set(id, done);
-    tell({ kind: 'load', id, model, version, sha256, file });
+    tell({ kind: 'load', id, model, version, sha256, file, term: signed?.term ?? null });
     return done.promise;
   },
 };

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Assignment, AssignmentOf, SiteStatus } from '@koinon/contracts';
+import type { Assignment, AssignmentOf, ErrorCode, ServedModel, SiteStatus } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
 import { CoordinatorLink } from '../link/coordinator-link.js';
 import { enrol } from '../link/enrolment.js';
 import { RosterPins } from '../link/roster-pins.js';
 import { loadSiteKeys } from '../link/site-keys.js';
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
+import { isExpired, isOver } from '../releases/term.js';
 import { Ceremony } from '../secure-update/ceremony.js';
 import { EpochStore } from '../secure-update/epoch-store.js';
 import { Opener } from '../secure-update/opener.js';
@@ -27,12 +28,17 @@ export interface ServingSide {
   stats(): ServingNow;
 }
 
+/** A status holds no more reasons than this. */
+const MOST_HELD = 64;
+/** From here on a difference between the clocks is worth a line in the log. */
+const CLOCK_MATTERS_MS = 30_000;
 const RETRY_MS = [200, 500, 1000, 2000, 5000];
 
 /** The federation side of a node: asks what to do, does it, one thing at a time. */
 export class Agent {
-  /** By model, the one that changed last at the end. */
   private readonly serving = new Map<string, InstalledRelease>();
+  /** By model, why its release is not served. */
+  private readonly held = new Map<string, ErrorCode>();
 
   private constructor(
     private readonly link: CoordinatorLink,
@@ -60,7 +66,7 @@ export class Agent {
     const pins = new RosterPins(config.home, (added, fingerprint) => log({ level: 'info', event: 'roster', added, fingerprint }));
     return new Agent(
       link, new Ceremony(config.site, keys, link, epochs, pins), uploader, opener,
-      new Trainer(config, ledger, link, signal), new ReleaseStore(at('releases'), coordinatorKey, link), ledger, config, side, signal, log,
+      new Trainer(config, ledger, link, signal), new ReleaseStore(at('releases'), coordinatorKey, link, config.servesExpiredMs), ledger, config, side, signal, log,
     );
   }
 
@@ -87,7 +93,7 @@ export class Agent {
     const spent = this.ledger.spent(this.config.delta);
     const status: SiteStatus = {
       servingUrl: this.side.url, requests, epsilonSpent: Number.isFinite(spent) ? spent : null,
-      serving: [...this.serving.values()].map(({ model, version, sha256, releaseCounter }) => ({ model, version, sha256, releaseCounter, expired: false })), notServing: [],
+      ...this.served(Date.now()), ...(this.link.clockAheadMs === undefined ? {} : { clockAheadMs: this.link.clockAheadMs }),
       ...(p50Ms === null ? {} : { p50Ms }), ...(p99Ms === null ? {} : { p99Ms }),
     };
     await this.link.report(status);
@@ -108,7 +114,10 @@ export class Agent {
     } catch (error) {
       if (this.signal.aborted || isTransient(error)) throw error;
       this.logFailure('error', error, assignment.kind);
-      if (assignment.kind === 'release') return false;
+      if (assignment.kind === 'release') {
+        await this.hold(assignment.model, refusalCode(error));
+        return false;
+      }
       const subject = assignment.kind === 'ceremony' ? ({ subject: 'epoch', id: assignment.epochId } as const) : ({ subject: 'sum', id: assignment.sumId } as const);
       await this.link.refuse({ ...subject, code: refusalCode(error) });
       return true;
@@ -148,37 +157,55 @@ export class Agent {
   }
 
   private async install({ model, release: envelope }: AssignmentOf<'release'>): Promise<boolean> {
-    if (!this.config.models.includes(model)) return false;
+    if (!this.config.models.includes(model)) {
+      await this.hold(model, 'MODEL_NOT_CONFIGURED');
+      return false;
+    }
     const release = await this.releases.fetch(model, envelope);
     const now = this.serving.get(model);
-    const serves = now?.version === release.version && now.sha256 === release.sha256;
+    const serves = now?.version === release.version && now.releaseCounter === release.releaseCounter && now.signed !== null;
     if (!serves) await this.side.load(release);
-    this.releases.remember(release);
-    this.served(release);
+    await this.releases.remember(release);
+    this.serving.set(model, release);
+    this.held.delete(model);
     await this.report();
     return !serves;
+  }
+
+  /** Tells the coordinator why a release is not served, once. */
+  private async hold(model: string, code: ErrorCode): Promise<void> {
+    if (this.held.get(model) === code) return;
+    this.held.set(model, code);
+    await this.report();
   }
 
   /** A release that no longer loads is fetched again when the coordinator assigns it. */
   private async resume(model: string): Promise<void> {
     try {
-      const installed = this.releases.installed(model);
+      const installed = await this.releases.restore(model);
       if (!installed) return;
       await this.side.load(installed);
-      this.served(installed);
+      this.serving.set(model, installed);
     } catch (error) {
+      this.held.set(model, refusalCode(error));
       this.logFailure('error', error, 'resume');
     }
   }
 
-  private served(release: InstalledRelease): void {
-    this.serving.delete(release.model);
-    this.serving.set(release.model, release);
+  /** What answers now, and why the rest does not. */
+  private served(now: number): Pick<SiteStatus, 'serving' | 'notServing'> {
+    const releases = [...this.serving.values()].map((release) => ({ ...release, term: release.signed?.term ?? null }));
+    const over = releases.filter(({ term }) => isOver(term, now)).map(({ model }) => ({ model, code: 'RELEASE_EXPIRED' as const }));
+    const serving = releases.filter(({ term }) => !isOver(term, now)).map(({ model, version, sha256, releaseCounter, signed, term }): ServedModel => (
+      { model, version, sha256, releaseCounter: signed && releaseCounter, expired: isExpired(term, now) }));
+    const held = [...this.held].filter(([model]) => !over.some((o) => o.model === model)).map(([model, code]) => ({ model, code }));
+    return { serving, notServing: [...over, ...held].slice(0, MOST_HELD) };
   }
 
   private logFailure(level: 'warn' | 'error', error: unknown, doing?: string): void {
     const { code = 'INTERNAL', site: by } = error as { code?: string; site?: string };
-    this.log({ level, code, ...(doing ? { doing } : {}), ...(by ? { by } : {}), message: error instanceof Error ? error.message : String(error) });
+    const { clockAheadMs = 0 } = this.link;
+    this.log({ level, code, ...(doing ? { doing } : {}), ...(Math.abs(clockAheadMs) < CLOCK_MATTERS_MS ? {} : { clockAheadMs }), ...(by ? { by } : {}), message: error instanceof Error ? error.message : String(error) });
   }
 
   private async pause(ms: number): Promise<void> {

@@ -1,5 +1,6 @@
 /** Messages between the serving thread and the agent thread. */
 import type { NodeConfig } from '../config.js';
+import type { Term } from '../releases/term.js';
 
 export interface AgentStart {
   readonly config: NodeConfig;
@@ -14,7 +15,7 @@ export interface ServingNow {
 
 export type ToServing =
   | { readonly kind: 'enrolled' }
-  | { readonly kind: 'load'; readonly id: number; readonly model: string; readonly version: number; readonly sha256: string; readonly file: string }
+  | { readonly kind: 'load'; readonly id: number; readonly model: string; readonly version: number; readonly sha256: string; readonly file: string; readonly term: Term | null }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 
 export type ToAgent =

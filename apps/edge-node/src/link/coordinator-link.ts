@@ -12,6 +12,9 @@ export const WAIT_MS = 20_000;
 
 /** The site's side of the link: it dials out, signs every request, and receives nothing it did not ask for. */
 export class CoordinatorLink {
+  /** This node's clock minus the coordinator's, whole seconds in ms, as the last answer showed it. */
+  clockAheadMs: number | undefined;
+
   constructor(
     private readonly baseUrl: string,
     private readonly site: string,
@@ -79,13 +82,27 @@ export class CoordinatorLink {
       // A signed request is for this coordinator and goes nowhere else.
       const response = await fetch(new URL(path, this.baseUrl), { method, headers, signal, redirect: 'error', ...(body ? { body: body.bytes } : {}) });
       clearTimeout(timer);
-      if (!response.ok) throw await errorOf(response);
+      this.readClock(response.headers.get('date'));
+      if (!response.ok) throw this.withClock(await errorOf(response));
       return new Uint8Array(await response.arrayBuffer());
     } catch (error) {
       throw this.signal.aborted || error instanceof CodedError ? error : new CodedError('COORDINATOR_UNREACHABLE');
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The header is cut to whole seconds and was sent a moment ago: so is the difference. */
+  private readClock(date: string | null): void {
+    const theirs = Date.parse(date ?? '');
+    if (!Number.isNaN(theirs)) this.clockAheadMs = Math.round((Date.now() - theirs) / 1000) * 1000;
+  }
+
+  /** A time of signing that is refused has to be told with which of the clocks is ahead. */
+  private withClock(error: CodedError): CodedError {
+    if (error.code !== 'REQUEST_EXPIRED' || error.detail || !this.clockAheadMs) return error;
+    const side = this.clockAheadMs > 0 ? 'ahead of' : 'behind';
+    return new CodedError('REQUEST_EXPIRED', `this node’s clock is ${Math.abs(this.clockAheadMs) / 1000} s ${side} the coordinator’s`);
   }
 }
 

@@ -1,63 +1,96 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, openStatement, releaseStatement, sha256Schema, type Envelope, type ReleaseStatement } from '@koinon/contracts';
+import { CodedError, envelopeSchema, openStatement, releaseStatement, sha256Schema, type Envelope, type ReleaseStatement } from '@koinon/contracts';
 import { z } from 'zod';
 import { readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
+import { isExpired, isOver, type Term } from './term.js';
 
-const recordSchema = z.strictObject({ model: z.string(), version: z.int(), releaseCounter: z.int(), sha256: sha256Schema });
+/** The release as the coordinator signed it: nothing else on this disk says what may be served. */
+const signedSchema = z.strictObject({ release: envelopeSchema });
+/** What stores of before kept. Its digest was signed, but nothing shows that any more: it serves until the release is there again. */
+const unsignedSchema = z.strictObject({ model: z.string(), version: z.int(), releaseCounter: z.int(), sha256: sha256Schema });
 
 /** A verified release on disk. */
-export type InstalledRelease = z.infer<typeof recordSchema> & { readonly file: string };
+export interface InstalledRelease {
+  readonly model: string;
+  readonly version: number;
+  readonly releaseCounter: number;
+  readonly sha256: string;
+  readonly file: string;
+  /** The signed release and its term; null in a store of before. */
+  readonly signed: { readonly release: Envelope; readonly term: Term } | null;
+}
 
-/** Fetches releases, checks them in order (signature → expiry → counter → digest), and remembers the newest. */
+/** Fetches releases, checks them in order (signature → expiry → counter → digest), remembers the newest, and checks it again after a restart. */
 export class ReleaseStore {
   constructor(
     private readonly folder: string,
     private readonly coordinatorKey: string,
     private readonly link: Pick<CoordinatorLink, 'blob'>,
+    /** How long an installed release is served past its expiry. */
+    private readonly servesExpiredMs: number,
     private readonly now: () => number = Date.now,
   ) {
     removeUnfinished(folder);
   }
 
-  /** What this node served last; it can serve it again without the coordinator. @throws CodedError CONFIG_INVALID */
-  installed(model: string): InstalledRelease | null {
-    const stored = readIfThere(this.record(model));
-    if (!stored) return null;
-    try {
-      const record = recordSchema.parse(JSON.parse(stored.toString('utf8')));
-      return { ...record, file: this.file(record.sha256) };
-    } catch {
-      // A forgotten counter would let an old release in.
-      throw new CodedError('CONFIG_INVALID', `the record of the installed release of ${model} is damaged; restore it from a backup`);
-    }
+  /** What this node served last and may serve again without the coordinator. @throws CodedError RELEASE_RECORD_INVALID, RELEASE_EXPIRED, RELEASE_FILE_DAMAGED */
+  async restore(model: string): Promise<InstalledRelease | null> {
+    const installed = await this.installed(model);
+    if (!installed) return null;
+    if (isOver(installed.signed?.term ?? null, this.now())) throw new CodedError('RELEASE_EXPIRED', `${model} version ${installed.version}, for longer than this site serves it`);
+    if (!holds(installed.file, installed.sha256)) throw new CodedError('RELEASE_FILE_DAMAGED', `${model} version ${installed.version}`);
+    return installed;
   }
 
-  /** @throws CodedError SIGNATURE_INVALID, RELEASE_EXPIRED, RELEASE_ROLLED_BACK, BLOCK_DIGEST_MISMATCH */
+  /** @throws CodedError SIGNATURE_INVALID, RELEASE_EXPIRED, RELEASE_ROLLED_BACK, RELEASE_RECORD_INVALID, BLOCK_DIGEST_MISMATCH */
   async fetch(model: string, envelope: Envelope): Promise<InstalledRelease> {
-    const release = await openStatement(envelope, releaseStatement.type, releaseStatement.schema, this.coordinatorKey);
-    this.check(model, release);
-    const file = this.file(release.sha256);
-    if (!holds(file, release.sha256)) writeDurably(file, await this.link.blob(release.sha256));
-    return { model, version: release.version, releaseCounter: release.releaseCounter, sha256: release.sha256, file };
+    const statement = await openStatement(envelope, releaseStatement.type, releaseStatement.schema, this.coordinatorKey);
+    const release = this.signed(statement, envelope);
+    await this.check(model, release);
+    if (!holds(release.file, release.sha256)) writeDurably(release.file, await this.link.blob(release.sha256));
+    return release;
   }
 
   /** Call when the release serves; the model's file before it is deleted. */
-  remember({ file, ...record }: InstalledRelease): void {
-    const before = this.installed(record.model);
-    writeDurably(this.record(record.model), JSON.stringify(record));
+  async remember({ model, file, signed }: InstalledRelease): Promise<void> {
+    const before = await this.installed(model);
+    if (signed) writeDurably(this.record(model), JSON.stringify({ release: signed.release }));
     if (before && before.file !== file) rmSync(before.file, { force: true });
   }
 
-  private check(model: string, release: ReleaseStatement): void {
+  private async check(model: string, release: InstalledRelease): Promise<void> {
     if (release.model !== model) throw new CodedError('SIGNATURE_INVALID', 'a release of another model');
-    // Not `<=`: an expiry that is no date must not pass.
-    if (!(Date.parse(release.expiresAt) > this.now())) throw new CodedError('RELEASE_EXPIRED', `${model} version ${release.version}`);
-    const installed = this.installed(model);
+    const installed = await this.installed(model);
     const again = installed?.releaseCounter === release.releaseCounter && installed.sha256 === release.sha256 && installed.version === release.version;
+    const term = release.signed!.term;
+    // What is installed already may be mended for as long as it is served.
+    if (again ? isOver(term, this.now()) : isExpired(term, this.now())) throw new CodedError('RELEASE_EXPIRED', `${model} version ${release.version}`);
     if (installed && !again && release.releaseCounter <= installed.releaseCounter) throw new CodedError('RELEASE_ROLLED_BACK', `${model} version ${release.version}`);
+  }
+
+  /** Its file is not looked at. */
+  private async installed(model: string): Promise<InstalledRelease | null> {
+    const stored = readIfThere(this.record(model));
+    if (!stored) return null;
+    try {
+      const record = z.union([signedSchema, unsignedSchema]).parse(JSON.parse(stored.toString('utf8')));
+      const release = 'release' in record
+        ? this.signed(await openStatement(record.release, releaseStatement.type, releaseStatement.schema, this.coordinatorKey), record.release)
+        : { ...record, file: this.file(record.sha256), signed: null };
+      if (release.model === model) return release;
+    } catch {
+      // told below
+    }
+    // A forgotten counter would let an old release in.
+    throw new CodedError('RELEASE_RECORD_INVALID', model);
+  }
+
+  private signed({ model, version, releaseCounter, sha256, expiresAt: at }: ReleaseStatement, release: Envelope): InstalledRelease {
+    const expiresAt = Date.parse(at);
+    return { model, version, releaseCounter, sha256, file: this.file(sha256), signed: { release, term: { expiresAt, servedUntil: expiresAt + this.servesExpiredMs } } };
   }
 
   private file(sha256: string): string {
@@ -69,7 +102,6 @@ export class ReleaseStore {
   }
 }
 
-/** A file that was damaged on disk is fetched again. */
 function holds(file: string, sha256: string): boolean {
   const bytes = readIfThere(file);
   return bytes !== null && createHash('sha256').update(bytes).digest('hex') === sha256;

@@ -47,7 +47,7 @@ export function addInferRoutes(app: FastifyInstance, { runtime, models, metrics 
     const parsed = readInferenceRequest(body, slot, request.body instanceof Uint8Array ? request.body.length : 0);
     const outputs = parsed.outputs.map(({ name }) => name);
     const result = await runtime.infer(model, slot.version, parsed.inputs, { signal: whenClientLeaves(reply), deadlineMs, outputs });
-    const { headers, payload } = encodeResponse(parsed, slot, result);
+    const { headers, payload } = encodeResponse(parsed, slot, result, models.expired(model));
     metrics.success(slot, result, performance.now() - startMs);
     void reply.headers(headers);
     return payload;

@@ -11,9 +11,10 @@ export interface EncodedResponse {
 
 /**
  * The answer as JSON, or as JSON followed by the outputs that were asked for in binary.
+ * @param expired whether the release of this version is past its expiry, which the answer then says
  * @throws ServingError OUTPUT_INVALID
  */
-export function encodeResponse({ id, outputs }: InferenceRequest, slot: Slot, result: Inference): EncodedResponse {
+export function encodeResponse({ id, outputs }: InferenceRequest, slot: Slot, result: Inference, expired: boolean): EncodedResponse {
   const tail: Uint8Array[] = [];
   const encoded = outputs.map(({ name, binary }) => {
     const tensor = result.outputs[name];
@@ -25,7 +26,9 @@ export function encodeResponse({ id, outputs }: InferenceRequest, slot: Slot, re
     tail.push(bytes);
     return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
   });
-  const json = JSON.stringify({ model_name: slot.name, model_version: result.version, ...(id === undefined ? {} : { id }), outputs: encoded });
+  const json = JSON.stringify({
+    model_name: slot.name, model_version: result.version, ...(id === undefined ? {} : { id }), ...(expired ? { parameters: { expired } } : {}), outputs: encoded,
+  });
   const version = { 'koinon-model-version': result.version };
   if (tail.length === 0) return { headers: { ...version, 'content-type': 'application/json; charset=utf-8' }, payload: json };
   const head = Buffer.from(json);

@@ -38,7 +38,7 @@ export function addMetadataRoutes(app: FastifyInstance, runtime: Pick<InferenceR
           platform: 'onnx_onnxv1',
           inputs: slot.inputs,
           outputs: slot.outputs,
-          parameters: { sha256: slot.sha256 },
+          parameters: { sha256: slot.sha256, ...(models.expired(model) ? { expired: true } : {}) },
         };
       },
     });

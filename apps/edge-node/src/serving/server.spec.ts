@@ -40,11 +40,13 @@ class FakeRuntime implements InferenceRuntime {
 function start() {
   const runtime = new FakeRuntime();
   const stats = new ServingStats();
-  const app = buildServer({ runtime, models: new ModelDirectory(runtime, ['heart-disease']), stats, maxBodyBytes: 2000 });
+  const clock = { now: 0 };
+  const models = new ModelDirectory(runtime, ['heart-disease'], () => clock.now);
+  const app = buildServer({ runtime, models, stats, maxBodyBytes: 2000 });
   onTestFinished(() => app.close());
   const infer = (body: unknown, headers: Record<string, string> = {}, path = url) =>
     app.inject({ method: 'POST', url: path, headers: { 'content-type': 'application/json', ...headers }, payload: typeof body === 'string' ? body : JSON.stringify(body) });
-  return { app, runtime, stats, infer };
+  return { app, runtime, models, stats, infer, clock };
 }
 
 describe('readiness', () => {
@@ -65,6 +67,26 @@ describe('readiness', () => {
       outputs: slot.outputs,
       parameters: { sha256: slot.sha256 },
     });
+  });
+
+  it('of a model past its expiry is kept for a while, and answers, metadata and metrics say that it is expired', async () => {
+    const { app, models, infer, clock } = start();
+    models.limit('heart-disease', { expiresAt: 1000, servedUntil: 2000 });
+    const told = async () => {
+      const [metadata, metrics] = [await app.inject('/v2/models/heart-disease'), await app.inject('/metrics')];
+      const answer = await infer({ inputs: [input] });
+      return [metadata.json().parameters?.expired, answer.json().parameters, /koinon_model_expired\{.*\} (\d)/.exec(metrics.body)?.[1]];
+    };
+    clock.now = 999;
+    expect(await told()).toEqual([undefined, undefined, '0']);
+    clock.now = 1000;
+    expect(await told()).toEqual([true, { expired: true }, '1']);
+    clock.now = 2000;
+    const over = [await infer({ inputs: [input] }), await app.inject('/v2/models/heart-disease'), await app.inject('/v2/models/heart-disease/ready')];
+    expect(over.map((r) => [r.statusCode, r.json().code])).toEqual(Array.from({ length: 3 }, () => [503, 'MODEL_EXPIRED']));
+    expect((await app.inject('/v2/health/ready')).statusCode).toBe(503);
+    models.limit('heart-disease', { expiresAt: 3000, servedUntil: 4000 });
+    expect(await told()).toEqual([undefined, undefined, '0']);
   });
 
   it('a lost thread shows as not live', async () => {

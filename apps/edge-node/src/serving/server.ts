@@ -46,7 +46,7 @@ export function buildServer({ runtime, models, stats = new ServingStats(), maxBo
     fail(new ServingError('ROUTE_NOT_FOUND', 'There is nothing at this address; the API begins at /v2.'), reply);
   });
 
-  const metrics = new ServingMetrics(stats);
+  const metrics = new ServingMetrics(stats, models);
   addMetadataRoutes(app, runtime, models);
   addInferRoutes(app, { runtime, models, metrics });
   addRoute(app, {

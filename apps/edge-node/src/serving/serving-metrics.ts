@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Inference, Slot } from '../runtime/index.js';
+import type { ModelDirectory } from './model-directory.js';
 import type { ServingErrorCode } from './serving-error.js';
 import type { ServingStats } from './serving-stats.js';
 
@@ -31,7 +32,7 @@ export class ServingMetrics {
   });
   readonly #stats: ServingStats;
 
-  constructor(stats: ServingStats) {
+  constructor(stats: ServingStats, models: ModelDirectory) {
     this.#stats = stats;
     this.#registry.registerMetric(
       new Gauge({
@@ -43,6 +44,18 @@ export class ServingMetrics {
           const { p50Ms, p99Ms } = stats.snapshot();
           if (p50Ms !== null) this.set({ quantile: '0.5' }, p50Ms);
           if (p99Ms !== null) this.set({ quantile: '0.99' }, p99Ms);
+        },
+      }),
+    );
+    this.#registry.registerMetric(
+      new Gauge({
+        name: 'koinon_model_expired',
+        help: '1 while the release that answers is past its expiry',
+        labelNames,
+        registers: [],
+        collect() {
+          this.reset();
+          for (const slot of models.names.map((name) => models.current(name))) if (slot) this.set({ model: slot.name, version: slot.version }, Number(models.expired(slot.name)));
         },
       }),
     );
