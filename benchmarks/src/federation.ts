@@ -7,11 +7,12 @@
 import { readFileSync } from 'node:fs';
 import { federationSchema } from '@koinon/contracts';
 import {
-  ClippedGradient, flatWeights, loadHospitalData, modelWithWeights, noisyRowCount, planNoise, pooledMetrics, referenceRuns, seededBytes, trainLocally,
+  ClippedGradient, loadHospitalData, noisyRowCount, planNoise, pooledMetrics, referenceRuns, seededBytes, trainLocally,
   type HospitalData, type NoisePlan, type Recipe, type Scores,
 } from '@koinon/edge-node';
 import { Quantiser } from '@koinon/he';
 import { dataFile, featureSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
+import { readWeights, writeWeights } from '@koinon/onnx';
 import { parse } from 'yaml';
 import type { Figure } from './figure.js';
 
@@ -64,7 +65,7 @@ async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, Hospit
       return { data, gradient, randomBytes, rows: noisyRowCount(data.train.rows, rowCount.noiseMultiplier, randomBytes) };
     }),
   );
-  let weights = flatWeights(model, recipe.model.trainable);
+  let weights = readWeights(model, recipe.model.trainable);
   for (let round = 0; round < recipe.rounds; round++) {
     const sum = new Uint32Array(weights.length + 1);
     for (const { data, gradient, randomBytes, rows } of members) {
@@ -86,7 +87,7 @@ async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, Hospit
     weights = weights.map((weight, i) => weight + (totals[i] ?? 0) / share);
   }
   await Promise.all(members.map(({ gradient }) => gradient.release()));
-  return pooledMetrics(modelWithWeights(model, recipe.model.trainable, weights), members.map(({ data }) => data));
+  return pooledMetrics(writeWeights(model, recipe.model.trainable, weights), members.map(({ data }) => data));
 }
 
 function figure(name: string, unit: string, samples: readonly number[], yardstick?: number): SeedFigure {

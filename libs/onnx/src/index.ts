@@ -7,6 +7,7 @@ export { dataTypeCode, dataTypeOf, elementCount, elementSize, floats, integers }
 export type { NumericType } from './data-types.js';
 export { attr, attribute, placeOf } from './attributes.js';
 export { decodeModel, encodeModel, readInitializers, replaceInitializers } from './codec.js';
+export { readWeights, writeWeights } from './weights.js';
 export { externalDataIn } from './external-data.js';
 export type { ExternalData, ExternalRange } from './external-data.js';
 export { GraphBuilder } from './builder.js';

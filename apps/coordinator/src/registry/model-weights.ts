@@ -1,40 +1,22 @@
 import { CodedError, type Federation } from '@koinon/contracts';
-import { OnnxError, readInitializers, replaceInitializers } from '@koinon/onnx';
+import { OnnxError, readWeights as read, writeWeights as write } from '@koinon/onnx';
 
 /**
  * The trainable values of a model as one vector, in the order of the federation's `trainable` list.
- * @throws CodedError MODEL_INVALID naming the initializer
+ * @throws CodedError MODEL_INVALID
  */
 export function readWeights(model: Uint8Array, { trainable }: Federation['model']): Float64Array {
-  const tensors = trainableTensors(model, trainable);
-  const weights = new Float64Array(tensors.reduce((n, t) => n + t.data.length, 0));
-  let offset = 0;
-  for (const { data } of tensors) {
-    weights.set(data, offset);
-    offset += data.length;
-  }
-  return weights;
+  return asModelInvalid(() => Float64Array.from(read(model, trainable)));
 }
 
-/** The same model with other trainable values; bytes are a pure function of the arguments. */
+/** The same model with other trainable values; bytes are a pure function of the arguments. @throws CodedError MODEL_INVALID */
 export function writeWeights(model: Uint8Array, { trainable }: Federation['model'], weights: Float64Array): Uint8Array {
-  let offset = 0;
-  const replaced = new Map<string, Float32Array>();
-  for (const { name, data } of trainableTensors(model, trainable)) {
-    replaced.set(name, Float32Array.from(weights.subarray(offset, offset + data.length)));
-    offset += data.length;
-  }
-  return replaceInitializers(model, replaced);
+  return asModelInvalid(() => write(model, trainable, Float32Array.from(weights)));
 }
 
-function trainableTensors(model: Uint8Array, trainable: readonly string[]): { name: string; data: Float32Array }[] {
+function asModelInvalid<T>(action: () => T): T {
   try {
-    const found = readInitializers(model, [...trainable]);
-    return trainable.map((name) => {
-      const data = found.get(name)?.data;
-      if (!(data instanceof Float32Array)) throw new CodedError('MODEL_INVALID', `no float32 initializer named ${name}`);
-      return { name, data };
-    });
+    return action();
   } catch (error) {
     throw error instanceof OnnxError ? new CodedError('MODEL_INVALID', error.code) : error;
   }

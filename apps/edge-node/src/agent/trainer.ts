@@ -3,11 +3,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
 import { Quantiser } from '@koinon/he';
+import { readWeights } from '@koinon/onnx';
 import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '../data/index.js';
 import { writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
-import { checkedNoise, evaluateModel, flatWeights, runTraining, type NoisePlan, type PrivacyLedger } from '../training/index.js';
+import { checkedNoise, evaluateModel, runTraining, type NoisePlan, type PrivacyLedger } from '../training/index.js';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger before anything is computed. */
 export class Trainer {
@@ -30,7 +31,7 @@ export class Trainer {
     const plan = this.plan(federation, noiseMultiplier);
     const rows = this.ledger.rowCount(`${runId}/rows`, train.rows, plan.rowCount);
     this.ledger.chargeTraining(`${runId}/${round}`, plan.round);
-    const weights = flatWeights(model, federation.model.trainable);
+    const weights = readWeights(model, federation.model.trainable);
     const modelFile = this.file(modelSha256, 'onnx', model);
     const trained = await runTraining({
       modelFile, trainable: federation.model.trainable, loss: federation.model.loss, logits: federation.model.logits,

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { metricsFromCounts } from '@koinon/contracts';
+import { writeWeights } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { loadHospitalData } from '../data/index.js';
 import { evaluateModel } from './evaluation.js';
-import { flatWeights, modelWithWeights } from './weights.js';
 
 const folder = fileURLToPath(new URL('../../../../models/heart-disease/', import.meta.url));
 const model = new Uint8Array(readFileSync(`${folder}generated/model.onnx`));
@@ -23,20 +23,10 @@ describe('evaluateModel', () => {
     const scored = async (weight: number): Promise<number> => {
       const weights = new Float32Array(14);
       weights[7] = weight;
-      return metricsFromCounts(await evaluateModel(modelWithWeights(model, trainable, weights), hospital)).auc;
+      return metricsFromCounts(await evaluateModel(writeWeights(model, trainable, weights), hospital)).auc;
     };
     const auc = await scored(1);
     expect(auc).toBeGreaterThan(0.65);
     expect(auc + (await scored(-1))).toBeCloseTo(1, 2);
-  });
-});
-
-describe('weights', () => {
-  it('go into the model and come back in the order of the trainable names', () => {
-    const weights = Float32Array.from({ length: 14 }, (_, i) => i);
-    const changed = modelWithWeights(model, ['bias', 'weight'], weights);
-    expect(flatWeights(changed, ['bias', 'weight'])).toEqual(weights);
-    expect(flatWeights(changed, trainable)).toEqual(Float32Array.from([...weights.subarray(1), 0]));
-    expect(() => modelWithWeights(model, trainable, weights.subarray(1))).toThrow('14 trainable values, the job 13');
   });
 });

@@ -9,4 +9,3 @@ export { pooledMetrics, referenceRuns, type Recipe, type ReferenceMetrics, type 
 export { runTraining, type RunOptions } from './run-training.js';
 export { trainLocally, type GradientSource, type LocalRecipe } from './trainer.js';
 export { TrainingError, type TrainingErrorCode } from './training-error.js';
-export { flatWeights, modelWithWeights } from './weights.js';

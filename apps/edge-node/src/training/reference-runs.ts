@@ -1,11 +1,11 @@
 import { evaluationLength, metricsFromCounts, type Federation, type Metrics } from '@koinon/contracts';
+import { readWeights, writeWeights } from '@koinon/onnx';
 import type { RandomBytes } from '@koinon/privacy';
 import type { HospitalData, Records } from '../data/index.js';
 import { ClippedGradient } from './clipped-gradient.js';
 import { evaluateModel } from './evaluation.js';
 import { noisyRowCount, type NoisePlan } from './noise-plan.js';
 import { trainLocally } from './trainer.js';
-import { flatWeights, modelWithWeights } from './weights.js';
 
 export type Recipe = Pick<Federation, 'model' | 'privacy' | 'local' | 'rounds'>;
 export type Scores = Pick<Metrics, 'accuracy' | 'auc' | 'f1'>;
@@ -66,7 +66,7 @@ async function trainAlone(model: Uint8Array, data: HospitalData, recipe: Recipe,
     gradient,
     data.train,
     {
-      weights: flatWeights(model, recipe.model.trainable),
+      weights: readWeights(model, recipe.model.trainable),
       local: { ...recipe.local, steps: recipe.rounds * recipe.local.steps },
       privacy: {
         clippingNorm,
@@ -77,7 +77,7 @@ async function trainAlone(model: Uint8Array, data: HospitalData, recipe: Recipe,
     randomBytes,
   );
   await gradient.release();
-  return modelWithWeights(model, recipe.model.trainable, weights);
+  return writeWeights(model, recipe.model.trainable, weights);
 }
 
 function joined(parts: readonly Records[]): Records {
