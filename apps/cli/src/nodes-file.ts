@@ -3,7 +3,7 @@ import { CodedError, parse, sha256Schema, siteIdSchema } from '@koinon/contracts
 import { z } from 'zod';
 import { read } from './connection.js';
 import { homeFolder } from './home.js';
-import { currentFederation } from './up/federation-folder.js';
+import { currentFederation } from './federation-folder.js';
 
 /**
  * The nodes that patients may be sent to, by site. An operator writes what each hospital told: nothing that the coordinator or a

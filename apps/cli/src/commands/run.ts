@@ -5,6 +5,7 @@ import { connect } from '../connection.js';
 import { output, table, time } from '../format.js';
 import { putFile } from '../put-file.js';
 import { durationOf } from '../up/progress.js';
+import { patientFetch } from '../up/patient-fetch.js';
 import { follow } from '../up/run-federation.js';
 import { readFederationFile } from './federation-file.js';
 
@@ -34,8 +35,10 @@ export function addRunCommands(program: Command, withFormat: (command: Command) 
 
   withFormat(run.command('watch').argument('[id]', 'default: the newest run; the first characters are enough').description('follow a run to its end'))
     .action(async (id: string | undefined, { format }: Format) => {
-      const client = connect();
-      const ended = await follow(client, await findRun(client, id ?? ''), (line) => process.stderr.write(`${line}\n`), new AbortController().signal);
+      const { signal } = new AbortController();
+      const say = (line: string): void => void process.stderr.write(`${line}\n`);
+      const patient = connect(patientFetch(signal, () => say('the coordinator or its database is away; waiting for it')));
+      const ended = await follow(patient, await findRun(connect(), id ?? ''), say, signal);
       output(format, ended, summary);
       if (ended.state !== 'done') process.exitCode = 1;
     });

@@ -103,7 +103,7 @@ export class Machine {
     writeFileSync(urlFile, url!, { mode: 0o600 });
     this.stops.push(async () => rmSync(urlFile, { force: true }));
     const viewer = read(tokenFileOf(folder, 'viewer'), 'the viewer token cannot be read');
-    const client = new KoinonClient(url!, read(tokenFileOf(folder, 'operator'), 'the operator token cannot be read'), patientFetch(this.signal));
+    const client = new KoinonClient(url!, read(tokenFileOf(folder, 'operator'), 'the operator token cannot be read'), patientFetch(this.signal, () => say('the coordinator or its database is away; waiting for it')));
     const hospitals = new Hospitals(this, client);
     this.stops.push(() => hospitals.stop());
     this.running = { client, dashboardUrl: `${url}/#token=${viewer}`, hospitals };

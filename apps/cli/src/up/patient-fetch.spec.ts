@@ -8,7 +8,9 @@ describe('patientFetch', () => {
   /** Breaks off the first two: one before the answer, one in its middle. */
   const server = createServer((request, response) => {
     requests++;
-    if (request.url === '/gone') response.writeHead(204).end();
+    if (request.url === '/away') response.writeHead(503).end('the database is away');
+    else if (request.url === '/back') response.writeHead(requests % 3 === 0 ? 200 : 503).end(String(requests));
+    else if (request.url === '/gone') response.writeHead(204).end();
     else if (requests === 1) request.socket.destroy();
     else if (requests === 2) response.writeHead(200, { 'content-length': '100' }).write('half', () => request.socket.destroy());
     else response.writeHead(418, { 'content-type': 'text/plain' }).end('whole');
@@ -30,6 +32,19 @@ describe('patientFetch', () => {
 
   it('passes on an answer without a body', async () => {
     expect((await patientFetch(new AbortController().signal)(`${url}/gone`)).status).toBe(204);
+  });
+
+  it('waits for a service that says it is not available, and tells so once', async () => {
+    requests = 0;
+    let told = 0;
+    const response = await patientFetch(new AbortController().signal, () => told++)(`${url}/back`);
+    expect({ status: response.status, text: await response.text(), told }).toEqual({ status: 200, text: '3', told: 1 });
+  });
+
+  it('hands on what fails for longer than it has patience', async () => {
+    const impatient = patientFetch(new AbortController().signal, undefined, 0);
+    expect((await impatient(`${url}/away`)).status).toBe(503);
+    await expect(impatient('http://127.0.0.1:1')).rejects.toThrow(TypeError);
   });
 
   it('gives up with the signal', async () => {

@@ -2,15 +2,16 @@ import type { VersionView } from '@koinon/contracts';
 import { describe, expect, it } from 'vitest';
 import { roundView, runView } from '../testing/views.js';
 import { reportOf, textReport, type Report } from './report.js';
+import type { Serving } from './serving.js';
 
 const scores = (accuracy: number) => ({ accuracy, auc: accuracy + 0.08, f1: accuracy - 0.01 });
 const version = { model: 'heart-disease', version: 6, sha256: '5d7c'.repeat(16) } as VersionView;
 const serving = ['cleveland', 'hungarian', 'switzerland', 'va'].map((site, i) => ({ site, url: `http://127.0.0.1:740${i + 1}/v2/models/heart-disease/infer`, p50Ms: i + 1, p99Ms: 10 - i, requests: 300 }));
 
-function report(parts: Parameters<typeof runView>[1] = {}, rounds = [1, 2, 3, 4, 5].map((n) => roundView(n))): Report {
+function report(parts: Parameters<typeof runView>[1] = {}, rounds = [1, 2, 3, 4, 5].map((n) => roundView(n)), absent: Serving['absent'] = []): Report {
   const reference = { averageSite: scores(0.7), bestSite: scores(0.77), pooled: scores(0.805), sites: {} };
   const run = runView(rounds, { state: 'done', ...parts });
-  return reportOf({ run, reference, version, modelPath: '/home/somebody/model.onnx', serving, dashboardUrl: 'http://127.0.0.1:7400/#token=secret' });
+  return reportOf({ run, reference, version, modelPath: '/home/somebody/model.onnx', parameters: 14, serving: { reports: serving, absent }, dashboardUrl: 'http://127.0.0.1:7400/#token=secret' });
 }
 
 describe('reportOf', () => {
@@ -20,6 +21,7 @@ describe('reportOf', () => {
     expect(made.metrics).toEqual({ averageSite: scores(0.7), bestSite: scores(0.77), federated: { accuracy: 0.8, auc: 0.88, f1: 0.79 }, pooled: scores(0.805) });
     expect(made.model).toEqual({ name: 'heart-disease', version: 6, sha256: version.sha256, path: '/home/somebody/model.onnx' });
     expect(made.serving).toEqual(serving);
+    expect(made.upload).toEqual({ bytes: 262_160, values: 15 });
   });
 });
 
@@ -36,7 +38,8 @@ describe('textReport', () => {
       pooled in one place (demo reference)      0.805    0.885    0.795
       lift over the average hospital            +10.0 points of accuracy
 
-      bytes per parameter 16.0 · round time 3.5 s · edge p50/p99 2.0/10.0 ms
+      an upload is 262,160 bytes for 15 values: 17,477 each (16.0 in full blocks)
+      round time 3.5 s · edge p50/p99 2.0/10.0 ms
 
       model      heart-disease version 6
       sha256     5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c5d7c
@@ -45,6 +48,15 @@ describe('textReport', () => {
       dashboard  http://127.0.0.1:7400/#token=secret
       "
     `);
+  });
+
+  it('tells what was sent, not what the packing could reach', () => {
+    const rounds = [roundView(1, { uploadBytes: 900_000, participants: ['cleveland', 'va'] }), roundView(2, { uploadBytes: 300_000, participants: ['cleveland'] })];
+    expect(textReport(report({}, rounds), { stillServing: false })).toContain('an upload is 400,000 bytes for 15 values: 26,667 each (16.0 in full blocks)');
+  });
+
+  it('names a hospital that does not serve, and why', () => {
+    expect(textReport(report({}, [roundView(1)], [{ site: 'va', reason: 'RELEASE_EXPIRED' }]), { stillServing: false })).toContain('ms\nva does not serve it: RELEASE_EXPIRED\n');
   });
 
   it('fits a terminal of 80 columns', () => {

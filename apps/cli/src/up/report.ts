@@ -1,7 +1,7 @@
-import { thresholdOf, type Metrics, type RunView, type VersionView } from '@koinon/contracts';
+import { thresholdOf, updateLength, type Metrics, type RunView, type VersionView } from '@koinon/contracts';
 import { durationOf } from './progress.js';
 import type { ReferenceMetrics } from './reference.js';
-import { quantile, type ServingReport } from './serving.js';
+import { quantile, type NotServing, type Serving, type ServingReport } from './serving.js';
 
 /** The document `npm start -- --once --format json` prints. */
 export interface Report {
@@ -11,9 +11,13 @@ export interface Report {
   readonly rounds: readonly { number: number; state: string; participants: readonly string[]; durationMs: number; uploadBytes: number }[];
   readonly privacy: RunView['privacy'];
   readonly metrics: { averageSite: Scores; bestSite: Scores; federated: Scores; pooled: Scores };
+  /** The scheme's figures; `bytesPerParameter` holds for full blocks. */
   readonly encryption: RunView['encryption'];
+  /** What this run's sites sent, on average over rounds: a small model fills little of a block. */
+  readonly upload: { readonly bytes: number; readonly values: number };
   readonly model: { name: string; version: number; sha256: string; path: string };
   readonly serving: readonly ServingReport[];
+  readonly notServing: readonly NotServing[];
   readonly dashboardUrl: string;
 }
 type Scores = Pick<Metrics, 'accuracy' | 'auc' | 'f1'>;
@@ -23,11 +27,13 @@ export interface ReportParts {
   readonly reference: ReferenceMetrics;
   readonly version: VersionView;
   readonly modelPath: string;
-  readonly serving: readonly ServingReport[];
+  /** Trained values of the model. */
+  readonly parameters: number;
+  readonly serving: Serving;
   readonly dashboardUrl: string;
 }
 
-export function reportOf({ run, reference, version, modelPath, serving, dashboardUrl }: ReportParts): Report {
+export function reportOf({ run, reference, version, modelPath, parameters, serving, dashboardUrl }: ReportParts): Report {
   const last = run.rounds.at(-1)!;
   const { accuracy, auc, f1 } = last.metrics!;
   return {
@@ -38,10 +44,17 @@ export function reportOf({ run, reference, version, modelPath, serving, dashboar
     privacy: run.privacy,
     metrics: { averageSite: reference.averageSite, bestSite: reference.bestSite, federated: { accuracy, auc, f1 }, pooled: reference.pooled },
     encryption: run.encryption,
+    upload: { bytes: meanUploadBytes(run.rounds), values: updateLength(parameters) },
     model: { name: version.model, version: version.version, sha256: version.sha256, path: modelPath },
-    serving,
+    serving: serving.reports,
+    notServing: serving.absent,
     dashboardUrl,
   };
+}
+
+function meanUploadBytes(rounds: RunView['rounds']): number {
+  const uploads = rounds.reduce((sum, { participants }) => sum + participants.length, 0);
+  return rounds.reduce((sum, { uploadBytes }) => sum + uploadBytes, 0) / uploads;
 }
 
 const LABEL_WIDTH = 38;
@@ -49,7 +62,7 @@ const COLUMN_WIDTH = 9;
 
 /** The table people read: at most 80 columns, but for addresses and paths. */
 export function textReport(report: Report, { stillServing }: { readonly stillServing: boolean }): string {
-  const { privacy, metrics, encryption, model } = report;
+  const { privacy, metrics, model } = report;
   const scores = (label: string, s: Scores): string => row(label, [s.accuracy, s.auc, s.f1].map((v) => v.toFixed(3)));
   const lift = 100 * (metrics.federated.accuracy - metrics.averageSite.accuracy);
   const absent = report.sites.filter((site) => !report.rounds.at(-1)?.participants.includes(site));
@@ -65,7 +78,9 @@ export function textReport(report: Report, { stillServing }: { readonly stillSer
     scores('pooled in one place (demo reference)', metrics.pooled),
     `${row('lift over the average hospital', [`${lift >= 0 ? '+' : ''}${lift.toFixed(1)}`])} points of accuracy`,
     '',
-    `bytes per parameter ${encryption.bytesPerParameter.toFixed(1)} · round time ${roundTime(report)} · ${latency(report.serving)}`,
+    sent(report),
+    `round time ${roundTime(report)} · ${latency(report.serving)}`,
+    ...report.notServing.map(({ site, reason }) => `${site} does not serve it: ${reason}`),
     '',
     `model      ${model.name} version ${model.version}`,
     `sha256     ${model.sha256}`,
@@ -83,6 +98,12 @@ function title({ federation, sites, threshold, encryption, privacy }: Report): s
   const scheme = encryption.scheme === 'ckks-threshold' ? 'threshold CKKS' : encryption.scheme;
   const spent = privacy.epsilonSpent === null || privacy.epsilonBudget === null ? 'no privacy noise' : `ε ${privacy.epsilonSpent.toFixed(2)} of ${privacy.epsilonBudget} spent`;
   return `${federation} · ${sites.length} hospitals · ${threshold}-of-${sites.length} ${scheme} · ${spent}`;
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en');
+
+function sent({ upload: { bytes, values }, encryption }: Report): string {
+  return `an upload is ${whole(bytes)} bytes for ${values} values: ${whole(bytes / values)} each (${encryption.bytesPerParameter.toFixed(1)} in full blocks)`;
 }
 
 /** The median round's. */

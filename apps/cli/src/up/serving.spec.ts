@@ -25,7 +25,12 @@ async function node(answer: RequestListener): Promise<string> {
 }
 
 const metadata = (sha256: string): string => JSON.stringify({ parameters: { sha256 } });
-const measure = (urls: string[], signal = new AbortController().signal) => measureServing(() => urls.map((url, i) => ({ site: `site-${i}`, url })), version, signal);
+const never = new AbortController().signal;
+const atOnce = { toldMs: 0, silentMs: 60_000 };
+const nodesAt = (urls: string[]) => () => urls.map((url, i) => ({ site: `site-${i}`, url }));
+const noReason = () => Promise.resolve(new Map<string, string>());
+const measure = (urls: string[], signal = never) => measureServing(nodesAt(urls), version, noReason, signal);
+const healthy = () => node((request, response) => void response.end(request.method === 'POST' ? '{}' : metadata(version.sha256)));
 
 describe('measureServing', () => {
   it('asks for predictions only once the node itself says it serves the version', async () => {
@@ -36,7 +41,7 @@ describe('measureServing', () => {
       else if (asked.length === 1) response.writeHead(503).end('{}');
       else response.end(metadata(asked.length === 2 ? 'b'.repeat(64) : version.sha256));
     });
-    const [report] = await measure([url]);
+    const [report] = (await measure([url])).reports;
     expect(report).toMatchObject({ site: 'site-0', url: `${url}/v2/models/heart-disease/infer`, requests: 300 });
     expect(report!.p50Ms > 0 && report!.p50Ms <= report!.p99Ms).toBe(true);
     expect(asked.slice(0, 4)).toEqual(['GET', 'GET', 'GET', 'POST']);
@@ -50,21 +55,31 @@ describe('measureServing', () => {
       else if (++posts === 50) request.socket.destroy();
       else response.end('{}');
     });
-    expect(await measure([url])).toMatchObject([{ requests: 300 }]);
+    expect(await measure([url])).toMatchObject({ reports: [{ requests: 300 }], absent: [] });
     expect(posts).toBe(50 + 320);
   });
 
   it('goes on without a node that ended for good, and waits for one that has not come up yet', async () => {
-    const up = await node((request, response) => void response.end(request.method === 'POST' ? '{}' : metadata(version.sha256)));
+    const up = await healthy();
     let looks = 0;
     const running = () => [{ site: 'b', url: up }, ...(looks++ < 3 ? [{ site: 'a', url: 'http://127.0.0.1:1' }] : [])];
-    expect((await measureServing(running, version, new AbortController().signal)).map(({ site }) => site)).toEqual(['b']);
+    expect((await measureServing(running, version, noReason, never)).reports.map(({ site }) => site)).toEqual(['b']);
     expect(looks).toBeGreaterThan(3);
   });
 
-  it('says what a node refused', async () => {
-    const url = await node((request, response) => void (request.method === 'POST' ? response.writeHead(500).end('{}') : response.end(metadata(version.sha256))));
-    await expect(measure([url])).rejects.toMatchObject({ code: 'INTERNAL', detail: 'site-0 answered a prediction with HTTP 500' });
+  it('serves with those that can, and tells why the others cannot', async () => {
+    const failing = await node((request, response) => void (request.method === 'POST' ? response.writeHead(500).end('{}') : response.end(metadata(version.sha256))));
+    const old = await node((_request, response) => void response.end(metadata('b'.repeat(64))));
+    const reasons = async () => new Map([['site-2', 'RELEASE_EXPIRED']]);
+    expect(await measureServing(nodesAt([await healthy(), failing, old]), version, reasons, never, atOnce)).toMatchObject({
+      reports: [{ site: 'site-0', requests: 300 }],
+      absent: [{ site: 'site-1', reason: 'it answered a prediction with HTTP 500' }, { site: 'site-2', reason: 'RELEASE_EXPIRED' }],
+    });
+    await expect(measureServing(nodesAt([failing]), version, noReason, never, atOnce)).rejects.toMatchObject({
+      code: 'INTERNAL', detail: 'no hospital serves version 6: site-0: it answered a prediction with HTTP 500',
+    });
+    const silent = { toldMs: 60_000, silentMs: 0 };
+    await expect(measureServing(nodesAt([old]), version, noReason, never, silent)).rejects.toThrow('site-0: it told no reason; see its log');
   });
 
   it('stops when it is told to', async () => {

@@ -1,10 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { CodedError, type KoinonClient, type RunView, type VersionView } from '@koinon/contracts';
+import { CodedError, catalogue, type KoinonClient, type RunView, type VersionView } from '@koinon/contracts';
+import { readWeights } from '@koinon/onnx';
 import { output } from '../format.js';
 import { homeFolder, lockHome } from '../home.js';
-import { useFederation } from './federation-folder.js';
+import { useFederation } from '../federation-folder.js';
 import { Machine } from './machine.js';
 import { planFrom, type UpFlags } from './options.js';
 import { Reference } from './reference.js';
@@ -50,9 +51,11 @@ async function operate(machine: Machine, flags: UpFlags): Promise<void> {
   const metrics = await reference.of(ended);
   const version = await releasedVersion(client, ended);
   say(`waiting for every hospital to serve version ${version.version}`);
-  const serving = await measureServing(() => hospitals.running, version, signal);
+  const serving = await measureServing(() => hospitals.running, version, () => reasonsFor(client, version.model), signal);
+  for (const { site, reason } of serving.absent) say(`${site} does not serve version ${version.version}: ${reason}`);
   const modelPath = await saveModel(client, folder, version);
-  output(flags.format, reportOf({ run: ended, reference: metrics, version, modelPath, serving, dashboardUrl }), (report) => textReport(report, { stillServing: !flags.once }));
+  const parameters = readWeights(readFileSync(modelPath), plan.spec.model.trainable).length;
+  output(flags.format, reportOf({ run: ended, reference: metrics, version, modelPath, parameters, serving, dashboardUrl }), (report) => textReport(report, { stillServing: !flags.once }));
   if (!flags.once) await serve(machine);
 }
 
@@ -62,6 +65,12 @@ async function releasedVersion(client: KoinonClient, run: RunView): Promise<Vers
   const version = versions.find((v) => v.runId === run.id && v.aliases.includes(run.spec.promotion.alias));
   if (!version) throw new CodedError('MODEL_INVALID', 'the promotion gate held the last version back; the audit log says why');
   return version;
+}
+
+/** Why sites say that they do not serve a model. */
+async function reasonsFor(client: KoinonClient, model: string): Promise<Map<string, string>> {
+  const held = (await client.sites()).map(({ id, status }) => [id, status?.notServing.find((release) => release.model === model)?.code] as const);
+  return new Map(held.flatMap(([site, code]) => (code ? [[site, `${code}: ${catalogue[code][1]}`]] : [])));
 }
 
 async function saveModel(client: KoinonClient, folder: string, { model, version }: VersionView): Promise<string> {

@@ -35,7 +35,7 @@ export function RunHead({ run }: { run: RunView }) {
         <Fact name="Decrypt together">{thresholdText(run)}</Fact>
         <Fact name="Secure sum">
           {schemeNames[spec.encryption.scheme]} <span className="quiet">
-            {spec.encryption.bits}-bit, {formatNumber(run.encryption.bytesPerParameter)} B per parameter
+            {spec.encryption.bits}-bit, {formatNumber(run.encryption.bytesPerParameter)} B per parameter in full blocks
           </span>
         </Fact>
         <Fact name="Privacy spent, ε">
