@@ -5,6 +5,7 @@ import type { Signer } from '@koinon/contracts';
 import type { DataSource } from 'typeorm';
 import { SumCloseHandler, SumCombineHandler, SumJobs, SumShardHandler } from './aggregation/aggregation.handlers.js';
 import { ClosingService } from './aggregation/closing.service.js';
+import { SumTransitions } from './aggregation/sum-transitions.js';
 import { SumsController } from './aggregation/sums.controller.js';
 import { UploadsService } from './aggregation/uploads.service.js';
 import { AuditController } from './audit/audit.controller.js';
@@ -21,6 +22,7 @@ import { HealthController } from './http/health.controller.js';
 import { QUEUE_BACKEND, type QueueBackend } from './jobs/backend.js';
 import { JobsService } from './jobs/jobs.service.js';
 import { JOB_HANDLERS, WorkerService } from './jobs/worker.service.js';
+import { EpochTransitions } from './keys/epoch-transitions.js';
 import { EpochsController } from './keys/epochs.controller.js';
 import { EpochsService } from './keys/epochs.service.js';
 import { COORDINATOR_KEY } from './registry/coordinator-key.js';
@@ -29,6 +31,8 @@ import { RegistryService } from './registry/registry.service.js';
 import { VersionsService } from './registry/versions.service.js';
 import { ReleasesService } from './releases/releases.service.js';
 import { FederationDriver } from './rounds/federation.driver.js';
+import { RoundTransitions } from './rounds/round-transitions.js';
+import { RunTransitions } from './rounds/run-transitions.js';
 import { RoundUpdateHandler } from './rounds/round-update.handler.js';
 import { ReconcileHandler, RunAdvanceHandler } from './rounds/run-advance.handler.js';
 import { RunsController } from './rounds/runs.controller.js';
@@ -45,7 +49,10 @@ export interface Foundations {
   readonly signer: Signer;
 }
 
-const shared = [AuditService, ClosingService, EpochsService, EventsService, JobsService, ReleasesService, VersionsService];
+const shared = [
+  AuditService, ClosingService, EpochTransitions, EpochsService, EventsService, JobsService, ReleasesService, RoundTransitions, RunTransitions,
+  SumTransitions, VersionsService,
+];
 
 function foundation({ config, database, queues, signer }: Foundations): Pick<DynamicModule, 'imports' | 'providers'> & { providers: Provider[] } {
   return {

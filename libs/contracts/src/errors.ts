@@ -37,6 +37,7 @@ export const catalogue = {
   ROUND_QUORUM_MISSED: [504, 'Fewer sites than the quorum delivered before the deadline; check the sites page and start again.'],
   SHARES_MISSING: [504, 'A site of the fixed active set did not deliver its decryption share before the deadline; the sum stays closed.'],
   SHARE_REFUSED: [409, 'A site refused to decrypt; its code is in the round.'],
+  SHARE_INVALID: [500, 'A decryption share does not fit the sum; its site is named in the round. The sum stays closed.'],
   AGGREGATION_FAILED: [500, 'An upload could not be added; its site is named in the round.'],
   SUM_OUT_OF_RANGE: [500, 'The decrypted sum is not what the scheme can produce; nothing was released.'],
   STRATEGY_FAILED: [500, 'The strategy step did not give finite weights; nothing was released.'],

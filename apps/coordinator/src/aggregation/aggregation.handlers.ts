@@ -2,14 +2,17 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, type ErrorCode } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
 import { HeError, sumScheme } from '@koinon/he';
 import type { DataSource } from 'typeorm';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, RoundRow, ShareRow, SumRow, UploadBlockRow } from '../database/entities.js';
+import { becauseOf } from '../database/transition.js';
+import { failureOf } from '../jobs/job-failure.js';
 import type { JobHandler, JobPayload } from '../jobs/job-map.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { ClosingService } from './closing.service.js';
+import { SumTransitions } from './sum-transitions.js';
 import { resultKey, shareKey, sumBlockKey, uploadBlockKey } from './keys.js';
 
 /** What the three jobs of a sum share: loading it, and ending it with a coded reason. */
@@ -18,6 +21,7 @@ export class SumJobs {
   constructor(
     @InjectDataSource() readonly database: DataSource,
     @Inject(BLOBS) readonly blobs: BlobStore,
+    private readonly transitions: SumTransitions,
     private readonly jobs: JobsService,
   ) {}
 
@@ -33,10 +37,8 @@ export class SumJobs {
     await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-${cause}-${sumId}` });
   }
 
-  async fail(sumId: string, fallback: ErrorCode, error: unknown): Promise<void> {
-    const code = error instanceof CodedError ? error.code : fallback;
-    const detail = error instanceof HeError ? [error.code, error.site].filter(Boolean).join(' ') : error instanceof CodedError ? (error.detail ?? null) : null;
-    await this.database.manager.update(SumRow, { id: sumId }, { state: 'failed', failure: { code, detail } });
+  async fail(sumId: string, error: unknown): Promise<void> {
+    await this.database.transaction((tx) => this.transitions.transition(tx, sumId, 'failed', becauseOf(failureOf(error))));
     await this.advance(sumId, 'failed');
   }
 }
@@ -67,7 +69,7 @@ export class SumShardHandler implements JobHandler<'sum.shard'> {
   }
 
   gaveUp({ sumId }: JobPayload<'sum.shard'>, error: unknown): Promise<void> {
-    return this.sums.fail(sumId, 'AGGREGATION_FAILED', error);
+    return this.sums.fail(sumId, error);
   }
 
   private async checkCommitted(sumId: string, site: string, index: number, block: Buffer): Promise<void> {
@@ -89,7 +91,7 @@ export class SumCloseHandler implements JobHandler<'sum.close'> {
   }
 
   gaveUp({ sumId }: JobPayload<'sum.close'>, error: unknown): Promise<void> {
-    return this.sums.fail(sumId, 'AGGREGATION_FAILED', error);
+    return this.sums.fail(sumId, error);
   }
 }
 
@@ -122,11 +124,11 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
       await setImmediate();
     }
     await this.sums.blobs.put(resultKey(sumId), new Uint8Array(result.buffer));
-    await this.sums.database.manager.update(SumRow, { id: sumId }, { combined: true });
+    await this.sums.database.manager.update(SumRow, { id: sumId, state: 'combining' }, { combined: true });
     await this.sums.advance(sumId, 'combined');
   }
 
   gaveUp({ sumId }: JobPayload<'sum.combine'>, error: unknown): Promise<void> {
-    return this.sums.fail(sumId, 'SUM_OUT_OF_RANGE', error);
+    return this.sums.fail(sumId, error);
   }
 }

@@ -4,7 +4,6 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { PROTOCOL, closingStatement, signStatement, type ClosingStatement, type Federation, type Signer } from '@koinon/contracts';
 import { MerkleTree } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
 import { JobsService } from '../jobs/jobs.service.js';
@@ -21,16 +20,13 @@ export class ClosingService {
     @InjectDataSource() private readonly database: DataSource,
     @Inject(BLOBS) private readonly blobs: BlobStore,
     @Inject(COORDINATOR_KEY) private readonly signer: Signer,
-    private readonly audit: AuditService,
     private readonly jobs: JobsService,
   ) {}
 
-  /** From here on the list of uploads never changes. */
-  async fixUploads(m: EntityManager, sum: SumRow): Promise<void> {
+  /** The list of uploads, in cohort order: once it is written it never changes. */
+  async uploads(m: EntityManager, sum: SumRow): Promise<{ site: string; root: string }[]> {
     const rows = await m.findBy(UploadRow, { sumId: sum.id });
-    const uploads = sum.cohort.flatMap((site) => rows.filter((r) => r.site === site).map(({ root }) => ({ site, root })));
-    await m.update(SumRow, { id: sum.id }, { uploads });
-    await this.audit.append(m, { actor: 'coordinator', action: 'sum.closed', subject: sum.id, detail: { uploads } });
+    return sum.cohort.flatMap((site) => rows.filter((r) => r.site === site).map(({ root }) => ({ site, root })));
   }
 
   async enqueueAggregation(sum: SumRow): Promise<void> {
@@ -52,11 +48,11 @@ export class ClosingService {
     for (let index = 0; index < sum.blocks; index++) {
       leaves.push(createHash('sha256').update(await this.blobs.get(sumBlockKey(sumId, index))).digest());
     }
-    await this.database.manager.update(SumRow, { id: sumId }, { sumRoot: Buffer.from(MerkleTree.from(leaves).root).toString('hex') });
+    await this.database.manager.update(SumRow, { id: sumId, state: 'aggregating' }, { sumRoot: Buffer.from(MerkleTree.from(leaves).root).toString('hex') });
   }
 
-  /** Fixes the active set and signs the closing; the deadline for shares starts now. */
-  async sign(m: EntityManager, sum: SumRow, spec: Federation): Promise<void> {
+  /** The active set and the signed closing; the deadline for shares starts now. */
+  async sign(m: EntityManager, sum: SumRow, spec: Federation) {
     const uploads = sum.uploads!;
     const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
     const activeSet = await this.activeSet(m, uploads.map((u) => u.site), header.threshold);
@@ -64,8 +60,7 @@ export class ClosingService {
       protocol: PROTOCOL, sumId: sum.id, epochId: sum.epochId, sumIndex: sum.sumIndex, blocks: sum.blocks, uploads, sumRoot: sum.sumRoot!, activeSet,
     };
     const closing = await signStatement(closingStatement.type, statement, this.signer);
-    await m.update(SumRow, { id: sum.id }, { activeSet, closing, deadlineAt: new Date(Date.now() + spec.sites.roundTimeoutMs) });
-    await this.audit.append(m, { actor: 'coordinator', action: 'sum.committed', subject: sum.id, detail: { sumRoot: sum.sumRoot, activeSet } });
+    return { activeSet, closing, deadlineAt: new Date(Date.now() + spec.sites.roundTimeoutMs) };
   }
 
   /** The t uploaders seen most recently, in roster order: they are the likeliest to answer. */

@@ -16,6 +16,9 @@ export interface SumFacts {
   readonly combined: boolean;
 }
 
+/** The way of a sum to its good end; `failed` is the other one. */
+export const sumOrder: readonly SumState[] = ['collecting', 'closing', 'aggregating', 'decrypting', 'combining', 'done'];
+
 export type SumStep =
   | { readonly to: 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' }
   | { readonly to: 'failed'; readonly code: ErrorCode; readonly sites: readonly string[] };

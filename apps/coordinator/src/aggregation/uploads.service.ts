@@ -6,7 +6,7 @@ import {
   CodedError, openStatement, sha256Hex, shareStatement, toBase64, uploadStatement, type Envelope, type Opening, fromBase64,
 } from '@koinon/contracts';
 import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
-import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, RoundRow, ShareRow, SumRow, UploadBlockRow, UploadRow } from '../database/entities.js';
 import { EventsService } from '../events/events.service.js';
@@ -114,13 +114,14 @@ export class UploadsService {
     if (stored !== statement.shareSha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
     await this.database.transaction(async (m) => {
+      // The lock orders two posts of one site, and a post against the end of the sum.
+      const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
       const earlier = await m.findOneBy(ShareRow, { sumId, site });
       if (earlier && earlier.sha256 !== stored) throw new CodedError('MESSAGE_CONFLICT');
-      if (!earlier) await m.insert(ShareRow, { sumId, site, sha256: stored, statement: envelope });
+      if (earlier) return;
+      if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
+      await m.insert(ShareRow, { sumId, site, sha256: stored, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
-    }).catch((error: unknown) => {
-      // Two identical posts at once: the first insert stands.
-      if (!(error instanceof QueryFailedError)) throw error;
     });
     await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-share-${sumId}-${site}` });
   }

@@ -1,15 +1,12 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { CodedError, parse } from '@koinon/contracts';
-import { HeError } from '@koinon/he';
+import { parse } from '@koinon/contracts';
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { QUEUE_BACKEND, type QueueBackend } from './backend.js';
+import { failureOf, isPermanent } from './job-failure.js';
 import { handlersByName, jobMap, queueNames, type JobHandler, type JobName } from './job-map.js';
 import { JobsService } from './jobs.service.js';
 
 export const JOB_HANDLERS = Symbol('JobHandlers');
-
-/** Expected failures stay failures however often they run; anything else is worth another try. */
-const permanent = (error: unknown): boolean => error instanceof CodedError || error instanceof HeError;
 
 /** The jobs of a killed worker are taken over within the sum of these; a live one renews its locks in half the first. */
 const TAKE_OVER = { lockDuration: 10_000, stalledInterval: 5_000 } as const;
@@ -48,11 +45,11 @@ export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await handler.handle(data);
     } catch (error) {
-      const last = permanent(error) || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+      const last = isPermanent(error) || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
       if (!last) throw error;
       this.log.error(`${name} gave up`, error instanceof Error ? error.stack : String(error));
       await handler.gaveUp(data, error);
-      throw new UnrecoverableError(error instanceof CodedError || error instanceof HeError ? error.code : 'INTERNAL');
+      throw new UnrecoverableError(failureOf(error).code);
     }
   }
 }

@@ -9,9 +9,10 @@ import { In, type DataSource, type EntityManager } from 'typeorm';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { CONFIG, type Config } from '../config.js';
 import { EpochMessageRow, EpochRow, RefusalRow, RoundRow } from '../database/entities.js';
-import { EventsService } from '../events/events.service.js';
+import { becauseOf, byCoordinator } from '../database/transition.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { nextEpochStep } from './epoch-state.js';
+import { EpochTransitions } from './epoch-transitions.js';
 
 /** Relays the key ceremony. It stores and forwards signed statements; sealed bodies stay sealed. */
 @Injectable()
@@ -20,7 +21,7 @@ export class EpochsService {
     @InjectDataSource() private readonly database: DataSource,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(BLOBS) private readonly blobs: BlobStore,
-    private readonly events: EventsService,
+    private readonly transitions: EpochTransitions,
     private readonly jobs: JobsService,
   ) {}
 
@@ -59,7 +60,7 @@ export class EpochsService {
   }
 
   /** One transition inside the driver's transaction; false while the epoch waits. */
-  async advance(m: EntityManager, epoch: EpochRow, runId: string): Promise<boolean> {
+  async advance(m: EntityManager, epoch: EpochRow): Promise<boolean> {
     if (epoch.state !== 'running') return false;
     const steps = await this.steps(epoch);
     const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
@@ -74,14 +75,12 @@ export class EpochsService {
     if (step.to === 'failed') {
       const refusal = refusals.map((r) => `${r.site}: ${r.code}`).join(', ');
       const detail = refusal || step.sites.join(', ') || null;
-      await m.update(EpochRow, { id: epoch.id }, { state: 'failed', failure: { code: step.code, detail, sites: [...step.sites] } });
-    } else if (step.to === 'next-step') {
-      await m.update(EpochRow, { id: epoch.id }, { stepIndex: epoch.stepIndex + 1, stepDeadlineAt: new Date(Date.now() + this.config.ceremonyStepMs) });
-    } else {
-      await m.update(EpochRow, { id: epoch.id }, { state: 'ready' });
+      return this.transitions.transition(m, epoch.id, 'failed', becauseOf({ code: step.code, detail }), {}, step.sites);
     }
-    await this.events.publish(m, 'epoch', epoch.id, runId);
-    return true;
+    if (step.to === 'ready') return this.transitions.transition(m, epoch.id, 'ready', byCoordinator());
+    const stepIndex = epoch.stepIndex + 1;
+    const stepDeadlineAt = new Date(Date.now() + this.config.ceremonyStepMs);
+    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), { stepIndex, stepDeadlineAt });
   }
 
   async steps(epoch: EpochRow): Promise<readonly string[]> {

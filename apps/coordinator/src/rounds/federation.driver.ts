@@ -1,7 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { evaluationLength, thresholdOf, updateLength, type RoundState } from '@koinon/contracts';
+import { evaluationLength, thresholdOf, updateLength } from '@koinon/contracts';
 import { headerDigest, sumScheme, type EpochHeader } from '@koinon/he';
 import { strategyByName } from '@koinon/strategies';
 import { In, type DataSource, type EntityManager } from 'typeorm';
@@ -10,15 +10,19 @@ import { resultKey } from '../aggregation/keys.js';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { CONFIG, type Config } from '../config.js';
 import { EpochRow, ModelVersionRow, RefusalRow, RoundRow, RunRow, ShareRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import { becauseOf, byCoordinator, lockRun } from '../database/transition.js';
 import { EventsService } from '../events/events.service.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import type { JobRequest } from '../jobs/job-map.js';
 import { EpochsService } from '../keys/epochs.service.js';
 import { ClosingService } from '../aggregation/closing.service.js';
 import { nextSumStep } from '../aggregation/sum-state.js';
+import { SumTransitions } from '../aggregation/sum-transitions.js';
 import { ReleasesService } from '../releases/releases.service.js';
 import { metricsOf } from './evaluation.js';
 import { nextRoundStep } from './round-state.js';
+import { RoundTransitions } from './round-transitions.js';
+import { RunTransitions } from './run-transitions.js';
 
 /** Sums of one epoch: the update, then the evaluation of what it gave. */
 const SUMS_PER_EPOCH = 2;
@@ -40,6 +44,9 @@ export class FederationDriver {
     private readonly events: EventsService,
     private readonly audit: AuditService,
     private readonly epochs: EpochsService,
+    private readonly rounds: RoundTransitions,
+    private readonly runs: RunTransitions,
+    private readonly sums: SumTransitions,
     private readonly closings: ClosingService,
     private readonly releases: ReleasesService,
   ) {}
@@ -47,9 +54,8 @@ export class FederationDriver {
   async advance(runId: string): Promise<void> {
     for (let moved = true; moved; ) {
       moved = await this.database.transaction(async (m) => {
-        const run = await m.findOne(RunRow, { where: { id: runId, state: 'running' }, lock: { mode: 'pessimistic_write' } });
-        if (!run) return false;
-        return this.step(m, run);
+        const run = await lockRun(m, runId);
+        return run?.state === 'running' && this.step(m, run);
       });
     }
     for (const enqueue of await this.outstanding(runId)) await enqueue();
@@ -73,16 +79,17 @@ export class FederationDriver {
   private async step(m: EntityManager, run: RunRow): Promise<boolean> {
     const round = await m.findOne(RoundRow, { where: { runId: run.id }, order: { number: 'DESC' }, lock: { mode: 'pessimistic_write' } });
     if (!round) return this.planRound(m, run, 1, await this.baseVersion(m, run));
-    if (round.state === 'failed') return this.finishRun(m, run, 'failed', round);
+    if (round.state === 'failed') return this.runs.transition(m, run.id, 'failed', becauseOf(round.failure!));
     if (round.state === 'done') {
-      if (round.number >= run.spec.rounds) return this.finishRun(m, run, 'done', round);
+      if (round.number >= run.spec.rounds) return this.finishRun(m, run, round);
       return this.planRound(m, run, round.number + 1, round.version!);
     }
     const epoch = round.epochId ? await m.findOneByOrFail(EpochRow, { id: round.epochId }) : null;
-    const sums = await m.findBy(SumRow, { roundId: round.id });
+    // Locked before its uploads are read: an upload is in the list of its sum, or it is late.
+    const sums = await m.find(SumRow, { where: { roundId: round.id }, lock: { mode: 'pessimistic_write' } });
     // The round first: it follows its epoch and sums one state at a time and so passes through each of its own.
     if (await this.stepRound(m, run, round, epoch, sums)) return true;
-    if (epoch && (await this.epochs.advance(m, epoch, run.id))) return true;
+    if (epoch && (await this.epochs.advance(m, epoch))) return true;
     for (const sum of sums) if (await this.stepSum(m, run, epoch!, sum)) return true;
     return false;
   }
@@ -99,12 +106,20 @@ export class FederationDriver {
       shared: await sites(m.findBy(ShareRow, { sumId: sum.id })),
     });
     if (!step) return false;
-    if (step.to === 'closing') await this.closings.fixUploads(m, sum);
-    if (step.to === 'decrypting') await this.closings.sign(m, sum, run.spec);
-    const failure = step.to === 'failed' ? { code: step.code, detail: step.sites.join(', ') || null } : null;
-    await m.update(SumRow, { id: sum.id }, { state: step.to, ...(failure ? { failure } : {}) });
-    await this.events.publish(m, 'round', sum.roundId, run.id);
-    return true;
+    switch (step.to) {
+      case 'failed':
+        return this.sums.transition(m, sum.id, 'failed', becauseOf({ code: step.code, detail: step.sites.join(', ') || null }));
+      case 'closing': {
+        const uploads = await this.closings.uploads(m, sum);
+        return this.sums.transition(m, sum.id, 'closing', byCoordinator({ uploads }), { uploads });
+      }
+      case 'decrypting': {
+        const signed = await this.closings.sign(m, sum, run.spec);
+        return this.sums.transition(m, sum.id, 'decrypting', byCoordinator({ sumRoot: sum.sumRoot, activeSet: signed.activeSet }), signed);
+      }
+      default:
+        return this.sums.transition(m, sum.id, step.to, byCoordinator());
+    }
   }
 
   private async stepRound(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow | null, sums: SumRow[]): Promise<boolean> {
@@ -128,37 +143,22 @@ export class FederationDriver {
       case 'evaluating':
         await this.openSum(m, run, round, epoch!, 'evaluation', await this.shaOf(m, run, round.version!));
         break;
-      case 'done':
-        await this.recordMetrics(m, run, round, sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!);
-        break;
+      case 'done': {
+        const metrics = metricsOf(await this.blobs.get(resultKey(sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!.id)));
+        await m.update(ModelVersionRow, { model: run.spec.name, version: round.version! }, { metrics });
+        return this.rounds.transition(m, round.id, 'done', byCoordinator(), { metrics });
+      }
+      case 'failed': {
+        const cause = sums.find((s) => s.failure)?.failure ?? epoch?.failure;
+        return this.rounds.transition(m, round.id, 'failed', becauseOf({ code: step.code, detail: cause?.detail ?? null }));
+      }
       case 'closing':
       case 'aggregating':
       case 'decrypting':
       case 'updating':
         break;
-      case 'failed': {
-        const cause = sums.find((s) => s.failure)?.failure ?? epoch?.failure;
-        round.failure = { code: step.code, detail: cause?.detail ?? null };
-        break;
-      }
     }
-    await this.enter(m, run, round, step.to);
-    return true;
-  }
-
-  private async recordMetrics(m: EntityManager, run: RunRow, round: RoundRow, evaluation: SumRow): Promise<void> {
-    const metrics = metricsOf(await this.blobs.get(resultKey(evaluation.id)));
-    await m.update(RoundRow, { id: round.id }, { metrics });
-    await m.update(ModelVersionRow, { model: run.spec.name, version: round.version! }, { metrics });
-  }
-
-  private async enter(m: EntityManager, run: RunRow, round: RoundRow, state: RoundState): Promise<void> {
-    const at = new Date();
-    const finished = state === 'done' || state === 'failed';
-    const timeline = [...round.timeline, { state, at: at.toISOString() }];
-    await m.update(RoundRow, { id: round.id }, { state, timeline, failure: round.failure, finishedAt: finished ? at : null });
-    await this.audit.append(m, { actor: 'coordinator', action: `round.${state}`, subject: round.id, detail: { run: run.id, round: round.number, code: round.failure?.code ?? null } });
-    await this.events.publish(m, 'round', round.id, run.id);
+    return this.rounds.transition(m, round.id, step.to, byCoordinator());
   }
 
   private async planRound(m: EntityManager, run: RunRow, number: number, baseVersion: number): Promise<boolean> {
@@ -192,7 +192,8 @@ export class FederationDriver {
       id: header.epochId, roundId: round.id, header: header as never, headerSha256: headerDigest(header), roster: cohort.map(entry), state: 'running',
       stepIndex: 0, stepDeadlineAt: new Date(Date.now() + this.config.ceremonyStepMs), failure: null,
     });
-    await m.update(RoundRow, { id: round.id }, { epochId: header.epochId, cohort: [...cohort], exclusions: [...round.exclusions, ...excluded] });
+    await m.update(RoundRow, { id: round.id }, { epochId: header.epochId, cohort: [...cohort] });
+    await this.rounds.exclude(m, round.id, excluded);
     await this.events.publish(m, 'epoch', header.epochId, run.id);
     return true;
   }
@@ -216,11 +217,8 @@ export class FederationDriver {
     return (await m.findOneByOrFail(ModelVersionRow, { model: run.spec.name, version })).sha256;
   }
 
-  private async finishRun(m: EntityManager, run: RunRow, state: 'done' | 'failed', last: RoundRow): Promise<boolean> {
-    if (state === 'done') await this.releases.promote(m, run, last);
-    await m.update(RunRow, { id: run.id }, { state, finishedAt: new Date(), failure: last.failure });
-    await this.audit.append(m, { actor: 'coordinator', action: `run.${state}`, subject: run.id, detail: { code: last.failure?.code ?? null } });
-    await this.events.publish(m, 'run', run.id, run.id);
-    return true;
+  private async finishRun(m: EntityManager, run: RunRow, last: RoundRow): Promise<boolean> {
+    await this.releases.promote(m, run, last);
+    return this.runs.transition(m, run.id, 'done', byCoordinator());
   }
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode, RoundState } from '@koinon/contracts';
-import type { SumState } from '../database/entities.js';
+import type { RoundRow, SumState } from '../database/entities.js';
 
 export interface RoundFacts {
   readonly state: RoundState;
@@ -24,7 +24,8 @@ const following: Partial<Record<SumState, 'closing' | 'aggregating' | 'decryptin
   combining: 'decrypting',
   done: 'updating',
 };
-const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
+/** The way of a round to its good end; `failed` is the other one. */
+export const roundOrder: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
 
 /** The next step of a round, or null while it waits. Pure; the driver applies it in one transaction. */
 export function nextRoundStep(round: RoundFacts): RoundStep | null {
@@ -38,7 +39,7 @@ export function nextRoundStep(round: RoundFacts): RoundStep | null {
       if (!round.update) return null;
       if (round.update.state === 'failed') return { to: 'failed', code: round.update.code ?? 'INTERNAL' };
       const to = following[round.update.state];
-      return to && order.indexOf(to) > order.indexOf(round.state) ? { to } : null;
+      return to && roundOrder.indexOf(to) > roundOrder.indexOf(round.state) ? { to } : null;
     }
     case 'updating':
       return round.version === null ? null : { to: 'evaluating' };
@@ -49,6 +50,12 @@ export function nextRoundStep(round: RoundFacts): RoundStep | null {
     case 'failed':
       return null;
   }
+}
+
+/** Each site once, with the first reason it was left out for: later ones follow from it. */
+export function withExclusions(before: RoundRow['exclusions'], added: RoundRow['exclusions']): RoundRow['exclusions'] {
+  const bySite = new Map([...added, ...before].toReversed().map((e) => [e.site, e]));
+  return [...bySite.values()];
 }
 
 /** A ceremony that a site spoiled starts again without it, as long as enough sites are left. */

@@ -2,17 +2,20 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, meanUpdate, type Lineage } from '@koinon/contracts';
 import { Quantiser, type EpochHeader } from '@koinon/he';
-import { StrategyError, decodeState, encodeState, strategyByName } from '@koinon/strategies';
+import { decodeState, encodeState, strategyByName } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
 import { resultKey } from '../aggregation/keys.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, ModelVersionRow, RoundRow, RunRow, SumRow } from '../database/entities.js';
+import { becauseOf, lockRun } from '../database/transition.js';
+import { failureOf } from '../jobs/job-failure.js';
 import type { JobHandler, JobPayload } from '../jobs/job-map.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { buildIdentity } from '../registry/build-identity.js';
 import { readWeights, writeWeights } from '../registry/model-weights.js';
 import { VersionsService } from '../registry/versions.service.js';
 import { privacyOf } from './privacy.js';
+import { RoundTransitions } from './round-transitions.js';
 
 const stateKey = (runId: string, round: number): string => `runs/${runId}/strategy-${round}`;
 
@@ -25,6 +28,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     @InjectDataSource() private readonly database: DataSource,
     @Inject(BLOBS) private readonly blobs: BlobStore,
     private readonly versions: VersionsService,
+    private readonly transitions: RoundTransitions,
     private readonly jobs: JobsService,
   ) {}
 
@@ -38,6 +42,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
       const model = await this.step(run, round, sum);
       await this.database.transaction(async (tx) => {
+        await lockRun(tx, run.id);
         const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
@@ -50,8 +55,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
 
   async gaveUp({ roundId }: JobPayload<'round.update'>, error: unknown): Promise<void> {
     const round = await this.database.manager.findOneByOrFail(RoundRow, { id: roundId });
-    const failure = error instanceof CodedError ? { code: error.code, detail: error.detail ?? null } : { code: 'STRATEGY_FAILED' as const, detail: error instanceof StrategyError ? error.code : null };
-    await this.database.manager.update(RoundRow, { id: roundId }, { state: 'failed', failure, finishedAt: new Date() });
+    await this.database.transaction((tx) => this.transitions.transition(tx, roundId, 'failed', becauseOf(failureOf(error))));
     await this.jobs.enqueue({ name: 'run.advance', data: { runId: round.runId }, id: `advance-failed-${roundId}` });
   }
 

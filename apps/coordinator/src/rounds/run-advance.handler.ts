@@ -2,22 +2,29 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { RunRow } from '../database/entities.js';
+import { becauseOf } from '../database/transition.js';
+import { failureOf, isPermanent } from '../jobs/job-failure.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import type { JobHandler, JobPayload } from '../jobs/job-map.js';
 import { FederationDriver } from './federation.driver.js';
+import { RunTransitions } from './run-transitions.js';
 
 @Injectable()
 export class RunAdvanceHandler implements JobHandler<'run.advance'> {
   readonly job = 'run.advance';
-  constructor(private readonly driver: FederationDriver) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly driver: FederationDriver,
+    private readonly runs: RunTransitions,
+  ) {}
 
   handle({ runId }: JobPayload<'run.advance'>): Promise<void> {
     return this.driver.advance(runId);
   }
 
-  /** Nothing to record: the reconciler tries again. */
-  gaveUp(): Promise<void> {
-    return Promise.resolve();
+  /** What would fail again ends the run; after anything else the reconciler tries again. */
+  async gaveUp({ runId }: JobPayload<'run.advance'>, error: unknown): Promise<void> {
+    if (isPermanent(error)) await this.database.transaction((tx) => this.runs.transition(tx, runId, 'failed', becauseOf(failureOf(error))));
   }
 }
 

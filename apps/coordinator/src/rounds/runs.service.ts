@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, checkThreshold, thresholdOf, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
 import { HeError, sumScheme, type EpochHeader } from '@koinon/he';
 import { StrategyError, strategyByName } from '@koinon/strategies';
-import { In, Not, type DataSource, type EntityManager } from 'typeorm';
+import { In, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
 import { RoundRow, RunRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
@@ -14,6 +14,7 @@ import { buildIdentity } from '../registry/build-identity.js';
 import { readWeights } from '../registry/model-weights.js';
 import { VersionsService } from '../registry/versions.service.js';
 import { noiseFor, privacyOf } from './privacy.js';
+import { RunTransitions } from './run-transitions.js';
 
 @Injectable()
 export class RunsService {
@@ -21,6 +22,7 @@ export class RunsService {
     @InjectDataSource() private readonly database: DataSource,
     @Inject(BLOBS) private readonly blobs: BlobStore,
     private readonly versions: VersionsService,
+    private readonly transitions: RunTransitions,
     private readonly audit: AuditService,
     private readonly events: EventsService,
     private readonly jobs: JobsService,
@@ -55,20 +57,9 @@ export class RunsService {
 
   async cancel(id: string, actor: string): Promise<RunView> {
     await this.database.transaction(async (m) => {
-      const run = await m.findOne(RunRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
-      if (!run) throw new CodedError('NOT_FOUND');
-      if (run.state !== 'running') throw new CodedError('RUN_FINISHED');
-      const at = new Date();
-      const failure = { code: 'RUN_CANCELLED' as const, detail: null };
-      await m.update(RunRow, { id }, { state: 'cancelled', finishedAt: at, failure });
-      const unfinished = Not(In(['done', 'failed']));
-      for (const round of await m.findBy(RoundRow, { runId: id, state: unfinished })) {
-        const timeline = [...round.timeline, { state: 'failed' as const, at: at.toISOString() }];
-        await m.update(RoundRow, { id: round.id }, { state: 'failed', failure, finishedAt: at, timeline });
-        await m.update(SumRow, { roundId: round.id, state: unfinished }, { state: 'failed', failure });
-      }
-      await this.audit.append(m, { actor, action: 'run.cancelled', subject: id, detail: {} });
-      await this.events.publish(m, 'run', id, id);
+      if (!(await m.existsBy(RunRow, { id }))) throw new CodedError('NOT_FOUND');
+      const cancelled = await this.transitions.transition(m, id, 'cancelled', { actor, failure: { code: 'RUN_CANCELLED', detail: null } });
+      if (!cancelled) throw new CodedError('RUN_FINISHED');
     });
     return this.view(id);
   }

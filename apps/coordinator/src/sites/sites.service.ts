@@ -8,8 +8,10 @@ import {
 import type { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { EpochRow, RefusalRow, RoundRow, SiteRow, SumRow } from '../database/entities.js';
+import { lockRun } from '../database/transition.js';
 import { EventsService } from '../events/events.service.js';
 import { JobsService } from '../jobs/jobs.service.js';
+import { RoundTransitions } from '../rounds/round-transitions.js';
 import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
 
 const INVITATION_VALID_MS = 24 * 3_600_000;
@@ -24,6 +26,7 @@ export class SitesService {
     @Inject(COORDINATOR_KEY) private readonly signer: Signer,
     private readonly audit: AuditService,
     private readonly events: EventsService,
+    private readonly rounds: RoundTransitions,
     private readonly jobs: JobsService,
   ) {}
 
@@ -92,13 +95,12 @@ export class SitesService {
     if (!asked || !invited?.includes(site)) throw new CodedError('NOT_FOUND');
     const { runId } = await m.findOneByOrFail(RoundRow, { id: asked.roundId });
     await this.database.transaction(async (tx) => {
+      await lockRun(tx, runId);
       const inserted = await tx.createQueryBuilder().insert().into(RefusalRow)
         .values({ subject: refusal.subject, subjectId: refusal.id, site, code: refusal.code, detail: refusal.detail ?? null }).orIgnore().returning('site').execute();
       if ((inserted.raw as unknown[]).length === 0) return;
-      const round = await tx.findOneOrFail(RoundRow, { where: { id: asked.roundId }, lock: { mode: 'pessimistic_write' } });
-      await tx.update(RoundRow, { id: round.id }, { exclusions: [...round.exclusions, { site, code: refusal.code }] });
+      await this.rounds.exclude(tx, asked.roundId, [{ site, code: refusal.code }]);
       await this.audit.append(tx, { actor: site, action: `${refusal.subject}.refused`, subject: refusal.id, detail: { code: refusal.code, detail: refusal.detail ?? null } });
-      await this.events.publish(tx, 'round', round.id, runId);
     });
     await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-refusal-${refusal.id}-${site}` });
   }

@@ -71,7 +71,7 @@ export function sentIn(site: SimulatedSite, round: number): SentSum {
 
 /** No sum was opened twice: one signed closing per sum, and at most one share of every site. */
 export async function expectOpenedOnce({ coordinator, sites }: Pick<FederationFixture, 'coordinator' | 'sites'>): Promise<void> {
-  const committed = await coordinator.query<{ subject: string; n: string }>("SELECT subject, count(*) AS n FROM audit_log WHERE action = 'sum.committed' GROUP BY subject");
+  const committed = await coordinator.query<{ subject: string; n: string }>("SELECT subject, count(*) AS n FROM audit_log WHERE action = 'sum.decrypting' GROUP BY subject");
   expect(committed.every(({ n }) => Number(n) === 1)).toBe(true);
   const sums = await coordinator.query<{ id: string; closing: never; sum_root: string; uploads: unknown; active_set: unknown }>('SELECT id, closing, sum_root, uploads, active_set FROM sums WHERE closing IS NOT NULL');
   expect(committed.map((c) => c.subject).toSorted()).toEqual(sums.map((s) => s.id).toSorted());
