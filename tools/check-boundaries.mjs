@@ -4,13 +4,15 @@
  *   - imports another workspace package past its root, or with a relative path,
  *   - imports a workspace package against the table "Packages" of docs/architecture.md,
  *   - uses a package that exists for specs only outside a spec,
- *   - imports a library around the package that wraps it.
+ *   - imports a library around the package that wraps it,
+ *   - imports in a circle, between its files or between its folders.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { allowedImports } from './architecture-table.mjs';
+import { findCircles } from './import-circles.mjs';
 import { importedModules } from './imported-modules.mjs';
 
 /** Workspace packages that only specs may use. */
@@ -79,7 +81,8 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
       if (SPEC_ONLY.has(target.folder) ? !isTest : !mayImport.has(target.folder)) say(`goes against docs/architecture.md: ${folder} must not use ${target.folder}`);
     }
   }
-  return found;
+  const shippedFiles = files.filter((file) => file.startsWith('src') && !TEST_CODE.test(file));
+  return [...found, ...findCircles(join(root, folder), shippedFiles).map((circle) => `${folder}/${circle}`)];
 }
 
 /** @param {string} folder @returns {Manifest} */

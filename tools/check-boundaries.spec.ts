@@ -48,6 +48,21 @@ describe('findViolations', () => {
     expect(findViolations(root)).toEqual([]);
   });
 
+  it('finds circles between files and between folders, of types too, and takes specs for none', () => {
+    write('apps/node/src/up/a.ts', "import { b } from './b.js';");
+    write('apps/node/src/up/b.ts', "export * from './c.js';");
+    write('apps/node/src/up/c.ts', "import type { A } from './a.js';");
+    write('apps/node/src/link/x.ts', "import '../keys/y.js';");
+    write('apps/node/src/keys/y.ts', 'export {};');
+    write('apps/node/src/keys/z.ts', "import '../link/w.js';\nimport './z.spec.js';");
+    write('apps/node/src/keys/z.spec.ts', "import './z.js';");
+    write('apps/node/src/link/w.ts', 'export {};');
+    expect(findViolations(root).toSorted()).toEqual([
+      'apps/node/src/keys → src/link → src/keys: import circle',
+      'apps/node/src/up/a.ts → src/up/b.ts → src/up/c.ts → src/up/a.ts: import circle',
+    ]);
+  });
+
   it.each([
     ['a package nobody listed', 'libs/onnx/src/a.ts', "import 'fastify';", 'is not listed in libs/onnx/package.json'],
     ['a test tool in shipped code', 'libs/onnx/src/a.ts', "import { it } from 'vitest';", 'is not listed in libs/onnx/package.json under dependencies'],

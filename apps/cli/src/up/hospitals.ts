@@ -7,7 +7,7 @@ import { read } from '../connection.js';
 import { programs } from '../layout.js';
 import { nodesFileOf, type ConfiguredNode, type Nodes } from '../nodes-file.js';
 import type { Program } from './child-process.js';
-import type { Machine } from './machine.js';
+import type { Host } from './host.js';
 
 type Site = (typeof sites)[number];
 
@@ -22,7 +22,7 @@ export class Hospitals {
   private readonly nodes = new Map<string, ConfiguredNode>();
 
   constructor(
-    private readonly machine: Machine,
+    private readonly host: Host,
     private readonly client: KoinonClient,
   ) {}
 
@@ -34,12 +34,12 @@ export class Hospitals {
   /** Invites every hospital that is new and starts its node; resolves when all have enrolled. */
   async start(): Promise<void> {
     const known = new Map((await this.client.sites()).map((site) => [site.id, site]));
-    this.machine.options.say(`starting ${sites.length} hospitals`);
+    this.host.options.say(`starting ${sites.length} hospitals`);
     const started = await Promise.allSettled(sites.map((site, index) => this.startOne(site, known.get(site.id), index)));
     // Only when none is on its way any more may the caller stop them.
     for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason;
     const nodes = Object.fromEntries(sites.flatMap(({ id }) => (this.nodes.has(id) ? [[id, this.nodes.get(id)!]] : []))) satisfies Nodes;
-    writeFileSync(nodesFileOf(this.machine.options.folder), JSON.stringify(nodes), { mode: 0o600 });
+    writeFileSync(nodesFileOf(this.host.options.folder), JSON.stringify(nodes), { mode: 0o600 });
   }
 
   async stop(): Promise<void> {
@@ -47,7 +47,7 @@ export class Hospitals {
   }
 
   private async startOne({ id, displayName }: Site, known: SiteView | undefined, index: number): Promise<void> {
-    const { folder, plan, port, say } = this.machine.options;
+    const { folder, plan, port, say } = this.host.options;
     const home = join(folder, 'sites', id);
     mkdirSync(home, { recursive: true, mode: 0o700 });
     const fingerprintFile = join(home, 'coordinator.fingerprint');
@@ -58,7 +58,7 @@ export class Hospitals {
       writeFileSync(fingerprintFile, invitation.coordinatorFingerprint, { mode: 0o600 });
     }
     const { epsilon, delta } = plan.spec.privacy;
-    const node = this.machine.program(id, programs.edgeNode, {
+    const node = this.host.program(id, programs.edgeNode, {
       KOINON_SITE: id, KOINON_HOME: home, KOINON_COORDINATOR_URL: this.client.baseUrl, KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
       KOINON_COORDINATOR_FINGERPRINT: read(fingerprintFile, `${id} is enrolled in this database from another folder; every federation needs a database of its own`),
       KOINON_DATA_FILE: plan.files[id]!, KOINON_SPLIT_FILE: splitFile, KOINON_SPLIT_CENTRE: id, KOINON_SERVING_THREADS: '1',
@@ -70,7 +70,7 @@ export class Hospitals {
       say(`${failure.code}: ${failure.detail}; ${id} takes no further part`);
     });
     this.programs.push(node);
-    const { url, fingerprint } = await node.start(this.machine.signal);
+    const { url, fingerprint } = await node.start(this.host.signal);
     this.nodes.set(id, { url: url!, fingerprint: fingerprint! });
     rmSync(tokenFile, { force: true });
   }

@@ -8,26 +8,17 @@ import { programs } from '../layout.js';
 import { identityOf, isRunning } from '../process-identity.js';
 import { Program } from './child-process.js';
 import { Hospitals } from './hospitals.js';
+import type { Host, MachineOptions } from './host.js';
 import { waitForLeftovers } from './leftovers.js';
 import type { LogEntry } from './log-entry.js';
-import type { Plan } from './options.js';
 import { patientFetch } from './patient-fetch.js';
-
-export interface MachineOptions {
-  readonly folder: string;
-  readonly plan: Plan;
-  /** Port of the coordinator; the nodes take the following ones. 0 takes free ports. */
-  readonly port: number;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
 
 const READY_TIMEOUT_MS = 60_000;
 /** How soon the end of the embedded database is noticed. */
 const WATCH_MS = 1000;
 const PASSED_ON = ['KOINON_REDIS_URL', 'KOINON_CONNECT_TIMEOUT_MS'] as const;
 
-export class Machine {
+export class Machine implements Host {
   private readonly lost = new AbortController();
   private readonly stops: (() => Promise<void>)[] = [];
   private readonly told = new Set<string>();

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CodedError, fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/contracts';
 import { z } from 'zod';
 import { createDurably, readIfThere, removeUnfinished } from '../durable-file.js';
-import { SealedBox } from '../secure-update/sealed-box.js';
+import { SealedBox } from './sealed-box.js';
 
 const fileSchema = z.strictObject({
   identity: z.strictObject({ publicKey: z.string(), pkcs8: z.string() }),

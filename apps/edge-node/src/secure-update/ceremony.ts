@@ -7,7 +7,7 @@ import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { RosterPins } from '../link/roster-pins.js';
 import type { SiteKeys } from '../link/site-keys.js';
 import type { EpochStore } from './epoch-store.js';
-import { SealedBox } from './sealed-box.js';
+import { SealedBox } from '../link/sealed-box.js';
 
 /** This site's part in a key ceremony: checks signatures, opens what is sealed to it, seals what it sends. */
 export class Ceremony {
