@@ -1,10 +1,11 @@
 import type { Node } from '@koinon/onnx';
 import { Cotangents, differentiable, scopeOf, sweep } from './backward.js';
-import { clippedGradients, clippingFactor, hasRecordRules, type ClippingPlan } from './clipping.js';
+import { clippedGradients, hasRecordRules, type ClippingPlan } from './clipping.js';
 import { AutodiffError } from './errors.js';
 import { inputsOf, type GraphWriter } from './graph-writer.js';
 import { losses, type LossKind, type LossOptions } from './losses/index.js';
 import type { Program } from './program.js';
+import { keptRows, recordWeights, squaredNorms } from './record-weights.js';
 import { recordValues } from './records.js';
 import { sizeOf } from './shape.js';
 
@@ -47,7 +48,7 @@ export function batchGradients(graph: GraphWriter, problem: GradientProblem, inp
   const needs = differentiable(program, trainable);
   const named = (gradients: ReadonlyMap<string, string | undefined>) =>
     new Map([...problem.trainable].map((name) => [name, reached(name, gradients.get(inputs.bindings.get(name) ?? name))]));
-  const common = { losses: each, statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])) };
+  const common = { losses: inputs.bound === undefined ? each : finiteOrZero(graph, each), statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])) };
   if (inputs.bound === undefined || program.batch === 1) {
     const cotangents = new Cotangents(graph);
     cotangents.add(program.output, seed);
@@ -66,15 +67,18 @@ function reached(name: string, gradient: string | undefined): string {
   throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The parameter "${name}" is only an option of its operator and has no gradient. Leave it out of the trainable ones.`);
 }
 
+/** A loss is never negative, so that nothing but a number below infinity passes. */
+function finiteOrZero(graph: GraphWriter, losses: string): string {
+  return graph.op('Where', [graph.op('Less', [losses, graph.float(Number.POSITIVE_INFINITY)]), losses, graph.float(0)]);
+}
+
 /** A batch of one record: its gradient is what the plain sweep gives, for any operator that has a rule. */
 function clipOne(graph: GraphWriter, gradients: Map<string, string>, bound: string): Pick<BatchGradients, 'gradients' | 'norms'> {
-  const squares = [...gradients.values()].map((gradient) => graph.op('ReduceSumSquare', [gradient], { keepdims: 0 }));
-  const norm = graph.op('Sqrt', [squares.length === 1 ? (squares[0] as string) : graph.op('Sum', squares)]);
-  const factor = clippingFactor(graph, norm, bound);
-  return {
-    gradients: new Map([...gradients].map(([name, gradient]) => [name, graph.op('Mul', [gradient, factor])])),
-    norms: graph.reshape(norm, [1]),
-  };
+  const squares = [...gradients.values()].map((gradient) => squaredNorms(graph, graph.reshape(gradient, [1, -1])));
+  const { norms, factor, kept } = recordWeights(graph, squares, bound);
+  const weights = { factor: graph.reshape(factor, []), kept: graph.reshape(kept, []) };
+  const clipped = (gradient: string) => keptRows(graph, graph.op('Mul', [gradient, weights.factor]), weights);
+  return { gradients: new Map([...gradients].map(([name, gradient]) => [name, clipped(gradient)])), norms };
 }
 
 /** The program with some of its values replaced by others of the same shape. */

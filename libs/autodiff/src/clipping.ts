@@ -2,6 +2,7 @@ import type { Node } from '@koinon/onnx';
 import { Cotangents, scopeOf, sweep } from './backward.js';
 import type { GraphWriter } from './graph-writer.js';
 import type { Program } from './program.js';
+import { keptRows, recordWeights, squaredNorms, type RecordWeights } from './record-weights.js';
 import { inputOf, outputOf, type RecordGradient, type RecordScope } from './rule.js';
 import { ruleFor } from './rules/index.js';
 import { rearrangeRows } from './rules/shape.js';
@@ -60,33 +61,30 @@ export interface ClippedGradients {
  * Clips each record's gradient, taken over all parameters together, to the norm bound and sums.
  * One backward pass: the norms come from what it computes anyway, and the clipped sum from re-weighting that
  * (Bu et al. 2023, arXiv:2210.00038, "book-keeping").
+ *
+ * One record changes the sum by at most bound·(1 + 2⁻¹⁰) if no more than 64 are present: its norm is exact to 2⁻⁵², its factor
+ * and products to 2⁻²⁴, and a float32 sum of B addends is off by at most B·2⁻²⁴·Σ‖addend‖ ≤ B²·2⁻²⁴·bound (Higham 2002,
+ * section 4.2), once with the record and once without: 2·64²·2⁻²⁴ = 2⁻¹¹.
  * @param seed ∂(loss of record i)/∂output, no division by the number of records
  * @param bound value holding the clipping norm, float32 scalar > 0
  */
 export function clippedGradients(graph: GraphWriter, plan: ClippingPlan, seed: string, bound: string): ClippedGradients {
   const { program, needs, carrying } = plan;
-  const records = program.batch;
-  const scope: RecordScope = { ...scopeOf(program, graph, (value) => needs.has(value) && carrying.has(value)), records };
+  const scope: RecordScope = { ...scopeOf(program, graph, (value) => needs.has(value) && carrying.has(value)), records: program.batch };
   const uses = recordSweep(scope, plan, seed);
   const totals = new Map([...uses].map(([parameter, own]) => [parameter, combine(scope, own)]));
-  const squares = [...totals.values()].map((gradient) => gradient.squaredNorm?.() ?? rowNorms(graph, gradient.rows()));
-  const norms = graph.op('Sqrt', [squares.length === 1 ? (squares[0] as string) : graph.op('Sum', squares)]);
-  const coefficient = clippingFactor(graph, norms, bound);
+  const squares = [...totals.values()].map((gradient) => gradient.squaredNorm?.() ?? squaredNorms(graph, gradient.rows()));
+  const { norms, ...weights } = recordWeights(graph, squares, bound);
 
   const shared = new Cotangents(graph);
   for (const [parameter, own] of uses) {
     const only = own.length === 1 ? own[0] : undefined;
     const target = only?.value ?? parameter;
     const gradient = only?.gradient ?? totals.get(parameter)!;
-    shared.add(target, gradient.weightedSum?.(coefficient) ?? weighRows(scope, gradient.rows(), coefficient, target));
+    shared.add(target, gradient.weightedSum?.(weights) ?? weighRows(scope, gradient.rows(), weights, target));
   }
   sweep(scopeOf(program, graph, (value) => needs.has(value)), program.nodes.filter((node) => !carrying.has(outputOf(node))), shared);
-  return { gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter) as string])), norms: graph.reshape(norms, [records]) };
-}
-
-/** min(1, bound/norm), written so that a norm of 0 divides nothing by 0. */
-export function clippingFactor(graph: GraphWriter, norms: string, bound: string): string {
-  return graph.op('Div', [bound, graph.op('Max', [norms, bound])]);
+  return { gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter) as string])), norms };
 }
 
 function recordSweep(scope: RecordScope, plan: ClippingPlan, seed: string): Map<string, Use[]> {
@@ -117,12 +115,8 @@ function combine(scope: RecordScope, uses: readonly Use[]): RecordGradient {
   return { rows };
 }
 
-function rowNorms(graph: GraphWriter, rows: string): string {
-  return graph.op('ReduceSumSquare', [rows, graph.ints([1])], { keepdims: 1 });
-}
-
-function weighRows(scope: RecordScope, rows: string, coefficient: string, target: string): string {
+function weighRows(scope: RecordScope, rows: string, weights: RecordWeights, target: string): string {
   const shape = scope.shape(target);
-  const summed = scope.graph.op('Gemm', [coefficient, rows], { transA: 1 });
+  const summed = scope.graph.op('Gemm', [weights.factor, keptRows(scope.graph, rows, weights)], { transA: 1 });
   return shape.length === 2 && shape[0] === 1 && shape[1] === sizeOf(shape) ? summed : scope.graph.reshape(summed, shape);
 }

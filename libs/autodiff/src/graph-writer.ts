@@ -1,4 +1,4 @@
-import type { Attribute, DataType, Graph, Node, Tensor, ValueInfo } from '@koinon/onnx';
+import { dataTypeCode, type Attribute, type DataType, type Graph, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
 
 /** Shorthand for attributes: integers, strings and integer lists as they are; floats, tensors and graphs named. */
 export type AttributeLiteral = number | string | readonly number[] | { float: number } | { tensor: Tensor } | { graph: Graph };
@@ -90,6 +90,15 @@ export class GraphWriter {
   /** float32 scalar */
   float(value: number): string {
     return this.constant(`f${value}`, { type: 'float32', dims: [], data: Float32Array.of(value) });
+  }
+
+  /** float64 scalar */
+  double(value: number): string {
+    return this.constant(`d${value}`, { type: 'float64', dims: [], data: Float64Array.of(value) });
+  }
+
+  cast(value: string, type: DataType): string {
+    return this.op('Cast', [value], { to: dataTypeCode(type) });
   }
 
   /** float32 tensor */

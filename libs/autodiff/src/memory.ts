@@ -15,9 +15,9 @@ const floatBytes = 4;
 /**
  * Upper estimate of the tensors one run holds, in bytes, those it is fed and returns included. For `program.batch` records:
  * every forward value that a gradient reads, its gradient, the other values as far as they live at once, what the largest
- * convolution's weight gradient needs, and with clipping each per-record weight gradient that has to be formed. For the run:
- * the data of all steps, and the parameters as often as `parameterCopies` says. A tenth is added for the runtime's rounding
- * of blocks. `npm run bench -- training` compares it with what runs really take.
+ * convolution's weight gradient needs, and with clipping each per-record weight gradient that has to be formed and a float64
+ * copy of the largest. For the run: the data of all steps, and the parameters as often as `parameterCopies` says. A tenth is
+ * added for the runtime's rounding of blocks. `npm run bench -- training` compares it with what runs really take.
  */
 export function estimateBytes({ program, trainable }: GradientProblem, options: TrainingOptions, optimizer: Optimizer | undefined): number {
   const shape = (name: string) => program.values.get(name)?.dims ?? [];
@@ -29,9 +29,12 @@ export function estimateBytes({ program, trainable }: GradientProblem, options: 
   const kept = new Set(differentiated.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]).filter((name) => !program.constants.has(name)));
   const activations = elements(kept) + elements([...kept].filter((name) => needs.has(name))) + passingElements(program, kept, shape);
   const convolutions = program.nodes.map((node) => convolutionElements(node, shape));
-  const rows = options.clipping !== undefined && program.batch > 1 ? program.batch * elements(materialised(program, trainable, shape)) : 0;
+  const formed = program.batch > 1 ? materialised(program, trainable, shape) : [...trainable];
+  const rows = options.clipping !== undefined && program.batch > 1 ? program.batch * elements(formed) : 0;
+  // one at a time is copied to float64 and squared for its norm
+  const widened = options.clipping === undefined ? 0 : 4 * Math.max(...formed.map((name) => program.batch * elements([name])), ...[...kept].map((name) => elements([name])));
   const inPieces = program.batch < options.batch;
-  return bytesOf(data + activations + rows + Math.max(0, ...convolutions) + parameterCopies(options, optimizer, inPieces) * elements(trainable));
+  return bytesOf(data + activations + rows + widened + Math.max(0, ...convolutions) + parameterCopies(options, optimizer, inPieces) * elements(trainable));
 }
 
 const bytesOf = (elements: number): number => Math.ceil(1.1 * floatBytes * elements);

@@ -41,7 +41,7 @@ export interface TrainingInputs {
 export interface TrainingOutputs {
   /** Mean loss over the mask before the step, scalar, or [localSteps]. */
   loss: Port;
-  /** Norm of each record's gradient before clipping, [batch] or [localSteps, batch]; 0 where masked. */
+  /** Norm of each record's gradient before clipping, [batch] or [localSteps, batch]; 0 where masked, not finite where left out. */
   norms?: Port;
   /** Without an optimiser: the mean gradient, or with clipping the SUM of clipped gradients. */
   gradients?: Ports;

@@ -1,6 +1,7 @@
 import { placeOf, type DataType, type Node, type Tensor } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import type { GraphWriter } from './graph-writer.js';
+import type { RecordWeights } from './record-weights.js';
 
 /** Gradient of the loss with respect to one value; undefined where none flows. */
 export type Cotangent = string | undefined;
@@ -27,10 +28,10 @@ export interface RecordScope extends Scope {
  */
 export interface RecordGradient {
   rows(): string;
-  /** Σ over the value of rows², shape [records, 1]. */
+  /** Σ over the value of rows² in float64, shape [records, 1]. */
   squaredNorm?(): string;
-  /** Σ over records of coefficient · row, in the value's own shape; coefficient is [records, 1]. */
-  weightedSum?(coefficient: string): string;
+  /** Σ over records of factor · row, in the value's own shape. */
+  weightedSum?(weights: RecordWeights): string;
 }
 
 export interface Rule {

@@ -19,13 +19,13 @@ export interface RecordModel {
 }
 
 /** The model with a fixed random projection of its features to three logits, so that every element matters differently. */
-export function modelOf({ name, record, parameters, range = [-1, 1], indices, opset = 20, width, build }: RecordModel): Model {
+export function modelOf({ name, record, parameters, range = [-1, 1], indices, opset = 20, width, build }: RecordModel, logitScale = 1): Model {
   const random = randomSource(7);
   const graph = new GraphBuilder(name);
   const x = graph.input('x', indices === undefined ? 'float32' : 'int64', ['batch', ...record]);
   for (const [key, dims] of Object.entries(parameters)) graph.initializer(key, 'float32', dims, uniform(random, elementCount(dims), ...range));
   const features = graph.op('Flatten', [build(graph, x)], { axis: attr.int(1) });
-  graph.op('MatMul', [features, graph.initializer('projection', 'float32', [width, 3], uniform(random, width * 3))], {}, 'logits');
+  graph.op('MatMul', [features, graph.initializer('projection', 'float32', [width, 3], uniform(random, width * 3, -logitScale, logitScale))], {}, 'logits');
   graph.output('logits');
   return graph.model({ opset });
 }

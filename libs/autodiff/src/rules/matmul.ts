@@ -2,6 +2,7 @@ import type { Node } from '@koinon/onnx';
 import { floatOf, intOf } from '../attributes.js';
 import { sumTo, sumToRows } from '../broadcast.js';
 import type { GraphWriter } from '../graph-writer.js';
+import { keptRows, squaredNorms, weightedRows } from '../record-weights.js';
 import { inputOf, outputOf, type RecordGradient, type RecordScope, type Rule, type Scope } from '../rule.js';
 import { extentOf, range, sameShape, sizeOf } from '../shape.js';
 
@@ -41,7 +42,7 @@ function biasGradient(scope: RecordScope, node: Node, cotangent: string): Record
   const rows = () => scaled(graph, sumToRows(scope, cotangent, out, shape), beta);
   if (beta !== 1 || out[0] !== scope.records || !sameShape(shape, out.slice(1))) return { rows };
   // the weight's rule weighs the same rows, so only a sum is left to do
-  return { rows, weightedSum: (coefficient) => graph.sumOfRows(graph.op('Mul', [cotangent, coefficient]), scope.records) };
+  return { rows, weightedSum: (weights) => graph.sumOfRows(weightedRows(graph, cotangent, weights), scope.records) };
 }
 
 /**
@@ -65,16 +66,15 @@ function weightGradient(scope: RecordScope, node: Node, cotangent: string, outpu
   if (rowsPerRecord !== 1) return { rows };
   return {
     rows,
-    squaredNorm: () => scaled(graph, graph.op('Mul', [rowNorms(graph, x), rowNorms(graph, cotangent)]), alpha * alpha),
-    weightedSum: (coefficient) => {
-      const weighted = graph.op('Mul', [cotangent, coefficient]);
-      return transB ? gemm(graph, weighted, x, 1, 0, alpha) : gemm(graph, x, weighted, 1, 0, alpha);
+    squaredNorm: () => {
+      const square = graph.op('Mul', [squaredNorms(graph, x), squaredNorms(graph, cotangent)]);
+      return alpha === 1 ? square : graph.op('Mul', [square, graph.double(alpha * alpha)]);
+    },
+    weightedSum: (weights) => {
+      const [kept, weighted] = [keptRows(graph, x, weights), weightedRows(graph, cotangent, weights)];
+      return transB ? gemm(graph, weighted, kept, 1, 0, alpha) : gemm(graph, kept, weighted, 1, 0, alpha);
     },
   };
-}
-
-function rowNorms(graph: GraphWriter, matrix: string): string {
-  return graph.op('ReduceSumSquare', [matrix, graph.ints([1])], { keepdims: 1 });
 }
 
 function transposed(graph: GraphWriter, value: string, rank: number): string {
@@ -127,7 +127,7 @@ function rowsTimesWeight(scope: RecordScope, node: Node, cotangent: string): Rec
   const [out, weight] = [scope.shape(outputOf(node)), scope.shape(inputOf(node, 1))];
   if (weight.length === 2) return weightGradient(scope, node, cotangent, extentOf(weight, 1));
   const { weightedSum, ...gradient } = weightGradient(scope, node, graph.reshape(cotangent, [extentOf(out, 0), 1]), 1);
-  return weightedSum ? { ...gradient, weightedSum: (coefficient) => graph.reshape(weightedSum(coefficient), weight) } : gradient;
+  return weightedSum ? { ...gradient, weightedSum: (weights) => graph.reshape(weightedSum(weights), weight) } : gradient;
 }
 
 const matMulRule: Rule = {
