@@ -55,7 +55,8 @@ export async function run(): Promise<SeedFigure[]> {
 }
 
 async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, HospitalData>, recipe: Recipe, plan: NoisePlan, seed: number): Promise<Scores> {
-  const { local, privacy } = recipe;
+  const local = { ...recipe.local, proximalMu: 0 };
+  const { privacy } = recipe;
   const { noiseMultiplier, rowCount } = plan;
   const quantiser = Quantiser.from({ bits: 16, range: 1 });
   const members = await Promise.all(

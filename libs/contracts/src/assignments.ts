@@ -35,6 +35,18 @@ const ceremony = z.strictObject({
   roster: z.array(rosterEntrySchema),
   step: z.string(),
 });
+/**
+ * What a strategy may ask of a site besides plain local training: exactly what sites offer. A run whose strategy asks for
+ * more is refused before it starts.
+ */
+export const fitSchema = z.strictObject({
+  /** μ of FedProx's term μ/2·‖w − w₀‖²; 0 for none. */
+  proximalMu: z.number().min(0).max(1000),
+  /** No site keeps control variates. */
+  controlVariate: z.literal(false),
+});
+export type Fit = z.infer<typeof fitSchema>;
+
 const train = z.strictObject({
   kind: z.literal('train'),
   runId: uuidSchema,
@@ -48,6 +60,7 @@ const train = z.strictObject({
   modelSha256: sha256Schema,
   /** The run's noise, calibrated once by the coordinator; the site checks it before it trains. */
   noiseMultiplier: z.number().nonnegative(),
+  fit: fitSchema,
   seed: z.int().optional(),
 });
 const evaluate = z.strictObject({

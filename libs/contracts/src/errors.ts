@@ -17,6 +17,7 @@ export const catalogue = {
   RUN_NOT_ENOUGH_SITES: [409, 'Fewer enrolled sites than the federation needs; enrol more or lower sites.min.'],
   RUN_ACTIVE: [409, 'A run of this federation is already in progress; wait for it or cancel it.'],
   RUN_FINISHED: [409, 'The run is over; start a new one.'],
+  STRATEGY_NOT_OFFERED: [400, 'The strategy asks the sites for something they do not offer; choose another strategy.'],
   MODEL_INVALID: [400, 'The model file cannot be used for this federation.'],
   STEP_OUT_OF_ORDER: [409, 'This step is not the current one; fetch your assignments again.'],
   MESSAGE_CONFLICT: [409, 'A different message was already recorded here; the first one stands.'],

@@ -47,6 +47,10 @@ describe('the federation schema', () => {
     expect(issuePaths(withValue(['privacy', 'epsilon'], undefined))).toEqual(['privacy.epsilon']);
   });
 
+  it('takes a strategy’s switches beside its numbers', () => {
+    expect(issuePaths(withValue(['strategy', 'params'], { nesterov: true, momentum: 0.9 }))).toEqual([]);
+  });
+
   const required: Path[] = [
     ['name'], ['model', 'file'], ['model', 'logits'], ['model', 'trainable'], ['model', 'loss'], ['features'], ['sites', 'min'],
     ['sites', 'roundTimeoutMs'], ['strategy', 'name'], ['rounds'], ['local', 'steps'], ['local', 'samplingRate'], ['local', 'learningRate'],

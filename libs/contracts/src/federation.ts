@@ -37,7 +37,7 @@ export const federationSchema = z
       /** A site weighs by its noised row count, but at most as this many rows. */
       maxRows: count.default(256),
     }),
-    strategy: z.strictObject({ name: z.string(), params: z.record(z.string(), z.number()).default({}) }),
+    strategy: z.strictObject({ name: z.string(), params: z.record(z.string(), z.union([z.number(), z.boolean()])).default({}) }),
     rounds: z.int().min(1).max(1000),
     local: z.strictObject({
       steps: count,

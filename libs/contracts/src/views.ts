@@ -117,8 +117,10 @@ export const lineageSchema = z.object({
   round: z.int().nullable(),
   cohort: z.array(z.object({ site: siteIdSchema, uploadRoot: sha256Schema })),
   exclusions: z.array(z.object({ site: siteIdSchema, code: errorCodeSchema })),
-  strategy: z.object({ name: z.string(), params: z.record(z.string(), z.number()) }).nullable(),
-  local: z.record(z.string(), z.union([z.number(), z.string()])).nullable(),
+  /** With the defaults filled in. */
+  strategy: z.object({ name: z.string(), params: z.record(z.string(), z.union([z.number(), z.boolean()])) }).nullable(),
+  /** The local configuration as it reached the sites. */
+  local: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).nullable(),
   privacy: z.object({ unit: z.string(), epsilonSpent: z.number().nullable(), delta: z.number(), noiseMultiplier: z.number() }).nullable(),
   encryption: z.object({ scheme: z.string(), epochId: uuidSchema, threshold: z.int(), sumRoot: sha256Schema, activeSet: z.array(siteIdSchema) }).nullable(),
   featureSchemaSha256: sha256Schema.nullable(),

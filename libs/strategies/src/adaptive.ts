@@ -23,11 +23,11 @@ export function adaptive(algorithm: AdaptiveAlgorithm, params: Readonly<Record<s
     tau: { default: 1e-3, min: 1e-12, max: 1 },
   };
   // A second moment that only grows has no β₂ to set.
-  const { serverLearningRate, beta1, beta2, tau } = algorithm.decays
-    ? checkParameters({ ...shared, beta2: decay(0.99) }, params)
-    : { ...checkParameters(shared, params), beta2: 1 };
+  const checked = algorithm.decays ? checkParameters({ ...shared, beta2: decay(0.99) }, params) : checkParameters(shared, params);
+  const { serverLearningRate, beta1, beta2, tau } = { beta2: 1, ...checked };
   return serverOptimizer({
     name: algorithm.name,
+    params: checked,
     initial: { m: 0, v: tau * tau },
     move: (state, { weights, delta }) => {
       const m = delta.map((change, i) => beta1 * state['m']![i]! + (1 - beta1) * change);

@@ -9,9 +9,11 @@ const rules = { serverLearningRate: learningRate(1), momentum: decay(0.9), neste
  * Hsu, Qi, Brown 2019, https://arxiv.org/abs/1909.06335
  */
 export function fedAvgM(params: Readonly<Record<string, unknown>> = {}): Strategy {
-  const { serverLearningRate, momentum, nesterov } = checkParameters(rules, params);
+  const checked = checkParameters(rules, params);
+  const { serverLearningRate, momentum, nesterov } = checked;
   return serverOptimizer({
     name: 'fedavgm',
+    params: checked,
     initial: { velocity: 0 },
     move: (state, { weights, delta }) => {
       const velocity = delta.map((change, i) => momentum * state['velocity']![i]! + change);

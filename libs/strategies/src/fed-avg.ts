@@ -9,13 +9,14 @@ const rules = { serverLearningRate: learningRate(1) };
  * McMahan et al. 2017, https://arxiv.org/abs/1602.05629
  */
 export function fedAvg(params: Readonly<Record<string, unknown>> = {}): Strategy {
-  const { serverLearningRate } = checkParameters(rules, params);
+  const checked = checkParameters(rules, params);
   return serverOptimizer({
     name: 'fedavg',
+    params: checked,
     initial: {},
     move: (state, { weights, delta }) => ({
       state,
-      weights: weights.map((weight, i) => weight + serverLearningRate * delta[i]!),
+      weights: weights.map((weight, i) => weight + checked.serverLearningRate * delta[i]!),
     }),
   });
 }

@@ -9,14 +9,14 @@ const rules = { serverLearningRate: learningRate(1), proximalMu: { default: 0.01
  * Li et al. 2020, https://arxiv.org/abs/1812.06127
  */
 export function fedProx(params: Readonly<Record<string, unknown>> = {}): Strategy {
-  const { serverLearningRate, proximalMu } = checkParameters(rules, params);
-  const average = fedAvg({ serverLearningRate });
+  const checked = checkParameters(rules, params);
+  const average = fedAvg({ serverLearningRate: checked.serverLearningRate });
+  const fit = { ...average.fit, proximalMu: checked.proximalMu };
   return {
     ...average,
     name: 'fedprox',
-    configureFit: (sites, limits, random) => {
-      const { cohort, config } = average.configureFit(sites, limits, random);
-      return { cohort, config: { ...config, proximalMu } };
-    },
+    params: checked,
+    fit,
+    configureFit: (sites, limits, random) => ({ ...average.configureFit(sites, limits, random), config: fit }),
   };
 }

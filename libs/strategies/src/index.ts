@@ -10,5 +10,6 @@ export type {
   FitPlan,
   StepResult,
   Strategy,
+  StrategyParameters,
   StrategyState,
 } from './strategy.js';

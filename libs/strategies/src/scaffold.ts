@@ -11,14 +11,15 @@ const rules = { serverLearningRate: learningRate(1) };
  * Karimireddy et al. 2020, algorithm 1, https://arxiv.org/abs/1910.06378
  */
 export function scaffold(params: Readonly<Record<string, unknown>> = {}): Strategy {
-  const { serverLearningRate } = checkParameters(rules, params);
+  const checked = checkParameters(rules, params);
   return serverOptimizer({
     name: 'scaffold',
+    params: checked,
     config: { controlVariate: true },
     initial: { control: 0 },
     move: (state, { weights, delta, control }) => ({
       state: { control: state['control']!.map((value, i) => value + control!.participation * control!.delta[i]!) },
-      weights: weights.map((weight, i) => weight + serverLearningRate * delta[i]!),
+      weights: weights.map((weight, i) => weight + checked.serverLearningRate * delta[i]!),
     }),
   });
 }

@@ -1,10 +1,11 @@
 import { selectCohort } from './cohort.js';
 import { StrategyError } from './errors.js';
-import type { Aggregate, FitConfig, StepResult, Strategy, StrategyState } from './strategy.js';
+import type { Aggregate, FitConfig, StepResult, Strategy, StrategyParameters, StrategyState } from './strategy.js';
 
 /** A strategy as its algorithm states it; the wrapping below checks what goes in. */
 export interface ServerOptimizer {
   readonly name: string;
+  readonly params: StrategyParameters;
   /** What a site does besides plain training; nothing by default. */
   readonly config?: Partial<FitConfig>;
   /** First value of every vector of the state, by name. */
@@ -15,11 +16,13 @@ export interface ServerOptimizer {
 
 const plainTraining: FitConfig = { proximalMu: 0, controlVariate: false };
 
-export function serverOptimizer({ name, config, initial, move }: ServerOptimizer): Strategy {
+export function serverOptimizer({ name, params, config, initial, move }: ServerOptimizer): Strategy {
   const fit = { ...plainTraining, ...config };
   const names = Object.keys(initial);
   return {
     name,
+    params,
+    fit,
     configureFit: (sites, limits, random) => ({ cohort: selectCohort(sites, limits, random), config: fit }),
     init: (weights) =>
       Object.fromEntries(names.map((key) => [key, new Float64Array(weights.length).fill(initial[key]!)])),

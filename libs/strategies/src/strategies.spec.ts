@@ -110,11 +110,22 @@ describe('strategyByName', () => {
   });
 
   it('tells sites what their strategy needs of them', () => {
-    const config = (name: string, params = {}) =>
-      strategyByName(name, params).configureFit(['a'], { fraction: 1, minSites: 1 }, () => 0).config;
+    const config = (name: string, params = {}) => {
+      const strategy = strategyByName(name, params);
+      expect(strategy.configureFit(['a'], { fraction: 1, minSites: 1 }, () => 0).config).toEqual(strategy.fit);
+      return strategy.fit;
+    };
     expect(config('fedavg')).toEqual({ proximalMu: 0, controlVariate: false });
     expect(config('fedprox', { proximalMu: 0.1 })).toEqual({ proximalMu: 0.1, controlVariate: false });
     expect(config('scaffold')).toEqual({ proximalMu: 0, controlVariate: true });
+  });
+
+  it('says what a strategy runs with, defaults filled in', () => {
+    const tau = 1e-3;
+    expect(strategyByName('fedavgm', { nesterov: true }).params).toEqual({ serverLearningRate: 1, momentum: 0.9, nesterov: true });
+    expect(strategyByName('fedprox', { proximalMu: 0.1 }).params).toEqual({ serverLearningRate: 1, proximalMu: 0.1 });
+    expect(strategyByName('fedyogi').params).toEqual({ serverLearningRate: 0.01, beta1: 0.9, beta2: 0.99, tau });
+    expect(strategyByName('fedadagrad').params).toEqual({ serverLearningRate: 0.1, beta1: 0, tau });
   });
 
   it('does not offer FedAdagrad a β₂, which its second moment does not have', () => {

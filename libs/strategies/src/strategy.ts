@@ -11,6 +11,9 @@ export interface FitConfig {
   readonly controlVariate: boolean;
 }
 
+/** A strategy's parameters after checking, defaults filled in. */
+export type StrategyParameters = Readonly<Record<string, number | boolean>>;
+
 export interface FitPlan<Site> {
   readonly cohort: readonly Site[];
   readonly config: FitConfig;
@@ -48,7 +51,11 @@ export interface StepResult {
  */
 export interface Strategy {
   readonly name: string;
-  /** Who trains in this round, and how. `random` is uniform on [0, 1). @throws StrategyError STRATEGY_TOO_FEW_SITES */
+  /** What this strategy runs with. */
+  readonly params: StrategyParameters;
+  /** What it asks of every site of a cohort. */
+  readonly fit: FitConfig;
+  /** Who trains in this round, and how: `config` is `fit`. `random` is uniform on [0, 1). @throws StrategyError STRATEGY_TOO_FEW_SITES */
   configureFit<Site>(sites: readonly Site[], limits: CohortLimits, random: () => number): FitPlan<Site>;
   /** The state before the first round. */
   init(weights: Float64Array): StrategyState;

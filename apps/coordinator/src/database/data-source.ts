@@ -3,6 +3,7 @@ import { CodedError } from '@koinon/contracts';
 import { entities } from './entities.js';
 import { Federation20261123060000 } from './migrations/20261123-federation.js';
 import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
+import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
 import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
 
 export function dataSource(url: string): DataSource {
@@ -10,7 +11,7 @@ export function dataSource(url: string): DataSource {
     type: 'postgres',
     url,
     entities,
-    migrations: [Federation20261123060000, SiteStatus20261127010000, RequestNonces20261127070000],
+    migrations: [Federation20261123060000, SiteStatus20261127010000, RequestNonces20261127070000, RoundFit20261127120000],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,

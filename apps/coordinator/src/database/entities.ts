@@ -1,7 +1,7 @@
 /** Tables. Rows hold what is true; bytes live in the blob store under the digests and ids named here. */
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, PrimaryGeneratedColumn, type Relation } from 'typeorm';
 import type {
-  Envelope, ErrorCode, Failure, Federation, Lineage, Metrics, RosterEntry, RoundState, SiteStatus,
+  Envelope, ErrorCode, Failure, Federation, Fit, Lineage, Metrics, RosterEntry, RoundState, SiteStatus,
 } from '@koinon/contracts';
 import type { EpochHeader } from '@koinon/he';
 
@@ -68,6 +68,8 @@ export class RoundRow {
   @Column('text') state!: RoundState;
   @Column('text', { array: true }) cohort!: string[];
   @Column('jsonb') exclusions!: { site: string; code: ErrorCode }[];
+  /** What the strategy asked of this round's sites. */
+  @Column('jsonb') fit!: Fit;
   @Column('uuid', { name: 'epoch_id', nullable: true }) epochId!: string | null;
   @Column('int', { name: 'base_version' }) baseVersion!: number;
   @Column('int', { nullable: true }) version!: number | null;

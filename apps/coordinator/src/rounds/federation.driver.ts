@@ -3,7 +3,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { evaluationLength, thresholdOf, updateLength } from '@koinon/contracts';
 import { headerDigest, sumScheme, type EpochHeader } from '@koinon/he';
-import { strategyByName } from '@koinon/strategies';
 import { In, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { resultKey } from '../aggregation/keys.js';
@@ -23,6 +22,7 @@ import { metricsOf } from './evaluation.js';
 import { nextRoundStep } from './round-state.js';
 import { RoundTransitions } from './round-transitions.js';
 import { RunTransitions } from './run-transitions.js';
+import { offeredStrategy } from './strategy.js';
 
 /** Sums of one epoch: the update, then the evaluation of what it gave. */
 const SUMS_PER_EPOCH = 2;
@@ -163,16 +163,17 @@ export class FederationDriver {
 
   private async planRound(m: EntityManager, run: RunRow, number: number, baseVersion: number): Promise<boolean> {
     const sites = await m.findBy(SiteRow, { state: 'enrolled' });
-    const { strategy, sites: limits } = run.spec;
-    const plan = strategyByName(strategy.name, strategy.params).configureFit(sites.map((s) => s.id).toSorted(), { fraction: limits.fraction, minSites: limits.min }, uniform);
+    const { sites: limits } = run.spec;
+    const { strategy, fit } = offeredStrategy(run.spec);
+    const plan = strategy.configureFit(sites.map((s) => s.id).toSorted(), { fraction: limits.fraction, minSites: limits.min }, uniform);
     const cohort = plan.cohort.toSorted();
     const at = new Date();
     const id = randomUUID();
     await m.insert(RoundRow, {
-      id, runId: run.id, number, state: 'planned', cohort, exclusions: [], epochId: null, baseVersion, version: null, metrics: null,
+      id, runId: run.id, number, state: 'planned', cohort, exclusions: [], fit, epochId: null, baseVersion, version: null, metrics: null,
       failure: null, timeline: [{ state: 'planned', at: at.toISOString() }], startedAt: at, finishedAt: null,
     });
-    await this.audit.append(m, { actor: 'coordinator', action: 'round.planned', subject: id, detail: { run: run.id, round: number, cohort } });
+    await this.audit.append(m, { actor: 'coordinator', action: 'round.planned', subject: id, detail: { run: run.id, round: number, cohort, fit } });
     await this.events.publish(m, 'round', id, run.id);
     return true;
   }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, meanUpdate, type Lineage } from '@koinon/contracts';
 import { Quantiser, type EpochHeader } from '@koinon/he';
-import { decodeState, encodeState, strategyByName } from '@koinon/strategies';
+import { decodeState, encodeState } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
 import { resultKey } from '../aggregation/keys.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
@@ -16,6 +16,7 @@ import { readWeights, writeWeights } from '../registry/model-weights.js';
 import { VersionsService } from '../registry/versions.service.js';
 import { privacyOf } from './privacy.js';
 import { RoundTransitions } from './round-transitions.js';
+import { offeredStrategy } from './strategy.js';
 
 const stateKey = (runId: string, round: number): string => `runs/${runId}/strategy-${round}`;
 
@@ -46,7 +47,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
         const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
-        await this.versions.record(tx, model, this.lineage(run, round, sum, header, version), null);
+        await this.versions.record(tx, model, this.lineage(run, locked, sum, header, version), null);
         await tx.update(RoundRow, { id: roundId }, { version });
       });
     }
@@ -67,7 +68,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     const scaling = { maxRows: spec.sites.maxRows, range: spec.encryption.range };
     const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(await this.sums(sum), sum.uploads!.length);
     const { delta, rows } = meanUpdate(summed, scaling);
-    const strategy = strategyByName(spec.strategy.name, spec.strategy.params);
+    const { strategy } = offeredStrategy(spec);
     const before = round.number === 1 ? strategy.init(weights) : decodeState(await this.blobs.get(stateKey(run.id, round.number - 1)));
     const after = strategy.step(before, { weights, delta, round: round.number, examples: rows });
     if (!after.weights.every(Number.isFinite)) throw new CodedError('STRATEGY_FAILED');
@@ -80,14 +81,16 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     return new Uint32Array(new Uint8Array(bytes).buffer);
   }
 
+  /** What happened, from the rows of the round, its epoch and its sum; never what the file asked for. */
   private lineage(run: RunRow, round: RoundRow, sum: SumRow, { scheme, threshold }: EpochHeader, version: number): Lineage {
     const { spec } = run;
+    const { strategy } = offeredStrategy(spec);
     return {
       model: spec.name, version, baseVersion: round.baseVersion, runId: run.id, round: round.number,
       cohort: sum.uploads!.map(({ site, root }) => ({ site, uploadRoot: root })),
       exclusions: round.exclusions,
-      strategy: { name: spec.strategy.name, params: spec.strategy.params },
-      local: { ...spec.local },
+      strategy: { name: strategy.name, params: { ...strategy.params } },
+      local: { ...spec.local, ...round.fit },
       privacy: { unit: 'record', epsilonSpent: privacyOf(run, round.number).epsilonSpent, delta: spec.privacy.delta, noiseMultiplier: run.noiseMultiplier },
       encryption: { scheme, epochId: sum.epochId, threshold, sumRoot: sum.sumRoot!, activeSet: sum.activeSet! },
       featureSchemaSha256: run.featureSchemaSha256,

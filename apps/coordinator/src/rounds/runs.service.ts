@@ -3,7 +3,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, checkThreshold, thresholdOf, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
 import { HeError, sumScheme, type EpochHeader } from '@koinon/he';
-import { StrategyError, strategyByName } from '@koinon/strategies';
 import { In, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
@@ -15,6 +14,7 @@ import { readWeights } from '../registry/model-weights.js';
 import { VersionsService } from '../registry/versions.service.js';
 import { noiseFor, privacyOf } from './privacy.js';
 import { RunTransitions } from './run-transitions.js';
+import { offeredStrategy } from './strategy.js';
 
 @Injectable()
 export class RunsService {
@@ -30,7 +30,7 @@ export class RunsService {
 
   async start(request: StartRun, actor: string): Promise<RunView> {
     const { spec } = request;
-    checkStrategy(spec);
+    offeredStrategy(spec);
     const model = await this.blobs.get(contentKey(request.modelSha256));
     if (!(await this.blobs.has(contentKey(request.featureSchemaSha256)))) throw new CodedError('NOT_FOUND', 'put the feature schema first');
     const parameters = readWeights(model, spec.model).length;
@@ -86,14 +86,6 @@ export class RunsService {
       encryption: await encryptionOf(run.spec, run.spec.sites.min),
       rounds: rounds.map((round) => roundView(round, sums.filter((s) => s.roundId === round.id), uploads)),
     };
-  }
-}
-
-function checkStrategy({ strategy }: Federation): void {
-  try {
-    strategyByName(strategy.name, strategy.params);
-  } catch (error) {
-    throw error instanceof StrategyError ? new CodedError('REQUEST_INVALID', error.message) : error;
   }
 }
 

@@ -64,7 +64,7 @@ export class AssignmentsService {
       featureSchemaSha256: run.featureSchemaSha256, modelSha256: sum.modelSha256,
     };
     if (sum.purpose === 'evaluation') return [{ kind: 'evaluate', ...common }];
-    return [{ kind: 'train', ...common, round: round.number, noiseMultiplier: run.noiseMultiplier, ...(run.seed === null ? {} : { seed: run.seed }) }];
+    return [{ kind: 'train', ...common, round: round.number, noiseMultiplier: run.noiseMultiplier, fit: round.fit, ...(run.seed === null ? {} : { seed: run.seed }) }];
   }
 
   /** A release disappears from the list when the site reports that it serves it, or that it does not serve this model at all. */

@@ -2,7 +2,7 @@ import type { Federation, RunView } from '@koinon/contracts';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { InProcessCoordinator, type CoordinatorOptions } from './in-process.fixture.js';
 import { SimulatedSite, type Behaviour } from './simulated-site.fixture.js';
-import { digest, featureSchema, tinyModel } from './tiny-federation.fixture.js';
+import { digest, schemaOf, tinyModel } from './tiny-federation.fixture.js';
 import { until } from './until.fixture.js';
 
 // A run takes seconds where nothing else runs, and much longer on a busy machine: these only end what hangs.
@@ -38,10 +38,13 @@ export function withFederation(options: () => CoordinatorOptions, sites: Readonl
   };
 }
 
-export async function startRun({ client }: InProcessCoordinator, spec: Federation, model = tinyModel()): Promise<RunView> {
+/** Puts the files of a run and starts it. */
+export async function startRun(
+  { client }: InProcessCoordinator, spec: Federation, model = tinyModel(), { schema = schemaOf(model), seed }: { schema?: Uint8Array; seed?: number } = {},
+): Promise<RunView> {
   await client.putBlob(digest(model), model);
-  await client.putBlob(digest(featureSchema), featureSchema);
-  return client.startRun({ spec, modelSha256: digest(model), featureSchemaSha256: digest(featureSchema) });
+  await client.putBlob(digest(schema), schema);
+  return client.startRun({ spec, modelSha256: digest(model), featureSchemaSha256: digest(schema), ...(seed === undefined ? {} : { seed }) });
 }
 
 /** The run when it is no longer running. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { federationSchema, type Federation, type Threshold } from '@koinon/contracts';
-import { GraphBuilder, encodeModel } from '@koinon/onnx';
+import { GraphBuilder, decodeModel, encodeModel } from '@koinon/onnx';
 
 export const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -16,7 +16,21 @@ export function tinyModel(features = 3): Uint8Array {
   return encodeModel(graph.model());
 }
 
-export const featureSchema = new TextEncoder().encode('{"features":[]}');
+/** As much of a feature schema as the coordinator reads, for a tiny model of any width; of the usual one where the bytes are no model. */
+export function schemaOf(model: Uint8Array): Uint8Array {
+  const width = widthOf(model);
+  return new TextEncoder().encode(JSON.stringify({ input: { name: 'x' }, features: Array.from({ length: width }, (_, i) => ({ name: `feature-${i}` })) }));
+}
+
+const widthOf = (model: Uint8Array): number => {
+  try {
+    return Number(decodeModel(model).graph.inputs[0]?.dims?.[1]);
+  } catch {
+    return 3;
+  }
+};
+
+export const featureSchema = schemaOf(tinyModel());
 
 /** A federation of that model without noise, so that its result can be computed again. */
 export function tinySpec(part: { readonly name?: string; readonly min?: number; readonly threshold?: Threshold; readonly rounds?: number; readonly roundTimeoutMs?: number; readonly minAuc?: number } = {}): Federation {

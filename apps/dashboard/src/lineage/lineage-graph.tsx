@@ -4,7 +4,7 @@ import type { VersionDetail } from '@koinon/contracts';
 import { hrefs } from '../router.js';
 import { Digest } from '../ui/copy.js';
 import { Alias, Epsilon, Fact } from '../ui/figures.js';
-import { count, formatNumber, words } from '../ui/format.js';
+import { count, formatNumber, formatSetting, words } from '../ui/format.js';
 import { Icon } from '../ui/icons.js';
 import { Coded } from '../ui/states.js';
 
@@ -118,7 +118,7 @@ function ServerStep({ detail: { lineage } }: { detail: VersionDetail }) {
         <Fact name="Strategy">{strategy === null ? <span className="quiet">not recorded</span> : strategy.name}</Fact>
         {Object.entries(strategy?.params ?? {}).map(([name, value]) => (
           <Fact key={name} name={words(name)}>
-            {formatNumber(value)}
+            {formatSetting(value)}
           </Fact>
         ))}
         {privacy === null ? null : (

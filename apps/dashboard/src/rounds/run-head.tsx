@@ -1,7 +1,7 @@
 import type { Metrics, RunView } from '@koinon/contracts';
 import { CopyButton } from '../ui/copy.js';
 import { Badge, Epsilon, Fact, type Tone } from '../ui/figures.js';
-import { formatChange, formatNumber, formatRate, words } from '../ui/format.js';
+import { formatChange, formatNumber, formatRate, formatSetting, words } from '../ui/format.js';
 import { Ago, Duration } from '../ui/time.js';
 import { lastRound, latestMetrics, thresholdText } from './runs.js';
 
@@ -60,10 +60,10 @@ const schemeNames: Record<RunView['spec']['encryption']['scheme'], string> = {
   'one-time-key': 'one-time key',
 };
 
-function Parameters({ params }: { params: Record<string, number> }) {
+function Parameters({ params }: { params: RunView['spec']['strategy']['params'] }) {
   const entries = Object.entries(params);
   if (entries.length === 0) return null;
-  return <span className="quiet"> {entries.map(([name, value]) => `${words(name)} ${formatNumber(value)}`).join(', ')}</span>;
+  return <span className="quiet"> {entries.map(([name, value]) => `${words(name)} ${formatSetting(value)}`).join(', ')}</span>;
 }
 
 function Headline({ now, before }: { now: Metrics; before: Metrics | undefined }) {

@@ -57,6 +57,9 @@ export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
+/** A setting of a strategy: a number or a switch. */
+export const formatSetting = (value: number | boolean): string => (typeof value === 'number' ? formatNumber(value) : value ? 'on' : 'off');
+
 /** Milliseconds of a latency: two decimals below 1, one below 100. */
 export function formatLatency(ms: number): string {
   if (ms < 1) return `${ms.toFixed(2)} ms`;

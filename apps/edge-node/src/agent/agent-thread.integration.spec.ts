@@ -14,7 +14,7 @@ const { AgentThread } = (await import(new URL('../../dist/agent/agent-thread.js'
 const heart = (name: string): Uint8Array => new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../models/heart-disease/${name}`, import.meta.url))));
 const [model, schema] = [heart('generated/model.onnx'), heart('features.schema.json')];
 const training = (changes: Partial<AssignmentOf<'train'>> = {}, local: Partial<Federation['local']> = {}): AssignmentOf<'train'> => ({
-  kind: 'train', runId: '00000000-0000-4000-8000-0000000000ff', roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, noiseMultiplier: 9,
+  kind: 'train', runId: '00000000-0000-4000-8000-0000000000ff', roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, noiseMultiplier: 9, fit: { proximalMu: 0, controlVariate: false },
   federation: { ...federation, local: { ...federation.local, ...local } }, featureSchemaSha256: sha256(schema), modelSha256: sha256(model), ...changes,
 });
 /** Child processes of this process that train. */

@@ -18,7 +18,7 @@ const digest = sha256('x');
 const DAY_MS = 86_400_000;
 const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
 const train: AssignmentOf<'train'> = {
-  kind: 'train', runId: randomUUID(), roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, federation, featureSchemaSha256: digest, modelSha256: digest, noiseMultiplier: 9,
+  kind: 'train', runId: randomUUID(), roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, federation, featureSchemaSha256: digest, modelSha256: digest, noiseMultiplier: 9, fit: { proximalMu: 0, controlVariate: false },
 };
 
 describe('the agent', () => {

@@ -24,7 +24,7 @@ export class Trainer {
   }
 
   /** @returns the quantised update vector of this site, ready to encrypt */
-  async update({ runId, round, federation, modelSha256, featureSchemaSha256, noiseMultiplier, seed }: AssignmentOf<'train'>): Promise<Uint32Array> {
+  async update({ runId, round, federation, modelSha256, featureSchemaSha256, noiseMultiplier, fit, seed }: AssignmentOf<'train'>): Promise<Uint32Array> {
     const source = await this.source(featureSchemaSha256);
     const model = await this.link.blob(modelSha256);
     const { train } = loadHospitalData(source);
@@ -35,7 +35,7 @@ export class Trainer {
     const modelFile = this.file(modelSha256, 'onnx', model);
     const trained = await runTraining({
       modelFile, trainable: federation.model.trainable, loss: federation.model.loss, logits: federation.model.logits,
-      data: source, weights, round, local: federation.local, limits: this.config.training,
+      data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu }, limits: this.config.training,
       privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier, noisedRowCount: rows },
       ...(seed === undefined ? {} : { seed }), insecureDeterministic: this.config.insecureDeterministic,
     }, { signal: this.signal }).finally(() => rmSync(modelFile, { force: true }));

@@ -19,6 +19,8 @@ export interface TrainJob {
     readonly samplingRate: number;
     readonly learningRate: number;
     readonly optimizer: 'sgd';
+    /** μ of FedProx's term μ/2·‖w − w₀‖², w₀ being `weights`; 0 for none. */
+    readonly proximalMu: number;
   };
   readonly privacy: {
     readonly clippingNorm: number;
@@ -71,6 +73,7 @@ export function checkJob(job: TrainJob): void {
     ['local.steps', Number.isSafeInteger(local.steps) && local.steps > 0],
     ['local.samplingRate', local.samplingRate > 0 && local.samplingRate <= 1],
     ['local.learningRate', positive(local.learningRate)],
+    ['local.proximalMu', local.proximalMu >= 0 && local.proximalMu <= 1000],
     ['privacy.clippingNorm', positive(privacy.clippingNorm)],
     ['privacy.noiseMultiplier', Number.isFinite(privacy.noiseMultiplier) && privacy.noiseMultiplier >= 0],
     ['privacy.noisedRowCount', Number.isFinite(privacy.noisedRowCount) && privacy.noisedRowCount >= 1],

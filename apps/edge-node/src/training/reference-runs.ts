@@ -67,7 +67,7 @@ async function trainAlone(model: Uint8Array, data: HospitalData, recipe: Recipe,
     data.train,
     {
       weights: readWeights(model, recipe.model.trainable),
-      local: { ...recipe.local, steps: recipe.rounds * recipe.local.steps },
+      local: { ...recipe.local, steps: recipe.rounds * recipe.local.steps, proximalMu: 0 },
       privacy: {
         clippingNorm,
         noiseMultiplier: plan.noiseMultiplier,

@@ -25,7 +25,7 @@ const job: TrainJob = {
   data: { file: 'a', schemaFile: 'b', splitFile: 'c', centre: 'd' },
   weights: Float32Array.of(0.5, -2),
   round: 1,
-  local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
+  local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
   privacy: { clippingNorm: 1, noiseMultiplier: 1, noisedRowCount: 30 },
   limits: { memoryMb: 256, timeoutMs: 60_000 },
 };
@@ -73,6 +73,7 @@ describe('runTraining', () => {
     ['weights', { weights: Float32Array.of(Number.NaN) }],
     ['round', { round: 0 }],
     ['local.samplingRate', { local: { ...job.local, samplingRate: 1.5 } }],
+    ['local.proximalMu', { local: { ...job.local, proximalMu: -1 } }],
     ['privacy.noisedRowCount', { privacy: { ...job.privacy, noisedRowCount: 0 } }],
     ['insecureDeterministic', { insecureDeterministic: true }],
     ['limits.memoryMb', { limits: { ...job.limits, memoryMb: 64 } }],

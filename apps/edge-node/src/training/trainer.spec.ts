@@ -16,7 +16,7 @@ class Counting implements GradientSource {
 
 const recipe = (over: Partial<LocalRecipe['local']>, noiseMultiplier = 0, weights = new Float32Array(2)): LocalRecipe => ({
   weights,
-  local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', ...over },
+  local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, ...over },
   privacy: { clippingNorm: 2, noiseMultiplier, noisedRowCount: 80 },
 });
 
@@ -28,6 +28,18 @@ describe('trainLocally', () => {
     expect(new Set(gradient.samples).size).toBeGreaterThan(1);
     expect(weights[0]).toBeCloseTo((-0.2 / (0.3 * 80)) * sampled, 5);
     expect([loss, steps]).toEqual([2, 5]);
+  });
+
+  it.each([
+    ['a step of the term’s gradient', 2, [1, 1.6, 1.96]],
+    ['an implicit step where that would overshoot', 500, [1 / 101, (1 + 1 / 101) / 101, (1 + (1 + 1 / 101) / 101) / 101]],
+  ])('pulls towards where it started by %s', async (_, proximalMu, path) => {
+    // Every record is sampled: each step moves by −learningRate.
+    for (const [index, moved] of path.entries()) {
+      const given = { ...recipe({ steps: index + 1, samplingRate: 1, proximalMu }), privacy: { clippingNorm: 2, noiseMultiplier: 0, noisedRowCount: 100 } };
+      const { weights } = await trainLocally(new Counting(), records, { ...given, weights: Float32Array.of(3) }, seededBytes(1, 'a'));
+      expect(weights[0]! - 3).toBeCloseTo(-0.2 * moved, 5);
+    }
   });
 
   it('leaves the weights it was given alone', async () => {

@@ -1,0 +1,61 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { federationSchema, type Federation } from '@koinon/contracts';
+import { tempDir, type TempDir } from '@koinon/testing';
+import type { InProcessCoordinator } from './in-process.fixture.js';
+
+const root = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
+const heart = (path: string): string => root(`models/heart-disease/${path}`);
+
+export const heartModel = (): Uint8Array => new Uint8Array(readFileSync(heart('generated/model.onnx')));
+export const heartSchema = (): Uint8Array => new Uint8Array(readFileSync(heart('features.schema.json')));
+
+/** One round of two hospitals without noise that no gate lets through, so that only what is under test differs between runs. */
+export function heartSpec(changes: Partial<Federation> = {}): Federation {
+  return federationSchema.parse({
+    name: 'heart', model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' }, features: 'features.schema.json',
+    sites: { min: 2, threshold: 2, roundTimeoutMs: 60_000 }, strategy: { name: 'fedavg' }, rounds: 1,
+    local: { steps: 1, samplingRate: 0.5, learningRate: 0.2, optimizer: 'sgd' },
+    privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, rowCountNoise: 0 },
+    encryption: { scheme: 'one-time-key', bits: 16 }, promotion: { gate: { minAuc: 1 } }, ...changes,
+  });
+}
+
+/** The edge node's own program with the records of one hospital: it looks at data, charges its ledger and trains as in a hospital. */
+export class EdgeNode implements AsyncDisposable {
+  private constructor(readonly site: string, private readonly dir: TempDir, private readonly child: ChildProcess) {}
+
+  /** @param budget what `KOINON_EPSILON_BUDGET` takes */
+  static async start(coordinator: InProcessCoordinator, site: 'cleveland' | 'hungarian' | 'switzerland' | 'va', budget: number | 'off'): Promise<EdgeNode> {
+    const { token, coordinatorFingerprint } = await coordinator.client.invite(site, `Hospital ${site}`);
+    const dir = tempDir();
+    const [home, tokenFile] = [join(dir.path, 'home'), join(dir.path, 'token')];
+    mkdirSync(home);
+    writeFileSync(tokenFile, token, { mode: 0o600 });
+    const env = {
+      PATH: process.env['PATH'], KOINON_SITE: site, KOINON_HOME: home, KOINON_COORDINATOR_URL: coordinator.url,
+      KOINON_COORDINATOR_FINGERPRINT: coordinatorFingerprint, KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
+      KOINON_DATA_FILE: heart(`data/processed.${site}.data`), KOINON_SPLIT_FILE: heart('data/flamby_split_43.json'), KOINON_SPLIT_CENTRE: site,
+      KOINON_SERVING_THREADS: '1', KOINON_PORT: '0', KOINON_EPSILON_BUDGET: String(budget),
+    };
+    const child = spawn(process.execPath, [root('apps/edge-node/dist/main.js')], { env, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    await once(child, 'message');
+    return new EdgeNode(site, dir, child);
+  }
+
+  /** What the ledger file holds; null while there is none. */
+  ledger(): string | null {
+    const file = join(this.dir.path, 'home', 'privacy-ledger.json');
+    return existsSync(file) ? readFileSync(file, 'utf8') : null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exit = once(this.child, 'exit');
+    this.child.kill('SIGTERM');
+    await exit;
+    this.dir[Symbol.dispose]();
+  }
+}
