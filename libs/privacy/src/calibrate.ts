@@ -12,13 +12,20 @@ export interface CalibrationTarget {
   readonly accountant?: Accountant;
 }
 
+/**
+ * No run gets less noise than this, however small its sampling rate. Where a record joins a sample with a probability below
+ * δ, (ε, δ) alone allows to publish it as it is; at 0.3 even the record that is certain to be in the sample has ε = 19.1 at
+ * δ = 1e-5 in a step (theorem 8 of Balle and Wang), within the 20 that a federation may ask for at most.
+ */
+export const leastNoiseMultiplier = 0.3;
+
 /** Relative width at which the search stops. */
 const precision = 1e-5;
 const maxNoiseMultiplier = 1e6;
 
 /**
  * The smallest noise multiplier (within a relative 1e-5, on the safe side) with which `steps` sampled releases
- * together with `besides` stay within (ε, δ).
+ * together with `besides` stay within (ε, δ); never below `leastNoiseMultiplier`.
  * @throws PrivacyError PRIVACY_BUDGET_UNREACHABLE when `besides` leaves nothing to spend.
  */
 export function calibrateNoise(target: CalibrationTarget): number {
@@ -39,17 +46,17 @@ export function calibrateNoise(target: CalibrationTarget): number {
   );
 }
 
-/** Smallest σ with `fits(σ)`, searched outwards from `start` by `factor`, then by bisection. Ends on a σ that fits. */
+/** Smallest σ ≥ `leastNoiseMultiplier` with `fits(σ)`, searched outwards from `start` by `factor`, then by bisection. Ends on a σ that fits. */
 function smallest(start: number, factor: number, fits: (sigma: number) => boolean): number | undefined {
   let high = start;
   while (!fits(high)) {
     high *= factor;
     if (high > maxNoiseMultiplier) return undefined;
   }
-  let low = high / factor;
-  while (low > 1 / maxNoiseMultiplier && fits(low)) {
+  let low = Math.max(leastNoiseMultiplier, high / factor);
+  while (low < high && fits(low)) {
     high = low;
-    low /= factor;
+    low = Math.max(leastNoiseMultiplier, low / factor);
   }
   while (high > low * (1 + precision)) {
     const middle = Math.sqrt(low * high);

@@ -1,5 +1,5 @@
 export { epsilonOf, type Accountant } from './accountant.js';
-export { calibrateNoise, type CalibrationTarget } from './calibrate.js';
+export { calibrateNoise, leastNoiseMultiplier, type CalibrationTarget } from './calibrate.js';
 export { PrivacyError, type PrivacyErrorCode } from './errors.js';
 export { gaussianDelta, gaussianEpsilon, gaussianNoiseMultiplier } from './gaussian.js';
 export { charge, spent, wouldExceed, type Budget, type Ledger } from './ledger.js';

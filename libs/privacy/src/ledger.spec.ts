@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { epsilonOf } from './accountant.js';
-import { calibrateNoise } from './calibrate.js';
+import { calibrateNoise, leastNoiseMultiplier } from './calibrate.js';
+import { gaussianEpsilon } from './gaussian.js';
 import { charge, spent, wouldExceed, type Ledger } from './ledger.js';
 import type { Mechanism } from './mechanism.js';
 
@@ -39,6 +40,11 @@ describe('calibrateNoise', () => {
     expect(Math.abs(sigma - vector.expected.library_sigma)).toBeLessThanOrEqual(vector.tolerance.abs_library);
   });
 
+  it('gives a record that is hardly ever sampled the least noise, and no less', () => {
+    expect(calibrateNoise({ ...plan, samplingRate: 1e-6 })).toBe(leastNoiseMultiplier);
+    expect(gaussianEpsilon(leastNoiseMultiplier, 1e-5)).toBeLessThan(20);
+  });
+
   it('leaves room for what else is charged', () => {
     const besides: Mechanism[] = [{ kind: 'gaussian', noiseMultiplier: 10, releases: 2 }];
     const sigma = calibrateNoise({ ...plan, besides });
@@ -59,16 +65,16 @@ describe('a ledger', () => {
     const sigma = calibrateNoise(plan);
     let ledger: Ledger = [];
     for (let round = 0; round < 5; round++) {
-      expect(wouldExceed(ledger, release(sigma, 5), plan)).toBe(false);
+      expect(wouldExceed(ledger, [release(sigma, 5)], plan)).toBe(false);
       ledger = charge(ledger, release(sigma, 5));
     }
     expect(spent(ledger, plan.delta)).toBe(epsilonOf([release(sigma)], plan.delta));
-    expect(wouldExceed(ledger, release(sigma, 1), plan)).toBe(true);
+    expect(wouldExceed(ledger, [release(sigma, 1)], plan)).toBe(true);
   });
 
   it('starts with nothing spent and never admits a release without noise', () => {
     expect(spent([], plan.delta)).toBe(0);
-    expect(wouldExceed([], release(0, 1), plan)).toBe(true);
+    expect(wouldExceed([], [release(0, 1)], plan)).toBe(true);
   });
 
   it('refuses numbers that are not a mechanism', () => {

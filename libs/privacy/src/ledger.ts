@@ -14,9 +14,9 @@ export function spent(ledger: Ledger, delta: number, accountant?: Accountant): n
   return epsilonOf(ledger, delta, accountant);
 }
 
-/** Whether charging `mechanism` as well would go past the budget. Ask before touching a record. */
-export function wouldExceed(ledger: Ledger, mechanism: Mechanism, budget: Budget, accountant?: Accountant): boolean {
-  return !(epsilonOf([...ledger, mechanism], budget.delta, accountant) <= budget.epsilon);
+/** Whether charging all of `mechanisms` as well would go past the budget. Ask before touching a record. */
+export function wouldExceed(ledger: Ledger, mechanisms: readonly Mechanism[], budget: Budget, accountant?: Accountant): boolean {
+  return !(epsilonOf([...ledger, ...mechanisms], budget.delta, accountant) <= budget.epsilon);
 }
 
 /** The ledger with `mechanism` charged. */

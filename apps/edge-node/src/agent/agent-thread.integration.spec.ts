@@ -91,7 +91,9 @@ describe('the agent thread', () => {
   it('stops while a child trains and leaves no process behind', async () => {
     coordinator.assign(training({}, { steps: 3_000_000, samplingRate: 1e-3 }));
     await start({ ...node.config, budget: null });
-    await vi.waitFor(() => expect(trainers()).toHaveLength(1), 20_000);
+    // Charged: the child has its records' leave and trains.
+    await vi.waitFor(() => expect(ledger().at(-1)).toMatchObject({ released: false }), 20_000);
+    expect(trainers()).toHaveLength(1);
     await agent!.stop();
     await vi.waitFor(() => expect(trainers()).toEqual([]), 5000);
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);

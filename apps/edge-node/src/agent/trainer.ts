@@ -10,7 +10,7 @@ import { writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import { checkedNoise, evaluateModel, runTraining, type NoisePlan, type PrivacyLedger } from '../training/index.js';
 
-/** Turns an assignment into the vector that goes into the secure sum, charging the ledger before anything is computed. */
+/** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
 export class Trainer {
   private checked: { readonly recipe: string; readonly plan: NoisePlan } | undefined;
 
@@ -29,16 +29,16 @@ export class Trainer {
     const model = await this.link.blob(modelSha256);
     const { train } = loadHospitalData(source);
     const plan = this.plan(federation, noiseMultiplier);
-    const rows = this.ledger.rowCount(`${runId}/rows`, train.rows, plan.rowCount);
-    this.ledger.chargeTraining(`${runId}/${round}`, plan.round);
     const weights = readWeights(model, federation.model.trainable);
     const modelFile = this.file(modelSha256, 'onnx', model);
+    let rows = 0;
+    const charge = (): number => (rows = this.ledger.chargeRound(runId, round, train.rows, plan));
     const trained = await runTraining({
       modelFile, trainable: federation.model.trainable, loss: federation.model.loss, logits: federation.model.logits,
       data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu }, limits: this.config.training,
-      privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier, noisedRowCount: rows },
+      privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier },
       ...(seed === undefined ? {} : { seed }), insecureDeterministic: this.config.insecureDeterministic,
-    }, { signal: this.signal }).finally(() => rmSync(modelFile, { force: true }));
+    }, charge, { signal: this.signal }).finally(() => rmSync(modelFile, { force: true }));
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
     const vector = updateVector(trained.weights.map((w, i) => w - weights[i]!), rows, scaling);
     return Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(vector, randomBytes);
@@ -46,7 +46,7 @@ export class Trainer {
 
   /** Must be called when the encrypted update is on disk and before a byte of it is sent. */
   released({ runId, round }: AssignmentOf<'train'>): void {
-    this.ledger.release(`${runId}/${round}`);
+    this.ledger.release(runId, round);
   }
 
   /** @returns score counts of the test split, small integers that need no quantising */

@@ -74,6 +74,17 @@ export class ClippedGradient implements GradientSource {
     return total;
   }
 
+  /** Runs the graph on one made-up record. @throws TrainingError TRAINING_JOB_INVALID, TRAINING_MODEL_INVALID */
+  async tryOut(weights: Float32Array): Promise<void> {
+    const width = elements(port(this.graph.inputs.features[this.inputName]).dims) / physicalBatch;
+    const record: Records = { features: new Float32Array(width), labels: new Float32Array(1), rows: 1 };
+    try {
+      await this.sum(weights, record, [0]);
+    } catch (error) {
+      throw error instanceof TrainingError ? error : new TrainingError('TRAINING_MODEL_INVALID', 'the training graph does not run');
+    }
+  }
+
   /** Frees native memory. */
   release(): Promise<void> {
     return this.session.release();

@@ -23,10 +23,13 @@ it('keeps a charge whose process was killed right after it', async () => {
     `import { PrivacyLedger } from ${JSON.stringify(built)};
      import { randomBytes } from 'node:crypto';
      const ledger = PrivacyLedger.open(${JSON.stringify(file)}, { budget: { epsilon: 1.2, delta: 1e-3 }, accountant: 'rdp', randomBytes });
-     ledger.chargeTraining('run/1', { kind: 'sampled-gaussian', noiseMultiplier: 4.1, samplingRate: 0.3, steps: 5 });
+     ledger.chargeRound('run', 1, 85, {
+       rowCount: { kind: 'gaussian', noiseMultiplier: 10, releases: 1 },
+       round: { kind: 'sampled-gaussian', noiseMultiplier: 4.1, samplingRate: 0.3, steps: 5 },
+     });
      process.kill(process.pid, 'SIGKILL');`,
   );
   const [, signal] = (await once(spawn(process.execPath, [script], { stdio: 'ignore' }), 'exit')) as [number | null, string | null];
   expect(signal).toBe('SIGKILL');
-  expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(1);
+  expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(2);
 });

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { leastNoiseMultiplier } from '@koinon/privacy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PrivacyLedger, type LedgerOptions } from './ledger.js';
-import { planNoise } from './noise-plan.js';
+import { checkedNoise, planNoise } from './noise-plan.js';
 import { TrainingError } from './training-error.js';
 
 const budget = { epsilon: 1.2, delta: 1e-3 };
@@ -37,50 +38,60 @@ function codeOf(act: () => unknown): string {
 describe('PrivacyLedger', () => {
   it('pays for the row count and every round of one planned run, and for nothing more', () => {
     const ledger = PrivacyLedger.open(file, options);
-    ledger.rowCount('run/rows', 85, plan.rowCount);
-    for (let round = 1; round <= 5; round++) ledger.chargeTraining(`run/${round}`, plan.round);
+    for (let round = 1; round <= 5; round++) ledger.chargeRound('run', round, 85, plan);
     expect(ledger.spent(budget.delta)).toBeLessThanOrEqual(1.2);
     expect(ledger.spent(budget.delta)).toBeGreaterThan(1.199);
-    expect(codeOf(() => ledger.chargeTraining('run/6', plan.round))).toBe('TRAINING_BUDGET_EXHAUSTED');
-    expect(codeOf(() => ledger.rowCount('next/rows', 85, plan.rowCount))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(codeOf(() => ledger.chargeRound('run', 6, 85, plan))).toBe('TRAINING_BUDGET_EXHAUSTED');
     expect(ledger.mechanisms).toHaveLength(6);
   });
 
+  it('charges nothing where the steps of a round no longer fit: the row count alone would', () => {
+    const ledger = PrivacyLedger.open(file, { ...options, budget: { epsilon: 0.5, delta: 1e-3 } });
+    const cheapCount = { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 100 } };
+    const tooMuch = { ...cheapCount, round: { ...plan.round, noiseMultiplier: 1 } };
+    expect(codeOf(() => ledger.chargeRound('run', 1, 85, tooMuch))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(ledger.mechanisms).toEqual([]);
+    expect(existsSync(file)).toBe(false);
+    ledger.chargeRound('run', 1, 85, { ...cheapCount, round: { ...plan.round, noiseMultiplier: 9 } });
+    expect(ledger.mechanisms).toHaveLength(2);
+  });
+
   it('remembers every charge after the process is gone', () => {
-    PrivacyLedger.open(file, options).chargeTraining('run/1', plan.round);
+    PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
     const spent = PrivacyLedger.open(file, options).spent(budget.delta);
     expect(spent).toBeGreaterThan(0.3);
-    expect(PrivacyLedger.open(file, options).mechanisms).toEqual([plan.round]);
+    expect(PrivacyLedger.open(file, options).mechanisms).toEqual([plan.rowCount, plan.round]);
   });
 
   it('draws the row count of a run once, also over a restart', () => {
-    const first = PrivacyLedger.open(file, options).rowCount('run/rows', 85, plan.rowCount);
+    const first = PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
     const again = PrivacyLedger.open(file, options);
-    expect(again.rowCount('run/rows', 85, plan.rowCount)).toBe(first);
-    expect(again.mechanisms).toHaveLength(1);
+    expect(again.chargeRound('run', 2, 85, plan)).toBe(first);
+    expect(again.mechanisms).toEqual([plan.rowCount, plan.round, plan.round]);
     expect(first).not.toBe(85);
     expect(first).toBeGreaterThanOrEqual(1);
   });
 
   it('lets an unreleased round be repeated without a second charge and a released one never', () => {
     const ledger = PrivacyLedger.open(file, options);
-    ledger.chargeTraining('run/1', plan.round);
-    ledger.chargeTraining('run/1', plan.round);
-    expect(ledger.mechanisms).toHaveLength(1);
-    expect(codeOf(() => ledger.chargeTraining('run/1', { ...plan.round, noiseMultiplier: 99 }))).toBe('TRAINING_LEDGER_UNUSABLE');
-    ledger.release('run/1');
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeTraining('run/1', plan.round))).toBe('TRAINING_ALREADY_RELEASED');
-    expect(codeOf(() => ledger.release('run/2'))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(ledger.chargeRound('run', 1, 85, plan)).toBe(ledger.chargeRound('run', 1, 85, plan));
+    expect(ledger.mechanisms).toHaveLength(2);
+    expect(codeOf(() => ledger.chargeRound('run', 1, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } }))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(codeOf(() => ledger.chargeRound('run', 2, 85, { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 99 } }))).toBe('TRAINING_LEDGER_UNUSABLE');
+    ledger.release('run', 1);
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan))).toBe('TRAINING_ALREADY_RELEASED');
+    expect(codeOf(() => ledger.release('run', 2))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(ledger.mechanisms).toHaveLength(2);
   });
 
   it('refuses training without noise unless the site has no budget, and then shows infinity', () => {
-    const free = { ...plan.round, noiseMultiplier: 0 };
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeTraining('run/1', free))).toBe('TRAINING_NOISE_REQUIRED');
+    const free = { ...plan, round: { ...plan.round, noiseMultiplier: 0 } };
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, free))).toBe('TRAINING_NOISE_REQUIRED');
     const open = PrivacyLedger.open(file, { ...options, budget: null });
-    open.chargeTraining('run/1', free);
+    open.chargeRound('run', 1, 85, free);
     expect(open.spent(budget.delta)).toBe(Infinity);
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeTraining('run/2', plan.round))).toBe('TRAINING_BUDGET_EXHAUSTED');
-    expect(codeOf(() => open.chargeTraining('run/3', { ...free, noiseMultiplier: Number.NaN }))).toBe('TRAINING_JOB_INVALID');
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 2, 85, plan))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(codeOf(() => open.chargeRound('run', 3, 85, { ...plan, round: { ...plan.round, noiseMultiplier: Number.NaN } }))).toBe('TRAINING_JOB_INVALID');
   });
 
   it.each(['', '{', '{"version":1,"entries":[{"id":"x"}]}', '{"version":2,"entries":[]}'])('refuses to start over from a damaged file %j', (text) => {
@@ -89,17 +100,17 @@ describe('PrivacyLedger', () => {
   });
 
   it('reads the last complete state when a write was cut off', () => {
-    PrivacyLedger.open(file, options).chargeTraining('run/1', plan.round);
+    PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
     writeFileSync(`${file}.0.new`, readFileSync(file, 'utf8').slice(0, 40));
     const ledger = PrivacyLedger.open(file, options);
-    ledger.chargeTraining('run/2', plan.round);
-    expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(2);
+    ledger.chargeRound('run', 2, 85, plan);
+    expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(3);
   });
 
   it('charges nothing that it cannot write', () => {
     const ledger = PrivacyLedger.open(join(folder, 'a file', 'ledger.json'), options);
     writeFileSync(join(folder, 'a file'), '');
-    expect(codeOf(() => ledger.chargeTraining('run/1', plan.round))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(codeOf(() => ledger.chargeRound('run', 1, 85, plan))).toBe('TRAINING_LEDGER_UNUSABLE');
     expect(ledger.mechanisms).toHaveLength(0);
   });
 });
@@ -113,5 +124,20 @@ describe('planNoise', () => {
       expect(noiseMultiplier).toBeGreaterThan(0.995 * sigma);
     }
     expect(planNoise({ ...federation, privacy: { ...federation.privacy, epsilon: null } })).toMatchObject({ noiseMultiplier: 0, rowCount: { noiseMultiplier: 0 } });
+  });
+});
+
+describe('checkedNoise', () => {
+  it('takes what keeps the whole run within its ε and nothing less', () => {
+    expect(checkedNoise(federation, plan.noiseMultiplier)).toEqual(plan);
+    expect(codeOf(() => checkedNoise(federation, 0.99 * plan.noiseMultiplier))).toBe('TRAINING_NOISE_REQUIRED');
+    expect(codeOf(() => checkedNoise(federation, 0))).toBe('TRAINING_NOISE_REQUIRED');
+  });
+
+  it('takes no noise that would give away the record that is sampled, however rarely one is', () => {
+    const rare = { ...federation, local: { ...federation.local, samplingRate: 1e-6 }, privacy: { ...federation.privacy, accountant: 'pld' } } as const;
+    expect(planNoise(rare).noiseMultiplier).toBe(leastNoiseMultiplier);
+    expect(checkedNoise(rare, leastNoiseMultiplier).noiseMultiplier).toBe(leastNoiseMultiplier);
+    expect(codeOf(() => checkedNoise(rare, 0.0023))).toBe('TRAINING_NOISE_REQUIRED');
   });
 });

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
-import { spent, wouldExceed, type Accountant, type Budget, type FullGaussian, type Mechanism, type RandomBytes, type SampledGaussian } from '@koinon/privacy';
+import { spent, wouldExceed, type Accountant, type Budget, type Mechanism, type RandomBytes } from '@koinon/privacy';
 import { z } from 'zod';
 import { readIfThere, writeDurably } from '../durable-file.js';
-import { noisyRowCount } from './noise-plan.js';
+import { noisyRowCount, type NoisePlan } from './noise-plan.js';
 import { TrainingError } from './training-error.js';
 
 const noiseMultiplier = z.number().nonnegative();
@@ -15,7 +15,7 @@ const entrySchema = z.strictObject({
   mechanism: mechanismSchema,
   released: z.boolean(),
   /** The noised row count this entry paid for. */
-  value: z.number().optional(),
+  value: z.number().min(1).optional(),
 });
 const fileSchema = z.strictObject({ version: z.literal(1), entries: z.array(entrySchema) });
 type Entry = z.infer<typeof entrySchema>;
@@ -63,43 +63,49 @@ export class PrivacyLedger {
   }
 
   /**
-   * Charges one round of training before it starts.
-   * @param id unique per run and round
+   * Charges one round of training before it starts, and with a run's first round its row count: both in one write, or neither.
+   * @returns the noised row count of the run, drawn once and the same ever after
    * @throws TrainingError TRAINING_BUDGET_EXHAUSTED, TRAINING_NOISE_REQUIRED, TRAINING_ALREADY_RELEASED, TRAINING_LEDGER_UNUSABLE
    */
-  chargeTraining(id: string, mechanism: SampledGaussian): void {
-    this.chargeOnce({ id, mechanism, released: false });
+  chargeRound(runId: string, round: number, rows: number, plan: Pick<NoisePlan, 'rowCount' | 'round'>): number {
+    const rowsId = `${runId}/rows`;
+    const value = this.find(rowsId)?.value ?? noisyRowCount(rows, plan.rowCount.noiseMultiplier, this.options.randomBytes);
+    this.charge([
+      { id: rowsId, mechanism: plan.rowCount, released: true, value },
+      { id: roundId(runId, round), mechanism: plan.round, released: false },
+    ]);
+    return value;
   }
 
-  /** Must return before the first byte of the result of `id` leaves the site. */
-  release(id: string): void {
+  /** Must return before the first byte of the result of a round leaves the site. */
+  release(runId: string, round: number): void {
+    const id = roundId(runId, round);
     if (!this.find(id)) throw new TrainingError('TRAINING_LEDGER_UNUSABLE', `${id} was never charged`);
     this.write(this.entries.map((entry) => (entry.id === id ? { ...entry, released: true } : entry)));
   }
 
-  /** The noised row count of one run: drawn and charged the first time, the same value ever after. Same errors as a charge. */
-  rowCount(id: string, rows: number, mechanism: FullGaussian): number {
-    const known = this.find(id)?.value;
-    if (known !== undefined) return known;
-    const value = noisyRowCount(rows, mechanism.noiseMultiplier, this.options.randomBytes);
-    this.chargeOnce({ id, mechanism, released: true, value });
-    return value;
-  }
-
-  private chargeOnce(entry: Entry): void {
-    const known = this.find(entry.id);
-    if (known?.released) throw new TrainingError('TRAINING_ALREADY_RELEASED', `the result of ${entry.id} has left the site; send the stored one again`);
-    if (known && JSON.stringify(known.mechanism) === JSON.stringify(entry.mechanism)) return;
-    if (known) throw new TrainingError('TRAINING_LEDGER_UNUSABLE', `${entry.id} was charged for other parameters`);
-    if (!entrySchema.safeParse(entry).success) throw new TrainingError('TRAINING_JOB_INVALID', `${entry.id}: not a mechanism that can be charged`);
+  private charge(entries: readonly Entry[]): void {
+    const due = entries.filter((entry) => !this.isPaid(entry));
+    if (due.length === 0) return;
+    const mechanisms = due.map(({ mechanism }) => mechanism);
     const { budget, accountant } = this.options;
-    if (budget && entry.mechanism.noiseMultiplier === 0) {
+    if (due.some((entry) => !entrySchema.safeParse(entry).success)) throw new TrainingError('TRAINING_JOB_INVALID', 'not a mechanism that can be charged');
+    if (budget && mechanisms.some(({ noiseMultiplier: sigma }) => sigma === 0)) {
       throw new TrainingError('TRAINING_NOISE_REQUIRED', 'this site has a privacy budget and does not train without noise');
     }
-    if (budget && wouldExceed(this.mechanisms, entry.mechanism, budget, accountant)) {
-      throw new TrainingError('TRAINING_BUDGET_EXHAUSTED', `charging ${entry.id} would go past epsilon ${budget.epsilon} at delta ${budget.delta}`);
+    if (budget && wouldExceed(this.mechanisms, mechanisms, budget, accountant)) {
+      throw new TrainingError('TRAINING_BUDGET_EXHAUSTED', `charging ${due.map(({ id }) => id).join(' and ')} would go past epsilon ${budget.epsilon} at delta ${budget.delta}`);
     }
-    this.write([...this.entries, entry]);
+    this.write([...this.entries, ...due]);
+  }
+
+  /** Charged before for the same mechanism, and either a row count, which is the same each time, or not yet released. */
+  private isPaid({ id, mechanism }: Entry): boolean {
+    const known = this.find(id);
+    if (!known) return false;
+    if (known.released && known.value === undefined) throw new TrainingError('TRAINING_ALREADY_RELEASED', `the result of ${id} has left the site; send the stored one again`);
+    if (JSON.stringify(known.mechanism) !== JSON.stringify(mechanism)) throw new TrainingError('TRAINING_LEDGER_UNUSABLE', `${id} was charged for other parameters`);
+    return true;
   }
 
   private find(id: string): Entry | undefined {
@@ -115,6 +121,8 @@ export class PrivacyLedger {
     this.entries = entries;
   }
 }
+
+const roundId = (runId: string, round: number): string => `${runId}/${round}`;
 
 function readEntries(file: string): readonly Entry[] {
   let bytes: Buffer | null;

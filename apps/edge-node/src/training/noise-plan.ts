@@ -1,5 +1,5 @@
 import type { Federation } from '@koinon/contracts';
-import { addGaussianNoise, calibrateNoise, epsilonOf, type FullGaussian, type RandomBytes, type SampledGaussian } from '@koinon/privacy';
+import { addGaussianNoise, calibrateNoise, epsilonOf, leastNoiseMultiplier, type FullGaussian, type RandomBytes, type SampledGaussian } from '@koinon/privacy';
 import { TrainingError } from './training-error.js';
 
 /** Everything a whole run releases from one site's training records. `null` stands for a release without noise. */
@@ -35,8 +35,11 @@ export function planNoise(recipe: Recipe): NoisePlan {
 export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan {
   const plan = planOf(recipe, noiseMultiplier);
   const { epsilon, delta, accountant } = recipe.privacy;
+  if (epsilon === null) return plan;
   const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.rowCount];
-  if (epsilon !== null && !(noiseMultiplier > 0 && epsilonOf(wholeRun, delta, accountant) <= epsilon)) {
+  // Before the accountant, whose time grows without bound as the noise goes to zero.
+  if (!(noiseMultiplier >= leastNoiseMultiplier)) throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise is below ${leastNoiseMultiplier} clipping norms`);
+  if (!(epsilonOf(wholeRun, delta, accountant) <= epsilon)) {
     throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise would spend more than epsilon ${epsilon} at delta ${delta}`);
   }
   return plan;

@@ -26,14 +26,18 @@ export interface TrainJob {
     readonly clippingNorm: number;
     /** Noise per step and coordinate has the standard deviation noiseMultiplier · clippingNorm. 0 adds none. */
     readonly noiseMultiplier: number;
-    /** The site's row count as released under the ledger; the exact one is never used outside sampling. */
-    readonly noisedRowCount: number;
   };
   /** Makes sampling repeatable where nothing private hangs on it: without noise, or with `insecureDeterministic`. */
   readonly seed?: number;
   /** Draws privacy noise from `seed` too. The result then has no privacy at all. */
   readonly insecureDeterministic?: boolean;
   readonly limits: { readonly memoryMb: number; readonly timeoutMs: number };
+}
+
+/** The parent's second message, once the ledger has been charged: from here on, records are looked at for training. */
+export interface Charged {
+  /** The site's row count as released under the ledger, ≥ 1; the exact one is never used outside sampling. */
+  readonly noisedRowCount: number;
 }
 
 export interface TrainResult {
@@ -44,7 +48,9 @@ export interface TrainResult {
   readonly steps: number;
 }
 
+/** `ready`: data, model and recipe fit together and the training graph runs; nothing of a record has been used yet. */
 export type ChildReply =
+  | { readonly kind: 'ready' }
   | { readonly kind: 'done'; readonly result: TrainResult }
   | { readonly kind: 'failed'; readonly code: TrainingErrorCode; readonly message: string };
 
@@ -76,7 +82,6 @@ export function checkJob(job: TrainJob): void {
     ['local.proximalMu', local.proximalMu >= 0 && local.proximalMu <= 1000],
     ['privacy.clippingNorm', positive(privacy.clippingNorm)],
     ['privacy.noiseMultiplier', Number.isFinite(privacy.noiseMultiplier) && privacy.noiseMultiplier >= 0],
-    ['privacy.noisedRowCount', Number.isFinite(privacy.noisedRowCount) && privacy.noisedRowCount >= 1],
     ['seed', job.seed === undefined || Number.isSafeInteger(job.seed)],
     ['insecureDeterministic (it needs a seed)', job.insecureDeterministic !== true || job.seed !== undefined],
     [`limits.memoryMb (at least ${minimumMemoryMb})`, Number.isSafeInteger(limits.memoryMb) && limits.memoryMb >= minimumMemoryMb],

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { checkJob, tensorBytes, type ChildReply, type TrainJob, type TrainResult } from './protocol.js';
+import { checkJob, tensorBytes, type Charged, type ChildReply, type TrainJob, type TrainResult } from './protocol.js';
 import { TrainingError } from './training-error.js';
 
 export interface RunOptions {
@@ -18,9 +18,10 @@ const keptErrorOutput = 4096;
 /**
  * Trains in a process of its own, which a limit can kill without hurting whoever serves predictions.
  * The child gets no environment and no open handles, only the job.
- * @throws TrainingError TRAINING_TIMED_OUT, TRAINING_MEMORY_EXCEEDED, TRAINING_CANCELLED, TRAINING_CRASHED and what the child reports
+ * @param charge called once the job is known to be trainable, before a record is used: pays for it and gives the noised row count
+ * @throws TrainingError TRAINING_TIMED_OUT, TRAINING_MEMORY_EXCEEDED, TRAINING_CANCELLED, TRAINING_CRASHED what `charge` throws and what the child reports
  */
-export async function runTraining(job: TrainJob, { signal, childFile = ownChild }: RunOptions = {}): Promise<TrainResult> {
+export async function runTraining(job: TrainJob, charge: () => number, { signal, childFile = ownChild }: RunOptions = {}): Promise<TrainResult> {
   checkJob(job);
   refuseTooLarge(job);
   if (signal?.aborted) throw cancelled();
@@ -32,7 +33,7 @@ export async function runTraining(job: TrainJob, { signal, childFile = ownChild 
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const { promise, resolve, reject } = Promise.withResolvers<TrainResult>();
-  const kill = (reason: TrainingError): void => {
+  const kill = (reason: unknown): void => {
     reject(reason);
     child.kill('SIGKILL');
   };
@@ -48,7 +49,8 @@ export async function runTraining(job: TrainJob, { signal, childFile = ownChild 
     errorOutput = (errorOutput + text).slice(-keptErrorOutput);
   });
   child.on('message', (reply: ChildReply) => {
-    if (reply.kind === 'done') resolve(reply.result);
+    if (reply.kind === 'ready') pay();
+    else if (reply.kind === 'done') resolve(reply.result);
     else reject(new TrainingError(reply.code, reply.message));
   });
   child.on('error', () => reject(new TrainingError('TRAINING_CRASHED', 'the training process could not be started')));
@@ -59,9 +61,19 @@ export async function runTraining(job: TrainJob, { signal, childFile = ownChild 
       ended();
     });
   });
-  child.send(job, (error) => {
-    if (error) kill(new TrainingError('TRAINING_CRASHED', 'the training process did not take the job'));
-  });
+  const send = (message: TrainJob | Charged): void => {
+    child.send(message, (error) => {
+      if (error) kill(new TrainingError('TRAINING_CRASHED', 'the training process did not take the job'));
+    });
+  };
+  const pay = (): void => {
+    try {
+      send({ noisedRowCount: charge() });
+    } catch (error) {
+      kill(error);
+    }
+  };
+  send(job);
   try {
     return await promise;
   } finally {

@@ -1,6 +1,6 @@
 import { addGaussianNoise, poissonSample, type RandomBytes } from '@koinon/privacy';
 import type { Records } from '../data/hospital-data.js';
-import type { TrainJob, TrainResult } from './protocol.js';
+import type { Charged, TrainJob, TrainResult } from './protocol.js';
 import { TrainingError } from './training-error.js';
 
 /** Gradients of the loss, clipped record by record. */
@@ -12,7 +12,7 @@ export interface GradientSource {
   sum(weights: Float32Array, records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }>;
 }
 
-export type LocalRecipe = Pick<TrainJob, 'weights' | 'local' | 'privacy'>;
+export type LocalRecipe = Pick<TrainJob, 'weights' | 'local'> & { readonly privacy: TrainJob['privacy'] & Charged };
 
 /**
  * Local training by DP-SGD (Abadi et al. 2016, Algorithm 1, https://arxiv.org/abs/1607.00133): each step draws a Poisson

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { TrainJob } from './protocol.js';
 import { runTraining } from './run-training.js';
 
@@ -28,22 +28,24 @@ const job: TrainJob = {
   weights: new Float32Array(14),
   round: 1,
   local: { steps: 25, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
-  privacy: { clippingNorm: 1, noiseMultiplier: 0, noisedRowCount: 199 },
+  privacy: { clippingNorm: 1, noiseMultiplier: 0 },
   seed: 11,
   limits: { memoryMb: 1024, timeoutMs: 60_000 },
 };
 const noisy: TrainJob = { ...job, privacy: { ...job.privacy, noiseMultiplier: 3.6 } };
 
+const train = (what: TrainJob, charge = (): number => 199): ReturnType<typeof runTraining> => runTraining(what, charge, { childFile });
+
 describe('the training process', () => {
   it('learns, and repeats itself from a seed while no noise is asked for', async () => {
-    const first = await runTraining(job, { childFile });
+    const first = await train(job);
     expect(first.loss).toBeLessThan(0.6);
-    expect(await runTraining(job, { childFile })).toEqual(first);
-    expect((await runTraining({ ...job, round: 2 }, { childFile })).weights).not.toEqual(first.weights);
+    expect(await train(job)).toEqual(first);
+    expect((await train({ ...job, round: 2 })).weights).not.toEqual(first.weights);
   });
 
   it('never repeats private training from a seed, unless privacy is given up by name', async () => {
-    const trained = async (over: object): Promise<Float32Array> => (await runTraining({ ...noisy, ...over }, { childFile })).weights;
+    const trained = async (over: object): Promise<Float32Array> => (await train({ ...noisy, ...over })).weights;
     expect(await trained({})).not.toEqual(await trained({}));
     expect(await trained({ insecureDeterministic: true })).toEqual(await trained({ insecureDeterministic: true }));
   });
@@ -53,8 +55,10 @@ describe('the training process', () => {
     ['TRAINING_MODEL_INVALID', { modelFile: join(folder, 'missing.onnx') }],
     ['TRAINING_MODEL_INVALID', { logits: 'probabilities' }],
     ['TRAINING_JOB_INVALID', { weights: new Float32Array(3) }],
-  ])('answers with %s what it cannot train', async (code, over) => {
-    await expect(runTraining({ ...job, ...over }, { childFile })).rejects.toMatchObject({ code });
+  ])('answers with %s what it cannot train, before anything is charged', async (code, over) => {
+    const charge = vi.fn<() => number>();
+    await expect(train({ ...job, ...over }, charge)).rejects.toMatchObject({ code });
+    expect(charge).not.toHaveBeenCalled();
   });
 });
 
@@ -78,12 +82,12 @@ describe('a training process with little memory', () => {
     ['the weights leave no doubt', 4000, 'training this model takes at least 245 MB'],
   ])('refuses before it starts when %s', async (_name, width, reason) => {
     using dir = tempDir();
-    await expect(runTraining({ ...job, ...perceptron(dir.path, width) }, { childFile })).rejects.toMatchObject({ code: 'TRAINING_MEMORY_EXCEEDED', message: expect.stringContaining(reason) as string });
+    await expect(train({ ...job, ...perceptron(dir.path, width) })).rejects.toMatchObject({ code: 'TRAINING_MEMORY_EXCEEDED', message: expect.stringContaining(reason) as string });
   });
 
   it('trains what fits', async () => {
     using dir = tempDir();
-    const { steps, loss } = await runTraining({ ...job, ...perceptron(dir.path, 500) }, { childFile });
+    const { steps, loss } = await train({ ...job, ...perceptron(dir.path, 500) });
     expect({ steps, loss }).toEqual({ steps: 1, loss: expect.closeTo(Math.LN2, 3) as number });
   });
 });
