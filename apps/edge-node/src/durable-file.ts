@@ -1,34 +1,39 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { CodedError } from '@koinon/contracts';
 
 const UNFINISHED = '.new';
 
-/** On disk, synced, and whole when the call returns; the old content or the new after a crash, never a mixture. */
+/** On disk, synced, and whole when the call returns; the old content or the new after a crash, never a mixture. @throws CodedError DISK_FULL */
 export function writeDurably(file: string, bytes: Uint8Array | string): void {
-  const temporary = writeTemporary(file, bytes);
-  try {
-    renameSync(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-  syncFolder(dirname(file));
+  withRoom(() => {
+    const temporary = writeTemporary(file, bytes);
+    try {
+      renameSync(temporary, file);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+    syncFolder(dirname(file));
+  });
 }
 
 /** Like writeDurably, but false when the file is already there: of two writers one wins, also across processes. */
 export function createDurably(file: string, bytes: Uint8Array | string): boolean {
-  const temporary = writeTemporary(file, bytes);
-  try {
-    linkSync(temporary, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    rmSync(temporary);
-  }
-  syncFolder(dirname(file));
-  return true;
+  return withRoom(() => {
+    const temporary = writeTemporary(file, bytes);
+    try {
+      linkSync(temporary, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw error;
+    } finally {
+      rmSync(temporary);
+    }
+    syncFolder(dirname(file));
+    return true;
+  });
 }
 
 export function readIfThere(file: string): Buffer | null {
@@ -69,6 +74,17 @@ function writeTemporary(file: string, bytes: Uint8Array | string): string {
     closeSync(handle);
   }
   return temporary;
+}
+
+/** No room: on the disk, in the owner's quota, or under a limit on the size of files. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+function withRoom<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    throw FULL.has((error as NodeJS.ErrnoException).code ?? '') ? new CodedError('DISK_FULL') : error;
+  }
 }
 
 /** A file is only as durable as the entry of the folder it lies in. */

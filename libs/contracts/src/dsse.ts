@@ -23,6 +23,7 @@ export interface Signer {
 }
 
 const utf8 = new TextEncoder();
+const PAIR_CHECK = 'application/vnd.koinon.pair-check.v1+json';
 const ED25519 = { name: 'Ed25519' } as const;
 
 /** The pre-authentication encoding of the DSSE protocol: what is signed. */
@@ -39,14 +40,18 @@ export async function keyIdOf(publicKey: string): Promise<string> {
   return sha256Hex(fromBase64(publicKey));
 }
 
-/** @param pkcs8 the private key, PKCS #8 DER */
+/** @param pkcs8 the private key, PKCS #8 DER. @throws CodedError KEY_UNUSABLE when the two are not a pair of keys */
 export async function signerFrom(pkcs8: Uint8Array, publicKey: string): Promise<Signer> {
-  const key = await crypto.subtle.importKey('pkcs8', pkcs8 as Uint8Array<ArrayBuffer>, ED25519, false, ['sign']);
-  return {
-    publicKey,
-    keyId: await keyIdOf(publicKey),
-    sign: async (bytes) => new Uint8Array(await crypto.subtle.sign(ED25519, key, bytes as Uint8Array<ArrayBuffer>)),
-  };
+  try {
+    const key = await crypto.subtle.importKey('pkcs8', pkcs8 as Uint8Array<ArrayBuffer>, ED25519, false, ['sign']);
+    const sign = async (bytes: Uint8Array) => new Uint8Array(await crypto.subtle.sign(ED25519, key, bytes as Uint8Array<ArrayBuffer>));
+    const signer = { publicKey, keyId: await keyIdOf(publicKey), sign };
+    await openStatement(await signStatement(PAIR_CHECK, {}, signer), PAIR_CHECK, z.strictObject({}), publicKey);
+    return signer;
+  } catch {
+    // The cause may quote the key.
+    throw new CodedError('KEY_UNUSABLE', 'not a pair of signing keys');
+  }
 }
 
 /** A fresh key pair: the private key as PKCS #8 DER and the raw public key in base64. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/contracts';
+import { CodedError, fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/contracts';
 import { z } from 'zod';
 
 export const COORDINATOR_KEY = Symbol('CoordinatorKey');
@@ -10,10 +10,11 @@ const fileSchema = z.strictObject({ publicKey: z.string(), pkcs8: z.string() });
 /**
  * The coordinator's Ed25519 key: signs closings, releases and lineage. Made once; HTTP and worker
  * processes may start together, so the file appears whole or not at all and the first one wins.
+ * @throws CodedError KEY_UNUSABLE
  */
 export async function loadCoordinatorKey(home: string): Promise<Signer> {
   const path = join(home, 'signing-key.json');
-  const read = async () => fileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  const read = async () => parsed(await readFile(path, 'utf8'));
   const stored = await read().catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     const { pkcs8, publicKey } = await generateSigningKey();
@@ -25,5 +26,15 @@ export async function loadCoordinatorKey(home: string): Promise<Signer> {
     await rm(temporary);
     return read();
   });
-  return signerFrom(fromBase64(stored.pkcs8), stored.publicKey);
+  return signerFrom(stored.pkcs8, stored.publicKey);
+}
+
+function parsed(text: string): { publicKey: string; pkcs8: Uint8Array } {
+  try {
+    const { publicKey, pkcs8 } = fileSchema.parse(JSON.parse(text));
+    return { publicKey, pkcs8: fromBase64(pkcs8) };
+  } catch {
+    // The cause may quote the key.
+    throw new CodedError('KEY_UNUSABLE', 'signing-key.json is damaged');
+  }
 }

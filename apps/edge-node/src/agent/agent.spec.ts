@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import { CodedError, closingStatement, signStatement, type AssignmentOf, type Inbox, type ReleaseStatement, type SiteStatus } from '@koinon/contracts';
@@ -272,9 +272,30 @@ describe('the agent', () => {
     await running;
   });
 
-  it('does not start on a ledger that is damaged: budget that is forgotten is spent twice', async () => {
-    writeFileSync(join(home, 'privacy-ledger.json'), '{');
-    await expect(start()).rejects.toMatchObject({ code: 'TRAINING_LEDGER_UNUSABLE' });
+  it.each<[string, string, () => void]>([
+    ['LEDGER_UNUSABLE', 'a ledger that is damaged: budget that is forgotten is spent twice', () => writeFileSync(join(home, 'privacy-ledger.json'), '{')],
+    ['LEDGER_MISSING', 'an enrolment whose ledger is gone', () => rmSync(join(home, 'privacy-ledger.json'))],
+    ['KEY_UNUSABLE', 'an enrolment whose keys are gone', () => rmSync(join(home, 'keys.json'))],
+  ])('does not start with %s on %s', async (code, _, lose) => {
+    lose();
+    await expect(start()).rejects.toMatchObject({ code });
+    running = Promise.resolve();
+  });
+
+  it('takes a home of before in which nothing was trained, and none in which keys were agreed on', async () => {
+    const before = (): void => {
+      rmSync(join(home, 'privacy-ledger.json'));
+      writeFileSync(join(home, 'enrolment.json'), JSON.stringify({ coordinatorKey: node.coordinatorSigner.publicKey }));
+    };
+    before();
+    await start();
+    expect(readdirSync(home)).toContain('privacy-ledger.json');
+    expect(JSON.parse(readFileSync(join(home, 'enrolment.json'), 'utf8'))).toMatchObject({ version: 2 });
+    stopping.abort();
+    await running;
+    before();
+    await ceremony();
+    await expect(start()).rejects.toMatchObject({ code: 'LEDGER_MISSING' });
     running = Promise.resolve();
   });
 });

@@ -5,6 +5,7 @@ import type { Assignment, AssignmentOf, ErrorCode, ServedModel, SiteStatus } fro
 import type { NodeConfig } from '../config.js';
 import { CoordinatorLink } from '../link/coordinator-link.js';
 import { enrol } from '../link/enrolment.js';
+import { isUnused } from '../link/enrolment-file.js';
 import { RosterPins } from '../link/roster-pins.js';
 import { loadSiteKeys } from '../link/site-keys.js';
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
@@ -57,12 +58,14 @@ export class Agent {
   static async start(config: NodeConfig, side: ServingSide, signal: AbortSignal, log: (entry: Record<string, unknown>) => void): Promise<Agent> {
     const at = (name: string) => join(config.home, name);
     const keys = await loadSiteKeys(config.home);
+    const ledgerFile = at('privacy-ledger.json');
+    if (isUnused(config.home)) PrivacyLedger.create(ledgerFile);
     const coordinatorKey = await enrol(config, keys);
     const link = new CoordinatorLink(config.coordinatorUrl, config.site, keys.signer, signal);
     const epochs = new EpochStore(at('epochs'), config.site);
     const uploader = new Uploader(config.site, keys, link, epochs, new UploadStore(at('uploads')));
     const opener = new Opener(config.site, keys, coordinatorKey, link, epochs, new ShareStore(at('shares')));
-    const ledger = PrivacyLedger.open(at('privacy-ledger.json'), { budget: config.budget, accountant: 'pld', randomBytes });
+    const ledger = PrivacyLedger.open(ledgerFile, { budget: config.budget, accountant: 'pld', randomBytes });
     const pins = new RosterPins(config.home, (added, fingerprint) => log({ level: 'info', event: 'roster', added, fingerprint }));
     return new Agent(
       link, new Ceremony(config.site, keys, link, epochs, pins), uploader, opener,

@@ -8,7 +8,7 @@ import { isTransient, refusalCode } from './refusal-code.js';
 describe('what the coordinator is told of a failure', () => {
   it.each<[TrainingErrorCode, string]>([
     ['TRAINING_BUDGET_EXHAUSTED', 'BUDGET_EXHAUSTED'], ['TRAINING_NOISE_REQUIRED', 'BUDGET_EXHAUSTED'], ['TRAINING_DATA_INVALID', 'SITE_DATA_INVALID'],
-    ['TRAINING_TIMED_OUT', 'SITE_TRAINING_FAILED'], ['TRAINING_LEDGER_UNUSABLE', 'SITE_TRAINING_FAILED'], ['TRAINING_CANCELLED', 'SITE_TRAINING_FAILED'],
+    ['TRAINING_TIMED_OUT', 'SITE_TRAINING_FAILED'], ['TRAINING_CANCELLED', 'SITE_TRAINING_FAILED'],
   ])('of %s is %s', (code, told) => {
     expect(refusalCode(new TrainingError(code, 'details'))).toBe(told);
   });
@@ -27,7 +27,7 @@ describe('what the coordinator is told of a failure', () => {
       expect(isErrorCode(refusalCode(thrown))).toBe(true);
     }
     expect(refusalCode(new DataError('DATA_OUT_OF_RANGE', { file: 'a.csv' }, 'x'))).toBe('SITE_DATA_INVALID');
-    expect(refusalCode(new CodedError('SITE_STATE_LOST', 'detail'))).toBe('SITE_STATE_LOST');
+    for (const code of ['SITE_STATE_LOST', 'LEDGER_UNUSABLE', 'DISK_FULL'] as const) expect(refusalCode(new CodedError(code, 'detail'))).toBe(code);
   });
 
   it('is kept back while the failure may pass by itself, and only then', () => {

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, enrolmentStatement, keyIdOf, openStatement, type Envelope } from '@koinon/contracts';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
@@ -7,6 +7,7 @@ import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
 import { newSigner, sha256 } from '../testing/hospitals.fixture.js';
 import { configOf } from '../testing/node-config.fixture.js';
 import { enrol } from './enrolment.js';
+import { writeEnrolment } from './enrolment-file.js';
 import { loadSiteKeys } from './site-keys.js';
 
 const TOKEN = 'one-time-token-of-this-site';
@@ -94,7 +95,25 @@ describe('the keys of a site', () => {
     'are not made anew, nor quoted, when their file is damaged: %j', async (content) => {
       using dir = tempDir();
       writeFileSync(join(dir.path, 'keys.json'), content);
-      await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.not.stringContaining('c2VjcmV0') });
+      await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'KEY_UNUSABLE', message: expect.not.stringContaining('c2VjcmV0') });
       expect(readFileSync(join(dir.path, 'keys.json'), 'utf8')).toBe(content);
     });
+
+  it('are not made anew by a node that has enrolled', async () => {
+    using dir = tempDir();
+    const { signer } = await loadSiteKeys(dir.path);
+    writeEnrolment(dir.path, signer.publicKey);
+    rmSync(join(dir.path, 'keys.json'));
+    await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'KEY_UNUSABLE' });
+    expect(readdirSync(dir.path)).toEqual(['enrolment.json']);
+  });
+
+  it.each([['identity', 'pkcs8'], ['identity', 'publicKey'], ['sealing', 'privateKey'], ['sealing', 'publicKey']] as const)('are refused when %s.%s is not that of its other half', async (pair, half) => {
+    using dir = tempDir();
+    using other = tempDir();
+    for (const { path } of [dir, other]) await loadSiteKeys(path);
+    const [keys, others] = [dir, other].map(({ path }) => JSON.parse(readFileSync(join(path, 'keys.json'), 'utf8')) as Record<string, Record<string, string>>);
+    writeFileSync(join(dir.path, 'keys.json'), JSON.stringify({ ...keys, [pair]: { ...keys![pair], [half]: others![pair]![half] } }));
+    await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'KEY_UNUSABLE' });
+  });
 });

@@ -1,28 +1,28 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
-  CodedError, PROTOCOL, enrolResponseSchema, enrolmentStatement, errorOf, keyIdOf, parse, publicKeySchema, signStatement,
+  CodedError, PROTOCOL, enrolResponseSchema, enrolmentStatement, errorOf, keyIdOf, parse, signStatement,
 } from '@koinon/contracts';
-import { z } from 'zod';
 import type { NodeConfig } from '../config.js';
-import { readIfThere, writeDurably } from '../durable-file.js';
+import { readEnrolment, writeEnrolment } from './enrolment-file.js';
 import type { SiteKeys } from './site-keys.js';
 
 /** How long the coordinator may take to answer. */
 const TIMEOUT_MS = 30_000;
-const fileSchema = z.strictObject({ coordinatorKey: publicKeySchema });
 
 /**
  * Registers this node's public keys once and remembers the coordinator's key, checked against the
- * fingerprint that came with the token.
+ * fingerprint that came with the token. Keys and ledger must be on disk: from here on they are never made anew.
  * @returns the coordinator's public key
  * @throws CodedError ENROLMENT_TOKEN_INVALID, SIGNATURE_INVALID, COORDINATOR_UNREACHABLE, CONFIG_INVALID
  */
 export async function enrol(config: NodeConfig, keys: SiteKeys): Promise<string> {
-  const file = join(config.home, 'enrolment.json');
-  const known = readIfThere(file);
-  if (known) return checked(storedKey(known), config);
+  const known = readEnrolment(config.home);
+  if (known) {
+    const key = await checked(known.coordinatorKey, config);
+    if (known.version === undefined) writeEnrolment(config.home, key);
+    return key;
+  }
   const token = readToken(config.enrolmentTokenFile);
   const statement = {
     protocol: PROTOCOL, site: config.site, identityKey: keys.signer.publicKey, sealingKey: keys.box.publicKey,
@@ -40,7 +40,7 @@ export async function enrol(config: NodeConfig, keys: SiteKeys): Promise<string>
     throw new CodedError('COORDINATOR_UNREACHABLE');
   });
   const coordinatorKey = await checked(parse(enrolResponseSchema, answer).coordinatorKey, config);
-  writeDurably(file, JSON.stringify({ coordinatorKey }));
+  writeEnrolment(config.home, coordinatorKey);
   return coordinatorKey;
 }
 
@@ -48,14 +48,6 @@ export async function enrol(config: NodeConfig, keys: SiteKeys): Promise<string>
 async function checked(coordinatorKey: string, { coordinatorFingerprint }: NodeConfig): Promise<string> {
   if ((await keyIdOf(coordinatorKey)) !== coordinatorFingerprint) throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
   return coordinatorKey;
-}
-
-function storedKey(bytes: Buffer): string {
-  try {
-    return fileSchema.parse(JSON.parse(bytes.toString('utf8'))).coordinatorKey;
-  } catch {
-    throw new CodedError('CONFIG_INVALID', 'enrolment.json is damaged; restore it from a backup');
-  }
 }
 
 function readToken(file: string | undefined): string {

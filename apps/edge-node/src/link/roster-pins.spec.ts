@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RosterEntry } from '@koinon/contracts';
 import { tempDir } from '@koinon/testing';
@@ -8,6 +8,13 @@ import { RosterPins } from './roster-pins.js';
 const key = (letter: string): string => `${letter.repeat(43)}=`;
 const entry = (site: string, letter: string): RosterEntry => ({ site, identityKey: key(letter), sealingKey: key(letter.toLowerCase()) });
 const [basel, cleveland, hungary] = [entry('basel', 'A'), entry('cleveland', 'B'), entry('hungary', 'C')];
+const outcomeOf = (act: () => string): string => {
+  try {
+    return act();
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
 const changed = (site: string) => expect.objectContaining({ code: 'ROSTER_CHANGED', detail: site }) as Error;
 
 describe('pinned keys', () => {
@@ -66,5 +73,26 @@ describe('pinned keys', () => {
     using dir = tempDir();
     writeFileSync(join(dir.path, 'roster.json'), content);
     expect(() => new RosterPins(dir.path)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  });
+
+  it('of a file of before are carried over', () => {
+    using dir = tempDir();
+    writeFileSync(join(dir.path, 'roster.json'), JSON.stringify({ basel, cleveland }));
+    expect(() => new RosterPins(dir.path).check([basel, { ...cleveland, sealingKey: key('X') }], basel)).toThrow(changed('cleveland'));
+    expect(JSON.parse(readFileSync(join(dir.path, 'roster.json'), 'utf8'))).toMatchObject({ version: 2, sites: [basel, cleveland] });
+  });
+
+  it('are not forgotten, nor changed, when a single bit of their file flips', () => {
+    using dir = tempDir();
+    const file = join(dir.path, 'roster.json');
+    const pins = new RosterPins(dir.path);
+    pins.check([basel, cleveland], basel);
+    const bytes = readFileSync(file);
+    const outcomes = new Set<string>();
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      writeFileSync(file, bytes.with(bit >> 3, bytes[bit >> 3]! ^ (1 << (bit & 7))));
+      outcomes.add(outcomeOf(() => new RosterPins(dir.path).fingerprint));
+    }
+    expect([...outcomes]).toEqual(['CONFIG_INVALID']);
   });
 });

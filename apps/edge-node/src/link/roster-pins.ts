@@ -2,9 +2,12 @@ import { join } from 'node:path';
 import { CodedError, canonicalBytes, rosterEntrySchema, type RosterEntry } from '@koinon/contracts';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { checkDigest, withDigest } from '../checked-file.js';
 import { readIfThere, writeDurably } from '../durable-file.js';
 
-const fileSchema = z.record(z.string(), rosterEntrySchema);
+const fileSchema = z.strictObject({ version: z.literal(2), sites: z.array(rosterEntrySchema) });
+/** Without a digest: carried over when it is read. */
+const firstSchema = z.record(z.string(), rosterEntrySchema);
 
 /**
  * The keys of the other sites as this node first saw them. The relay cannot swap a site's keys later; a site it adds
@@ -39,7 +42,7 @@ export class RosterPins {
     }
     if (pinned.size === this.pins.size) return;
     const added = [...pinned.keys()].filter((site) => !this.pins.has(site));
-    writeDurably(this.file, JSON.stringify(Object.fromEntries(pinned), null, 1));
+    writePins(this.file, [...pinned.values()]);
     this.pins = pinned;
     this.onChange(added, this.fingerprint);
   }
@@ -49,11 +52,17 @@ export class RosterPins {
   }
 }
 
+const writePins = (file: string, sites: readonly RosterEntry[]): void => writeDurably(file, withDigest({ version: 2, sites }));
+
 function readPins(file: string): Map<string, RosterEntry> {
   const stored = readIfThere(file);
   if (!stored) return new Map();
   try {
-    return new Map(Object.entries(fileSchema.parse(JSON.parse(stored.toString('utf8')))));
+    const text = stored.toString('utf8');
+    const first = firstSchema.safeParse(JSON.parse(text)).data;
+    const sites = first ? Object.values(first) : fileSchema.parse(checkDigest(text)).sites;
+    if (first) writePins(file, sites);
+    return new Map(sites.map((entry) => [entry.site, entry]));
   } catch {
     // Forgotten pins would trust whatever keys come next.
     throw new CodedError('CONFIG_INVALID', 'roster.json is damaged; restore it from a backup');

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { CodedError, fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/contracts';
 import { z } from 'zod';
 import { createDurably, readIfThere, removeUnfinished } from '../durable-file.js';
+import { isEnrolled } from './enrolment-file.js';
 import { SealedBox } from './sealed-box.js';
 
 const fileSchema = z.strictObject({
@@ -15,11 +16,12 @@ export interface SiteKeys {
   readonly box: SealedBox;
 }
 
-/** Loads the keys from `<home>/keys.json`, making them at the first start. @throws CodedError CONFIG_INVALID */
+/** Loads the keys from `<home>/keys.json`; a node that has not enrolled makes them at its first start. @throws CodedError KEY_UNUSABLE, DISK_FULL */
 export async function loadSiteKeys(home: string): Promise<SiteKeys> {
   const file = join(home, 'keys.json');
   removeUnfinished(home);
   if (!readIfThere(file)) {
+    if (isEnrolled(home)) throw new CodedError('KEY_UNUSABLE', 'keys.json is gone');
     const { pkcs8, publicKey } = await generateSigningKey();
     const sealing = await SealedBox.generateKey();
     createDurably(file, JSON.stringify({ identity: { publicKey, pkcs8: toBase64(pkcs8) }, sealing }));
@@ -30,9 +32,16 @@ export async function loadSiteKeys(home: string): Promise<SiteKeys> {
     const pkcs8 = fromBase64(identity.pkcs8);
     const keys = { signer: await signerFrom(pkcs8, identity.publicKey), box: await SealedBox.open(sealing) };
     pkcs8.fill(0);
+    await checkPair(keys.box);
     return keys;
   } catch {
     // The cause may quote what it could not read.
-    throw new CodedError('CONFIG_INVALID', 'keys.json is damaged; restore it from a backup');
+    throw new CodedError('KEY_UNUSABLE', 'keys.json is damaged');
   }
+}
+
+/** The sealing key opens what is sealed to its public half; the signing key was checked likewise. @throws CodedError SIGNATURE_INVALID */
+async function checkPair(box: SealedBox): Promise<void> {
+  const context = { headerSha256: '', step: 'key-check', from: '', to: '' };
+  await box.unseal(await SealedBox.seal(box.publicKey, new Uint8Array(), context), context);
 }

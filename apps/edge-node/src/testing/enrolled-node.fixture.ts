@@ -1,9 +1,10 @@
 /** A node's home after enrolment with a coordinator of the test, which signs what the node is to believe. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROTOCOL, keyIdOf, releaseStatement, signStatement, type AssignmentOf, type Federation, type ReleaseStatement, type Signer } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
+import { writeEnrolment } from '../link/enrolment-file.js';
 import { loadSiteKeys } from '../link/site-keys.js';
+import { PrivacyLedger } from '../training/index.js';
 import type { FakeCoordinator } from './fake-coordinator.fixture.js';
 import { newSigner, sha256 } from './hospitals.fixture.js';
 import { configOf } from './node-config.fixture.js';
@@ -18,7 +19,8 @@ export async function enrolledNode(home: string, coordinator: Pick<FakeCoordinat
   const config = { ...configOf(home, coordinator.url, await keyIdOf(coordinatorSigner.publicKey)), port: 0 };
   const target = coordinator;
   target.identityKey = (await loadSiteKeys(home)).signer.publicKey;
-  writeFileSync(join(home, 'enrolment.json'), JSON.stringify({ coordinatorKey: coordinatorSigner.publicKey }));
+  PrivacyLedger.create(join(home, 'privacy-ledger.json'));
+  writeEnrolment(home, coordinatorSigner.publicKey);
   return { config, coordinatorSigner };
 }
 

@@ -16,6 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 it('keeps a charge whose process was killed right after it', async () => {
   const file = join(folder, 'ledger.json');
+  PrivacyLedger.create(file);
   const script = join(folder, 'charge.mjs');
   const built = new URL('../../dist/training/ledger.js', import.meta.url).href;
   writeFileSync(

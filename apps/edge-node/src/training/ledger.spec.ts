@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CodedError } from '@koinon/contracts';
 import { leastNoiseMultiplier } from '@koinon/privacy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readLedger, type LedgerEntry } from './ledger-file.js';
 import { PrivacyLedger, type LedgerOptions } from './ledger.js';
 import { checkedNoise, planNoise } from './noise-plan.js';
 import { TrainingError } from './training-error.js';
@@ -22,6 +24,7 @@ let file: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'koinon-ledger-'));
   file = join(folder, 'ledger.json');
+  PrivacyLedger.create(file);
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -29,7 +32,7 @@ function codeOf(act: () => unknown): string {
   try {
     act();
   } catch (error) {
-    if (error instanceof TrainingError) return error.code;
+    if (error instanceof TrainingError || error instanceof CodedError) return error.code;
     throw error;
   }
   return 'none';
@@ -51,7 +54,7 @@ describe('PrivacyLedger', () => {
     const tooMuch = { ...cheapCount, round: { ...plan.round, noiseMultiplier: 1 } };
     expect(codeOf(() => ledger.chargeRound('run', 1, 85, tooMuch))).toBe('TRAINING_BUDGET_EXHAUSTED');
     expect(ledger.mechanisms).toEqual([]);
-    expect(existsSync(file)).toBe(false);
+    expect(readLedger(file)).toEqual([]);
     ledger.chargeRound('run', 1, 85, { ...cheapCount, round: { ...plan.round, noiseMultiplier: 9 } });
     expect(ledger.mechanisms).toHaveLength(2);
   });
@@ -76,11 +79,11 @@ describe('PrivacyLedger', () => {
     const ledger = PrivacyLedger.open(file, options);
     expect(ledger.chargeRound('run', 1, 85, plan)).toBe(ledger.chargeRound('run', 1, 85, plan));
     expect(ledger.mechanisms).toHaveLength(2);
-    expect(codeOf(() => ledger.chargeRound('run', 1, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } }))).toBe('TRAINING_LEDGER_UNUSABLE');
-    expect(codeOf(() => ledger.chargeRound('run', 2, 85, { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 99 } }))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(codeOf(() => ledger.chargeRound('run', 1, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } }))).toBe('MESSAGE_CONFLICT');
+    expect(codeOf(() => ledger.chargeRound('run', 2, 85, { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 99 } }))).toBe('MESSAGE_CONFLICT');
     ledger.release('run', 1);
     expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan))).toBe('TRAINING_ALREADY_RELEASED');
-    expect(codeOf(() => ledger.release('run', 2))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(codeOf(() => ledger.release('run', 2))).toBe('LEDGER_UNUSABLE');
     expect(ledger.mechanisms).toHaveLength(2);
   });
 
@@ -94,9 +97,9 @@ describe('PrivacyLedger', () => {
     expect(codeOf(() => open.chargeRound('run', 3, 85, { ...plan, round: { ...plan.round, noiseMultiplier: Number.NaN } }))).toBe('TRAINING_JOB_INVALID');
   });
 
-  it.each(['', '{', '{"version":1,"entries":[{"id":"x"}]}', '{"version":2,"entries":[]}'])('refuses to start over from a damaged file %j', (text) => {
+  it.each(['', '{', '{"version":1,"entries":[{"id":"x"}]}', '{"version":2,"entries":[]}', '{"version":3,"entries":[]}'])('refuses to start over from a damaged file %j', (text) => {
     writeFileSync(file, text);
-    expect(codeOf(() => PrivacyLedger.open(file, options))).toBe('TRAINING_LEDGER_UNUSABLE');
+    expect(codeOf(() => PrivacyLedger.open(file, options))).toBe('LEDGER_UNUSABLE');
   });
 
   it('reads the last complete state when a write was cut off', () => {
@@ -108,10 +111,49 @@ describe('PrivacyLedger', () => {
   });
 
   it('charges nothing that it cannot write', () => {
-    const ledger = PrivacyLedger.open(join(folder, 'a file', 'ledger.json'), options);
-    writeFileSync(join(folder, 'a file'), '');
-    expect(codeOf(() => ledger.chargeRound('run', 1, 85, plan))).toBe('TRAINING_LEDGER_UNUSABLE');
+    const below = join(folder, 'below');
+    PrivacyLedger.create(join(below, 'ledger.json'));
+    const ledger = PrivacyLedger.open(join(below, 'ledger.json'), options);
+    rmSync(below, { recursive: true });
+    writeFileSync(below, '');
+    expect(codeOf(() => ledger.chargeRound('run', 1, 85, plan))).toBe('LEDGER_UNUSABLE');
     expect(ledger.mechanisms).toHaveLength(0);
+  });
+
+  it('is no fresh budget when its file is gone, and is never made over one that is there', () => {
+    PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
+    PrivacyLedger.create(file);
+    expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(2);
+    rmSync(file);
+    expect(codeOf(() => PrivacyLedger.open(file, options))).toBe('LEDGER_MISSING');
+  });
+
+  const charged = (): LedgerEntry[] => {
+    const ledger = PrivacyLedger.open(file, options);
+    ledger.chargeRound('run', 1, 85, plan);
+    ledger.release('run', 1);
+    return [...readLedger(file)];
+  };
+
+  it('carries over a ledger of before, whole and with a digest from then on', () => {
+    const entries = charged();
+    writeFileSync(file, `${JSON.stringify({ version: 1, entries }, null, 1)}\n`);
+    expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(2);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 2, sha256: expect.any(String), entries });
+    expect(readLedger(file)).toEqual(entries);
+  });
+
+  it('is refused, or says the same, after any single bit of its file has flipped', () => {
+    const entries = JSON.stringify(charged());
+    const bytes = readFileSync(file);
+    let refused = 0;
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      writeFileSync(file, bytes.with(bit >> 3, bytes[bit >> 3]! ^ (1 << (bit & 7))));
+      // The last digit of a number may say the same number.
+      const same = codeOf(() => expect(JSON.stringify(readLedger(file))).toBe(entries)) === 'none';
+      refused += same ? 0 : 1;
+    }
+    expect(refused).toBeGreaterThan(bytes.length * 7);
   });
 });
 

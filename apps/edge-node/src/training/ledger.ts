@@ -1,24 +1,8 @@
-import { basename } from 'node:path';
+import { CodedError } from '@koinon/contracts';
 import { spent, wouldExceed, type Accountant, type Budget, type Mechanism, type RandomBytes } from '@koinon/privacy';
-import { z } from 'zod';
-import { readIfThere, writeDurably } from '../durable-file.js';
+import { createLedger, entrySchema, readLedger, unusable, writeLedger, type LedgerEntry } from './ledger-file.js';
 import { noisyRowCount, type NoisePlan } from './noise-plan.js';
 import { TrainingError } from './training-error.js';
-
-const noiseMultiplier = z.number().nonnegative();
-const mechanismSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('sampled-gaussian'), noiseMultiplier, samplingRate: z.number().gt(0).max(1), steps: z.int().positive() }),
-  z.strictObject({ kind: z.literal('gaussian'), noiseMultiplier, releases: z.int().positive() }),
-]);
-const entrySchema = z.strictObject({
-  id: z.string().min(1),
-  mechanism: mechanismSchema,
-  released: z.boolean(),
-  /** The noised row count this entry paid for. */
-  value: z.number().min(1).optional(),
-});
-const fileSchema = z.strictObject({ version: z.literal(1), entries: z.array(entrySchema) });
-type Entry = z.infer<typeof entrySchema>;
 
 export interface LedgerOptions {
   /** The site's own limit over all runs on these records; null only where the site gives up privacy by its own configuration. */
@@ -39,13 +23,18 @@ export class PrivacyLedger {
 
   private constructor(
     private readonly file: string,
-    private entries: readonly Entry[],
+    private entries: readonly LedgerEntry[],
     private readonly options: LedgerOptions,
   ) {}
 
-  /** Opens the ledger in `file`; a file that is not there yet is an empty ledger. @throws TrainingError TRAINING_LEDGER_UNUSABLE */
+  /** Makes an empty ledger in `file` where there is none: once, before these records can have paid for anything. */
+  static create(file: string): void {
+    createLedger(file);
+  }
+
+  /** Opens the ledger in `file`. @throws CodedError LEDGER_MISSING, LEDGER_UNUSABLE */
   static open(file: string, options: LedgerOptions): PrivacyLedger {
-    return new PrivacyLedger(file, readEntries(file), options);
+    return new PrivacyLedger(file, readLedger(file), options);
   }
 
   /** ε spent at `delta` over all runs; Infinity once something left without noise. */
@@ -65,7 +54,8 @@ export class PrivacyLedger {
   /**
    * Charges one round of training before it starts, and with a run's first round its row count: both in one write, or neither.
    * @returns the noised row count of the run, drawn once and the same ever after
-   * @throws TrainingError TRAINING_BUDGET_EXHAUSTED, TRAINING_NOISE_REQUIRED, TRAINING_ALREADY_RELEASED, TRAINING_LEDGER_UNUSABLE
+   * @throws TrainingError TRAINING_BUDGET_EXHAUSTED, TRAINING_NOISE_REQUIRED, TRAINING_ALREADY_RELEASED
+   * @throws CodedError MESSAGE_CONFLICT, LEDGER_UNUSABLE, DISK_FULL
    */
   chargeRound(runId: string, round: number, rows: number, plan: Pick<NoisePlan, 'rowCount' | 'round'>): number {
     const rowsId = `${runId}/rows`;
@@ -80,11 +70,11 @@ export class PrivacyLedger {
   /** Must return before the first byte of the result of a round leaves the site. */
   release(runId: string, round: number): void {
     const id = roundId(runId, round);
-    if (!this.find(id)) throw new TrainingError('TRAINING_LEDGER_UNUSABLE', `${id} was never charged`);
+    if (!this.find(id)) throw unusable(this.file, `${id} was never charged`);
     this.write(this.entries.map((entry) => (entry.id === id ? { ...entry, released: true } : entry)));
   }
 
-  private charge(entries: readonly Entry[]): void {
+  private charge(entries: readonly LedgerEntry[]): void {
     const due = entries.filter((entry) => !this.isPaid(entry));
     if (due.length === 0) return;
     const mechanisms = due.map(({ mechanism }) => mechanism);
@@ -100,45 +90,22 @@ export class PrivacyLedger {
   }
 
   /** Charged before for the same mechanism, and either a row count, which is the same each time, or not yet released. */
-  private isPaid({ id, mechanism }: Entry): boolean {
+  private isPaid({ id, mechanism }: LedgerEntry): boolean {
     const known = this.find(id);
     if (!known) return false;
     if (known.released && known.value === undefined) throw new TrainingError('TRAINING_ALREADY_RELEASED', `the result of ${id} has left the site; send the stored one again`);
-    if (JSON.stringify(known.mechanism) !== JSON.stringify(mechanism)) throw new TrainingError('TRAINING_LEDGER_UNUSABLE', `${id} was charged for other parameters`);
+    if (JSON.stringify(known.mechanism) !== JSON.stringify(mechanism)) throw new CodedError('MESSAGE_CONFLICT', `${id} was charged for other parameters`);
     return true;
   }
 
-  private find(id: string): Entry | undefined {
+  private find(id: string): LedgerEntry | undefined {
     return this.entries.find((entry) => entry.id === id);
   }
 
-  private write(entries: readonly Entry[]): void {
-    try {
-      writeDurably(this.file, `${JSON.stringify({ version: 1, entries }, null, 1)}\n`);
-    } catch {
-      throw unusable(this.file, 'it cannot be written');
-    }
+  private write(entries: readonly LedgerEntry[]): void {
+    writeLedger(this.file, entries);
     this.entries = entries;
   }
 }
 
 const roundId = (runId: string, round: number): string => `${runId}/${round}`;
-
-function readEntries(file: string): readonly Entry[] {
-  let bytes: Buffer | null;
-  try {
-    bytes = readIfThere(file);
-  } catch {
-    throw unusable(file, 'it cannot be read');
-  }
-  if (bytes === null) return [];
-  try {
-    return fileSchema.parse(JSON.parse(bytes.toString())).entries;
-  } catch {
-    // Spent budget that is forgotten is spent twice: no guess, no fresh start.
-    throw unusable(file, 'its content is damaged; restore it from a backup');
-  }
-}
-
-const unusable = (file: string, reason: string): TrainingError =>
-  new TrainingError('TRAINING_LEDGER_UNUSABLE', `privacy ledger ${basename(file)}: ${reason}`);

@@ -9,8 +9,7 @@ export type TrainingErrorCode =
   | 'TRAINING_CRASHED'
   | 'TRAINING_BUDGET_EXHAUSTED'
   | 'TRAINING_NOISE_REQUIRED'
-  | 'TRAINING_ALREADY_RELEASED'
-  | 'TRAINING_LEDGER_UNUSABLE';
+  | 'TRAINING_ALREADY_RELEASED';
 
 /** Local training did not happen or did not finish. The message is for the site's log; only `code` may leave the site. */
 export class TrainingError extends Error {
