@@ -1,6 +1,10 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Federation } from '@koinon/contracts';
+import { featureSchemaFile, federationFile, modelFile } from '@koinon/heart-disease';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { Koinon, koinon, pidOf, processesBelow, until } from '../testing/koinon.js';
 
 // A cheap federation: what is tested here does not depend on the cipher or on noise.
@@ -68,13 +72,28 @@ describe.skipIf(process.platform !== 'linux')('koinon up that is stopped, killed
     expect(after.stdout).toBe(before.stdout);
   }, LONG);
 
+  it('serves what another run promoted since, also after the next start', async () => {
+    const file = join(dir.path, 'federation.yaml');
+    const other = parse(readFileSync(federationFile, 'utf8')) as Federation;
+    const files = { model: { ...other.model, file: modelFile }, features: featureSchemaFile };
+    const spec = { ...other, ...files, rounds: 1, privacy: { ...other.privacy, epsilon: null, rowCountNoise: 0 }, encryption: { ...other.encryption, scheme: 'one-time-key' }, promotion: { alias: 'champion', gate: {} } };
+    writeFileSync(file, stringify(spec));
+    await koinon(['run', 'start', file], { home });
+    expect((await koinon(['run', 'watch'], { home })).code).toBe(0);
+    expect((await last!.end('SIGINT')).code).toBe(0);
+    const again = start();
+    await again.says(/of another run, was promoted since/);
+    await again.says(/serving; press/);
+    expect(again.printed).toMatch(/version \d+, of another run that was promoted since/);
+  }, LONG);
+
   it('ends with a code when its database is killed, and the next start has everything', async () => {
     process.kill(Number.parseInt(processesBelow(home).find((name) => name.endsWith(' postgres -D'))!, 10), 'SIGKILL');
     const { code, stderr } = await last!.end();
     expect(stderr).toMatch(/^koinon: DATABASE_UNREACHABLE: .*the embedded PostgreSQL ended; start again/m);
     expect({ code, left: processesBelow(home) }).toEqual({ code: 2, left: [] });
     await start().says(/serving; press/);
-    expect((await runs(home)).map(({ state }) => state)).toEqual(['done']);
+    expect((await runs(home)).map(({ state }) => state)).toEqual(['done', 'done']);
   }, LONG);
 
   it('ends well on Ctrl-C while it serves', async () => {

@@ -5,7 +5,7 @@ import { reportOf, textReport, type Report } from './report.js';
 import type { Serving } from './serving.js';
 
 const scores = (accuracy: number) => ({ accuracy, auc: accuracy + 0.08, f1: accuracy - 0.01 });
-const version = { model: 'heart-disease', version: 6, sha256: '5d7c'.repeat(16) } as VersionView;
+const version = { model: 'heart-disease', version: 6, sha256: '5d7c'.repeat(16), runId: runView([]).id } as VersionView;
 const serving = ['cleveland', 'hungarian', 'switzerland', 'va'].map((site, i) => ({ site, url: `http://127.0.0.1:740${i + 1}/v2/models/heart-disease/infer`, p50Ms: i + 1, p99Ms: 10 - i, requests: 300 }));
 
 function report(parts: Parameters<typeof runView>[1] = {}, rounds = [1, 2, 3, 4, 5].map((n) => roundView(n)), absent: Serving['absent'] = []): Report {
@@ -19,7 +19,7 @@ describe('reportOf', () => {
     const made = report();
     expect(made.rounds.map((r) => r.durationMs)).toEqual([1500, 2500, 3500, 4500, 5500]);
     expect(made.metrics).toEqual({ averageSite: scores(0.7), bestSite: scores(0.77), federated: { accuracy: 0.8, auc: 0.88, f1: 0.79 }, pooled: scores(0.805) });
-    expect(made.model).toEqual({ name: 'heart-disease', version: 6, sha256: version.sha256, path: '/home/somebody/model.onnx' });
+    expect(made.model).toEqual({ name: 'heart-disease', version: 6, runId: version.runId, sha256: version.sha256, path: '/home/somebody/model.onnx' });
     expect(made.serving).toEqual(serving);
     expect(made.upload).toEqual({ bytes: 262_160, values: 15 });
   });
@@ -57,6 +57,10 @@ describe('textReport', () => {
 
   it('names a hospital that does not serve, and why', () => {
     expect(textReport(report({}, [roundView(1)], [{ site: 'va', reason: 'RELEASE_EXPIRED' }]), { stillServing: false })).toContain('ms\nva does not serve it: RELEASE_EXPIRED\n');
+  });
+
+  it('says when the model is of another run', () => {
+    expect(textReport({ ...report(), runId: 'another' }, { stillServing: false })).toContain('model      heart-disease version 6, of another run that was promoted since\n');
   });
 
   it('fits a terminal of 80 columns', () => {

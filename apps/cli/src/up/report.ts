@@ -6,6 +6,7 @@ import { quantile, type NotServing, type Serving, type ServingReport } from './s
 /** The document `npm start -- --once --format json` prints. */
 export interface Report {
   readonly federation: string;
+  readonly runId: string;
   readonly sites: readonly string[];
   readonly threshold: number;
   readonly rounds: readonly { number: number; state: string; participants: readonly string[]; durationMs: number; uploadBytes: number }[];
@@ -15,7 +16,8 @@ export interface Report {
   readonly encryption: RunView['encryption'];
   /** What this run's sites sent, on average over rounds: a small model fills little of a block. */
   readonly upload: { readonly bytes: number; readonly values: number };
-  readonly model: { name: string; version: number; sha256: string; path: string };
+  /** What hospitals serve; of another run where that was promoted since. */
+  readonly model: { name: string; version: number; runId: string | null; sha256: string; path: string };
   readonly serving: readonly ServingReport[];
   readonly notServing: readonly NotServing[];
   readonly dashboardUrl: string;
@@ -38,6 +40,7 @@ export function reportOf({ run, reference, version, modelPath, parameters, servi
   const { accuracy, auc, f1 } = last.metrics!;
   return {
     federation: run.federation,
+    runId: run.id,
     sites: last.cohort,
     threshold: thresholdOf(run.spec.sites.threshold, last.cohort.length),
     rounds: run.rounds.map((r) => ({ number: r.number, state: r.state, participants: r.participants, uploadBytes: r.uploadBytes, durationMs: durationOf(r) })),
@@ -45,7 +48,7 @@ export function reportOf({ run, reference, version, modelPath, parameters, servi
     metrics: { averageSite: reference.averageSite, bestSite: reference.bestSite, federated: { accuracy, auc, f1 }, pooled: reference.pooled },
     encryption: run.encryption,
     upload: { bytes: meanUploadBytes(run.rounds), values: updateLength(parameters) },
-    model: { name: version.model, version: version.version, sha256: version.sha256, path: modelPath },
+    model: { name: version.model, version: version.version, runId: version.runId, sha256: version.sha256, path: modelPath },
     serving: serving.reports,
     notServing: serving.absent,
     dashboardUrl,
@@ -82,7 +85,7 @@ export function textReport(report: Report, { stillServing }: { readonly stillSer
     `round time ${roundTime(report)} · ${latency(report.serving)}`,
     ...report.notServing.map(({ site, reason }) => `${site} does not serve it: ${reason}`),
     '',
-    `model      ${model.name} version ${model.version}`,
+    `model      ${model.name} version ${model.version}${model.runId === report.runId ? '' : ', of another run that was promoted since'}`,
     `sha256     ${model.sha256}`,
     `file       ${model.path}`,
     ...(stillServing ? [`lineage    ${new URL(report.dashboardUrl).origin}/#/models/${model.name}/${model.version}`, `dashboard  ${report.dashboardUrl}`] : []),

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { CodedError, catalogue, type KoinonClient, type RunView, type VersionView } from '@koinon/contracts';
+import { CodedError, catalogue, type KoinonClient, type VersionView } from '@koinon/contracts';
 import { readWeights } from '@koinon/onnx';
 import { output } from '../format.js';
 import { homeFolder, lockHome } from '../home.js';
@@ -9,6 +9,7 @@ import { useFederation } from '../federation-folder.js';
 import { Machine } from './machine.js';
 import { planFrom, type UpFlags } from './options.js';
 import { Reference } from './reference.js';
+import { releasedVersion } from './released-version.js';
 import { reportOf, textReport } from './report.js';
 import { follow, requireDone, startOrResume } from './run-federation.js';
 import { measureServing } from './serving.js';
@@ -49,7 +50,8 @@ async function operate(machine: Machine, flags: UpFlags): Promise<void> {
   const ended = await follow(client, run.id, say, signal, (seen) => reference.follow(seen));
   requireDone(ended);
   const metrics = await reference.of(ended);
-  const version = await releasedVersion(client, ended);
+  const version = releasedVersion((await client.model(ended.spec.name)).versions, ended);
+  if (version.runId !== ended.id) say(`version ${version.version}, of another run, was promoted since; it is what hospitals serve`);
   say(`waiting for every hospital to serve version ${version.version}`);
   const serving = await measureServing(() => hospitals.running, version, () => reasonsFor(client, version.model), signal);
   for (const { site, reason } of serving.absent) say(`${site} does not serve version ${version.version}: ${reason}`);
@@ -57,14 +59,6 @@ async function operate(machine: Machine, flags: UpFlags): Promise<void> {
   const parameters = readWeights(readFileSync(modelPath), plan.spec.model.trainable).length;
   output(flags.format, reportOf({ run: ended, reference: metrics, version, modelPath, parameters, serving, dashboardUrl }), (report) => textReport(report, { stillServing: !flags.once }));
   if (!flags.once) await serve(machine);
-}
-
-/** @throws CodedError when the gate held the last version back */
-async function releasedVersion(client: KoinonClient, run: RunView): Promise<VersionView> {
-  const { versions } = await client.model(run.spec.name);
-  const version = versions.find((v) => v.runId === run.id && v.aliases.includes(run.spec.promotion.alias));
-  if (!version) throw new CodedError('MODEL_INVALID', 'the promotion gate held the last version back; the audit log says why');
-  return version;
 }
 
 /** Why sites say that they do not serve a model. */
