@@ -1,4 +1,4 @@
-import { inferShapes, inlineKnownBranches, openSession, raiseOpset, runSession, type DataType, type Dim, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
+import { drawingOperators, inferShapes, inlineKnownBranches, openSession, raiseOpset, runSession, type DataType, type Dim, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
 import { AutodiffError } from './errors.js';
 import { inputsOf, type NameScope } from './graph-writer.js';
 import { lower, type LoweringOptions } from './lowering.js';
@@ -89,9 +89,6 @@ function fixBatch(model: Model, { batch, dims: named }: ProgramOptions): Model {
   return { ...model, graph: { ...model.graph, inputs } };
 }
 
-/** Operators that give something else in every run. */
-const drawing = new Set(['RandomNormalLike', 'RandomUniformLike', 'Bernoulli', 'Multinomial', 'Dropout']);
-
 /** Replaces operators whose result is the same for all data (shape arithmetic, Constant) by that result. */
 async function foldKnown(model: Model, shapes: ReadonlyMap<string, { dims: number[] }>, variable: ReadonlySet<string>): Promise<Model> {
   const { graph } = model;
@@ -102,7 +99,7 @@ async function foldKnown(model: Model, shapes: ReadonlyMap<string, { dims: numbe
     const shape = node.op === 'Shape' ? shapes.get(node.inputs[0] ?? '')?.dims : undefined;
     const constant = shape ? shapeTensor(node, shape) : node.op === 'Constant' ? constantTensor(node) : undefined;
     if (constant !== undefined) initializers.set(constant.name, constant);
-    const computable = node.inputs.length > 0 && !drawing.has(node.op) && inputsOf(node).every((name) => name === '' || known.has(name));
+    const computable = node.inputs.length > 0 && !drawingOperators.has(node.op) && inputsOf(node).every((name) => name === '' || known.has(name));
     if (constant === undefined && !computable) return true;
     if (constant === undefined) foldable.push(node);
     for (const name of node.outputs) known.add(name);

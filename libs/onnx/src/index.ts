@@ -21,6 +21,7 @@ export { readModel } from './read-model.js';
 export { openSession } from './open-session.js';
 export { runSession, tensorOf } from './runtime.js';
 export type { Feeds } from './runtime.js';
+export { drawingOperators } from './transforms/drawing.js';
 export { foldConstants } from './transforms/fold-constants.js';
 export { foldBatchNormalization } from './transforms/fold-batch-normalization.js';
 export { inlineKnownBranches } from './transforms/inline-branches.js';

@@ -5,13 +5,11 @@ import { reportedShapes } from '../reported-shapes.js';
 import { createSession, runSession } from '../runtime.js';
 import { elementsOf, workOf } from './constant-work.js';
 import { constantsOf } from './constants.js';
+import { drawingOperators } from './drawing.js';
 import { pruneDeadNodes } from './prune.js';
 
-/** Their results differ from call to call, or their folding would undo a compression. */
-const neverFolded = new Set([
-  'RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli', 'Multinomial',
-  'QuantizeLinear', 'DequantizeLinear',
-]);
+/** Folding them would undo a compression. */
+const compressing = new Set(['QuantizeLinear', 'DequantizeLinear']);
 
 // Elements that constants may touch: within a second, and eight times each that the file brings along (Cast, Transpose …).
 const baseWork = 2 ** 24;
@@ -23,7 +21,7 @@ export const nodesToOpen = 20_000;
 export function constantNodes(graph: Graph): Node[] {
   const known = new Set(constantsOf(graph).keys());
   return graph.nodes.filter((node) => {
-    const isOpen = Object.values(node.attributes).some(({ kind }) => kind === 'graph') || neverFolded.has(node.op);
+    const isOpen = Object.values(node.attributes).some(({ kind }) => kind === 'graph') || drawingOperators.has(node.op) || compressing.has(node.op);
     if (isOpen || !referencesOf(node).every((name) => known.has(name))) return false;
     for (const name of node.outputs) known.add(name);
     return true;

@@ -47,7 +47,9 @@ describe('foldConstants', () => {
     graph.op('ConstantOfShape', [graph.ints(1024, 1024)], {}, 'zeros');
     graph.initializer('default', 'float32', [1], [1]);
     graph.op('Neg', ['default'], {}, 'negated');
-    graph.op('Sum', ['x', 'noise', 'weight', 'zeros', 'negated'], {}, 'y');
+    graph.initializer('kept', 'float32', [1], [1]);
+    graph.op('Dropout', ['kept', graph.float(0.5), graph.constant('bool', [], [1])], {}, 'dropped');
+    graph.op('Sum', ['x', 'noise', 'weight', 'zeros', 'negated', 'dropped'], {}, 'y');
     graph.output('y', 'float32', [1024, 1024]);
     const model = graph.model();
     model.graph.inputs.push({ name: 'default', type: 'float32', dims: [1] });
