@@ -1,4 +1,5 @@
 /** Unit tests: pure code and fakes, no other process. `npx vitest run [folder]`. */
+import { longFactor } from './libs/testing/src/runs.ts';
 import { sharedTestOptions } from './tools/vitest-options.ts';
 import { configDefaults, defineConfig } from 'vitest/config';
 
@@ -8,6 +9,6 @@ export default defineConfig({
     name: 'unit',
     include: ['**/*.spec.{ts,tsx}'],
     exclude: [...configDefaults.exclude, '**/dist/**', '**/*.integration.spec.ts', '**/*.e2e.spec.ts'],
-    testTimeout: 20_000,
+    testTimeout: 20_000 * longFactor,
   },
 });

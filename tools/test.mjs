@@ -3,6 +3,8 @@
  * `npm test -- libs/he other/folder` runs only the tests whose path contains one of the words;
  * options are handed to vitest (`npm test -- libs/he --testNamePattern=adder`).
  *
+ * `npm run test:long` tries every property twenty times as often.
+ *
  * Nothing is skipped: what is missing is installed or fails the run. The last line says
  * `N passed, N failed`, where lint, types and boundaries count as one each.
  */

@@ -1,4 +1,5 @@
 import { attr } from '@koinon/onnx';
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { clippedModels } from '../test/clipped-models.js';
@@ -68,7 +69,7 @@ describe('the contribution of one record', () => {
       await own.release();
       seen.push(...found);
       for (const ratio of found) expect(ratio).toBeLessThanOrEqual(margin);
-    }), { seed: 20_261_127, numRuns: 300, endOnFailure: true });
+    }), { seed: 20_261_127, numRuns: runs(300), endOnFailure: true });
     // the cases are worth something only if many are really clipped
     expect(seen.filter((ratio) => ratio > 0.999).length).toBeGreaterThan(100);
   });

@@ -1,3 +1,4 @@
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromBase64, toBase64, toHex } from './base64.js';
@@ -40,7 +41,7 @@ describe('base64', () => {
         return;
       }
       expect(toBase64(bytes)).toBe(text);
-    }), { seed: 3, numRuns: 300 });
+    }), { seed: 3, numRuns: runs(300) });
   });
 });
 

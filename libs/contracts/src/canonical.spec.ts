@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalBytes, sha256Hex } from './canonical.js';
@@ -42,7 +43,7 @@ describe('canonical bytes', () => {
       const shuffled = Object.fromEntries(Object.entries(object).toReversed());
       expect(text(shuffled)).toBe(text(object));
       expect(JSON.parse(text(object))).toEqual(JSON.parse(JSON.stringify(object)));
-    }), { seed: 1, numRuns: 200 });
+    }), { seed: 1, numRuns: runs(200) });
   });
 });
 
@@ -50,6 +51,6 @@ describe('sha256Hex', () => {
   it('agrees with another implementation', async () => {
     await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
       expect(await sha256Hex(bytes)).toBe(createHash('sha256').update(bytes).digest('hex'));
-    }), { seed: 2, numRuns: 50 });
+    }), { seed: 2, numRuns: runs(50) });
   });
 });

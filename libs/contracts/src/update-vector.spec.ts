@@ -1,3 +1,4 @@
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CodedError } from './errors.js';
@@ -26,7 +27,7 @@ describe('the update vector', () => {
         const mean = sites.reduce((sum, s, k) => sum + s.delta[i]! * weights[k]!, 0) / total;
         expect(Math.abs(delta[i]! - mean)).toBeLessThan(1e-4);
       }
-    }), { seed: 1, numRuns: 300 });
+    }), { seed: 1, numRuns: runs(300) });
   });
 
   it('keeps every entry within the range, whatever the delta', () => {
@@ -34,7 +35,7 @@ describe('the update vector', () => {
       const vector = updateVector(Float32Array.from(delta), rows, { maxRows, range });
       expect(vector).toHaveLength(updateLength(delta.length));
       expect(vector.every((v) => Math.abs(v) <= range)).toBe(true);
-    }), { seed: 2, numRuns: 300 });
+    }), { seed: 2, numRuns: runs(300) });
   });
 
   it('weighs a site with more rows than maxRows as one with maxRows', () => {

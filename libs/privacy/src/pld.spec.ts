@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { composeLosses } from './compose-losses.js';
@@ -103,7 +104,7 @@ describe('epsilonByPld', () => {
         expect(epsilon(sigma, rate, steps - 1)).toBeLessThanOrEqual(slack);
         expect(here).toBeLessThanOrEqual(epsilonByRdp([sampled(sigma, rate, steps)], 1e-4) + 1e-9);
       }),
-      { seed: 2, numRuns: 12 },
+      { seed: 2, numRuns: runs(12) },
     );
   });
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Mechanism } from './mechanism.js';
@@ -96,7 +97,7 @@ describe('epsilonByRdp', () => {
         expect(epsilon(sigma, rate / factor, steps)).toBeLessThanOrEqual(here);
         expect(epsilon(sigma, rate, Math.floor(steps / factor))).toBeLessThanOrEqual(here);
       }),
-      { seed: 1, numRuns: 40 },
+      { seed: 1, numRuns: runs(40) },
     );
   });
 });

@@ -1,3 +1,4 @@
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeState, encodeState } from './state-bytes.js';
@@ -9,7 +10,7 @@ describe('state bytes', () => {
       fc.property(state, (value) => {
         expect(decodeState(encodeState(value))).toEqual({ ...value });
       }),
-      { seed: 4, numRuns: 100 },
+      { seed: 4, numRuns: runs(100) },
     );
   });
 

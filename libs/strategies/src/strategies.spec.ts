@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nextSiteControl } from './scaffold.js';
@@ -73,7 +74,7 @@ describe.each(strategyNames)('contract: %s', (name) => {
         };
         expect(step(pairs)).toEqual(pairs.flatMap((pair) => step([pair])));
       }),
-      { seed: 3, numRuns: 30 },
+      { seed: 3, numRuns: runs(30) },
     );
   });
 

@@ -1,3 +1,4 @@
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SumState } from '../database/entities.js';
@@ -92,7 +93,7 @@ describe('any sum, whatever the database says', () => {
         return;
       }
       if (step && step.to !== 'failed') expect(order.indexOf(step.to) - order.indexOf(sum.state)).toBe(1);
-    }), { seed: 1, numRuns: 2000 });
+    }), { seed: 1, numRuns: runs(2000) });
   });
 
   it('never closes below its quorum and never opens without every share of its active set', () => {
@@ -100,13 +101,13 @@ describe('any sum, whatever the database says', () => {
       const step = nextSumStep(sum);
       if (step?.to === 'closing') expect(sum.committed.length).toBeGreaterThanOrEqual(sum.quorum);
       if (step?.to === 'combining') expect((sum.activeSet ?? []).every((site) => sum.shared.includes(site))).toBe(true);
-    }), { seed: 2, numRuns: 2000 });
+    }), { seed: 2, numRuns: runs(2000) });
   });
 
   it('does not wait for ever: past its deadline, with its jobs done, it moves', () => {
     fc.assert(fc.property(anyFacts, (sum) => {
       if (sum.state === 'done' || sum.state === 'failed') return;
       expect(nextSumStep({ ...sum, deadlinePassed: true, sumCommitted: true, combined: true })).not.toBeNull();
-    }), { seed: 3, numRuns: 1000 });
+    }), { seed: 3, numRuns: runs(1000) });
   });
 });

@@ -1,3 +1,4 @@
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nextEpochStep, type EpochFacts } from './epoch-state.js';
@@ -55,7 +56,7 @@ describe('any ceremony, whatever the database says', () => {
       }
       if (step?.to === 'ready') expect(epoch.stepIndex).toBe(steps.length - 1);
       if (step?.to === 'next-step') expect(epoch.stepIndex).toBeLessThan(steps.length - 1);
-    }), { seed: 1, numRuns: 2000 });
+    }), { seed: 1, numRuns: runs(2000) });
   });
 
   it('never goes on without a message of every site, and blames only sites of the roster that are missing', () => {
@@ -63,12 +64,12 @@ describe('any ceremony, whatever the database says', () => {
       const step = nextEpochStep(epoch);
       if (step && step.to !== 'failed') expect(epoch.roster.every((s) => epoch.posted.includes(s))).toBe(true);
       if (step?.to === 'failed') expect(step.sites.every((s) => epoch.roster.includes(s) && !epoch.posted.includes(s))).toBe(true);
-    }), { seed: 2, numRuns: 2000 });
+    }), { seed: 2, numRuns: runs(2000) });
   });
 
   it('does not wait for ever', () => {
     fc.assert(fc.property(anyFacts, (epoch) => {
       if (epoch.state === 'running') expect(nextEpochStep({ ...epoch, deadlinePassed: true })).not.toBeNull();
-    }), { seed: 3, numRuns: 500 });
+    }), { seed: 3, numRuns: runs(500) });
   });
 });

@@ -1,4 +1,5 @@
 import { catalogue, roundStates, type ErrorCode, type RoundState } from '@koinon/contracts';
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SumState } from '../database/entities.js';
@@ -90,7 +91,7 @@ describe('any round, whatever the database says', () => {
   it('never leaves done or failed', () => {
     fc.assert(fc.property(anyFacts, fc.constantFrom('done' as const, 'failed' as const), (round, state) => {
       expect(nextRoundStep({ ...round, state })).toBeNull();
-    }), { seed: 1, numRuns: 500 });
+    }), { seed: 1, numRuns: runs(500) });
   });
 
   it('only moves forward, and past the update only by one state', () => {
@@ -106,7 +107,7 @@ describe('any round, whatever the database says', () => {
       // Only a sum that went on by itself may be followed over several states at once.
       if (round.state === 'planned' || round.state === 'updating' || round.state === 'evaluating') expect(distance).toBe(1);
       if (step.to === 'evaluating' || step.to === 'done') expect(distance).toBe(1);
-    }), { seed: 2, numRuns: 2000 });
+    }), { seed: 2, numRuns: runs(2000) });
   });
 
   it('gets to done or failed in boundedly many steps however its parts end', () => {
@@ -117,7 +118,7 @@ describe('any round, whatever the database says', () => {
         expect(steps).toBeLessThan(20);
         round = apply(round, nextRoundStep(round), { epoch: String(epochs.next().value) as 'ready' | 'failed', updateEnds, evaluationEnds });
       }
-    }), { seed: 3, numRuns: 300 });
+    }), { seed: 3, numRuns: runs(300) });
   });
 
   it('never opens an epoch with fewer than the fewest sites again', () => {
@@ -128,7 +129,7 @@ describe('any round, whatever the database says', () => {
         expect(step.cohort.length).toBeLessThanOrEqual(round.cohort.length);
         expect(step.cohort.some((site) => step.excluded.includes(site))).toBe(false);
       }
-    }), { seed: 4, numRuns: 1000 });
+    }), { seed: 4, numRuns: runs(1000) });
   });
 });
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -72,7 +73,7 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
         const headers = binary ? { 'inference-header-content-length': String(head.length) } : {};
         seen.add(await expectCivilAnswer(binary ? Buffer.concat([head, tail]) : head, { 'content-type': 'application/json', ...headers }));
       }),
-      { seed, numRuns: 600 },
+      { seed, numRuns: runs(600) },
     );
     expect(seen).toEqual(new Set([200, 400]));
   });
@@ -84,7 +85,7 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
         const headers = length === null ? {} : { 'inference-header-content-length': length };
         await expectCivilAnswer(Buffer.from(bytes), { 'content-type': 'application/octet-stream', ...headers });
       }),
-      { seed, numRuns: 300 },
+      { seed, numRuns: runs(300) },
     );
   });
 
@@ -97,7 +98,7 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
         bytes[place] = byte;
         await expectCivilAnswer(bytes, { 'content-type': 'application/json' });
       }),
-      { seed, numRuns: 400 },
+      { seed, numRuns: runs(400) },
     );
     expect(await expectCivilAnswer(good, { 'content-type': 'application/json' })).toBe(200);
   });
