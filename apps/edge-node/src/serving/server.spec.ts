@@ -260,7 +260,12 @@ describe('metrics', () => {
     expect(text).toContain('nv_inference_compute_infer_duration_us{model="heart-disease",version="v7"} 4000\n');
     const [, durationUs] = /nv_inference_request_duration_us\{model="heart-disease",version="v7"\} (\S+)/.exec(text) ?? [];
     expect(Number(durationUs)).toBeGreaterThanOrEqual(6000);
-    expect(text).toMatch(/koinon_inference_request_latency_ms\{quantile="0\.99"\} \d/);
+    // Each took 3 ms or more: none below the third edge, and all below the last.
+    const latency = (series: string): number => Number(new RegExp(`^koinon_inference_request_duration_seconds_${series} (\\S+)$`, 'm').exec(text)?.[1]);
+    const labels = 'model="heart-disease",version="v7"';
+    expect(['0.001', '0.0025', '+Inf'].map((edge) => latency(`bucket{le="${edge.replace('+', '\\+')}",${labels}}`))).toEqual([0, 0, 2]);
+    expect(latency(`count{${labels}}`)).toBe(2);
+    expect(latency(`sum{${labels}}`)).toBeCloseTo(Number(durationUs) / 1e6, 9);
     expect(text).not.toContain('liver');
     const { requests, p50Ms, p99Ms } = stats.snapshot();
     expect(requests).toBe(2);

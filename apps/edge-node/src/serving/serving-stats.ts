@@ -1,22 +1,29 @@
-import { LatencyHistogram } from './latency-histogram.js';
+import { LatencyWindow } from './latency-window.js';
 
 export interface ServingSnapshot {
   /** Requests answered with a prediction since the start. */
   readonly requests: number;
-  /** Time from the arrival of the request to its answer; `null` before the first one. */
+  /** Time from the arrival of a request to its answer, of the newest requests; `null` when there are none of late. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
 }
 
-/** Latency of the answered requests, for the node's own report. */
+/** Count and latency of the answered requests, for the node's own report. */
 export class ServingStats {
-  readonly #latency = new LatencyHistogram();
+  readonly #latency: LatencyWindow;
+  #requests = 0;
+
+  constructor(nowMs?: () => number) {
+    this.#latency = new LatencyWindow(nowMs);
+  }
 
   record(durationMs: number): void {
     this.#latency.record(durationMs);
+    this.#requests++;
   }
 
   snapshot(): ServingSnapshot {
-    return { requests: this.#latency.total, p50Ms: this.#latency.quantile(0.5), p99Ms: this.#latency.quantile(0.99) };
+    const [p50Ms = null, p99Ms = null] = this.#latency.quantiles(0.5, 0.99);
+    return { requests: this.#requests, p50Ms, p99Ms };
   }
 }
