@@ -44,6 +44,7 @@ export const catalogue = {
   STRATEGY_FAILED: [500, 'The strategy step did not give finite weights; nothing was released.'],
   BUDGET_EXHAUSTED: [409, 'The site’s privacy ledger does not allow this training; its budget is spent.'],
   SITE_TRAINING_FAILED: [409, 'Training at the site failed; the site’s log has the details.'],
+  SITE_EVALUATION_FAILED: [409, 'Evaluation at the site failed: the model took too much time or memory, or ended its process; the site’s log says which.'],
   SITE_DATA_INVALID: [409, 'The site’s data does not match the feature schema; its log names row and column.'],
   LEDGER_MISSING: [500, 'This enrolled node has no privacy ledger; restore it from a backup. Without one, budget that is spent would be spent again.'],
   LEDGER_UNUSABLE: [500, 'The privacy ledger cannot be read or written, or is damaged; restore it from a backup and check the disk.'],

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AssignmentOf, Federation } from '@koinon/contracts';
+import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { enrolledNode, federation, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
@@ -22,7 +23,7 @@ const trainers = (): string[] =>
   readdirSync('/proc').filter((pid) => {
     try {
       const [, ppid] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
-      return Number(ppid) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('training.child');
+      return Number(ppid) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('task.child');
     } catch {
       return false;
     }
@@ -99,6 +100,25 @@ describe('the agent thread', () => {
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
     expect(ledger().at(-1)).toMatchObject({ released: false });
     expect(existsSync(join(home, 'uploads'))).toBe(false);
+  });
+
+  it('refuses an evaluation whose model never ends, and goes on', async () => {
+    const body = new GraphBuilder('body');
+    body.input('step', 'int64', []);
+    body.output(body.op('Identity', [body.input('going', 'bool', [])]));
+    body.output(body.op('Add', [body.input('total', 'float32', ['N', 13]), 'features']));
+    const graph = new GraphBuilder('endless');
+    const features = graph.input('features', 'float32', ['N', 13]);
+    graph.op('Loop', [graph.constant('int64', [], [Number.MAX_SAFE_INTEGER]), graph.constant('bool', [], [1]), features], { body: attr.graph(body.graph) }, 'probability');
+    graph.output('probability');
+    const endless = encodeModel(graph.model());
+    coordinator.blobs.set(sha256(endless), endless);
+    coordinator.assign({ kind: 'evaluate', runId: randomUUID(), roundId: randomUUID(), federation, epochId: EPOCH, sumId: SUM, sumIndex: 0, featureSchemaSha256: sha256(schema), modelSha256: sha256(endless) });
+    await start({ ...node.config, training: { memoryMb: 512, timeoutMs: 1000 } });
+    await vi.waitFor(() => expect(coordinator.posted('/v1/site/refusals')).toEqual([{ subject: 'sum', id: SUM, code: 'SITE_EVALUATION_FAILED' }]), 20_000);
+    coordinator.assign(await releaseOf(model, 4, node.coordinatorSigner));
+    await vi.waitFor(() => expect(load).toHaveBeenCalledOnce(), 10_000);
+    expect(readdirSync(join(home, 'work'))).toEqual([`${sha256(schema)}.json`]);
   });
 
   it('starts and serves what it served last when the coordinator is down', async () => {

@@ -8,18 +8,20 @@ import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '../data/index.js';
 import { writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
-import { checkedNoise, evaluateModel, runTraining, type NoisePlan, type PrivacyLedger } from '../training/index.js';
+import { checkedNoise, TaskRunner, type NoisePlan, type PrivacyLedger } from '../training/index.js';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
 export class Trainer {
+  private readonly tasks: TaskRunner;
   private checked: { readonly recipe: string; readonly plan: NoisePlan } | undefined;
 
   constructor(
     private readonly config: NodeConfig,
     private readonly ledger: PrivacyLedger,
     private readonly link: Pick<CoordinatorLink, 'blob'>,
-    private readonly signal: AbortSignal,
+    signal: AbortSignal,
   ) {
+    this.tasks = new TaskRunner(config.training, { signal });
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -33,12 +35,12 @@ export class Trainer {
     const modelFile = this.file(modelSha256, 'onnx', model);
     let rows = 0;
     const charge = (): number => (rows = this.ledger.chargeRound(runId, round, train.rows, plan));
-    const trained = await runTraining({
+    const trained = await this.tasks.train({
       modelFile, trainable: federation.model.trainable, loss: federation.model.loss, logits: federation.model.logits,
-      data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu }, limits: this.config.training,
+      data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu },
       privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier },
       ...(seed === undefined ? {} : { seed }), insecureDeterministic: this.config.insecureDeterministic,
-    }, charge, { signal: this.signal }).finally(() => rmSync(modelFile, { force: true }));
+    }, charge).finally(() => rmSync(modelFile, { force: true }));
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
     const vector = updateVector(trained.weights.map((w, i) => w - weights[i]!), rows, scaling);
     return Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(vector, randomBytes);
@@ -51,8 +53,9 @@ export class Trainer {
 
   /** @returns score counts of the test split, small integers that need no quantising */
   async evaluation({ modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>): Promise<Uint32Array> {
-    const data = loadHospitalData(await this.source(featureSchemaSha256));
-    return evaluateModel(await this.link.blob(modelSha256), data);
+    const data = await this.source(featureSchemaSha256);
+    const modelFile = this.file(modelSha256, 'onnx', await this.link.blob(modelSha256));
+    return this.tasks.evaluate({ modelFile, data }).finally(() => rmSync(modelFile, { force: true }));
   }
 
   /** The accountant takes a moment, so the last answer is kept, for exactly the recipe that will be trained with. */

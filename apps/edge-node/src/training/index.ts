@@ -1,11 +1,10 @@
 export { DataError, loadHospitalData, type DataSource, type HospitalData, type Records } from '../data/index.js';
 export { ClippedGradient } from './clipped-gradient.js';
-export { evaluateModel } from './evaluation.js';
 export { PrivacyLedger, type LedgerOptions } from './ledger.js';
 export { checkedNoise, noisyRowCount, planNoise, type NoisePlan } from './noise-plan.js';
-export type { TrainJob, TrainResult } from './protocol.js';
+export type { EvaluateJob, TaskLimits, TrainJob, TrainResult } from './protocol.js';
 export { randomSource, seededBytes } from './random-source.js';
 export { pooledMetrics, referenceRuns, type Recipe, type ReferenceMetrics, type Scores } from './reference-runs.js';
-export { runTraining, type RunOptions } from './run-training.js';
+export { TaskRunner, type RunnerOptions } from './task-runner.js';
 export { trainLocally, type GradientSource, type LocalRecipe } from './trainer.js';
 export { TrainingError, type TrainingErrorCode } from './training-error.js';

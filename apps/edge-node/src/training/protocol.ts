@@ -1,4 +1,4 @@
-/** Messages between the edge node and its training child. Both ends are this package; structured clone carries them. */
+/** Messages between the edge node and its task child. Both ends are this package; structured clone carries them. */
 import type { DataSource } from '../data/hospital-data.js';
 import { TrainingError, type TrainingErrorCode } from './training-error.js';
 
@@ -31,7 +31,6 @@ export interface TrainJob {
   readonly seed?: number;
   /** Draws privacy noise from `seed` too. The result then has no privacy at all. */
   readonly insecureDeterministic?: boolean;
-  readonly limits: { readonly memoryMb: number; readonly timeoutMs: number };
 }
 
 /** The parent's second message, once the ledger has been charged: from here on, records are looked at for training. */
@@ -48,10 +47,38 @@ export interface TrainResult {
   readonly steps: number;
 }
 
-/** `ready`: data, model and recipe fit together and the training graph runs; nothing of a record has been used yet. */
-export type ChildReply =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'done'; readonly result: TrainResult }
+/** A model to score on the test records of one site. */
+export interface EvaluateJob {
+  /** Its first output is the probability [N, 1] of the positive class. */
+  readonly modelFile: string;
+  readonly data: DataSource;
+}
+
+export type Task = { readonly kind: 'train'; readonly job: TrainJob } | { readonly kind: 'evaluate'; readonly job: EvaluateJob };
+
+export interface TaskResults {
+  readonly train: TrainResult;
+  /** As `countScores` of @koinon/contracts gives them. */
+  readonly evaluate: Uint32Array;
+}
+
+/** What one task may take of the machine. */
+export interface TaskLimits {
+  readonly memoryMb: number;
+  readonly timeoutMs: number;
+}
+
+/** What a child is sent first. */
+export interface Order {
+  readonly task: Task;
+  readonly limits: TaskLimits;
+}
+
+/** `ready`: data, model and recipe of a training fit together and its graph runs; nothing of a record has been used yet. */
+export type ChildReply = { readonly kind: 'ready' } | ChildAnswer;
+
+export type ChildAnswer =
+  | { readonly kind: 'done'; readonly result: TaskResults[keyof TaskResults] }
   | { readonly kind: 'failed'; readonly code: TrainingErrorCode; readonly message: string };
 
 /** Smallest limit that leaves room for the runtime itself, in MB. */
@@ -61,18 +88,17 @@ export const minimumMemoryMb = 256;
 const idleMb = 128;
 
 /**
- * What a training graph may need of a job's memory: a quarter of what an idle process leaves. The rest is for copies of weights
+ * What a training graph may need of a task's memory: a quarter of what an idle process leaves. The rest is for copies of weights
  * and gradients in messages, files and double precision (a job takes about twice what its graph states) and the heap's slack.
  */
-export function tensorBytes({ limits }: Pick<TrainJob, 'limits'>): number {
-  return (limits.memoryMb - idleMb) * 2 ** 18;
+export function tensorBytes({ memoryMb }: TaskLimits): number {
+  return (memoryMb - idleMb) * 2 ** 18;
 }
 
 /** @throws TrainingError TRAINING_JOB_INVALID naming the first field that cannot be honoured */
 export function checkJob(job: TrainJob): void {
-  const { local, privacy, limits } = job;
-  const positive = (value: number): boolean => Number.isFinite(value) && value > 0;
-  const rules: readonly (readonly [field: string, holds: boolean])[] = [
+  const { local, privacy } = job;
+  refuseBroken([
     ['trainable', job.trainable.length > 0 && new Set(job.trainable).size === job.trainable.length],
     ['weights', job.weights.length > 0 && job.weights.every(Number.isFinite)],
     ['round', Number.isSafeInteger(job.round) && job.round > 0],
@@ -84,9 +110,20 @@ export function checkJob(job: TrainJob): void {
     ['privacy.noiseMultiplier', Number.isFinite(privacy.noiseMultiplier) && privacy.noiseMultiplier >= 0],
     ['seed', job.seed === undefined || Number.isSafeInteger(job.seed)],
     ['insecureDeterministic (it needs a seed)', job.insecureDeterministic !== true || job.seed !== undefined],
-    [`limits.memoryMb (at least ${minimumMemoryMb})`, Number.isSafeInteger(limits.memoryMb) && limits.memoryMb >= minimumMemoryMb],
-    ['limits.timeoutMs', positive(limits.timeoutMs)],
-  ];
+  ]);
+}
+
+/** @throws TrainingError TRAINING_JOB_INVALID as `checkJob` */
+export function checkLimits({ memoryMb, timeoutMs }: TaskLimits): void {
+  refuseBroken([
+    [`limits.memoryMb (at least ${minimumMemoryMb})`, Number.isSafeInteger(memoryMb) && memoryMb >= minimumMemoryMb],
+    ['limits.timeoutMs', positive(timeoutMs)],
+  ]);
+}
+
+const positive = (value: number): boolean => Number.isFinite(value) && value > 0;
+
+function refuseBroken(rules: readonly (readonly [field: string, holds: boolean])[]): void {
   const broken = rules.find(([, holds]) => !holds);
   if (broken) throw new TrainingError('TRAINING_JOB_INVALID', `${broken[0]} is out of range`);
 }

@@ -9,9 +9,15 @@ export type TrainingErrorCode =
   | 'TRAINING_CRASHED'
   | 'TRAINING_BUDGET_EXHAUSTED'
   | 'TRAINING_NOISE_REQUIRED'
-  | 'TRAINING_ALREADY_RELEASED';
+  | 'TRAINING_ALREADY_RELEASED'
+  | 'EVALUATION_DATA_INVALID'
+  | 'EVALUATION_MODEL_INVALID'
+  | 'EVALUATION_TIMED_OUT'
+  | 'EVALUATION_MEMORY_EXCEEDED'
+  | 'EVALUATION_CANCELLED'
+  | 'EVALUATION_CRASHED';
 
-/** Local training did not happen or did not finish. The message is for the site's log; only `code` may leave the site. */
+/** Local training or evaluation did not happen or did not finish. The message is for the site's log; only `code` may leave the site. */
 export class TrainingError extends Error {
   override readonly name = 'TrainingError';
 

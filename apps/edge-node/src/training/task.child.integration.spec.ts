@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
-import { describe, expect, it, vi } from 'vitest';
-import type { TrainJob } from './protocol.js';
-import { runTraining } from './run-training.js';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import type { EvaluateJob, TaskLimits, TrainJob, TrainResult } from './protocol.js';
+import { TaskRunner } from './task-runner.js';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const childFile = at('../../dist/training/training.child.js');
+const childFile = at('../../dist/training/task.child.js');
 const folder = at('../../../../models/heart-disease/');
 const source = (centre: string): TrainJob['data'] => ({
   file: `${folder}data/processed.${centre}.data`,
@@ -30,11 +30,15 @@ const job: TrainJob = {
   local: { steps: 25, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
   privacy: { clippingNorm: 1, noiseMultiplier: 0 },
   seed: 11,
-  limits: { memoryMb: 1024, timeoutMs: 60_000 },
 };
+const stop = new AbortController();
+afterAll(() => stop.abort());
+const runner = (limits: Partial<TaskLimits> = {}): TaskRunner => new TaskRunner({ memoryMb: 1024, timeoutMs: 60_000, ...limits }, { childFile, signal: stop.signal });
+const tasks = runner();
 const noisy: TrainJob = { ...job, privacy: { ...job.privacy, noiseMultiplier: 3.6 } };
 
-const train = (what: TrainJob, charge = (): number => 199): ReturnType<typeof runTraining> => runTraining(what, charge, { childFile });
+const charge = (): number => 199;
+const train = (what: TrainJob, paid = charge, by = tasks): Promise<TrainResult> => by.train(what, paid);
 
 describe('the training process', () => {
   it('learns, and repeats itself from a seed while no noise is asked for', async () => {
@@ -56,13 +60,61 @@ describe('the training process', () => {
     ['TRAINING_MODEL_INVALID', { logits: 'probabilities' }],
     ['TRAINING_JOB_INVALID', { weights: new Float32Array(3) }],
   ])('answers with %s what it cannot train, before anything is charged', async (code, over) => {
-    const charge = vi.fn<() => number>();
-    await expect(train({ ...job, ...over }, charge)).rejects.toMatchObject({ code });
-    expect(charge).not.toHaveBeenCalled();
+    const paid = vi.fn<() => number>();
+    await expect(train({ ...job, ...over }, paid)).rejects.toMatchObject({ code });
+    expect(paid).not.toHaveBeenCalled();
+  });
+});
+
+describe('evaluation in a process of its own', () => {
+  const evaluation: EvaluateJob = { modelFile: job.modelFile, data: job.data };
+  /** A model of the job's records that gives one half to everybody once a loop ends whose steps add up, or pile up, 4 MB each. */
+  const looping = (folder: string, kind: 'endless' | 'piling up'): string => {
+    const body = new GraphBuilder('body');
+    body.input('step', 'int64', []);
+    body.input('going', 'bool', []);
+    body.input('total', 'float32', ['N', 13]);
+    body.output(body.op('Identity', ['going']));
+    body.output(body.op('Add', ['total', 'features']));
+    if (kind === 'piling up') body.output(body.op('Expand', [body.float(1), body.ints(2 ** 20)]));
+    const graph = new GraphBuilder(kind);
+    graph.input('features', 'float32', ['N', 13]);
+    const [total] = graph.op('Loop', [graph.constant('int64', [], [Number.MAX_SAFE_INTEGER]), graph.constant('bool', [], [1]), 'features'], { body: attr.graph(body.graph) }, kind === 'endless' ? ['total_'] : ['total_', 'pile']);
+    graph.op('Sigmoid', [graph.op('ReduceMean', [graph.op('Mul', [total, graph.float(0)]), graph.ints(1)], { keepdims: attr.int(1) })], {}, 'probability');
+    graph.output('probability', 'float32', ['N', 1]);
+    if (kind === 'piling up') graph.output('pile');
+    const modelFile = join(folder, `${kind}.onnx`);
+    writeFileSync(modelFile, encodeModel(graph.model()));
+    return modelFile;
+  };
+
+  it('counts the test records by score', async () => {
+    const counts = await tasks.evaluate(evaluation);
+    // The untrained model gives one half to everybody: bin 50 of each class, 104 records, 48 of them positive.
+    expect([counts.length, counts[50], counts[150]]).toEqual([200, 56, 48]);
+  });
+
+  it.each([
+    ['EVALUATION_TIMED_OUT', 'endless', { timeoutMs: 1500 }],
+    ['EVALUATION_MEMORY_EXCEEDED', 'piling up', { memoryMb: 256 }],
+  ] as const)('ends with %s a model whose loop is %s, and the next one is evaluated', async (code, kind, limits) => {
+    using dir = tempDir();
+    const limited = runner(limits);
+    await expect(limited.evaluate({ ...evaluation, modelFile: looping(dir.path, kind) })).rejects.toMatchObject({ code });
+    expect((await limited.evaluate(evaluation))[50]).toBe(56);
+  });
+
+  it.each([
+    ['EVALUATION_DATA_INVALID', { data: { ...source('cleveland'), centre: 'nowhere' } }],
+    ['EVALUATION_MODEL_INVALID', { modelFile: join(folder, 'missing.onnx') }],
+    ['EVALUATION_MODEL_INVALID', { modelFile: join(folder, 'features.schema.json') }],
+  ])('answers with %s what it cannot evaluate', async (code, over) => {
+    await expect(tasks.evaluate({ ...evaluation, ...over })).rejects.toMatchObject({ code });
   });
 });
 
 describe('a training process with little memory', () => {
+  const small = runner({ memoryMb: 256 });
   /** A perceptron of two hidden layers for the records of the job, written to `folder`. */
   const perceptron = (folder: string, width: number): Partial<TrainJob> => {
     const graph = new GraphBuilder('perceptron');
@@ -74,7 +126,7 @@ describe('a training process with little memory', () => {
     graph.output('probability', 'float32', ['N', 1]);
     const modelFile = join(folder, `${width}.onnx`);
     writeFileSync(modelFile, encodeModel(graph.model()));
-    return { modelFile, trainable, weights: new Float32Array(13 * width + width ** 2 + width), local: { ...job.local, steps: 1 }, limits: { memoryMb: 256, timeoutMs: 60_000 } };
+    return { modelFile, trainable, weights: new Float32Array(13 * width + width ** 2 + width), local: { ...job.local, steps: 1 } };
   };
 
   it.each([
@@ -82,12 +134,12 @@ describe('a training process with little memory', () => {
     ['the weights leave no doubt', 4000, 'training this model takes at least 245 MB'],
   ])('refuses before it starts when %s', async (_name, width, reason) => {
     using dir = tempDir();
-    await expect(train({ ...job, ...perceptron(dir.path, width) })).rejects.toMatchObject({ code: 'TRAINING_MEMORY_EXCEEDED', message: expect.stringContaining(reason) as string });
+    await expect(train({ ...job, ...perceptron(dir.path, width) }, charge, small)).rejects.toMatchObject({ code: 'TRAINING_MEMORY_EXCEEDED', message: expect.stringContaining(reason) as string });
   });
 
   it('trains what fits', async () => {
     using dir = tempDir();
-    const { steps, loss } = await train({ ...job, ...perceptron(dir.path, 500) });
+    const { steps, loss } = await train({ ...job, ...perceptron(dir.path, 500) }, charge, small);
     expect({ steps, loss }).toEqual({ steps: 1, loss: expect.closeTo(Math.LN2, 3) as number });
   });
 });

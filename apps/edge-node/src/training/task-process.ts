@@ -1,0 +1,117 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Charged, ChildAnswer, ChildReply, Order } from './protocol.js';
+
+/** How a process ended that did not answer. */
+export interface Ending {
+  readonly kind: 'ended';
+  /** NOT_TAKEN: it was gone before it got the task. */
+  readonly reason: 'TIMED_OUT' | 'MEMORY_EXCEEDED' | 'CANCELLED' | 'CRASHED' | 'NOT_TAKEN';
+  readonly message: string;
+}
+
+const memoryCheckMs = 50;
+const keptErrorOutput = 4096;
+
+/** A child process that waits for one task, answers it and is killed. It gets no environment and no open handles, only the task. */
+export class TaskProcess {
+  private readonly child: ChildProcess;
+  private readonly answer = Promise.withResolvers<ChildAnswer | Ending>();
+  private readonly closed: Promise<void>;
+  private charge: (() => number) | undefined;
+  private taken = false;
+
+  /** @param signal kills it, also while it waits */
+  constructor(childFile: string, memoryMb: number, signal: AbortSignal) {
+    this.child = fork(childFile, {
+      serialization: 'advanced',
+      env: {},
+      signal,
+      killSignal: 'SIGKILL',
+      execArgv: [`--max-old-space-size=${Math.floor(memoryMb / 2)}`],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    // Read for one phrase and never passed on: what a failing process prints may quote records.
+    let errorOutput = '';
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      errorOutput = (errorOutput + text).slice(-keptErrorOutput);
+    });
+    this.child.on('message', (reply: ChildReply) => {
+      if (reply.kind === 'ready') this.pay();
+      else this.answer.resolve(reply);
+    });
+    this.child.on('error', ({ name }) => {
+      if (name === 'AbortError') this.end('CANCELLED', cancelled);
+      else this.end('CRASHED', 'its process could not be started');
+    });
+    this.closed = new Promise((ended) => {
+      this.child.on('close', (exitCode, exitSignal) => {
+        if (errorOutput.includes('heap out of memory')) this.end('MEMORY_EXCEEDED', memoryExceeded(memoryMb));
+        else this.end(this.taken ? 'CRASHED' : 'NOT_TAKEN', `its process ended early (${exitSignal ?? exitCode})`);
+        ended();
+      });
+    });
+  }
+
+  /**
+   * Settles when the process is gone: nobody may start the next task while this one still holds memory.
+   * @param charge pays for a training that the child could begin; what it throws ends the task
+   */
+  async run(order: Order, signal: AbortSignal, charge?: () => number): Promise<ChildAnswer | Ending> {
+    this.charge = charge;
+    const { memoryMb, timeoutMs } = order.limits;
+    const onAbort = (): void => this.end('CANCELLED', cancelled);
+    signal.addEventListener('abort', onAbort);
+    const deadline = setTimeout(() => this.end('TIMED_OUT', `it took longer than ${timeoutMs} ms`), timeoutMs);
+    const watchdog = setInterval(() => {
+      if (residentBytes(this.child) > memoryMb * 2 ** 20) this.end('MEMORY_EXCEEDED', memoryExceeded(memoryMb));
+    }, memoryCheckMs);
+    this.send(order);
+    try {
+      return await this.answer.promise;
+    } finally {
+      clearTimeout(deadline);
+      clearInterval(watchdog);
+      signal.removeEventListener('abort', onAbort);
+      await this.kill();
+    }
+  }
+
+  private send(message: Order | Charged): void {
+    this.child.send(message, (error) => {
+      if (error) this.end(this.taken ? 'CRASHED' : 'NOT_TAKEN', 'its process did not take the task');
+      else this.taken = true;
+    });
+  }
+
+  private pay(): void {
+    try {
+      this.send({ noisedRowCount: this.charge!() });
+    } catch (error) {
+      this.answer.reject(error);
+    }
+  }
+
+  private async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    if (this.child.pid !== undefined) await this.closed;
+  }
+
+  /** The first ending or answer stands. */
+  private end(reason: Ending['reason'], message: string): void {
+    this.answer.resolve({ kind: 'ended', reason, message });
+    this.child.kill('SIGKILL');
+  }
+}
+
+/** Resident memory where the kernel tells (Linux); elsewhere 0, and the heap limit and the deadline remain. */
+function residentBytes({ pid }: ChildProcess): number {
+  try {
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+const cancelled = 'it was cancelled';
+const memoryExceeded = (memoryMb: number): string => `it needed more than ${memoryMb} MB; raise the limit or use a smaller model or batch`;
