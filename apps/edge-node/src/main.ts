@@ -2,6 +2,7 @@
 import { CodedError } from '@koinon/contracts';
 import { AgentThread } from './agent/agent-thread.js';
 import { readConfig } from './config.js';
+import { failureText } from './failure-text.js';
 import { loadSiteKeys } from './link/site-keys.js';
 import { ModelRuntime } from './runtime/index.js';
 import { ModelDirectory, ServingStats, addIdentityRoute, buildServer } from './serving/index.js';
@@ -14,7 +15,7 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
   const runtime = await ModelRuntime.start(config.servingThreads ? { threads: config.servingThreads } : {});
   const stats = new ServingStats();
   const models = new ModelDirectory(runtime, config.models);
-  const server = buildServer({ runtime, models, stats });
+  const server = buildServer({ runtime, models, stats, log: (entry) => print({ site: config.site, ...entry }) });
   addIdentityRoute(server, config.site, signer);
   const url = await server.listen({ host: config.host, port: config.port });
   const agent = await AgentThread.start({ config, servingUrl: url }, { runtime, models, stats });
@@ -27,10 +28,14 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
   return { url, fingerprint: signer.keyId, stop };
 }
 
+function print(entry: Record<string, unknown>): void {
+  process.stderr.write(`${JSON.stringify(entry)}\n`);
+}
+
 function fail(error: unknown): never {
   const inUse = (error as { code?: string }).code === 'EADDRINUSE';
   const coded = inUse ? new CodedError('PORT_IN_USE', `port ${(error as { port?: number }).port ?? '?'}`) : error instanceof CodedError ? error : null;
-  process.stderr.write(`${JSON.stringify({ code: coded?.code ?? 'INTERNAL', message: coded?.message ?? String(error) })}\n`);
+  print({ code: coded?.code ?? 'INTERNAL', message: coded?.message ?? failureText(error) });
   process.exit(coded ? EXPECTED_FAILURE : 1);
 }
 
@@ -45,7 +50,7 @@ try {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
   process.on('disconnect', end);
   // For whoever will send patients here: predictions are asked of this key, not of an address alone.
-  process.stderr.write(`${JSON.stringify({ level: 'info', event: 'serving', url, fingerprint })}\n`);
+  print({ level: 'info', event: 'serving', url, fingerprint });
   process.send?.({ ready: { url, fingerprint } });
 } catch (error) {
   fail(error);

@@ -1,6 +1,7 @@
 /** Entry of the agent thread: key ceremony and encryption never hold up a prediction. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { CodedError } from '@koinon/contracts';
+import { failureText } from '../failure-text.js';
 import { Agent, type ServingSide } from './agent.js';
 import type { AgentStart, ServingNow, ToAgent, ToServing } from './protocol.js';
 
@@ -49,5 +50,5 @@ try {
   await agent.run();
 } catch (error) {
   const coded = error instanceof CodedError ? error : null;
-  tell({ kind: 'failed', code: coded?.code ?? 'INTERNAL', message: error instanceof Error ? error.message : String(error) });
+  tell({ kind: 'failed', code: coded?.code ?? 'INTERNAL', message: failureText(error) });
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assignment, AssignmentOf, ErrorCode, ServedModel, SiteStatus } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
+import { failureText } from '../failure-text.js';
 import { CoordinatorLink } from '../link/coordinator-link.js';
 import { enrol } from '../link/enrolment.js';
 import { isUnused } from '../link/enrolment-file.js';
@@ -208,7 +209,7 @@ export class Agent {
   private logFailure(level: 'warn' | 'error', error: unknown, doing?: string): void {
     const { code = 'INTERNAL', site: by } = error as { code?: string; site?: string };
     const { clockAheadMs = 0 } = this.link;
-    this.log({ level, code, ...(doing ? { doing } : {}), ...(Math.abs(clockAheadMs) < CLOCK_MATTERS_MS ? {} : { clockAheadMs }), ...(by ? { by } : {}), message: error instanceof Error ? error.message : String(error) });
+    this.log({ level, code, ...(doing ? { doing } : {}), ...(Math.abs(clockAheadMs) < CLOCK_MATTERS_MS ? {} : { clockAheadMs }), ...(by ? { by } : {}), message: failureText(error) });
   }
 
   private async pause(ms: number): Promise<void> {

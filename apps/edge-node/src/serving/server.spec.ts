@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Inference, type InferenceRuntime, type InferOptions, RuntimeError, type Slot, type Tensor } from '../runtime/index.js';
 import { ModelDirectory } from './model-directory.js';
 import { buildServer } from './server.js';
@@ -42,11 +42,12 @@ function start() {
   const stats = new ServingStats();
   const clock = { now: 0 };
   const models = new ModelDirectory(runtime, ['heart-disease'], () => clock.now);
-  const app = buildServer({ runtime, models, stats, maxBodyBytes: 2000 });
+  const log = vi.fn<(entry: Record<string, unknown>) => void>();
+  const app = buildServer({ runtime, models, stats, log, maxBodyBytes: 2000 });
   onTestFinished(() => app.close());
   const infer = (body: unknown, headers: Record<string, string> = {}, path = url) =>
     app.inject({ method: 'POST', url: path, headers: { 'content-type': 'application/json', ...headers }, payload: typeof body === 'string' ? body : JSON.stringify(body) });
-  return { app, runtime, models, stats, infer, clock };
+  return { app, runtime, models, stats, infer, clock, log };
 }
 
 describe('readiness', () => {
@@ -206,14 +207,16 @@ describe('infer', () => {
     }
   });
 
-  it('tells nothing of an unforeseen error', async () => {
-    const { infer, runtime } = start();
+  it('tells nothing of an unforeseen error, and its log where it arose', async () => {
+    const { infer, runtime, log } = start();
     runtime.answer = async () => {
       throw new Error('the file /home/node/secret is missing');
     };
     const response = await infer({ inputs: [input] });
     expect([response.statusCode, response.json().code]).toEqual([500, 'INTERNAL']);
     expect(response.body).not.toContain('secret');
+    expect(log).toHaveBeenCalledExactlyOnceWith({ level: 'error', code: 'INTERNAL', doing: 'request', message: expect.stringMatching(/^Error at .*server\.spec\.ts:\d+/) });
+    expect(JSON.stringify(log.mock.calls)).not.toContain('secret');
   });
 
   it('cancels in the runtime when the client leaves', async () => {

@@ -1,4 +1,5 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { failureText } from '../failure-text.js';
 import type { InferenceRuntime } from '../runtime/index.js';
 import { addInferRoutes } from './infer.routes.js';
 import { addMetadataRoutes } from './metadata.routes.js';
@@ -15,7 +16,8 @@ export interface ServerOptions {
   readonly stats?: ServingStats;
   /** Largest request body in bytes. */
   readonly maxBodyBytes?: number;
-  readonly logger?: FastifyBaseLogger;
+  /** Told of a failure that is the node's own. */
+  readonly log?: (entry: Record<string, unknown>) => void;
 }
 
 /** Seconds; the queue of a healthy node drains in far less. */
@@ -27,9 +29,8 @@ const retryAfterSeconds = '1';
  * `koinon-model-version` which version answered. This thread parses, admits and replies; models run in the runtime's threads.
  * The caller listens and closes.
  */
-export function buildServer({ runtime, models, stats = new ServingStats(), maxBodyBytes = 1 << 20, logger }: ServerOptions): FastifyInstance {
+export function buildServer({ runtime, models, stats = new ServingStats(), maxBodyBytes = 1 << 20, log }: ServerOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
-    ...(logger ? { loggerInstance: logger } : {}),
     bodyLimit: maxBodyBytes,
     // A body has to arrive within this time, so that slow senders cannot hold connections for ever.
     requestTimeout: 30_000,
@@ -38,9 +39,9 @@ export function buildServer({ runtime, models, stats = new ServingStats(), maxBo
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler((error, _request, reply) => {
     const told = fail(error, reply);
-    if (told.code === 'INTERNAL') request.log.error({ err: error }, 'a request failed');
+    if (told.code === 'INTERNAL') log?.({ level: 'error', code: told.code, doing: 'request', message: failureText(error) });
   });
   app.setNotFoundHandler((_request, reply) => {
     fail(new ServingError('ROUTE_NOT_FOUND', 'There is nothing at this address; the API begins at /v2.'), reply);
