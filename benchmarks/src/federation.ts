@@ -1,18 +1,19 @@
 /**
  * Quality of the heart-disease federation over 20 seeds, with and without privacy noise, against each hospital alone
- * and all rows in one place, each on the four test splits together. The whole recipe runs in this process: DP-SGD per
- * site, 16-bit quantisation, exact integer sum, FedAvg weighted by noised row counts. Encryption is left out: its
- * integer sums are exact, so it cannot change a figure here.
+ * and all rows in one place, each on the four test splits together. The whole recipe runs in this process, by the functions
+ * and with the numbers of site and coordinator: DP-SGD, update vector, quantisation, exact integer sum, strategy step.
+ * Encryption is left out: its integer sums are exact, so it cannot change a figure here.
  */
 import { readFileSync } from 'node:fs';
-import { federationSchema } from '@koinon/contracts';
+import { federationSchema, fitSchema, meanUpdate, updateLength, updateVector, type Federation } from '@koinon/contracts';
 import {
   ClippedGradient, loadHospitalData, noisyRowCount, planNoise, pooledMetrics, referenceRuns, seededBytes, trainLocally,
-  type HospitalData, type NoisePlan, type Recipe, type Scores,
+  type HospitalData, type NoisePlan, type Scores,
 } from '@koinon/edge-node';
 import { Quantiser } from '@koinon/he';
 import { dataFile, featureSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
 import { readWeights, writeWeights } from '@koinon/onnx';
+import { strategyByName } from '@koinon/strategies';
 import { parse } from 'yaml';
 import type { Figure } from './figure.js';
 
@@ -23,8 +24,6 @@ interface SeedFigure extends Figure {
 }
 
 const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
-/** Row counts are sent as a share of this public bound; a larger hospital would weigh as much as one of this size. */
-const largestRowCount = 1000;
 
 /** Metrics of the federated, the average, the best and the pooled model: median and samples over seeds 1 to 20. */
 export async function run(): Promise<SeedFigure[]> {
@@ -54,41 +53,40 @@ export async function run(): Promise<SeedFigure[]> {
   return figures;
 }
 
-async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, HospitalData>, recipe: Recipe, plan: NoisePlan, seed: number): Promise<Scores> {
-  const local = { ...recipe.local, proximalMu: 0 };
-  const { privacy } = recipe;
+async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, HospitalData>, federation: Federation, plan: NoisePlan, seed: number): Promise<Scores> {
+  const { local, privacy, encryption, model: { trainable }, strategy: { name, params } } = federation;
   const { noiseMultiplier, rowCount } = plan;
-  const quantiser = Quantiser.from({ bits: 16, range: 1 });
+  const scaling = { maxRows: federation.sites.maxRows, range: encryption.range };
+  const quantiser = Quantiser.from({ bits: encryption.bits, range: scaling.range });
+  const strategy = strategyByName(name, params);
+  const fit = fitSchema.parse(strategy.fit);
   const members = await Promise.all(
     Array.from(hospitals, async ([id, data]) => {
       const randomBytes = seededBytes(seed, `federated/${id}`);
-      const gradient = await ClippedGradient.of(model, { ...recipe.model, clippingNorm: privacy.clippingNorm }, data);
+      const gradient = await ClippedGradient.of(model, { ...federation.model, clippingNorm: privacy.clippingNorm }, data);
       return { data, gradient, randomBytes, rows: noisyRowCount(data.train.rows, rowCount.noiseMultiplier, randomBytes) };
     }),
   );
-  let weights = readWeights(model, recipe.model.trainable);
-  for (let round = 0; round < recipe.rounds; round++) {
-    const sum = new Uint32Array(weights.length + 1);
+  let version = model;
+  let state = strategy.init(Float64Array.from(readWeights(model, trainable)));
+  for (let round = 1; round <= federation.rounds; round++) {
+    const weights = readWeights(version, trainable);
+    const sum = new Uint32Array(updateLength(weights.length));
     for (const { data, gradient, randomBytes, rows } of members) {
-      const start = weights;
-      const trained = await trainLocally(
-        gradient,
-        data.train,
-        { weights: start, local, privacy: { clippingNorm: privacy.clippingNorm, noiseMultiplier, noisedRowCount: rows } },
-        randomBytes,
-      );
-      const share = Math.min(1, rows / largestRowCount);
-      const upload = Float32Array.from([...trained.weights.map((weight, i) => share * (weight - (start[i] ?? 0))), share]);
-      quantiser.quantise(upload, randomBytes).forEach((value, i) => {
-        sum[i] = (sum[i] ?? 0) + value;
+      const job = { weights, local: { ...local, ...fit }, privacy: { clippingNorm: privacy.clippingNorm, noiseMultiplier, noisedRowCount: rows } };
+      const trained = await trainLocally(gradient, data.train, job, randomBytes);
+      const vector = updateVector(trained.weights.map((weight, i) => weight - weights[i]!), rows, scaling);
+      quantiser.quantise(vector, randomBytes).forEach((value, i) => {
+        sum[i] = sum[i]! + value;
       });
     }
-    const totals = quantiser.dequantiseSum(sum, members.length);
-    const share = totals.at(-1) ?? 1;
-    weights = weights.map((weight, i) => weight + (totals[i] ?? 0) / share);
+    const { delta, rows } = meanUpdate(quantiser.dequantiseSum(sum, members.length), scaling);
+    const after = strategy.step(state, { weights: Float64Array.from(weights), delta, round, examples: rows });
+    state = after.state;
+    version = writeWeights(version, trainable, Float32Array.from(after.weights));
   }
   await Promise.all(members.map(({ gradient }) => gradient.release()));
-  return pooledMetrics(writeWeights(model, recipe.model.trainable, weights), members.map(({ data }) => data));
+  return pooledMetrics(version, members.map(({ data }) => data));
 }
 
 function figure(name: string, unit: string, samples: readonly number[], yardstick?: number): SeedFigure {
