@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CodedError, problemOf, type ErrorCode, type KoinonEvent, type ModelView, type RunView, type SiteView, type VersionDetail } from '@koinon/contracts';
+import { CodedError, toWire, type ErrorCode, type KoinonEvent, type ModelView, type RunView, type SiteView, type VersionDetail } from '@koinon/contracts';
 
 const dist = fileURLToPath(new URL('../../apps/dashboard/dist/', import.meta.url));
 const types: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -93,6 +93,6 @@ export class FixtureServer {
 }
 
 function problem(response: ServerResponse, code: ErrorCode): void {
-  const body = problemOf(new CodedError(code));
+  const body = toWire(new CodedError(code));
   response.writeHead(body.status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(body));
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, KoinonClient } from '@koinon/contracts';
+import { CodedError, KoinonClient, readSetting } from '@koinon/contracts';
 import { homeFolder } from './home.js';
 import { currentFederation } from './federation-folder.js';
 
@@ -9,8 +9,8 @@ import { currentFederation } from './federation-folder.js';
  * @throws CodedError CONFIG_INVALID
  */
 export function connect(fetcher?: typeof fetch): KoinonClient {
-  const url = process.env['KOINON_COORDINATOR_URL'];
-  if (url) return new KoinonClient(url, read(process.env['KOINON_TOKEN_FILE'] ?? '', 'KOINON_TOKEN_FILE: the file cannot be read'), fetcher);
+  const url = readSetting(process.env, 'KOINON_COORDINATOR_URL');
+  if (url !== undefined) return new KoinonClient(url, read(readSetting(process.env, 'KOINON_TOKEN_FILE') ?? '', 'KOINON_TOKEN_FILE: the file cannot be read'), fetcher);
   const none = 'no coordinator runs from this KOINON_HOME; start one with `koinon up`, or set KOINON_COORDINATOR_URL and KOINON_TOKEN_FILE';
   const folder = currentFederation(homeFolder());
   if (folder === undefined) throw new CodedError('CONFIG_INVALID', none);

@@ -7,11 +7,13 @@ import { defaultHome } from './layout.js';
 import { identityOf } from './process-identity.js';
 
 describe('homeFolder', () => {
-  it('is KOINON_HOME made absolute, or the default when that is empty', () => {
+  it('is KOINON_HOME made absolute, or the default when it is not set; an empty one is a mistake', () => {
     vi.stubEnv('KOINON_HOME', 'some/where');
     expect(homeFolder()).toBe(join(process.cwd(), 'some/where'));
-    vi.stubEnv('KOINON_HOME', '');
+    vi.stubEnv('KOINON_HOME', undefined);
     expect(homeFolder()).toBe(defaultHome);
+    vi.stubEnv('KOINON_HOME', '');
+    expect(() => homeFolder()).toThrow(/KOINON_HOME: must not be empty/);
   });
 });
 

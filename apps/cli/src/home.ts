@@ -1,12 +1,12 @@
 import { accessSync, constants, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CodedError } from '@koinon/contracts';
+import { CodedError, readSetting } from '@koinon/contracts';
 import { defaultHome } from './layout.js';
 import { identityOf, isRunning, pidOf } from './process-identity.js';
 
 /** KOINON_HOME: everything a local federation keeps. */
 export function homeFolder(): string {
-  return resolve(process.env['KOINON_HOME'] || defaultHome);
+  return resolve(readSetting(process.env, 'KOINON_HOME') ?? defaultHome);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CodedError, parse, sha256Schema, siteIdSchema } from '@koinon/contracts';
+import { CodedError, parse, readSetting, sha256Schema, siteIdSchema } from '@koinon/contracts';
 import { z } from 'zod';
 import { read } from './connection.js';
 import { homeFolder } from './home.js';
@@ -22,7 +22,7 @@ export const nodesFileOf = (folder: string): string => join(folder, 'nodes.json'
 /** From KOINON_NODES_FILE, or of the federation that `koinon up` runs from KOINON_HOME. @throws CodedError CONFIG_INVALID, REQUEST_INVALID naming each field */
 export function configuredNodes(): Nodes {
   const folder = currentFederation(homeFolder());
-  const file = process.env['KOINON_NODES_FILE'] || (folder === undefined ? '' : nodesFileOf(folder));
+  const file = readSetting(process.env, 'KOINON_NODES_FILE') ?? (folder === undefined ? '' : nodesFileOf(folder));
   const text = read(file, 'no file says where nodes are; start a federation with `koinon up`, or set KOINON_NODES_FILE to a JSON file {"<site>": {"url": …, "fingerprint": …}}');
   let nodes: unknown;
   try {

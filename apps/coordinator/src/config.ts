@@ -2,24 +2,20 @@
 import { mkdirSync, accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { CodedError } from '@koinon/contracts';
-
-/** A whole number in decimal digits; an empty setting is a mistake, not a zero. */
-const whole = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
-  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max)).default(fallback);
+import { CodedError, readSettings, whole } from '@koinon/contracts';
 
 const environmentSchema = z.object({
   KOINON_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
   KOINON_REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
-  KOINON_HOME: z.string().min(1),
+  KOINON_HOME: z.string(),
   KOINON_HOST: z.string().default('127.0.0.1'),
-  KOINON_PORT: whole(7400, 0, 65_535),
+  KOINON_PORT: whole(0, 65_535).default(7400),
   /** Folder of the built dashboard; without it only the API is served. */
   KOINON_DASHBOARD_DIR: z.string().optional(),
   /** How long to try PostgreSQL and Redis before giving up. */
-  KOINON_CONNECT_TIMEOUT_MS: whole(30_000, 0),
+  KOINON_CONNECT_TIMEOUT_MS: whole(0).default(30_000),
   /** How long one step of a key ceremony may take. */
-  KOINON_CEREMONY_STEP_MS: whole(30_000, 1000),
+  KOINON_CEREMONY_STEP_MS: whole(1000).default(30_000),
 });
 
 export interface Config {
@@ -38,12 +34,7 @@ export const CONFIG = Symbol('Config');
 
 /** @throws CodedError CONFIG_INVALID naming each setting, HOME_NOT_WRITABLE */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
-  const result = environmentSchema.safeParse(environment);
-  if (!result.success) {
-    const issues = result.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message }));
-    throw new CodedError('CONFIG_INVALID', issues.map((i) => `${i.path}: ${i.message}`).join('; '), issues);
-  }
-  const env = result.data;
+  const env = readSettings(environmentSchema, environment);
   const home = join(resolve(env.KOINON_HOME), 'coordinator');
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 });

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { CodedError, problemOf } from '@koinon/contracts';
+import { CodedError, toWire } from '@koinon/contracts';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -27,7 +27,7 @@ export async function createHttp(foundations: Foundations, limits: ConnectionLim
 
 /** URLs the router cannot read never reach a filter; Fastify's own answer would repeat them. */
 function answerBadUrl(_error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
-  void reply.status(400).type('application/problem+json').send(problemOf(new CodedError('REQUEST_INVALID')));
+  void reply.status(400).type('application/problem+json').send(toWire(new CodedError('REQUEST_INVALID')));
 }
 
 if (import.meta.main) {

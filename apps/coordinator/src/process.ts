@@ -1,7 +1,4 @@
-import { CodedError } from '@koinon/contracts';
-
-/** Exit code of every expected failure; the code itself is on stderr as one JSON line. */
-const EXPECTED_FAILURE = 2;
+import { failureOf } from '@koinon/contracts';
 
 /**
  * Runs a process of ours: reports readiness to a parent over IPC, ends on SIGTERM, SIGINT or when the
@@ -25,12 +22,7 @@ export async function runProcess(start: () => Promise<{ ready: Record<string, un
 }
 
 function fail(error: unknown): void {
-  const coded = error instanceof CodedError ? error : listenError(error);
-  process.stderr.write(`${JSON.stringify(coded ? { code: coded.code, message: coded.message } : { code: 'INTERNAL', message: String(error) })}\n`);
-  process.exit(coded ? EXPECTED_FAILURE : 1);
-}
-
-function listenError(error: unknown): CodedError | null {
-  const { code, port } = error as { code?: string; port?: number };
-  return code === 'EADDRINUSE' ? new CodedError('PORT_IN_USE', `port ${port ?? '?'}`) : null;
+  const { line, exitCode } = failureOf(error);
+  process.stderr.write(`${line}\n`);
+  process.exit(exitCode);
 }

@@ -2,35 +2,35 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { CodedError, sha256Schema, siteIdSchema } from '@koinon/contracts';
+import { CodedError, readSettings, sha256Schema, siteIdSchema, whole } from '@koinon/contracts';
 
 const modelNameSchema = z.string().regex(/^[a-z][a-z0-9-]{1,62}$/, 'lower-case letters, digits and hyphens');
 
 const environmentSchema = z.object({
   KOINON_SITE: siteIdSchema,
   /** Folder of this node's keys, ledger and models. */
-  KOINON_HOME: z.string().min(1),
+  KOINON_HOME: z.string(),
   KOINON_COORDINATOR_URL: z.url({ protocol: /^https?$/ }),
   /** SHA-256 of the coordinator's public key, handed over with the token. */
   KOINON_COORDINATOR_FINGERPRINT: sha256Schema,
   /** File with the one-time token; needed until the node has enrolled. */
   KOINON_ENROLMENT_TOKEN_FILE: z.string().optional(),
-  KOINON_DATA_FILE: z.string().min(1),
-  KOINON_SPLIT_FILE: z.string().min(1),
+  KOINON_DATA_FILE: z.string(),
+  KOINON_SPLIT_FILE: z.string(),
   /** This hospital's name inside the split file. */
-  KOINON_SPLIT_CENTRE: z.string().min(1),
+  KOINON_SPLIT_CENTRE: z.string(),
   /** Names of the models to serve, separated by commas. */
   KOINON_MODELS: z.string().default('heart-disease').transform((names) => names.split(',').map((name) => name.trim())).pipe(z.array(modelNameSchema).max(64)),
   KOINON_HOST: z.string().default('127.0.0.1'),
-  KOINON_PORT: z.coerce.number().int().min(0).max(65535).default(8000),
-  KOINON_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
+  KOINON_PORT: whole(0, 65535).default(8000),
+  KOINON_SERVING_THREADS: whole(1, 64).optional(),
   /** Days for which an installed model goes on serving past the expiry of its release. */
-  KOINON_SERVE_EXPIRED_DAYS: z.coerce.number().int().min(0).max(3650).default(30),
+  KOINON_SERVE_EXPIRED_DAYS: whole(0, 3650).default(30),
   /** The site's own limit over all runs; `off` gives privacy up in writing. */
   KOINON_EPSILON_BUDGET: z.union([z.literal('off'), z.coerce.number().positive()]).default(1.2),
   KOINON_DELTA: z.coerce.number().positive().max(0.1).default(1e-3),
-  KOINON_TRAINING_MEMORY_MB: z.coerce.number().int().min(256).default(1024),
-  KOINON_TRAINING_TIMEOUT_MS: z.coerce.number().int().min(1000).default(600_000),
+  KOINON_TRAINING_MEMORY_MB: whole(256).default(1024),
+  KOINON_TRAINING_TIMEOUT_MS: whole(1000).default(600_000),
   /** Draws privacy noise from the seed: repeatable, and without any privacy. */
   KOINON_INSECURE_DETERMINISTIC: z.enum(['0', '1']).default('0'),
 });
@@ -55,14 +55,7 @@ export interface NodeConfig {
 
 /** @throws CodedError CONFIG_INVALID naming each setting, HOME_NOT_WRITABLE */
 export function readConfig(environment: NodeJS.ProcessEnv): NodeConfig {
-  // An empty variable is how compose files spell one that is not set; as a number it would read as 0.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const result = environmentSchema.safeParse(given);
-  if (!result.success) {
-    const issues = result.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message }));
-    throw new CodedError('CONFIG_INVALID', issues.map((i) => `${i.path}: ${i.message}`).join('; '), issues);
-  }
-  const env = result.data;
+  const env = readSettings(environmentSchema, environment);
   const home = resolve(env.KOINON_HOME);
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 });

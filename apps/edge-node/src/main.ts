@@ -1,13 +1,11 @@
 /** The edge node: answers predictions in this thread, takes part in the federation in another. */
-import { CodedError } from '@koinon/contracts';
+import { failureOf } from '@koinon/contracts';
 import { AgentThread } from './agent/agent-thread.js';
 import { readConfig } from './config.js';
 import { failureText } from './failure-text.js';
 import { loadSiteKeys } from './link/site-keys.js';
 import { ModelRuntime } from './runtime/index.js';
 import { ModelDirectory, ServingStats, addIdentityRoute, buildServer } from './serving/index.js';
-
-const EXPECTED_FAILURE = 2;
 
 async function start(): Promise<{ url: string; fingerprint: string; stop: () => Promise<void> }> {
   const config = readConfig(process.env);
@@ -33,10 +31,9 @@ function print(entry: Record<string, unknown>): void {
 }
 
 function fail(error: unknown): never {
-  const inUse = (error as { code?: string }).code === 'EADDRINUSE';
-  const coded = inUse ? new CodedError('PORT_IN_USE', `port ${(error as { port?: number }).port ?? '?'}`) : error instanceof CodedError ? error : null;
-  print({ code: coded?.code ?? 'INTERNAL', message: coded?.message ?? failureText(error) });
-  process.exit(coded ? EXPECTED_FAILURE : 1);
+  const { line, exitCode } = failureOf(error, failureText(error));
+  process.stderr.write(`${line}\n`);
+  process.exit(exitCode);
 }
 
 try {

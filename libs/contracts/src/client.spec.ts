@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KoinonClient, errorOf } from './client.js';
-import { CodedError, problemOf } from './errors.js';
+import { CodedError, toWire } from './errors.js';
 
 const TOKEN = 'token-of-an-operator-0123456789';
 
@@ -32,7 +32,7 @@ describe('the client', () => {
   });
 
   it('gives the coded error of a problem document', async () => {
-    const problem = problemOf(new CodedError('REQUEST_INVALID', 'why', [{ path: 'spec.rounds', message: 'too many' }]));
+    const problem = toWire(new CodedError('REQUEST_INVALID', 'why', [{ path: 'spec.rounds', message: 'too many' }]));
     const error = await failure(clientOf(() => json(problem, 400)).client.runs());
     expect(error).toBeInstanceOf(CodedError);
     expect(error).toMatchObject({ code: 'REQUEST_INVALID', detail: 'why', issues: [{ path: 'spec.rounds', message: 'too many' }] });

@@ -5,7 +5,7 @@
  * const runs = await client.runs();
  */
 import { z } from 'zod';
-import { CodedError, isErrorCode, type ErrorCode, type FieldIssue } from './errors.js';
+import { CodedError, fromWire } from './errors.js';
 import { parse } from './dsse.js';
 import { auditReportSchema, invitationSchema, modelViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type StartRun } from './views.js';
 
@@ -67,8 +67,5 @@ export class KoinonClient {
 
 /** The coded error in a problem+json answer. */
 export async function errorOf(response: Response): Promise<CodedError> {
-  const problem = ((await response.json().catch(() => null)) ?? {}) as { code?: unknown; detail?: unknown; issues?: unknown };
-  const code: ErrorCode = isErrorCode(problem.code) ? problem.code : 'INTERNAL';
-  const issues = Array.isArray(problem.issues) ? (problem.issues as FieldIssue[]) : [];
-  return new CodedError(code, typeof problem.detail === 'string' ? problem.detail : isErrorCode(problem.code) ? undefined : `HTTP ${response.status}`, issues);
+  return fromWire(await response.json().catch(() => null)) ?? new CodedError('INTERNAL', `HTTP ${response.status}`);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CodedError, catalogue, isErrorCode, problemOf, type ErrorCode } from './errors.js';
+import { CodedError, catalogue, fromWire, isErrorCode, toWire, type ErrorCode } from './errors.js';
 
 const codes = Object.keys(catalogue) as ErrorCode[];
 
@@ -31,12 +31,30 @@ describe('CodedError', () => {
   });
 });
 
-describe('problemOf', () => {
+describe('fromWire', () => {
+  it('reads every coded error as it was', () => {
+    for (const code of codes) {
+      const error = new CodedError(code, 'row 3', [{ path: 'a', message: 'b' }]);
+      const read = fromWire(JSON.parse(JSON.stringify(toWire(error))));
+      expect([read?.code, read?.detail, read?.issues, read?.message]).toEqual([code, error.detail, error.issues, error.message]);
+    }
+  });
+
+  it.each([null, undefined, 3, [], {}, { code: 'NOT_FOUND' }, { code: 'toString', type: 'urn:koinon:error:tostring' }, { code: 'NOT_FOUND', type: 'urn:koinon:error:internal' }])('takes %j for none', (value) => {
+    expect(fromWire(value)).toBeNull();
+  });
+
+  it('takes nothing else with it', () => {
+    expect(fromWire({ ...toWire(new CodedError('NOT_FOUND')), detail: 7, issues: [{ path: 'a' }, null, 'x'], stack: 'at x' })).toEqual(new CodedError('NOT_FOUND'));
+  });
+});
+
+describe('toWire', () => {
   it('is a problem document of RFC 9457 without a stack', () => {
-    expect(problemOf(new CodedError('BODY_TOO_LARGE'))).toEqual({
+    expect(toWire(new CodedError('BODY_TOO_LARGE'))).toEqual({
       type: 'urn:koinon:error:body-too-large', title: catalogue.BODY_TOO_LARGE[1], status: 413, code: 'BODY_TOO_LARGE',
     });
-    expect(Object.keys(problemOf(new CodedError('NOT_FOUND', 'x', [{ path: 'p', message: 'm' }]))).toSorted())
+    expect(Object.keys(toWire(new CodedError('NOT_FOUND', 'x', [{ path: 'p', message: 'm' }]))).toSorted())
       .toEqual(['code', 'detail', 'issues', 'status', 'title', 'type']);
   });
 });

@@ -84,7 +84,7 @@ export class CodedError extends Error {
   }
 }
 
-/** Problem details on the wire (RFC 9457) with our code. */
+/** The one form of a coded error outside its process: in HTTP answers, on stderr, between threads. Problem details (RFC 9457) with our code. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -94,9 +94,11 @@ export interface Problem {
   readonly issues?: readonly FieldIssue[];
 }
 
-export function problemOf(error: CodedError): Problem {
+const typeOf = (code: ErrorCode): string => `urn:koinon:error:${code.toLowerCase().replaceAll('_', '-')}`;
+
+export function toWire(error: CodedError): Problem {
   return {
-    type: `urn:koinon:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
+    type: typeOf(error.code),
     title: catalogue[error.code][1],
     status: error.status,
     code: error.code,
@@ -104,6 +106,18 @@ export function problemOf(error: CodedError): Problem {
     ...(error.issues.length ? { issues: error.issues } : {}),
   };
 }
+
+/** The error that `toWire` wrote; null when it is anything else. */
+export function fromWire(value: unknown): CodedError | null {
+  const { type, code, detail, issues } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (!isErrorCode(code) || type !== typeOf(code)) return null;
+  return new CodedError(code, typeof detail === 'string' ? detail : undefined, Array.isArray(issues) ? issues.filter(isFieldIssue) : []);
+}
+
+const isFieldIssue = (value: unknown): value is FieldIssue => {
+  const { path, message } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof path === 'string' && typeof message === 'string';
+};
 
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(catalogue, text);

@@ -9,6 +9,8 @@ export * from './federation.js';
 export * from './identity.js';
 export * from './ids.js';
 export * from './metrics.js';
+export * from './process-failure.js';
+export * from './settings.js';
 export * from './site-api.js';
 export * from './statements.js';
 export * from './threshold.js';

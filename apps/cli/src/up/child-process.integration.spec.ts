@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CodedError } from '@koinon/contracts';
+import { CodedError, failureOf, type ErrorCode } from '@koinon/contracts';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { isRunning } from '../process-identity.js';
@@ -12,7 +12,7 @@ const never = new AbortController().signal;
 /** Stands after a program's handlers: who hears it may signal the program at once. */
 const READY = "process.send({ ready: { url: 'http://127.0.0.1:' + (process.env.KOINON_PORT ?? 4321) } });";
 const STAY = "process.on('disconnect', () => process.exit()); setInterval(() => undefined, 1000);";
-const codedExit = (code: string): string => `process.stderr.write(JSON.stringify({ code: '${code}', message: 'what happened' }) + '\\n'); process.exitCode = 2;`;
+const codedExit = (code: ErrorCode): string => `process.stderr.write(${JSON.stringify(`${failureOf(new CodedError(code, 'what happened')).line}\n`)}); process.exitCode = 2;`;
 
 /** A program with this text, and what its owner hears of it. */
 function program(folder: string, text: string, restartAfterMs: number[] = [1, 1, 1]) {

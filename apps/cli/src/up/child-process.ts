@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
-import { CodedError, catalogue, isErrorCode, type ErrorCode } from '@koinon/contracts';
+import { CODED_EXIT, CodedError, failureIn, type ErrorCode } from '@koinon/contracts';
 import { identityOf } from '../process-identity.js';
 import { parseEntry, type LogEntry } from './log-entry.js';
 import { LogFile } from './log-file.js';
@@ -30,8 +30,6 @@ const MAX_LINE = 65_536;
 const RESTART_AFTER_MS = [100, 500, 2000, 5000, 5000];
 /** A program that ran this long had no trouble starting: its next end is a new story. */
 const STEADY_AFTER_MS = 60_000;
-/** The exit code with which our programs report a coded failure. */
-const CODED_EXIT = 2;
 /** Failures that the program itself has waited for in vain, or that only a person can mend. */
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['CONFIG_INVALID', 'HOME_NOT_WRITABLE', 'DATABASE_UNREACHABLE', 'REDIS_UNREACHABLE']);
 
@@ -158,23 +156,16 @@ export class Program {
   }
 
   private read(line: string): void {
+    const failure = failureIn(line);
+    if (failure) this.lastCoded = new CodedError(failure.code, failure.detail ? `${this.spec.name}: ${failure.detail}` : this.spec.name);
     const entry = parseEntry(line);
-    if (!entry) return;
-    if (isErrorCode(entry.code)) this.lastCoded = codedError(entry.code, entry.message, this.spec.name);
-    this.spec.onEntry(entry);
+    if (entry) this.spec.onEntry(entry);
   }
 
   private failure(code: number | null, signal: NodeJS.Signals | null): CodedError {
     if (code === CODED_EXIT && this.lastCoded) return this.lastCoded;
     return new CodedError('INTERNAL', `${this.spec.name} ended with ${signal ?? `exit code ${code}`}; see its log`);
   }
-}
-
-/** The programs print the catalogue's sentence with the detail in brackets: the detail is what is new. */
-function codedError(code: ErrorCode, message: string, name: string): CodedError {
-  const sentence = catalogue[code][1];
-  const detail = message.startsWith(sentence) ? message.slice(sentence.length).replace(/^ \((.*)\)$/s, '$1') : message;
-  return new CodedError(code, detail ? `${name}: ${detail}` : name);
 }
 
 /** What a program may know of the user who started it. */

@@ -1,7 +1,7 @@
 /** The coordinator's side of a federation on one machine: database, coordinator and worker. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, KoinonClient } from '@koinon/contracts';
+import { CodedError, KoinonClient, readSetting } from '@koinon/contracts';
 import { LocalPostgresError, startLocalPostgres } from '@koinon/local-postgres';
 import { read, tokenFileOf } from '../connection.js';
 import { programs } from '../layout.js';
@@ -85,7 +85,7 @@ export class Machine implements Host {
     await waitForLeftovers(join(folder, 'processes'), say, this.signal);
     const environment = {
       KOINON_DATABASE_URL: await this.database(), KOINON_HOME: folder, KOINON_DASHBOARD_DIR: programs.dashboard,
-      ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
+      ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
     };
     say('starting the coordinator');
     const { url } = await this.start('coordinator', programs.coordinator, { ...environment, KOINON_PORT: String(port) });
@@ -108,8 +108,8 @@ export class Machine implements Host {
   }
 
   private async database(): Promise<string> {
-    const external = process.env['KOINON_DATABASE_URL'];
-    if (external) return external;
+    const external = readSetting(process.env, 'KOINON_DATABASE_URL');
+    if (external !== undefined) return external;
     const { folder, say } = this.options;
     say('starting PostgreSQL');
     try {

@@ -1,4 +1,4 @@
-import { CodedError, problemOf } from '@koinon/contracts';
+import { CodedError, toWire } from '@koinon/contracts';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
@@ -18,6 +18,6 @@ export async function serveDashboard(fastify: FastifyInstance, folder: string): 
   await fastify.register(fastifyStatic as never, { root: folder, wildcard: false });
   fastify.get('/*', (request, reply) => {
     if (!request.url.startsWith('/v1/')) return (reply as never as { sendFile(name: string): unknown }).sendFile('index.html');
-    return reply.status(404).type('application/problem+json').send(problemOf(new CodedError('NOT_FOUND')));
+    return reply.status(404).type('application/problem+json').send(toWire(new CodedError('NOT_FOUND')));
   });
 }

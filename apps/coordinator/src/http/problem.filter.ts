@@ -1,5 +1,5 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import { CodedError, problemOf } from '@koinon/contracts';
+import { CodedError, toWire } from '@koinon/contracts';
 import { HeError } from '@koinon/he';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { QueryFailedError } from 'typeorm';
@@ -19,7 +19,7 @@ export class ProblemFilter implements ExceptionFilter {
     // A body that broke off on our side (a full disk) cannot be read to its end: its connection takes no other request.
     const reply = http.getResponse<FastifyReply>();
     if (request.raw.destroyed) void reply.header('connection', 'close');
-    void reply.status(coded.status).type('application/problem+json').send(problemOf(coded));
+    void reply.status(coded.status).type('application/problem+json').send(toWire(coded));
   }
 
   private coded(error: unknown): CodedError {

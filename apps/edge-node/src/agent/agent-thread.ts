@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 // silences the runtime's telemetry, which only the main thread can
 import '@koinon/onnx-runtime';
-import { CodedError, isErrorCode } from '@koinon/contracts';
+import { CodedError, fromWire, toWire, type Problem } from '@koinon/contracts';
 import type { ModelRuntime } from '../runtime/index.js';
 import type { ModelDirectory, ServingStats } from '../serving/index.js';
 import type { AgentStart, ToAgent, ToServing } from './protocol.js';
@@ -10,6 +10,11 @@ import type { AgentStart, ToAgent, ToServing } from './protocol.js';
 const STATS_EVERY_MS = 5_000;
 /** The agent answers in a few milliseconds unless it computes; the end of the process then ends it, and all it stores survives that. */
 const STOP_WITHIN_MS = 800;
+
+/** What nobody expected, in words that the agent chose for the log. */
+class AgentFailure extends Error {
+  override readonly name = 'AgentFailure';
+}
 
 /** What the agent's work shows in: the models it loads, until when they answer, how they do. */
 export interface Serving {
@@ -42,8 +47,8 @@ export class AgentThread {
     worker.on('error', fail);
     worker.on('message', (message: ToServing) => {
       if (message.kind === 'enrolled') enrolled.resolve();
-      else if (message.kind === 'failed') fail(isErrorCode(message.code) ? new CodedError(message.code, message.message) : new Error(message.message));
-      else void load(message, serving).then((error) => tell({ kind: 'loaded', id: message.id, ...(error === undefined ? {} : { error }) })).then(() => report());
+      else if (message.kind === 'failed') fail(fromWire(message.problem) ?? new AgentFailure(message.message));
+      else void load(message, serving).then((problem) => tell({ kind: 'loaded', id: message.id, problem })).then(() => report());
     });
     const report = (): void => tell({ kind: 'serving', stats: serving.stats.snapshot() });
     const timer = setInterval(report, STATS_EVERY_MS);
@@ -63,13 +68,13 @@ export class AgentThread {
   }
 }
 
-/** @returns why it does not serve, or nothing */
-async function load({ model, version, sha256, file, term }: Extract<ToServing, { kind: 'load' }>, { runtime, models }: Serving): Promise<string | undefined> {
+/** @returns why it does not serve */
+async function load({ model, version, sha256, file, term }: Extract<ToServing, { kind: 'load' }>, { runtime, models }: Serving): Promise<Problem | null> {
   try {
     await runtime.load({ name: model, version: String(version), sha256, file });
     models.limit(model, term);
-    return undefined;
+    return null;
   } catch (error) {
-    return (error as { code?: string }).code ?? 'INTERNAL';
+    return toWire(new CodedError('MODEL_INVALID', (error as { code?: string }).code ?? 'INTERNAL'));
   }
 }

@@ -1,6 +1,6 @@
 /** Entry of the agent thread: key ceremony and encryption never hold up a prediction. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { CodedError } from '@koinon/contracts';
+import { CodedError, fromWire, toWire } from '@koinon/contracts';
 import { failureText } from '../failure-text.js';
 import { Agent, type ServingSide } from './agent.js';
 import type { AgentStart, ServingNow, ToAgent, ToServing } from './protocol.js';
@@ -38,8 +38,8 @@ port.on('message', (message: ToAgent) => {
   } else {
     const done = loading.get(message.id)!;
     loading.delete(message.id);
-    if (message.error === undefined) done.resolve();
-    else done.reject(new CodedError('MODEL_INVALID', message.error));
+    if (message.problem) done.reject(fromWire(message.problem));
+    else done.resolve();
   }
 });
 
@@ -49,6 +49,5 @@ try {
   tell({ kind: 'enrolled' });
   await agent.run();
 } catch (error) {
-  const coded = error instanceof CodedError ? error : null;
-  tell({ kind: 'failed', code: coded?.code ?? 'INTERNAL', message: failureText(error) });
+  tell({ kind: 'failed', problem: error instanceof CodedError ? toWire(error) : null, message: failureText(error) });
 }

@@ -1,4 +1,5 @@
 /** Messages between the serving thread and the agent thread. */
+import type { Problem } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
 import type { Term } from '../releases/term.js';
 
@@ -16,9 +17,9 @@ export interface ServingNow {
 export type ToServing =
   | { readonly kind: 'enrolled' }
   | { readonly kind: 'load'; readonly id: number; readonly model: string; readonly version: number; readonly sha256: string; readonly file: string; readonly term: Term | null }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+  | { readonly kind: 'failed'; readonly problem: Problem | null; readonly message: string };
 
 export type ToAgent =
-  | { readonly kind: 'loaded'; readonly id: number; readonly error?: string }
+  | { readonly kind: 'loaded'; readonly id: number; readonly problem: Problem | null }
   | { readonly kind: 'serving'; readonly stats: ServingNow }
   | { readonly kind: 'stop' };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { CodedError, problemOf, type SiteStatus } from '@koinon/contracts';
+import { CodedError, toWire, type SiteStatus } from '@koinon/contracts';
 import { freePort } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
@@ -49,11 +49,11 @@ describe('the link to the coordinator', () => {
   it.each([[300_000, 'ahead of'], [-300_000, 'behind']])('says which clock is ahead when its time is refused, and by how much: %i ms', async (ms, side) => {
     const refuse = (response: ServerResponse, problem: object) =>
       response.writeHead(401, { 'content-type': 'application/problem+json', date: new Date(Date.now() - ms).toUTCString() }).end(JSON.stringify(problem));
-    coordinator.answer = () => (response: ServerResponse) => refuse(response, problemOf(new CodedError('REQUEST_EXPIRED')));
+    coordinator.answer = () => (response: ServerResponse) => refuse(response, toWire(new CodedError('REQUEST_EXPIRED')));
     const refused = await link.report(status).catch((error: CodedError) => error);
     expect(refused).toMatchObject({ code: 'REQUEST_EXPIRED', detail: expect.stringMatching(new RegExp(`^this node’s clock is \\d{3} s ${side} the coordinator’s$`)) });
     expect(Math.abs(link.clockAheadMs! - ms)).toBeLessThanOrEqual(60_000);
-    coordinator.answer = () => (response: ServerResponse) => refuse(response, problemOf(new CodedError('REQUEST_EXPIRED', 'its nonce was used')));
+    coordinator.answer = () => (response: ServerResponse) => refuse(response, toWire(new CodedError('REQUEST_EXPIRED', 'its nonce was used')));
     await expect(link.report(status)).rejects.toMatchObject({ detail: 'its nonce was used' });
   });
 

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { CodedError, openStatement, problemOf, requestStatement, type Assignment, type Envelope, type RequestStatement } from '@koinon/contracts';
+import { CodedError, openStatement, toWire, requestStatement, type Assignment, type Envelope, type RequestStatement } from '@koinon/contracts';
 import { sha256 } from './hospitals.fixture.js';
 
 export interface SeenRequest {
@@ -66,7 +66,7 @@ export class FakeCoordinator implements AsyncDisposable {
       await this.reply(seen, response);
     } catch (error) {
       const coded = error instanceof CodedError ? error : new CodedError('INTERNAL');
-      response.writeHead(coded.status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problemOf(coded)));
+      response.writeHead(coded.status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(toWire(coded)));
     }
   }
 
