@@ -25,6 +25,7 @@ import { JOB_HANDLERS, WorkerService } from './jobs/worker.service.js';
 import { EpochTransitions } from './keys/epoch-transitions.js';
 import { EpochsController } from './keys/epochs.controller.js';
 import { EpochsService } from './keys/epochs.service.js';
+import { RecipeChecks } from './recipe/recipe-checks.service.js';
 import { COORDINATOR_KEY } from './registry/coordinator-key.js';
 import { RegistryController } from './registry/registry.controller.js';
 import { RegistryService } from './registry/registry.service.js';
@@ -77,7 +78,7 @@ export class HttpModule {
       imports: imports!,
       controllers: [AuditController, EpochsController, EventsController, HealthController, RegistryController, RunsController, SitesController, SumsController],
       providers: [
-        ...providers, AssignmentsService, Authenticator, NoncesService, RegistryService, RunsService, SiteRequestVerifier, SitesService, TokensService, UploadsService,
+        ...providers, AssignmentsService, Authenticator, NoncesService, RecipeChecks, RegistryService, RunsService, SiteRequestVerifier, SitesService, TokensService, UploadsService,
       ],
     };
   }

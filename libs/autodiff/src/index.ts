@@ -6,5 +6,7 @@ export type { LossKind } from './losses/index.js';
 export type { ClippingOptions, TrainingOptions } from './options.js';
 export type { AdamOptions, OptimizerOptions, SgdOptions } from './optimizers/index.js';
 export type { Port, Ports, TrainingInputs, TrainingOutputs } from './ports.js';
+export { recordGradientGraph } from './record-gradients.js';
+export type { RecordInput, RecordRecipe } from './record-gradients.js';
 export { trainingGraph } from './training-graph.js';
 export type { TrainingGraph } from './training-graph.js';

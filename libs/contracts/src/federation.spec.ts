@@ -86,6 +86,8 @@ describe('the federation schema', () => {
     [['encryption', 'bits'], 4, 12, 32, '16'],
     [['encryption', 'range'], 0, -1],
     [['promotion', 'gate', 'minAuc'], -0.1, 1.1],
+    [['promotion', 'alias'], '', 'Champion', 'a b', '\ud800', 'x'.repeat(64)],
+    [['promotion', 'gate', 'noWorseThan'], '', '../champion', '\ud800'],
   ];
   it.each(wrong.flatMap(([path, ...values]) => values.map((value) => ({ field: path.join('.'), path, value }))))('refuses $field = $value', ({ field, path, value }) => {
     expect(issuePaths(withValue(path, value)).some((found) => found === field || found.startsWith(`${field}.`))).toBe(true);

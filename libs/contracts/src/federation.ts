@@ -4,6 +4,7 @@ import { thresholdSchema } from './threshold.js';
 
 const positive = z.number().positive();
 const count = z.int().positive();
+const aliasSchema = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens');
 
 export const privacySchema = z.strictObject({
   unit: z.literal('record'),
@@ -53,10 +54,11 @@ export const federationSchema = z
       range: positive.default(1),
     }),
     promotion: z.strictObject({
-      alias: z.string().default('champion'),
+      alias: aliasSchema.default('champion'),
       gate: z.strictObject({
         minAuc: z.number().min(0).max(1).optional(),
-        noWorseThan: z.string().optional(),
+        /** An alias whose version must not be better: the promoted one, or another that a version has. */
+        noWorseThan: aliasSchema.optional(),
       }),
     }),
   })

@@ -38,7 +38,7 @@ function detail(v: VersionDetail): string {
   const facts: [string, string][] = [
     ['model', `${v.model} version ${v.version}${v.aliases.length ? ` (${v.aliases.join(', ')})` : ''}`],
     ['sha256', v.sha256],
-    ['from', lineage.baseVersion === null ? 'a file an operator brought' : `version ${lineage.baseVersion}, round ${lineage.round} of run ${lineage.runId}`],
+    ['from', lineage.baseVersion === null ? 'a file an operator brought' : `version ${lineage.baseVersion}, ${lineage.round ? `round ${lineage.round}` : 'the same file, start'} of run ${lineage.runId}`],
     ['cohort', lineage.cohort.map((c) => c.site).join(', ') || '–'],
     ['left out', lineage.exclusions.map((e) => `${e.site} (${e.code})`).join(', ') || '–'],
     ['strategy', lineage.strategy ? [lineage.strategy.name, ...Object.entries(lineage.strategy.params).map(([name, value]) => `${name} ${value}`)].join(', ') : '–'],

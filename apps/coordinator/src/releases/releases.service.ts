@@ -5,7 +5,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { ModelAliasRow, ModelVersionRow, RoundRow, RunRow } from '../database/entities.js';
 import { EventsService } from '../events/events.service.js';
 import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
-import { passesGate } from './gate.js';
+import { passesGate, type Rival } from './gate.js';
 
 const VALID_FOR_MS = 90 * 86_400_000;
 
@@ -23,9 +23,7 @@ export class ReleasesService {
     const { alias, gate } = run.spec.promotion;
     const model = run.spec.name;
     const version = await m.findOneByOrFail(ModelVersionRow, { model, version: last.version! });
-    const rival = gate.noWorseThan ? await m.findOneBy(ModelAliasRow, { model, alias: gate.noWorseThan }) : null;
-    const rivalVersion = rival ? await m.findOneBy(ModelVersionRow, { model, version: rival.version }) : null;
-    const verdict = passesGate(last.metrics, gate, rivalVersion?.metrics ?? null);
+    const verdict = passesGate(last.metrics, gate, await rivalOf(m, run));
     const subject = `${model}/${version.version}`;
     await this.audit.append(m, { actor: 'coordinator', action: verdict.passed ? 'release.promoted' : 'release.held', subject, detail: { alias, reason: verdict.reason } });
     if (!verdict.passed) return;
@@ -40,4 +38,11 @@ export class ReleasesService {
     await m.upsert(ModelAliasRow, { model, alias, version: version.version, releaseCounter, release }, ['model', 'alias']);
     await this.events.publish(m, 'version', subject, run.id);
   }
+}
+
+/** Only the alias that is promoted to may be new: every other that a gate names was there when the run started. */
+async function rivalOf(m: EntityManager, { spec: { name: model, promotion: { alias, gate: { noWorseThan = alias } } } }: RunRow): Promise<Rival> {
+  const rival = await m.findOneBy(ModelAliasRow, { model, alias: noWorseThan });
+  if (!rival) return noWorseThan === alias ? 'not there yet' : 'not evaluated';
+  return (await m.findOneByOrFail(ModelVersionRow, { model, version: rival.version })).metrics ?? 'not evaluated';
 }

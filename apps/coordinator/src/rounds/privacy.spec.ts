@@ -1,8 +1,8 @@
 import { federationSchema, type Federation } from '@koinon/contracts';
-import { epsilonOf } from '@koinon/privacy';
 import { describe, expect, it } from 'vitest';
 import type { RunRow } from '../database/entities.js';
-import { noiseFor, privacyOf } from './privacy.js';
+import { noiseFor } from '../recipe/noise.js';
+import { privacyOf } from './privacy.js';
 
 const spec = (epsilon: number | null, rowCountNoise = 10): Federation => federationSchema.parse({
   name: 'demo', model: { file: 'm', logits: 'l', trainable: ['w'], loss: 'bce' }, features: 'f', sites: { min: 2, threshold: 2, roundTimeoutMs: 1000 },
@@ -11,24 +11,6 @@ const spec = (epsilon: number | null, rowCountNoise = 10): Federation => federat
   promotion: { gate: {} },
 });
 const run = (id: string, s: Federation, noiseMultiplier: number) => ({ id, spec: s, noiseMultiplier }) as RunRow;
-
-describe('the noise of a run', () => {
-  it('is none without an ε', () => {
-    expect(noiseFor(spec(null))).toBe(0);
-  });
-
-  it('spends the budget in the last round and no more, the row count included', () => {
-    const s = spec(1.2);
-    const noiseMultiplier = noiseFor(s);
-    const all = [
-      { kind: 'sampled-gaussian', noiseMultiplier, samplingRate: 0.3, steps: 12 },
-      { kind: 'gaussian', noiseMultiplier: 10, releases: 1 },
-    ] as const;
-    expect(epsilonOf([...all], 1e-3, 'rdp')).toBeLessThanOrEqual(1.2);
-    expect(epsilonOf([...all], 1e-3, 'rdp')).toBeGreaterThan(1.15);
-    expect(noiseMultiplier).toBeGreaterThan(noiseFor(spec(1.2, 100)));
-  });
-});
 
 describe('the mirror of the sites’ ledgers', () => {
   it('starts at nothing, grows with every round and stays within the budget', () => {

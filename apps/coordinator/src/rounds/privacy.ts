@@ -1,30 +1,7 @@
-import { CodedError, type Federation, type RunView } from '@koinon/contracts';
-import { PrivacyError, calibrateNoise, epsilonOf, type Mechanism } from '@koinon/privacy';
+import type { RunView } from '@koinon/contracts';
+import { epsilonOf } from '@koinon/privacy';
 import type { RunRow } from '../database/entities.js';
-
-/** Everything a site releases from one record in `rounds` rounds: its noisy steps and its noised row count, once. */
-function mechanisms(spec: Federation, noiseMultiplier: number, rounds: number): Mechanism[] {
-  return [
-    { kind: 'sampled-gaussian', noiseMultiplier, samplingRate: spec.local.samplingRate, steps: rounds * spec.local.steps },
-    ...rowCount(spec),
-  ];
-}
-
-const rowCount = ({ privacy }: Federation): Mechanism[] =>
-  privacy.rowCountNoise > 0 ? [{ kind: 'gaussian', noiseMultiplier: privacy.rowCountNoise, releases: 1 }] : [];
-
-/** The smallest noise multiplier that keeps the whole run within its ε; 0 when the federation trains without noise. @throws CodedError REQUEST_INVALID when no noise does */
-export function noiseFor(spec: Federation): number {
-  const { epsilon, delta, accountant } = spec.privacy;
-  if (epsilon === null) return 0;
-  try {
-    return calibrateNoise({
-      epsilon, delta, accountant, samplingRate: spec.local.samplingRate, steps: spec.rounds * spec.local.steps, besides: rowCount(spec),
-    });
-  } catch (error) {
-    throw error instanceof PrivacyError ? new CodedError('REQUEST_INVALID', error.message) : error;
-  }
-}
+import { releasedIn } from '../recipe/noise.js';
 
 /** ε of a run after some rounds; a few numbers per run, each of which the accountant needs a moment for. */
 const known = new Map<string, number>();
@@ -32,7 +9,7 @@ const known = new Map<string, number>();
 function epsilonAfter(run: RunRow, rounds: number): number {
   const key = `${run.id} ${rounds}`;
   const { delta, accountant } = run.spec.privacy;
-  const epsilon = known.get(key) ?? epsilonOf(mechanisms(run.spec, run.noiseMultiplier, rounds), delta, accountant);
+  const epsilon = known.get(key) ?? epsilonOf(releasedIn(run.spec, run.noiseMultiplier, rounds), delta, accountant);
   known.set(key, epsilon);
   return epsilon;
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, meanUpdate, type Lineage } from '@koinon/contracts';
 import { Quantiser, type EpochHeader } from '@koinon/he';
+import { epsilonOf } from '@koinon/privacy';
 import { decodeState, encodeState } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
 import { resultKey } from '../aggregation/keys.js';
@@ -14,7 +15,7 @@ import { JobsService } from '../jobs/jobs.service.js';
 import { buildIdentity } from '../registry/build-identity.js';
 import { readWeights, writeWeights } from '../registry/model-weights.js';
 import { VersionsService } from '../registry/versions.service.js';
-import { privacyOf } from './privacy.js';
+import { releasedFor } from './known-base.js';
 import { RoundTransitions } from './round-transitions.js';
 import { offeredStrategy } from './strategy.js';
 
@@ -42,12 +43,13 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
       const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
       const model = await this.step(run, round, sum);
+      const epsilonSpent = epsilonOf(await releasedFor(m, run, round.number), run.spec.privacy.delta, run.spec.privacy.accountant);
       await this.database.transaction(async (tx) => {
         await lockRun(tx, run.id);
         const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
-        await this.versions.record(tx, model, this.lineage(run, locked, sum, header, version), null);
+        await this.versions.record(tx, model, this.lineage(run, locked, sum, { header, version, epsilonSpent }), null);
         await tx.update(RoundRow, { id: roundId }, { version });
       });
     }
@@ -82,7 +84,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
   }
 
   /** What happened, from the rows of the round, its epoch and its sum; never what the file asked for. */
-  private lineage(run: RunRow, round: RoundRow, sum: SumRow, { scheme, threshold }: EpochHeader, version: number): Lineage {
+  private lineage(run: RunRow, round: RoundRow, sum: SumRow, { header, version, epsilonSpent }: { header: EpochHeader; version: number; epsilonSpent: number }): Lineage {
     const { spec } = run;
     const { strategy } = offeredStrategy(spec);
     return {
@@ -91,8 +93,8 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       exclusions: round.exclusions,
       strategy: { name: strategy.name, params: { ...strategy.params } },
       local: { ...spec.local, ...round.fit },
-      privacy: { unit: 'record', epsilonSpent: privacyOf(run, round.number).epsilonSpent, delta: spec.privacy.delta, noiseMultiplier: run.noiseMultiplier },
-      encryption: { scheme, epochId: sum.epochId, threshold, sumRoot: sum.sumRoot!, activeSet: sum.activeSet! },
+      privacy: { unit: 'record', epsilonSpent: Number.isFinite(epsilonSpent) ? epsilonSpent : null, delta: spec.privacy.delta, noiseMultiplier: run.noiseMultiplier },
+      encryption: { scheme: header.scheme, epochId: sum.epochId, threshold: header.threshold, sumRoot: sum.sumRoot!, activeSet: sum.activeSet! },
       featureSchemaSha256: run.featureSchemaSha256,
       code: buildIdentity(),
     };

@@ -3,16 +3,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, checkThreshold, thresholdOf, type Federation, type Lineage, type RoundView, type RunView, type StartRun } from '@koinon/contracts';
 import { HeError, sumScheme, type EpochHeader } from '@koinon/he';
-import { In, type DataSource, type EntityManager } from 'typeorm';
+import { In, QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
-import { RoundRow, RunRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import { ModelAliasRow, RoundRow, RunRow, SiteRow, SumRow, UploadRow, type ModelVersionRow } from '../database/entities.js';
 import { EventsService } from '../events/events.service.js';
 import { JobsService } from '../jobs/jobs.service.js';
+import { RecipeChecks } from '../recipe/recipe-checks.service.js';
 import { buildIdentity } from '../registry/build-identity.js';
-import { readWeights } from '../registry/model-weights.js';
 import { VersionsService } from '../registry/versions.service.js';
-import { noiseFor, privacyOf } from './privacy.js';
+import { knownBase } from './known-base.js';
+import { privacyOf } from './privacy.js';
 import { RunTransitions } from './run-transitions.js';
 import { offeredStrategy } from './strategy.js';
 
@@ -26,30 +27,31 @@ export class RunsService {
     private readonly audit: AuditService,
     private readonly events: EventsService,
     private readonly jobs: JobsService,
+    private readonly checks: RecipeChecks,
   ) {}
 
   async start(request: StartRun, actor: string): Promise<RunView> {
     const { spec } = request;
     offeredStrategy(spec);
+    await admit(this.database.manager, request);
     const model = await this.blobs.get(contentKey(request.modelSha256));
     if (!(await this.blobs.has(contentKey(request.featureSchemaSha256)))) throw new CodedError('NOT_FOUND', 'put the feature schema first');
-    const parameters = readWeights(model, spec.model).length;
-    const noiseMultiplier = noiseFor(spec);
+    const featureSchema = await this.blobs.get(contentKey(request.featureSchemaSha256));
+    const { parameters, noiseMultiplier } = await this.checks.check({ spec, model, featureSchema });
     const id = randomUUID();
     await this.database.transaction(async (m) => {
-      const enrolled = await m.countBy(SiteRow, { state: 'enrolled' });
-      if (enrolled < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
-      checkThreshold(spec.sites.threshold, enrolled);
-      await encryptionOf(spec, enrolled);
-      if (await m.existsBy(RunRow, { federation: spec.name, state: 'running' })) throw new CodedError('RUN_ACTIVE');
+      // Again: the check of the recipe took seconds.
+      const base = await admit(m, request);
       await m.insert(RunRow, {
         id, federation: spec.name, spec: spec as never, modelSha256: request.modelSha256, featureSchemaSha256: request.featureSchemaSha256, parameters,
         seed: request.seed ?? null, noiseMultiplier, state: 'running', failure: null, startedAt: new Date(), finishedAt: null,
       });
       const version = await this.versions.nextVersion(m, spec.name);
-      await this.versions.record(m, model, baseLineage(request, id, version), null);
+      await this.versions.record(m, model, baseLineage(request, { id, version, base }), null);
       await this.audit.append(m, { actor, action: 'run.started', subject: id, detail: { federation: spec.name, modelSha256: request.modelSha256 } });
       await this.events.publish(m, 'run', id, id);
+    }).catch((error: unknown) => {
+      throw isSecondRun(error) ? new CodedError('RUN_ACTIVE') : error;
     });
     await this.jobs.enqueue({ name: 'run.advance', data: { runId: id }, id: `advance-start-${id}` });
     return this.view(id);
@@ -89,6 +91,29 @@ export class RunsService {
   }
 }
 
+/** Another replica started one between our look and our insert. */
+const isSecondRun = (error: unknown): boolean =>
+  error instanceof QueryFailedError && (error.driverError as { constraint?: string }).constraint === 'runs_one_active';
+
+/**
+ * Everything about a run that the database decides.
+ * @returns the trained version whose bytes it starts from, if it is one
+ * @throws CodedError RUN_NOT_ENOUGH_SITES, RUN_ACTIVE, REQUEST_INVALID, MODEL_INVALID
+ */
+async function admit(m: EntityManager, { spec, modelSha256 }: StartRun): Promise<ModelVersionRow | null> {
+  const enrolled = await m.countBy(SiteRow, { state: 'enrolled' });
+  if (enrolled < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
+  checkThreshold(spec.sites.threshold, enrolled);
+  await encryptionOf(spec, enrolled);
+  if (await m.existsBy(RunRow, { federation: spec.name, state: 'running' })) throw new CodedError('RUN_ACTIVE');
+  const { alias, gate: { noWorseThan = alias } } = spec.promotion;
+  // The alias that this run promotes to may be new; any other that nothing holds is a misspelt one.
+  if (noWorseThan !== alias && !(await m.existsBy(ModelAliasRow, { model: spec.name, alias: noWorseThan }))) {
+    throw new CodedError('REQUEST_INVALID', `promotion.gate.noWorseThan: no version of ${spec.name} has the alias ${noWorseThan}`);
+  }
+  return knownBase(m, spec.name, modelSha256);
+}
+
 /**
  * Sizes of the scheme for so many sites; what a round really sent is in its uploadBytes.
  * @throws CodedError REQUEST_INVALID when the scheme cannot serve them: too many, or no room for the noise
@@ -119,10 +144,11 @@ function roundView(round: RoundRow, sums: readonly SumRow[], uploads: readonly U
   };
 }
 
-/** A run starts from a file somebody brought: its lineage begins here. */
-function baseLineage(request: StartRun, runId: string, version: number): Lineage {
+/** A run starts from a file somebody brought, where its lineage begins, or from a version, whose lineage and ε it continues. */
+function baseLineage(request: StartRun, { id, version, base }: { id: string; version: number; base: ModelVersionRow | null }): Lineage {
   return {
-    model: request.spec.name, version, baseVersion: null, runId, round: 0, cohort: [], exclusions: [], strategy: null, local: null, privacy: null,
+    model: request.spec.name, version, baseVersion: base?.version ?? null, runId: id, round: 0, cohort: [], exclusions: [], strategy: null, local: null,
+    privacy: base?.lineage.privacy ?? null,
     encryption: null, featureSchemaSha256: request.featureSchemaSha256, code: buildIdentity(),
   };
 }

@@ -24,7 +24,7 @@ export function LineageGraph({ detail }: { detail: VersionDetail }) {
             v{lineage.baseVersion}
           </a>
         )}
-        {lineage.runId === null || lineage.round === null ? null : (
+        {lineage.runId === null || !lineage.round ? null : (
           <p>
             sent to the sites of <a href={hrefs.run(lineage.runId)}>round {lineage.round}</a>
           </p>

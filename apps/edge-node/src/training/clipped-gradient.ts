@@ -1,5 +1,5 @@
-import { AutodiffError, trainingGraph, type TrainingGraph, type TrainingOptions } from '@koinon/autodiff';
-import { decodeModel, type Model } from '@koinon/onnx';
+import { AutodiffError, recordGradientGraph, type TrainingGraph } from '@koinon/autodiff';
+import { decodeModel } from '@koinon/onnx';
 import { Session, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '../data/index.js';
 import type { TrainJob } from './protocol.js';
@@ -18,8 +18,6 @@ const physicalBatch = 64;
 /** Shrinks the bound by more than float32 arithmetic can overshoot it, so that the sensitivity is truly clippingNorm. */
 const roundingMargin = 1 - 1e-5;
 
-const lossKinds = { bce: 'binary-cross-entropy', 'cross-entropy': 'cross-entropy', mse: 'mse' } as const;
-
 /** Clipped per-record gradients from the model's training graph, on the runtime that also serves. */
 export class ClippedGradient implements GradientSource {
   private constructor(
@@ -34,24 +32,11 @@ export class ClippedGradient implements GradientSource {
    * @throws TrainingError TRAINING_MODEL_INVALID when the model cannot be differentiated or does not take these rows,
    * TRAINING_MEMORY_EXCEEDED when one record alone would need more than the limit
    */
-  static async of(model: Uint8Array, options: GradientOptions, { inputName, width }: Pick<HospitalData, 'inputName' | 'width'>): Promise<ClippedGradient> {
-    const { trainable, loss, logits, clippingNorm, memoryLimitBytes } = options;
+  static async of(model: Uint8Array, { clippingNorm, ...recipe }: GradientOptions, input: Pick<HospitalData, 'inputName' | 'width'>): Promise<ClippedGradient> {
     try {
-      const graph = await clippingGraph(decodeModel(model), {
-        trainable,
-        loss: lossKinds[loss],
-        output: logits,
-        optimizer: { kind: 'none' },
-        batch: physicalBatch,
-        ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
-      });
-      const features = graph.inputs.features[inputName];
-      if (!features || Object.keys(graph.inputs.features).length !== 1 || elements(features.dims) !== physicalBatch * width) {
-        throw new TrainingError('TRAINING_MODEL_INVALID', `the model must have one input ${inputName} with ${width} values per record`);
-      }
-      return new ClippedGradient(graph, await Session.create(graph.bytes), clippingNorm * roundingMargin, trainable, inputName);
+      const graph = await recordGradientGraph(decodeModel(model), { ...recipe, batch: physicalBatch }, input);
+      return new ClippedGradient(graph, await Session.create(graph.bytes), clippingNorm * roundingMargin, recipe.trainable, input.inputName);
     } catch (error) {
-      if (error instanceof TrainingError) throw error;
       if (error instanceof AutodiffError && error.code === 'AUTODIFF_MEMORY_LIMIT') throw new TrainingError('TRAINING_MEMORY_EXCEEDED', error.message);
       throw new TrainingError('TRAINING_MODEL_INVALID', error instanceof Error ? error.message : 'the model cannot be used');
     }
@@ -120,16 +105,6 @@ export class ClippedGradient implements GradientSource {
       [port(mask).name]: new Tensor('float32', given, [physicalBatch]),
       [port(clippingNorm).name]: new Tensor('float32', Float32Array.of(this.clippingNorm), []),
     };
-  }
-}
-
-/** Where it is not certain that records stay apart in a batch, each is computed alone: slower, and as private as the others. */
-async function clippingGraph(model: Model, options: TrainingOptions): Promise<TrainingGraph> {
-  try {
-    return await trainingGraph(model, { ...options, clipping: {} });
-  } catch (error) {
-    if (!(error instanceof AutodiffError) || error.code !== 'AUTODIFF_RECORDS_MIXED') throw error;
-    return trainingGraph(model, { ...options, clipping: { microbatch: 1 } });
   }
 }
 

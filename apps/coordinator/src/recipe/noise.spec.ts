@@ -1,0 +1,33 @@
+import { federationSchema, type Federation } from '@koinon/contracts';
+import { epsilonOf } from '@koinon/privacy';
+import { describe, expect, it } from 'vitest';
+import { noiseFor } from './noise.js';
+
+const spec = (epsilon: number | null, rowCountNoise = 10): Federation => federationSchema.parse({
+  name: 'demo', model: { file: 'm', logits: 'l', trainable: ['w'], loss: 'bce' }, features: 'f', sites: { min: 2, threshold: 2, roundTimeoutMs: 1000 },
+  strategy: { name: 'fedavg' }, rounds: 3, local: { steps: 4, samplingRate: 0.3, learningRate: 0.1, optimizer: 'sgd' },
+  privacy: { unit: 'record', epsilon, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', rowCountNoise }, encryption: { scheme: 'ckks-threshold', bits: 16 },
+  promotion: { gate: {} },
+});
+
+describe('the noise of a run', () => {
+  it('is none without an ε', () => {
+    expect(noiseFor(spec(null))).toBe(0);
+  });
+
+  it('spends the budget in the last round and no more, the row count included', () => {
+    const s = spec(1.2);
+    const noiseMultiplier = noiseFor(s);
+    const all = [
+      { kind: 'sampled-gaussian', noiseMultiplier, samplingRate: 0.3, steps: 12 },
+      { kind: 'gaussian', noiseMultiplier: 10, releases: 1 },
+    ] as const;
+    expect(epsilonOf([...all], 1e-3, 'rdp')).toBeLessThanOrEqual(1.2);
+    expect(epsilonOf([...all], 1e-3, 'rdp')).toBeGreaterThan(1.15);
+    expect(noiseMultiplier).toBeGreaterThan(noiseFor(spec(1.2, 100)));
+  });
+
+  it('is refused beside an exact row count, which nothing bounds', () => {
+    expect(() => noiseFor(spec(1.2, 0))).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', detail: expect.stringContaining('rowCountNoise') as string }));
+  });
+});

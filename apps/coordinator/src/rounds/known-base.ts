@@ -1,0 +1,31 @@
+import { CodedError } from '@koinon/contracts';
+import type { Mechanism } from '@koinon/privacy';
+import { IsNull, Not, type EntityManager } from 'typeorm';
+import { ModelVersionRow, RunRow } from '../database/entities.js';
+import { releasedIn } from '../recipe/noise.js';
+
+/**
+ * The trained version that a file is, byte for byte: who continues from it continues its lineage.
+ * @throws CodedError MODEL_INVALID when it is a version of another model, under whose name alone its ε can be continued
+ */
+export async function knownBase(m: EntityManager, model: string, sha256: string): Promise<ModelVersionRow | null> {
+  const trained = { sha256, baseVersion: Not(IsNull()) };
+  const own = await m.findOne(ModelVersionRow, { where: { ...trained, model }, order: { version: 'DESC' } });
+  if (own) return own;
+  const other = await m.findOneBy(ModelVersionRow, trained);
+  if (!other) return null;
+  throw new CodedError('MODEL_INVALID', `the file is version ${other.version} of ${other.model}; give the federation that name, so that its ε is continued`);
+}
+
+/** Everything that sites released from one record in `rounds` rounds of a run and for what it started from, over all runs. */
+export async function releasedFor(m: EntityManager, run: RunRow, rounds: number): Promise<Mechanism[]> {
+  const start = await m.findOneByOrFail(ModelVersionRow, { runId: run.id, round: 0 });
+  return [...(await releasedBefore(m, start)), ...releasedIn(run.spec, run.noiseMultiplier, rounds)];
+}
+
+async function releasedBefore(m: EntityManager, { model, baseVersion }: ModelVersionRow): Promise<Mechanism[]> {
+  if (baseVersion === null) return [];
+  const base = await m.findOneByOrFail(ModelVersionRow, { model, version: baseVersion });
+  if (!base.round) return releasedBefore(m, base);
+  return releasedFor(m, await m.findOneByOrFail(RunRow, { id: base.runId! }), base.round);
+}
