@@ -44,6 +44,7 @@ export const catalogue = {
   SUM_OUT_OF_RANGE: [500, 'The decrypted sum is not what the scheme can produce; nothing was released.'],
   STRATEGY_FAILED: [500, 'The strategy step did not give finite weights; nothing was released.'],
   BUDGET_EXHAUSTED: [409, 'The site’s privacy ledger does not allow this training; its budget is spent.'],
+  TRAINING_DIVERGED: [409, 'The training diverged: most of the update lies at the range it is clipped to. Lower local.learningRate or raise encryption.range.'],
   SITE_TRAINING_FAILED: [409, 'Training at the site failed; the site’s log has the details.'],
   SITE_EVALUATION_FAILED: [409, 'Evaluation at the site failed: the model took too much time or memory, or ended its process; the site’s log says which.'],
   SITE_DATA_INVALID: [409, 'The site’s data does not match the feature schema; its log names row and column.'],

@@ -2,7 +2,7 @@ import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CodedError } from './errors.js';
-import { meanUpdate, updateLength, updateVector } from './update-vector.js';
+import { isSaturated, meanUpdate, updateLength, updateVector } from './update-vector.js';
 
 const range = 1;
 const maxRows = 256;
@@ -45,5 +45,12 @@ describe('the update vector', () => {
 
   it.each([[0], [-0.5], [Number.NaN]])('refuses a summed weight of %s', (weight) => {
     expect(() => meanUpdate(Float64Array.of(0.1, weight), { maxRows, range })).toThrow(expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError);
+  });
+
+  it('is saturated when most of its values lie at the bound, beyond it, or nowhere', () => {
+    expect(isSaturated(Float32Array.of(1, -2, Number.NaN, 0.5, 0), 1)).toBe(true);
+    expect(isSaturated(Float32Array.of(1, -2, 0.5, 0), 1)).toBe(false);
+    expect(isSaturated(Float64Array.of(0.999), 1)).toBe(false);
+    expect(isSaturated(Float32Array.of(Number.POSITIVE_INFINITY), 1)).toBe(true);
   });
 });

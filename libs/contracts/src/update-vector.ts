@@ -15,6 +15,16 @@ export interface UpdateScaling {
 export const updateLength = (parameters: number): number => parameters + 1;
 
 /**
+ * Whether most of an update lies at or beyond `bound`, so that clipping has made another update of it: the training diverged,
+ * or its range is too small. Decided on weights that carry the noise already, so it tells nothing more of a record.
+ */
+export function isSaturated(delta: Float32Array | Float64Array, bound: number): boolean {
+  let beyond = 0;
+  for (const value of delta) if (!(Math.abs(value) < bound)) beyond++;
+  return 2 * beyond > delta.length;
+}
+
+/**
  * @param delta trained minus base weights, all trainable values in federation order
  * @param rows the site's noised row count, ≥ 1
  * @returns [delta.length + 1]

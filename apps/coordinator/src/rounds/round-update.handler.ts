@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, meanUpdate, type Lineage } from '@koinon/contracts';
+import { CodedError, isSaturated, meanUpdate, type Lineage } from '@koinon/contracts';
 import { Quantiser, type EpochHeader } from '@koinon/he';
 import { epsilonOf } from '@koinon/privacy';
 import { decodeState, encodeState } from '@koinon/strategies';
@@ -18,6 +18,9 @@ import { VersionsService } from '../registry/versions.service.js';
 import { releasedFor } from './known-base.js';
 import { RoundTransitions } from './round-transitions.js';
 import { offeredStrategy } from './strategy.js';
+
+/** Part of the range that the mean of updates reaches which all were clipped to it, whatever quantising them did. */
+const SATURATED = 0.99;
 
 const stateKey = (runId: string, round: number): string => `runs/${runId}/strategy-${round}`;
 
@@ -70,6 +73,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     const scaling = { maxRows: spec.sites.maxRows, range: spec.encryption.range };
     const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(await this.sums(sum), sum.uploads!.length);
     const { delta, rows } = meanUpdate(summed, scaling);
+    if (isSaturated(delta, SATURATED * scaling.range)) throw new CodedError('TRAINING_DIVERGED');
     const { strategy } = offeredStrategy(spec);
     const before = round.number === 1 ? strategy.init(weights) : decodeState(await this.blobs.get(stateKey(run.id, round.number - 1)));
     const after = strategy.step(before, { weights, delta, round: round.number, examples: rows });

@@ -43,7 +43,7 @@ const cases: Readonly<Record<Exclude<StrategyName, 'scaffold'>, Case>> = {
 /** Twice what two sites' quantisation to 16 bits moves the mean of their updates. */
 const TOLERANCE = 2e-4;
 
-describe('the strategy a federation names', () => {
+describe('a federation file before real sites', () => {
   const database = withDatabase();
   let coordinator: InProcessCoordinator;
   let nodes: EdgeNode[] = [];
@@ -57,10 +57,9 @@ describe('the strategy a federation names', () => {
     await coordinator[Symbol.asyncDispose]();
   });
 
-  const start = (strategy: Federation['strategy']): Promise<RunView> =>
-    startRun(coordinator, heartSpec({ strategy }), heartModel(), { schema: heartSchema(), seed: 7 });
+  const start = (changes: Partial<Federation>): Promise<RunView> => startRun(coordinator, heartSpec(changes), heartModel(), { schema: heartSchema(), seed: 7 });
   const trained = async (strategy: Federation['strategy']): Promise<{ moves: number[]; lineage: VersionDetail['lineage'] }> => {
-    const run = await ended(coordinator, (await start(strategy)).id);
+    const run = await ended(coordinator, (await start({ strategy })).id);
     expect(run).toMatchObject({ state: 'done', failure: null });
     const { version } = run.rounds[0]!;
     const [before, after] = [heartModel(), await coordinator.client.modelFile('heart', version!)].map((file) => readWeights(file, run.spec.model));
@@ -81,8 +80,22 @@ describe('the strategy a federation names', () => {
     expect(rounds).toEqual([{ fit: { ...plain, ...fit } }]);
   });
 
+  it('ends in no version where the sites’ updates are beyond the range they would be clipped to, and says why', async () => {
+    const { id } = await start({ local: { ...heartSpec().local, learningRate: 10 }, encryption: { scheme: 'one-time-key', bits: 16, range: 0.01 } });
+    const run = await ended(coordinator, id);
+    expect(run.state).toBe('failed');
+    expect(run.rounds[0]!.exclusions).toEqual(expect.arrayContaining(nodes.map(({ site }) => ({ site, code: 'TRAINING_DIVERGED' }))));
+    expect(run.rounds[0]!.version).toBeNull();
+  });
+
+  it('costs no site anything where the model does not have the value it names', async () => {
+    const before = nodes.map((node) => node.ledger());
+    await expect(start({ model: { ...heartSpec().model, logits: 'logit' } })).rejects.toMatchObject({ code: 'MODEL_INVALID', detail: expect.stringContaining('model.logits') as string });
+    expect(nodes.map((node) => node.ledger())).toEqual(before);
+  });
+
   it('is refused before anything starts where it asks for what no site offers', async () => {
-    await expect(start({ name: 'scaffold', params: {} })).rejects.toMatchObject({ code: 'STRATEGY_NOT_OFFERED', detail: expect.stringContaining('controlVariate') as string });
+    await expect(start({ strategy: { name: 'scaffold', params: {} } })).rejects.toMatchObject({ code: 'STRATEGY_NOT_OFFERED', detail: expect.stringContaining('controlVariate') as string });
     expect(strategyNames.toSorted()).toEqual([...Object.keys(cases), 'scaffold'].toSorted());
   });
 });

@@ -8,7 +8,7 @@ import { isTransient, refusalCode } from './refusal-code.js';
 describe('what the coordinator is told of a failure', () => {
   it.each<[TrainingErrorCode, string]>([
     ['TRAINING_BUDGET_EXHAUSTED', 'BUDGET_EXHAUSTED'], ['TRAINING_NOISE_REQUIRED', 'BUDGET_EXHAUSTED'], ['TRAINING_DATA_INVALID', 'SITE_DATA_INVALID'],
-    ['TRAINING_TIMED_OUT', 'SITE_TRAINING_FAILED'], ['TRAINING_CANCELLED', 'SITE_TRAINING_FAILED'],
+    ['TRAINING_DIVERGED', 'TRAINING_DIVERGED'], ['TRAINING_TIMED_OUT', 'SITE_TRAINING_FAILED'], ['TRAINING_CANCELLED', 'SITE_TRAINING_FAILED'],
     ['EVALUATION_DATA_INVALID', 'SITE_DATA_INVALID'], ['EVALUATION_MODEL_INVALID', 'MODEL_INVALID'], ['EVALUATION_MEMORY_EXCEEDED', 'SITE_EVALUATION_FAILED'],
   ])('of %s is %s', (code, told) => {
     expect(refusalCode(new TrainingError(code, 'details'))).toBe(told);

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
+import { isSaturated, updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
 import { Quantiser } from '@koinon/he';
 import { readWeights } from '@koinon/onnx';
 import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '../data/index.js';
 import { writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
-import { checkedNoise, TaskRunner, type NoisePlan, type PrivacyLedger } from '../training/index.js';
+import { TaskRunner, TrainingError, checkedNoise, type NoisePlan, type PrivacyLedger } from '../training/index.js';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
 export class Trainer {
@@ -42,7 +42,9 @@ export class Trainer {
       ...(seed === undefined ? {} : { seed }), insecureDeterministic: this.config.insecureDeterministic,
     }, charge).finally(() => rmSync(modelFile, { force: true }));
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
-    const vector = updateVector(trained.weights.map((w, i) => w - weights[i]!), rows, scaling);
+    const delta = trained.weights.map((w, i) => w - weights[i]!);
+    if (isSaturated(delta, scaling.range)) throw new TrainingError('TRAINING_DIVERGED', `most weights moved by more than ${scaling.range}; lower the learning rate`);
+    const vector = updateVector(delta, rows, scaling);
     return Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(vector, randomBytes);
   }
 
