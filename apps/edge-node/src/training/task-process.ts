@@ -85,8 +85,9 @@ export class TaskProcess {
   }
 
   private pay(): void {
+    if (!this.charge) return;
     try {
-      this.send({ noisedRowCount: this.charge!() });
+      this.send({ noisedRowCount: this.charge() });
     } catch (error) {
       this.answer.reject(error);
     }
@@ -97,8 +98,9 @@ export class TaskProcess {
     if (this.child.pid !== undefined) await this.closed;
   }
 
-  /** The first ending or answer stands. */
+  /** The first ending or answer stands, and what has ended is not paid for. */
   private end(reason: Ending['reason'], message: string): void {
+    this.charge = undefined;
     this.answer.resolve({ kind: 'ended', reason, message });
     this.child.kill('SIGKILL');
   }
