@@ -3,13 +3,12 @@ import type { SchemeId, SiteScheme, SumScheme } from './scheme.js';
 
 export type * from './scheme.js';
 export { HeError, type HeErrorCode } from './errors.js';
-export { checkHeader, headerDigest } from './header.js';
+export { headerDigest } from './header.js';
 export { MerkleTree } from './merkle-tree.js';
 export { Quantiser } from './quantiser.js';
-export { type BlockToCheck, type ProvenBlock, chooseBlocks, spotCheck, undetectedProbability } from './spot-check.js';
+export { type BlockToCheck, type ProvenBlock, chooseBlocks, spotCheck } from './spot-check.js';
 export { confirmedTranscript } from './transcript.js';
-export { CkksParameters } from './ckks/parameters.js';
-export { type NoiseBudget, type NoiseInput, noiseBudget } from './ckks/noise-budget.js';
+export type { NoiseBudget, NoiseInput } from './ckks/noise-budget.js';
 
 /** The site's half of a scheme. For `ckks-threshold` this loads SEAL. @throws HeError HEADER_INVALID for another id */
 export async function siteScheme(id: SchemeId): Promise<SiteScheme> {

@@ -1,11 +1,8 @@
 export { epsilonOf, type Accountant } from './accountant.js';
 export { calibrateNoise, leastNoiseMultiplier, type CalibrationTarget } from './calibrate.js';
 export { PrivacyError, type PrivacyErrorCode } from './errors.js';
-export { gaussianDelta, gaussianEpsilon, gaussianNoiseMultiplier } from './gaussian.js';
-export { charge, spent, wouldExceed, type Budget, type Ledger } from './ledger.js';
+export { spent, wouldExceed, type Budget, type Ledger } from './ledger.js';
 export type { FullGaussian, Mechanism, SampledGaussian } from './mechanism.js';
-export { epsilonByPld } from './pld.js';
-export { epsilonByRdp, rdpOf, rdpOrders } from './rdp.js';
-export { addGaussianNoise, gaussianNoise, noiseGrid } from './noise.js';
+export { addGaussianNoise } from './noise.js';
 export { poissonSample } from './poisson-sample.js';
 export type { RandomBytes } from './random-words.js';

@@ -1,6 +1,6 @@
-export { selectCohort, type CohortLimits } from './cohort.js';
+export type { CohortLimits } from './cohort.js';
 export { StrategyError, type StrategyErrorCode } from './errors.js';
-export { nextSiteControl, type LocalRun } from './scaffold.js';
+export type { LocalRun } from './scaffold.js';
 export { decodeState, encodeState } from './state-bytes.js';
 export { strategyByName, strategyNames, type StrategyName } from './strategy-by-name.js';
 export type {

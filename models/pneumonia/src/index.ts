@@ -9,19 +9,15 @@
  * ```
  */
 export type { Augmentation } from './augment.js';
-export { DatasetError, pixels, readDataset, select, without } from './dataset.js';
+export { pixels, readDataset } from './dataset.js';
 export type { Dataset, Radiographs } from './dataset.js';
-export { datasetFile, featureSchemaFile, federationFile, goldenFile, modelFile, splitFile } from './files.js';
 export { areaUnderCurve, quality } from './metrics.js';
 export type { Quality, Scored } from './metrics.js';
 export { compactCnn } from './networks/cnn.js';
 export type { Network } from './networks/layers.js';
 export { logisticRegression, multilayerPerceptron } from './networks/perceptron.js';
-export { partition } from './partition.js';
 export type { PartitionOptions, SiteRows } from './partition.js';
 export { predict } from './predict.js';
-export { partitionOptions, siteRows, sites } from './sites.js';
 export type { Site } from './sites.js';
-export { chooseThreshold } from './threshold.js';
-export { recipe, trainCentrally } from './train.js';
+export { trainCentrally } from './train.js';
 export type { Epoch, Recipe, Trained } from './train.js';

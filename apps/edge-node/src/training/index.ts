@@ -1,9 +1,9 @@
-export { DataError, loadHospitalData, type DataSource, type HospitalData, type Records } from '../data/index.js';
+export { loadHospitalData, type DataSource, type HospitalData, type Records } from '../data/index.js';
 export { ClippedGradient } from './clipped-gradient.js';
 export { PrivacyLedger, type LedgerOptions } from './ledger.js';
 export { checkedNoise, noisyRowCount, planNoise, type NoisePlan } from './noise-plan.js';
 export type { EvaluateJob, TaskLimits, TrainJob, TrainResult } from './protocol.js';
-export { randomSource, seededBytes } from './random-source.js';
+export { seededBytes } from './random-source.js';
 export { pooledMetrics, referenceRuns, type Recipe, type ReferenceMetrics, type Scores } from './reference-runs.js';
 export { TaskRunner, type RunnerOptions } from './task-runner.js';
 export { trainLocally, type GradientSource, type LocalRecipe } from './trainer.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, foldConstants, inferShapes, openSession } from '../index.js';
+import { GraphBuilder, attr, inferShapes, openSession } from '../index.js';
+import { foldConstants } from './fold-constants.js';
 import type { Model } from '../index.js';
 import { evaluateConstants } from './evaluate-constants.js';
 

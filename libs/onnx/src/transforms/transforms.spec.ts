@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, encodeModel, foldBatchNormalization, foldConstants, openSession, pruneDeadNodes, runSession, tensorOf } from '../index.js';
+import { GraphBuilder, attr, encodeModel, openSession, pruneDeadNodes, runSession, tensorOf } from '../index.js';
+import { foldBatchNormalization } from './fold-batch-normalization.js';
+import { foldConstants } from './fold-constants.js';
 import type { Feeds, Model } from '../index.js';
 import { logisticModel, loopModel } from '../models.fixture.js';
 
