@@ -5,9 +5,10 @@
  * Encryption is left out: its integer sums are exact, so it cannot change a figure here.
  */
 import { readFileSync } from 'node:fs';
+import { noiseFor } from '@koinon/coordinator';
 import { federationSchema, fitSchema, meanUpdate, updateLength, updateVector, type Federation } from '@koinon/contracts';
 import {
-  ClippedGradient, loadHospitalData, noisyRowCount, planNoise, pooledMetrics, referenceRuns, seededBytes, trainLocally,
+  ClippedGradient, checkedNoise, loadHospitalData, noisyRowCount, pooledMetrics, referenceRuns, seededBytes, trainLocally,
   type HospitalData, type NoisePlan, type Scores,
 } from '@koinon/edge-node';
 import { Quantiser } from '@koinon/he';
@@ -35,7 +36,7 @@ export async function run(): Promise<SeedFigure[]> {
   const figures: SeedFigure[] = [];
   for (const epsilon of [federation.privacy.epsilon, null]) {
     const recipe = { ...federation, privacy: { ...federation.privacy, epsilon } };
-    const plan = planNoise(recipe);
+    const plan = checkedNoise(recipe, noiseFor(recipe));
     const runs: Record<'federated' | 'averageSite' | 'bestSite' | 'pooled', Scores>[] = [];
     for (const seed of seeds) {
       const federated = await federate(model, hospitals, recipe, plan, seed);

@@ -27,6 +27,16 @@ describe('the noise of a run', () => {
     expect(noiseMultiplier).toBeGreaterThan(noiseFor(spec(1.2, 100)));
   });
 
+  it('is more where the row count is told more exactly', () => {
+    const recipe = spec(1.2);
+    // From a separately written accountant over integer orders only, so slightly above; 25 steps at sampling rate 0.3.
+    for (const [rowCountNoise, sigma] of [[5, 4.509], [10, 4.079], [20, 3.992]] as const) {
+      const noise = noiseFor({ ...recipe, rounds: 5, local: { ...recipe.local, steps: 5 }, privacy: { ...recipe.privacy, rowCountNoise } });
+      expect(noise).toBeLessThanOrEqual(sigma);
+      expect(noise).toBeGreaterThan(0.995 * sigma);
+    }
+  });
+
   it('is refused beside an exact row count, which nothing bounds', () => {
     expect(() => noiseFor(spec(1.2, 0))).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', detail: expect.stringContaining('rowCountNoise') as string }));
   });

@@ -1,7 +1,7 @@
 export { loadHospitalData, type DataSource, type HospitalData, type Records } from '../data/index.js';
 export { ClippedGradient } from './clipped-gradient.js';
 export { PrivacyLedger, type LedgerOptions } from './ledger.js';
-export { checkedNoise, noisyRowCount, planNoise, type NoisePlan } from './noise-plan.js';
+export { checkedNoise, noisyRowCount, type NoisePlan } from './noise-plan.js';
 export type { EvaluateJob, TaskLimits, TrainJob, TrainResult } from './protocol.js';
 export { seededBytes } from './random-source.js';
 export { pooledMetrics, referenceRuns, type Recipe, type ReferenceMetrics, type Scores } from './reference-runs.js';

@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
-import { leastNoiseMultiplier } from '@koinon/privacy';
+import { calibrateNoise, leastNoiseMultiplier } from '@koinon/privacy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readLedger, type LedgerEntry } from './ledger-file.js';
 import { PrivacyLedger, type LedgerOptions } from './ledger.js';
-import { checkedNoise, planNoise } from './noise-plan.js';
+import { checkedNoise } from './noise-plan.js';
 import { TrainingError } from './training-error.js';
 
 const budget = { epsilon: 1.2, delta: 1e-3 };
@@ -16,7 +16,8 @@ const federation = {
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
   privacy: { unit: 'record', ...budget, clippingNorm: 1, accountant: 'rdp', rowCountNoise: 10 },
 } as const;
-const plan = planNoise(federation);
+const noise = calibrateNoise({ ...budget, accountant: 'rdp', samplingRate: 0.3, steps: 25, besides: [{ kind: 'gaussian', noiseMultiplier: 10, releases: 1 }] });
+const plan = checkedNoise(federation, noise);
 const options: LedgerOptions = { budget, accountant: 'rdp', randomBytes };
 
 let folder: string;
@@ -154,18 +155,6 @@ describe('PrivacyLedger', () => {
       refused += same ? 0 : 1;
     }
     expect(refused).toBeGreaterThan(bytes.length * 7);
-  });
-});
-
-describe('planNoise', () => {
-  it('needs more noise where the row count is told more exactly, and none without a budget', () => {
-    // From a separately written accountant over integer orders only, so slightly above.
-    for (const [rowCountNoise, sigma] of [[5, 4.509], [10, 4.079], [20, 3.992]] as const) {
-      const { noiseMultiplier } = planNoise({ ...federation, privacy: { ...federation.privacy, rowCountNoise } });
-      expect(noiseMultiplier).toBeLessThanOrEqual(sigma);
-      expect(noiseMultiplier).toBeGreaterThan(0.995 * sigma);
-    }
-    expect(planNoise({ ...federation, privacy: { ...federation.privacy, epsilon: null } })).toMatchObject({ noiseMultiplier: 0, rowCount: { noiseMultiplier: 0 } });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Federation } from '@koinon/contracts';
-import { addGaussianNoise, calibrateNoise, epsilonOf, leastNoiseMultiplier, type FullGaussian, type RandomBytes, type SampledGaussian } from '@koinon/privacy';
+import { addGaussianNoise, epsilonOf, leastNoiseMultiplier, type FullGaussian, type RandomBytes, type SampledGaussian } from '@koinon/privacy';
 import { TrainingError } from './training-error.js';
 
 /** Everything a whole run releases from one site's training records. `null` stands for a release without noise. */
@@ -15,21 +15,8 @@ export interface NoisePlan {
 type Recipe = Pick<Federation, 'privacy' | 'local' | 'rounds'>;
 
 /**
- * The least noise with which `rounds` rounds and one row count together stay within the federation's (ε, δ).
+ * The plan with the noise multiplier that the coordinator found, once it is shown to keep the whole run within (ε, δ).
  * Neighbouring tables differ by one record, so that the row count has sensitivity 1 and a clipped sum the clipping norm.
- * The search takes seconds: a site that is told a noise multiplier checks it with `checkedNoise` instead.
- * @throws PrivacyError PRIVACY_BUDGET_UNREACHABLE when the row count alone spends the budget
- */
-export function planNoise(recipe: Recipe): NoisePlan {
-  const { epsilon, delta, accountant } = recipe.privacy;
-  const { samplingRate, steps } = recipe.local;
-  if (epsilon === null) return planOf(recipe, 0);
-  const { rowCount } = planOf(recipe, 0);
-  return planOf(recipe, calibrateNoise({ epsilon, delta, samplingRate, steps: recipe.rounds * steps, besides: [rowCount], accountant }));
-}
-
-/**
- * The plan with a noise multiplier somebody else computed, once it is shown to keep the whole run within (ε, δ).
  * @throws TrainingError TRAINING_NOISE_REQUIRED when it does not
  */
 export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan {
