@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { presenceOf, quietAfterMs } from './presence.js';
+import { clockTrouble, presenceOf, quietAfterMs } from './presence.js';
 
 describe('presenceOf', () => {
   const now = Date.parse('2026-11-23T06:00:00Z');
@@ -12,4 +12,8 @@ describe('presenceOf', () => {
   it('does not call an invited site quiet', () => {
     expect(presenceOf({ state: 'invited', lastSeenAt: null }, now)).toBe('invited');
   });
+});
+
+it('a site whose clock is off says in which direction and by how much', () => {
+  expect([undefined, 0, 29_000, -29_000, 180_000, -60_000].map(clockTrouble)).toEqual([null, null, null, null, 'clock 180 s ahead', 'clock 60 s behind']);
 });

@@ -7,7 +7,7 @@ import { Badge, Epsilon, type Tone } from '../ui/figures.js';
 import { count, formatLatency, formatNumber } from '../ui/format.js';
 import { Empty, Viewed } from '../ui/states.js';
 import { Ago, useNow } from '../ui/time.js';
-import { presenceOf, type Presence } from './presence.js';
+import { clockTrouble, presenceOf, type Presence } from './presence.js';
 
 const tones: Record<Presence, Tone> = { online: 'good', quiet: 'warn', invited: 'still' };
 
@@ -76,6 +76,7 @@ function SiteTable({ sites, budget }: { sites: readonly SiteView[]; budget: numb
 
 function Row({ site, presence, budget }: { site: SiteView; presence: Presence; budget: number | null | undefined }) {
   const { status } = site;
+  const clock = clockTrouble(status?.clockAheadMs);
   return (
     <tr data-presence={presence}>
       <th scope="row">
@@ -83,6 +84,7 @@ function Row({ site, presence, budget }: { site: SiteView; presence: Presence; b
       </th>
       <td data-label="State">
         <Badge tone={tones[presence]}>{presence}</Badge>
+        {clock === null ? null : <Badge tone="warn">{clock}</Badge>}
       </td>
       <td data-label="Last seen">{site.lastSeenAt === null ? <span className="quiet">never</span> : <Ago at={site.lastSeenAt} />}</td>
       <td data-label="Serves">
