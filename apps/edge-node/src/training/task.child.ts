@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { CodedError } from '@koinon/contracts';
 import { SessionError } from '@koinon/onnx-runtime';
 import { DataError, loadHospitalData } from '../data/index.js';
-import { ClippedGradient } from './clipped-gradient.js';
 import { evaluateModel } from './evaluation.js';
 import { tensorBytes, type Charged, type ChildAnswer, type ChildReply, type EvaluateJob, type Order, type TaskLimits, type TrainJob, type TrainResult } from './protocol.js';
 import { randomSource } from './random-source.js';
@@ -30,6 +29,8 @@ async function answer({ task, limits }: Order): Promise<ChildAnswer> {
 }
 
 async function train(job: TrainJob, limits: TaskLimits): Promise<TrainResult> {
+  // Half of what this process would load at its start, and an evaluation needs none of it.
+  const { ClippedGradient } = await import('./clipped-gradient.js');
   const data = loadHospitalData(job.data);
   const model = readModel(job.modelFile, 'TRAINING_MODEL_INVALID');
   const gradient = await ClippedGradient.of(model, { ...job, clippingNorm: job.privacy.clippingNorm, memoryLimitBytes: tensorBytes(limits) }, data);
