@@ -3,6 +3,7 @@ import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { dataSource } from '../database/data-source.js';
 import { SiteStatus20261127010000 } from '../database/migrations/20261127-site-status.js';
+import { EdgeNode, heartModel, heartSchema, heartSpec } from '../testing/edge-node.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
 import { until } from '../testing/until.fixture.js';
@@ -47,6 +48,27 @@ describe('what is released', () => {
     expect(await releasesOf('alpha')).toMatchObject([{ model: 'tiny', alias: 'production' }]);
     await report({ serving: [tiny], notServing: [{ model: 'other', code: 'RELEASE_EXPIRED' }] });
     expect(await releasesOf('alpha')).toMatchObject([{ model: 'other' }]);
+  });
+});
+
+describe('a hospital’s own program', () => {
+  const database = withDatabase();
+  const federation = withFederation(() => ({ databaseUrl: database.url }), {});
+
+  it('serves what its federation promotes under an alias of its own', async () => {
+    const { coordinator } = federation;
+    await using one = await EdgeNode.start(coordinator, 'cleveland', 'off');
+    await using two = await EdgeNode.start(coordinator, 'hungarian', 'off');
+    const spec = heartSpec({ name: 'heart-disease', promotion: { alias: 'production', gate: {} } });
+    const { id } = await startRun(coordinator, spec, heartModel(), { schema: heartSchema() });
+    expect(await ended(coordinator, id)).toMatchObject({ state: 'done' });
+    const [version] = await until('both to serve', async () => {
+      const { versions } = await coordinator.client.model('heart-disease');
+      return versions[0]!.servedBy.length === 2 && versions;
+    });
+    expect(version).toMatchObject({ aliases: ['production'], servedBy: [one.site, two.site] });
+    const [cleveland] = await coordinator.client.sites();
+    expect(cleveland!.status).toMatchObject({ serving: [{ model: 'heart-disease', releaseCounter: 1, expired: false }], notServing: [], clockAheadMs: expect.any(Number) });
   });
 });
 
