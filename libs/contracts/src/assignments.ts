@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { envelopeSchema } from './dsse.js';
 import { federationSchema } from './federation.js';
 import { publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+import { ranges } from './ranges.js';
 
 /** Mirrors EpochHeader of the secure sum. */
 export const epochHeaderSchema = z.strictObject({
@@ -41,7 +42,7 @@ const ceremony = z.strictObject({
  */
 export const fitSchema = z.strictObject({
   /** μ of FedProx's term μ/2·‖w − w₀‖²; 0 for none. */
-  proximalMu: z.number().min(0).max(1000),
+  proximalMu: ranges.proximalMu,
   /** No site keeps control variates. */
   controlVariate: z.literal(false),
 });
@@ -59,7 +60,7 @@ const train = z.strictObject({
   featureSchemaSha256: sha256Schema,
   modelSha256: sha256Schema,
   /** The run's noise, calibrated once by the coordinator; the site checks it before it trains. */
-  noiseMultiplier: z.number().nonnegative(),
+  noiseMultiplier: ranges.noiseMultiplier,
   fit: fitSchema,
   seed: z.int().optional(),
 });

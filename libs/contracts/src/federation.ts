@@ -1,20 +1,19 @@
 /** `federation.yaml`: everything a run is made of, checked before anything starts. */
 import { z } from 'zod';
+import { ranges } from './ranges.js';
 import { thresholdSchema } from './threshold.js';
 
-const positive = z.number().positive();
-const count = z.int().positive();
 const aliasSchema = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens');
 
 export const privacySchema = z.strictObject({
   unit: z.literal('record'),
   /** null trains without noise; clipping stays. The ledger then has nothing to charge and says so. */
-  epsilon: z.number().positive().max(20).nullable(),
-  delta: z.number().positive().max(0.1),
-  clippingNorm: positive,
+  epsilon: ranges.epsilon.nullable(),
+  delta: ranges.delta,
+  clippingNorm: ranges.clippingNorm,
   accountant: z.enum(['rdp', 'pld']).default('pld'),
   /** Standard deviation of the noise on a site's row count, the weight of its update. 0 when epsilon is null. */
-  rowCountNoise: z.number().nonnegative().default(10),
+  rowCountNoise: ranges.rowCountNoise.default(10),
 });
 
 export const federationSchema = z
@@ -36,14 +35,14 @@ export const federationSchema = z
       roundTimeoutMs: z.int().min(1000).max(86_400_000),
       fraction: z.number().gt(0).max(1).default(1),
       /** A site weighs by its noised row count, but at most as this many rows. */
-      maxRows: count.default(256),
+      maxRows: ranges.maxRows.default(256),
     }),
     strategy: z.strictObject({ name: z.string(), params: z.record(z.string(), z.union([z.number(), z.boolean()])).default({}) }),
-    rounds: z.int().min(1).max(1000),
+    rounds: ranges.rounds,
     local: z.strictObject({
-      steps: count,
-      samplingRate: z.number().gt(0).max(1),
-      learningRate: positive,
+      steps: ranges.steps,
+      samplingRate: ranges.samplingRate,
+      learningRate: ranges.learningRate,
       optimizer: z.literal('sgd'),
     }),
     privacy: privacySchema,
@@ -51,7 +50,7 @@ export const federationSchema = z
       scheme: z.enum(['ckks-threshold', 'one-time-key']),
       bits: z.union([z.literal(8), z.literal(16)]),
       /** Updates are clipped to [-range, range] before they are quantised. */
-      range: positive.default(1),
+      range: ranges.updateRange.default(1),
     }),
     promotion: z.strictObject({
       alias: aliasSchema.default('champion'),

@@ -10,6 +10,7 @@ export * from './identity.js';
 export * from './ids.js';
 export * from './metrics.js';
 export * from './process-failure.js';
+export * from './ranges.js';
 export * from './settings.js';
 export * from './site-api.js';
 export * from './statements.js';

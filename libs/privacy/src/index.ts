@@ -3,6 +3,6 @@ export { calibrateNoise, leastNoiseMultiplier, type CalibrationTarget } from './
 export { PrivacyError, type PrivacyErrorCode } from './errors.js';
 export { spent, wouldExceed, type Budget, type Ledger } from './ledger.js';
 export type { FullGaussian, Mechanism, SampledGaussian } from './mechanism.js';
-export { addGaussianNoise } from './noise.js';
-export { poissonSample } from './poisson-sample.js';
+export { addGaussianNoise, noiseGrid } from './noise.js';
+export { poissonSample, randomGroups } from './poisson-sample.js';
 export type { RandomBytes } from './random-words.js';

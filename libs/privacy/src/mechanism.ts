@@ -3,7 +3,7 @@ import { requireParameter } from './errors.js';
 /** `steps` releases of a clipped sum over a Poisson sample: every record joins independently with `samplingRate`. */
 export interface SampledGaussian {
   readonly kind: 'sampled-gaussian';
-  /** Standard deviation of the noise divided by the L2 sensitivity (the clipping norm). */
+  /** Standard deviation of the noise divided by the L2 sensitivity. */
   readonly noiseMultiplier: number;
   readonly samplingRate: number;
   readonly steps: number;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { discreteGaussian } from './discrete-gaussian.js';
 import { addGaussianNoise, gaussianNoise, noiseGrid } from './noise.js';
 import { normalUpperTail } from './normal.js';
-import { poissonSample } from './poisson-sample.js';
+import { poissonSample, randomGroups } from './poisson-sample.js';
 import { RandomWords } from './random-words.js';
 
 /** A repeatable byte source: the AES-CTR key stream of a small seed. */
@@ -102,5 +102,23 @@ describe('poissonSample', () => {
     expect(poissonSample(5, 0, seeded(1))).toEqual([]);
     expect(poissonSample(5, 1, seeded(1))).toEqual([0, 1, 2, 3, 4]);
     expect(() => poissonSample(5, 1.1, seeded(1))).toThrow(expect.objectContaining({ code: 'PRIVACY_PARAMETER_INVALID' }));
+  });
+});
+
+describe('randomGroups', () => {
+  it('puts every index into one of the groups, each with the same probability', () => {
+    const sample = Array.from({ length: 30_000 }, (_, index) => 2 * index);
+    const groups = randomGroups(sample, 3, seeded(5));
+    expect(groups.flat().sort((a, b) => a - b)).toEqual(sample);
+    // standard deviation 82; five of them are passed with a probability below 1e-6
+    for (const group of groups) {
+      expect(Math.abs(group.length - 10_000)).toBeLessThan(430);
+      expect(group).toEqual(group.toSorted((a, b) => a - b));
+    }
+  });
+
+  it('takes no randomness for one group, and refuses none', () => {
+    expect(randomGroups([3, 5], 1, () => { throw new Error('no bytes were needed'); })).toEqual([[3, 5]]);
+    expect(() => randomGroups([3], 0, seeded(1))).toThrow(expect.objectContaining({ code: 'PRIVACY_PARAMETER_INVALID' }));
   });
 });

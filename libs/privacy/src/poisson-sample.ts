@@ -19,3 +19,16 @@ export function poissonSample(n: number, rate: number, randomBytes: RandomBytes)
   }
   return chosen;
 }
+
+/**
+ * Deals `sample` into `count` groups at random, each keeping its order. Where an index goes depends on no other index, so
+ * that one record more or less changes one group.
+ * @throws PrivacyError PRIVACY_PARAMETER_INVALID, PRIVACY_RANDOM_SOURCE_INVALID
+ */
+export function randomGroups(sample: readonly number[], count: number, randomBytes: RandomBytes): number[][] {
+  requireParameter(Number.isSafeInteger(count) && count > 0, 'count must be a whole number > 0');
+  const random = new RandomWords(randomBytes);
+  const groups = Array.from({ length: count }, (): number[] => []);
+  for (const index of sample) groups[count === 1 ? 0 : random.below(count)]?.push(index);
+  return groups;
+}

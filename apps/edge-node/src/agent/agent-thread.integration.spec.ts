@@ -18,6 +18,15 @@ const training = (changes: Partial<AssignmentOf<'train'>> = {}, local: Partial<F
   kind: 'train', runId: '00000000-0000-4000-8000-0000000000ff', roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, noiseMultiplier: 9, fit: { proximalMu: 0, controlVariate: false },
   federation: { ...federation, local: { ...federation.local, ...local } }, featureSchemaSha256: sha256(schema), modelSha256: sha256(model), ...changes,
 });
+/** 13 features to one logit, with at least as many weights. */
+function wideModel(weights: number): Uint8Array {
+  const graph = new GraphBuilder('wide');
+  const width = Math.ceil(weights / 13);
+  const hidden = graph.op('MatMul', [graph.input('features', 'float32', ['N', 13]), graph.initializer('weight', 'float32', [13, width], new Float32Array(13 * width))]);
+  graph.op('ReduceSum', [hidden, graph.ints(1)], {}, 'logits');
+  graph.output(graph.op('Sigmoid', ['logits']), 'float32', ['N', 1]);
+  return encodeModel(graph.model());
+}
 /** Child processes of this process that train. */
 const trainers = (): string[] =>
   readdirSync('/proc').filter((pid) => {
@@ -90,7 +99,11 @@ describe('the agent thread', () => {
   });
 
   it('stops while a child trains and leaves no process behind', async () => {
-    coordinator.assign(training({}, { steps: 3_000_000, samplingRate: 1e-3 }));
+    // noise for a million weights in every step: much longer than this takes to notice it
+    const wide = wideModel(1_000_000);
+    coordinator.blobs.set(sha256(wide), wide);
+    const trainable = { ...federation.model, trainable: ['weight'] };
+    coordinator.assign(training({ modelSha256: sha256(wide), federation: { ...federation, model: trainable, local: { ...federation.local, steps: 100, samplingRate: 0.01 } } }));
     await start({ ...node.config, budget: null });
     // Charged: the child has its records' leave and trains.
     await vi.waitFor(() => expect(ledger().at(-1)).toMatchObject({ released: false }), 20_000);

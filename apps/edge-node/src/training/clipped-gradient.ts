@@ -3,6 +3,7 @@ import { decodeModel } from '@koinon/onnx';
 import { Session, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '../data/index.js';
 import type { TrainJob } from './protocol.js';
+import { recordsPerRun } from './sensitivity.js';
 import type { GradientSource } from './trainer.js';
 import { TrainingError } from './training-error.js';
 
@@ -11,12 +12,6 @@ export interface GradientOptions extends Pick<TrainJob, 'trainable' | 'loss' | '
   /** Most bytes one run of the graph may need; larger models then take records in smaller pieces. */
   readonly memoryLimitBytes?: number;
 }
-
-/** Rows of one run. A sample has any size, so it goes through in pieces of this many, the last one masked. */
-const physicalBatch = 64;
-
-/** Shrinks the bound by more than float32 arithmetic can overshoot it, so that the sensitivity is truly clippingNorm. */
-const roundingMargin = 1 - 1e-5;
 
 /** Clipped per-record gradients from the model's training graph, on the runtime that also serves. */
 export class ClippedGradient implements GradientSource {
@@ -34,19 +29,20 @@ export class ClippedGradient implements GradientSource {
    */
   static async of(model: Uint8Array, { clippingNorm, ...recipe }: GradientOptions, input: Pick<HospitalData, 'inputName' | 'width'>): Promise<ClippedGradient> {
     try {
-      const graph = await recordGradientGraph(decodeModel(model), { ...recipe, batch: physicalBatch }, input);
-      return new ClippedGradient(graph, await Session.create(graph.bytes), clippingNorm * roundingMargin, recipe.trainable, input.inputName);
+      const graph = await recordGradientGraph(decodeModel(model), { ...recipe, batch: recordsPerRun }, input);
+      return new ClippedGradient(graph, await Session.create(graph.bytes), clippingNorm, recipe.trainable, input.inputName);
     } catch (error) {
       if (error instanceof AutodiffError && error.code === 'AUTODIFF_MEMORY_LIMIT') throw new TrainingError('TRAINING_MEMORY_EXCEEDED', error.message);
       throw new TrainingError('TRAINING_MODEL_INVALID', error instanceof Error ? error.message : 'the model cannot be used');
     }
   }
 
+  /** In runs of `recordsPerRun`, the last one masked. */
   async sum(weights: Float32Array, records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }> {
     const parameters = this.parameters(weights);
     const total = { sum: new Float64Array(weights.length), loss: 0 };
-    for (let from = 0; from < sample.length; from += physicalBatch) {
-      const piece = sample.slice(from, from + physicalBatch);
+    for (let from = 0; from < sample.length; from += recordsPerRun) {
+      const piece = sample.slice(from, from + recordsPerRun);
       const outputs = await this.session.run({ ...parameters, ...this.batch(records, piece) });
       const value = (name: string): Float32Array => outputs[name]?.data as Float32Array;
       let offset = 0;
@@ -61,7 +57,7 @@ export class ClippedGradient implements GradientSource {
 
   /** Runs the graph on one made-up record. @throws TrainingError TRAINING_JOB_INVALID, TRAINING_MODEL_INVALID */
   async tryOut(weights: Float32Array): Promise<void> {
-    const width = elements(port(this.graph.inputs.features[this.inputName]).dims) / physicalBatch;
+    const width = elements(port(this.graph.inputs.features[this.inputName]).dims) / recordsPerRun;
     const record: Records = { features: new Float32Array(width), labels: new Float32Array(1), rows: 1 };
     try {
       await this.sum(weights, record, [0]);
@@ -88,12 +84,12 @@ export class ClippedGradient implements GradientSource {
   private batch(records: Records, rows: readonly number[]): Record<string, Tensor> {
     const { features, labels, mask, clippingNorm } = this.graph.inputs;
     const input = port(features[this.inputName]);
-    const width = elements(input.dims) / physicalBatch;
-    const values = new Float32Array(physicalBatch * width);
-    const classes = new Float32Array(physicalBatch);
+    const width = elements(input.dims) / recordsPerRun;
+    const values = new Float32Array(recordsPerRun * width);
+    const classes = new Float32Array(recordsPerRun);
     const [first = 0] = rows;
-    for (let index = 0; index < physicalBatch; index++) {
-      // A masked place repeats a real record: zeros could divide to NaN, which no mask takes out again.
+    for (let index = 0; index < recordsPerRun; index++) {
+      // A masked place repeats a real record, whose values every operator of the model takes.
       const row = rows[index] ?? first;
       values.set(records.features.subarray(row * width, (row + 1) * width), index * width);
       classes[index] = records.labels[row] as number;
@@ -102,7 +98,7 @@ export class ClippedGradient implements GradientSource {
     return {
       [input.name]: new Tensor('float32', values, input.dims),
       [labels.name]: labels.type === 'int64' ? new Tensor('int64', BigInt64Array.from(classes, BigInt), labels.dims) : new Tensor('float32', classes, labels.dims),
-      [port(mask).name]: new Tensor('float32', given, [physicalBatch]),
+      [port(mask).name]: new Tensor('float32', given, [recordsPerRun]),
       [port(clippingNorm).name]: new Tensor('float32', Float32Array.of(this.clippingNorm), []),
     };
   }

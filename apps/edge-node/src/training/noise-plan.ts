@@ -4,7 +4,7 @@ import { TrainingError } from './training-error.js';
 
 /** Everything a whole run releases from one site's training records. `null` stands for a release without noise. */
 export interface NoisePlan {
-  /** Noise per step and coordinate, in clipping norms. 0 where the federation asks for no privacy. */
+  /** Noise per step and coordinate, in sensitivities of the clipped sum. 0 where the federation asks for no privacy. */
   readonly noiseMultiplier: number;
   /** The row count, released once per run: it divides the gradient sums and weighs the site's update. */
   readonly rowCount: FullGaussian;
@@ -16,7 +16,7 @@ type Recipe = Pick<Federation, 'privacy' | 'local' | 'rounds'>;
 
 /**
  * The plan with the noise multiplier that the coordinator found, once it is shown to keep the whole run within (ε, δ).
- * Neighbouring tables differ by one record, so that the row count has sensitivity 1 and a clipped sum the clipping norm.
+ * Neighbouring tables differ by one record, so that the row count has sensitivity 1 and a clipped sum `sensitivityOf(clippingNorm)`.
  * @throws TrainingError TRAINING_NOISE_REQUIRED when it does not
  */
 export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan {
@@ -25,7 +25,7 @@ export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan
   if (epsilon === null) return plan;
   const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.rowCount];
   // Before the accountant, whose time grows without bound as the noise goes to zero.
-  if (!(noiseMultiplier >= leastNoiseMultiplier)) throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise is below ${leastNoiseMultiplier} clipping norms`);
+  if (!(noiseMultiplier >= leastNoiseMultiplier)) throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise is below ${leastNoiseMultiplier} sensitivities`);
   if (!(epsilonOf(wholeRun, delta, accountant) <= epsilon)) {
     throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise would spend more than epsilon ${epsilon} at delta ${delta}`);
   }

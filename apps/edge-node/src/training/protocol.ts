@@ -1,5 +1,7 @@
 /** Messages between the edge node and its task child. Both ends are this package; structured clone carries them. */
+import { inRange } from '@koinon/contracts';
 import type { DataSource } from '../data/hospital-data.js';
+import { gridIsFine } from './sensitivity.js';
 import { TrainingError, type TrainingErrorCode } from './training-error.js';
 
 /** One round of local training at one site. */
@@ -24,7 +26,7 @@ export interface TrainJob {
   };
   readonly privacy: {
     readonly clippingNorm: number;
-    /** Noise per step and coordinate has the standard deviation noiseMultiplier · clippingNorm. 0 adds none. */
+    /** Noise per step and coordinate has the standard deviation noiseMultiplier · `sensitivityOf(clippingNorm)`. 0 adds none. */
     readonly noiseMultiplier: number;
   };
   /** Makes sampling repeatable where nothing private hangs on it: without noise, or with `insecureDeterministic`. */
@@ -102,15 +104,16 @@ export function checkJob(job: TrainJob): void {
     ['trainable', job.trainable.length > 0 && new Set(job.trainable).size === job.trainable.length],
     ['weights', job.weights.length > 0 && job.weights.every(Number.isFinite)],
     ['round', Number.isSafeInteger(job.round) && job.round > 0],
-    ['local.steps', Number.isSafeInteger(local.steps) && local.steps > 0],
-    ['local.samplingRate', local.samplingRate > 0 && local.samplingRate <= 1],
-    ['local.learningRate', positive(local.learningRate)],
-    ['local.proximalMu', local.proximalMu >= 0 && local.proximalMu <= 1000],
-    ['privacy.clippingNorm', positive(privacy.clippingNorm)],
-    ['privacy.noiseMultiplier', Number.isFinite(privacy.noiseMultiplier) && privacy.noiseMultiplier >= 0],
+    ['local.steps', inRange('steps', local.steps)],
+    ['local.samplingRate', inRange('samplingRate', local.samplingRate)],
+    ['local.learningRate', inRange('learningRate', local.learningRate)],
+    ['local.proximalMu', inRange('proximalMu', local.proximalMu)],
+    ['privacy.clippingNorm', inRange('clippingNorm', privacy.clippingNorm)],
+    ['privacy.noiseMultiplier', inRange('noiseMultiplier', privacy.noiseMultiplier)],
     ['seed', job.seed === undefined || Number.isSafeInteger(job.seed)],
     ['insecureDeterministic (it needs a seed)', job.insecureDeterministic !== true || job.seed !== undefined],
   ]);
+  if (!gridIsFine(privacy, job.weights.length)) throw new TrainingError('TRAINING_JOB_INVALID', 'privacy.noiseMultiplier is too large for this many weights');
 }
 
 /** @throws TrainingError TRAINING_JOB_INVALID as `checkJob` */

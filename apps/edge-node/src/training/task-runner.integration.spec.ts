@@ -131,6 +131,12 @@ describe('TaskRunner', () => {
     ['weights', { weights: Float32Array.of(Number.NaN) }],
     ['round', { round: 0 }],
     ['local.samplingRate', { local: { ...job.local, samplingRate: 1.5 } }],
+    ['local.steps', { local: { ...job.local, steps: 101 } }],
+    ['local.learningRate', { local: { ...job.local, learningRate: 1e38 } }],
+    ['privacy.clippingNorm', { privacy: { ...job.privacy, clippingNorm: 1e-28 } }],
+    ['privacy.clippingNorm', { privacy: { ...job.privacy, clippingNorm: Number.NaN } }],
+    ['privacy.noiseMultiplier', { privacy: { ...job.privacy, noiseMultiplier: 1e-9 } }],
+    ['privacy.noiseMultiplier is too large for this many weights', { privacy: { ...job.privacy, noiseMultiplier: 1e6 } }],
     ['local.proximalMu', { local: { ...job.local, proximalMu: -1 } }],
     ['insecureDeterministic', { insecureDeterministic: true }],
   ])('refuses a job whose %s cannot be honoured', async (field, over) => {

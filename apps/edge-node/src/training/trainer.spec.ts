@@ -1,3 +1,4 @@
+import { addGaussianNoise, poissonSample } from '@koinon/privacy';
 import { describe, expect, it } from 'vitest';
 import type { Records } from '../data/index.js';
 import { randomSource, seededBytes } from './random-source.js';
@@ -56,6 +57,25 @@ describe('trainLocally', () => {
     // 4 steps of σ·C = 6, times 0.2 / (0.3 · 80); 20,000 draws put the deviation within 2 % at four sigma.
     expect(deviation / (Math.sqrt(4) * 6 * (0.2 / 24))).toBeCloseTo(1, 1.4);
     expect(loss).toBeNull();
+  });
+
+  it('scales the noise by what a record may change in float32, the clipping norm times 1 + 2⁻¹⁰', async () => {
+    const empty: Records = { features: new Float32Array(0), labels: new Float32Array(0), rows: 0 };
+    const { weights } = await trainLocally(new Counting(), empty, recipe({ steps: 1 }, 3, new Float32Array(50)), seededBytes(2, 'b'));
+    const random = seededBytes(2, 'b');
+    poissonSample(0, 0.3, random);
+    const noise = addGaussianNoise(new Float64Array(50), 3 * 2 * (1 + 2 ** -10), random);
+    expect(weights).toEqual(Float32Array.from(noise, (value) => -(0.2 / (0.3 * 80)) * value));
+  });
+
+  it('sums a large sample in groups of which a record changes one, as many as the noised row count asks for', async () => {
+    const gradient = new Counting();
+    const many: Records = { features: new Float32Array(0), labels: new Float32Array(0), rows: 1000 };
+    const { privacy, ...rest } = recipe({ steps: 1, samplingRate: 1 });
+    await trainLocally(gradient, many, { ...rest, privacy: { ...privacy, noisedRowCount: 960 } }, seededBytes(1, 'a'));
+    expect(gradient.samples).toHaveLength(20);
+    expect(gradient.samples.reduce((sum, size) => sum + size, 0)).toBe(1000);
+    expect(Math.max(...gradient.samples)).toBeLessThan(100);
   });
 
   it('refuses to return weights that are not finite', async () => {

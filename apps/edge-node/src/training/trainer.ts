@@ -1,13 +1,15 @@
-import { addGaussianNoise, poissonSample, type RandomBytes } from '@koinon/privacy';
+import { addGaussianNoise, poissonSample, randomGroups, type RandomBytes } from '@koinon/privacy';
 import type { Records } from '../data/hospital-data.js';
 import type { Charged, TrainJob, TrainResult } from './protocol.js';
+import { groupCount, noiseDeviation } from './sensitivity.js';
 import { TrainingError } from './training-error.js';
 
 /** Gradients of the loss, clipped record by record. */
 export interface GradientSource {
   /**
    * @param sample row numbers, each at most once
-   * @returns the sum over the sample of gradients with L2 norm at most the clipping norm, and the sum of their losses
+   * @returns the sum over the sample of gradients with L2 norm at most the clipping norm, exact up to float32, and the sum of
+   * their losses
    */
   sum(weights: Float32Array, records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }>;
 }
@@ -24,14 +26,15 @@ export type LocalRecipe = Pick<TrainJob, 'weights' | 'local'> & { readonly priva
  */
 export async function trainLocally(gradient: GradientSource, records: Records, recipe: LocalRecipe, randomBytes: RandomBytes): Promise<TrainResult> {
   const { local, privacy } = recipe;
-  const sigma = privacy.noiseMultiplier * privacy.clippingNorm;
+  const sigma = noiseDeviation(privacy);
+  const groups = groupCount(local.samplingRate, privacy.noisedRowCount);
   const rate = local.learningRate / (local.samplingRate * privacy.noisedRowCount);
   const strength = local.learningRate * local.proximalMu;
   const weights = Float32Array.from(recipe.weights);
   let loss: number | null = null;
   for (let step = 0; step < local.steps; step++) {
     const sample = poissonSample(records.rows, local.samplingRate, randomBytes);
-    const exact = await gradient.sum(weights, records, sample);
+    const exact = await sumOfGroups(randomGroups(sample, groups, randomBytes), weights.length, (group) => gradient.sum(weights, records, group));
     const update = sigma > 0 ? addGaussianNoise(exact.sum, sigma, randomBytes) : exact.sum;
     for (let i = 0; i < weights.length; i++) {
       const before = weights[i] as number;
@@ -41,6 +44,16 @@ export async function trainLocally(gradient: GradientSource, records: Records, r
   }
   if (!weights.every(Number.isFinite)) throw new TrainingError('TRAINING_DIVERGED', 'weights are no longer finite; lower the learning rate');
   return { weights, loss, steps: local.steps };
+}
+
+async function sumOfGroups(groups: readonly number[][], length: number, sumOf: (group: number[]) => ReturnType<GradientSource['sum']>): ReturnType<GradientSource['sum']> {
+  const total = { sum: new Float64Array(length), loss: 0 };
+  for (const group of groups) {
+    const { sum, loss } = await sumOf(group);
+    for (let i = 0; i < length; i++) total.sum[i] = (total.sum[i] as number) + (sum[i] as number);
+    total.loss += loss;
+  }
+  return total;
 }
 
 /**
