@@ -69,6 +69,15 @@ describe('the start of a run', () => {
     await federation.coordinator.client.cancelRun(id);
   });
 
+  it('takes one of two that are asked for at once', async () => {
+    const started = await Promise.allSettled([start(tinySpec()), start(tinySpec())]);
+    expect(started.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    for (const one of started) {
+      if (one.status === 'fulfilled') await federation.coordinator.client.cancelRun(one.value.id);
+      else expect(one.reason).toMatchObject({ code: 'RUN_ACTIVE' });
+    }
+  });
+
   it('leaves the coordinator answering while it looks for noise', async () => {
     let pending = true;
     const spec: Federation = { ...tinySpec({ rounds: 5 }), privacy: { ...tinySpec().privacy, epsilon: 1.2, accountant: 'pld', rowCountNoise: 10 } };
