@@ -31,6 +31,7 @@ import { RegistryController } from './registry/registry.controller.js';
 import { RegistryService } from './registry/registry.service.js';
 import { VersionsService } from './registry/versions.service.js';
 import { ReleasesService } from './releases/releases.service.js';
+import { ClearRoundsService } from './rounds/clear-rounds.service.js';
 import { FederationDriver } from './rounds/federation.driver.js';
 import { RoundTransitions } from './rounds/round-transitions.js';
 import { RunTransitions } from './rounds/run-transitions.js';
@@ -94,7 +95,7 @@ export class WorkerModule {
       module: WorkerModule,
       imports: imports!,
       providers: [
-        ...providers, FederationDriver, SumJobs, ...handlers, WorkerService,
+        ...providers, ClearRoundsService, FederationDriver, SumJobs, ...handlers, WorkerService,
         { provide: JOB_HANDLERS, useFactory: (...all: unknown[]) => all, inject: handlers },
       ],
     };

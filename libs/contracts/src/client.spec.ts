@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { sha256Hex } from './canonical.js';
 import { KoinonClient, errorOf } from './client.js';
 import { CodedError, toWire } from './errors.js';
 
@@ -66,6 +67,24 @@ describe('the client', () => {
     const error = await failure(clientOf(() => json([{ id: 'a' }])).client.sites());
     expect(error.code).toBe('REQUEST_INVALID');
     expect(error.issues.length).toBeGreaterThan(0);
+  });
+
+  it('gives out the file of a version only when it has the digest of that version', async () => {
+    const file = Uint8Array.of(1, 2, 3);
+    const lineage = {
+      model: 'm', version: 1, baseVersion: null, runId: null, round: null, cohort: [], exclusions: [], strategy: null, local: null, privacy: null,
+      encryption: null, featureSchemaSha256: null, code: { version: '0.1.0', lockfileSha256: null },
+    };
+    const version = {
+      model: 'm', version: 1, sha256: await sha256Hex(file), bytes: 3, createdAt: new Date(0).toISOString(), baseVersion: null, runId: null, round: null,
+      aliases: [], metrics: null, servedBy: [], lineage, statement: { payloadType: 't', payload: 'AA==', signatures: [{ keyid: 'ab'.repeat(32), sig: 'AA==' }] },
+    };
+    const answering = (bytes: Uint8Array<ArrayBuffer>) => {
+      const answers = [json(version), new Response(bytes)];
+      return clientOf(() => answers.shift()!).client.modelFile('m', 1);
+    };
+    expect(await answering(file)).toEqual(file);
+    for (const other of [Uint8Array.of(1, 2, 2), Uint8Array.of(1, 2), Uint8Array.of()]) expect(await failure(answering(other))).toMatchObject({ code: 'BLOB_DAMAGED' });
   });
 
   it('sends a blob as bytes', async () => {

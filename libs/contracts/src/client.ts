@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { CodedError, fromWire } from './errors.js';
+import { sha256Hex } from './canonical.js';
 import { parse } from './dsse.js';
 import { auditReportSchema, invitationSchema, modelViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type StartRun } from './views.js';
 
@@ -33,10 +34,13 @@ export class KoinonClient {
     await this.send(`/v1/blobs/${sha256}`, { method: 'PUT', body: bytes as Uint8Array<ArrayBuffer>, headers: { 'content-type': 'application/octet-stream' } });
   }
 
-  /** The ONNX file of a version. */
+  /** The ONNX file of a version. @throws CodedError BLOB_DAMAGED when the bytes do not have the version's digest */
   async modelFile(name: string, version: number): Promise<Uint8Array> {
+    const { sha256 } = await this.version(name, version);
     const response = await this.send(`/v1/models/${encodeURIComponent(name)}/versions/${version}/file`, {});
-    return new Uint8Array(await response.arrayBuffer());
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if ((await sha256Hex(bytes)) !== sha256) throw new CodedError('BLOB_DAMAGED', `${name}/${version} is not the file of that version`);
+    return bytes;
   }
 
   /** The raw event stream (text/event-stream); data lines hold a KoinonEvent. */

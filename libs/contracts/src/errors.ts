@@ -33,6 +33,8 @@ export const catalogue = {
   UPLOAD_ROOT_MISMATCH: [409, 'The committed Merkle root is not that of the received blocks; send the blocks again.'],
   BLOCK_DIGEST_MISMATCH: [400, 'The block does not have the stated SHA-256; send it again.'],
   BLOCK_SIZE_INVALID: [400, 'The block does not have the length the scheme fixes.'],
+  BLOB_MISSING: [404, 'The bytes of this digest are not stored here; put them first, or restore the coordinator’s blobs from a backup.'],
+  BLOB_DAMAGED: [500, 'Stored bytes are not those that were written; nothing was made of them. Check the coordinator’s disk and restore its blobs from a backup.'],
   ROUND_DEADLINE_PASSED: [409, 'The round is closed; the update was not taken.'],
   ROUND_QUORUM_MISSED: [504, 'Fewer sites than the quorum delivered before the deadline; check the sites page and start again.'],
   SHARES_MISSING: [504, 'A site of the fixed active set did not deliver its decryption share before the deadline; the sum stays closed.'],

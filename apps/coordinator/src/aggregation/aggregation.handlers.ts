@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError } from '@koinon/contracts';
 import { HeError, sumScheme } from '@koinon/he';
 import type { DataSource } from 'typeorm';
-import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
-import { EpochRow, RoundRow, ShareRow, SumRow, UploadBlockRow } from '../database/entities.js';
+import { BLOBS, type BlobRef, type BlobStore } from '../blobs/blob-store.js';
+import { EpochRow, RoundRow, ShareRow, SumBlockRow, SumRow, UploadBlockRow } from '../database/entities.js';
 import { becauseOf } from '../database/transition.js';
 import { failureOf } from '../jobs/job-failure.js';
 import type { JobHandler, JobPayload } from '../jobs/job-map.js';
@@ -31,6 +30,19 @@ export class SumJobs {
     return { sum, header, scheme: await sumScheme(header.scheme) };
   }
 
+  /** @throws CodedError BLOB_DAMAGED, BLOB_MISSING with the site whose bytes these were */
+  async read(ref: BlobRef, site: string): Promise<Buffer> {
+    return this.blobs.get(ref).catch((error: unknown) => {
+      throw error instanceof CodedError ? new CodedError(error.code, `sent by ${site}`) : error;
+    });
+  }
+
+  /** The blocks of the sum, in order. */
+  async blockRefs(sumId: string): Promise<BlobRef[]> {
+    const rows = await this.database.manager.find(SumBlockRow, { where: { sumId }, order: { index: 'ASC' } });
+    return rows.map(({ index, sha256 }) => ({ key: sumBlockKey(sumId, index), sha256 }));
+  }
+
   async advance(sumId: string, cause: string): Promise<void> {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
@@ -53,29 +65,25 @@ export class SumShardHandler implements JobHandler<'sum.shard'> {
     const { sum, header, scheme } = await this.sums.load(sumId);
     if (sum.sumRoot) return;
     const adder = scheme.adder(header);
+    const rows = this.sums.database.getRepository(SumBlockRow);
     for (let index = from; index < to; index++) {
-      if (await this.sums.blobs.has(sumBlockKey(sumId, index))) continue;
+      if (await rows.existsBy({ sumId, index })) continue;
       for (const { site } of sum.uploads!) {
-        const block = await this.sums.blobs.get(uploadBlockKey(sumId, site, index));
-        await this.checkCommitted(sumId, site, index, block);
+        const { sha256 } = await this.sums.database.manager.findOneByOrFail(UploadBlockRow, { sumId, site, index });
+        const block = await this.sums.read({ key: uploadBlockKey(sumId, site, index), sha256 }, site);
         try {
           adder.add(block);
         } catch (error) {
           throw error instanceof HeError ? new HeError(error.code, error.message, site) : error;
         }
       }
-      await this.sums.blobs.put(sumBlockKey(sumId, index), adder.finish());
+      const sha256 = await this.sums.blobs.put(sumBlockKey(sumId, index), adder.finish());
+      await rows.upsert({ sumId, index, sha256 }, ['sumId', 'index']);
     }
   }
 
   gaveUp({ sumId }: JobPayload<'sum.shard'>, error: unknown): Promise<void> {
     return this.sums.fail(sumId, error);
-  }
-
-  private async checkCommitted(sumId: string, site: string, index: number, block: Buffer): Promise<void> {
-    const row = await this.sums.database.manager.findOneByOrFail(UploadBlockRow, { sumId, site, index });
-    const stored = createHash('sha256').update(block).digest('hex');
-    if (stored !== row.sha256) throw new CodedError('AGGREGATION_FAILED', `a stored block of ${site} is damaged`);
   }
 }
 
@@ -108,12 +116,10 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
     if (sum.state !== 'combining') return;
     const shares = new Map<string, Uint8Array>();
     for (const { site, sha256 } of await this.sums.database.manager.findBy(ShareRow, { sumId })) {
-      const share = await this.sums.blobs.get(shareKey(sumId, site));
-      if (createHash('sha256').update(share).digest('hex') !== sha256) throw new CodedError('AGGREGATION_FAILED', `the stored share of ${site} is damaged`);
-      shares.set(site, share);
+      shares.set(site, await this.sums.read({ key: shareKey(sumId, site), sha256 }, site));
     }
     const blocks: Uint8Array[] = [];
-    for (let index = 0; index < sum.blocks; index++) blocks.push(await this.sums.blobs.get(sumBlockKey(sumId, index)));
+    for (const ref of await this.sums.blockRefs(sumId)) blocks.push(await this.sums.blobs.get(ref));
     const result = new Uint32Array(sum.length);
     let offset = 0;
     const opened = { sumIndex: sum.sumIndex, uploads: sum.uploads!.map((u) => u.site), activeSet: sum.activeSet!, blocks };
@@ -123,8 +129,8 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
       // Between blocks the queue may renew this job's lock.
       await setImmediate();
     }
-    await this.sums.blobs.put(resultKey(sumId), new Uint8Array(result.buffer));
-    await this.sums.database.manager.update(SumRow, { id: sumId, state: 'combining' }, { combined: true });
+    const resultSha256 = await this.sums.blobs.put(resultKey(sumId), new Uint8Array(result.buffer));
+    await this.sums.database.manager.update(SumRow, { id: sumId, state: 'combining' }, { combined: true, resultSha256 });
     await this.sums.advance(sumId, 'combined');
   }
 

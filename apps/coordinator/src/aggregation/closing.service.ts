@@ -1,14 +1,11 @@
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { PROTOCOL, closingStatement, signStatement, type ClosingStatement, type Federation, type Signer } from '@koinon/contracts';
+import { CodedError, PROTOCOL, closingStatement, signStatement, type ClosingStatement, type Federation, type Signer } from '@koinon/contracts';
 import { MerkleTree } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
-import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
-import { EpochRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import { EpochRow, SiteRow, SumBlockRow, SumRow, UploadRow } from '../database/entities.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
-import { sumBlockKey } from './keys.js';
 
 /** Blocks one shard adds: small enough to spread over workers, large enough to be worth a job. */
 const BLOCKS_PER_SHARD = 32;
@@ -18,7 +15,6 @@ const BLOCKS_PER_SHARD = 32;
 export class ClosingService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
-    @Inject(BLOBS) private readonly blobs: BlobStore,
     @Inject(COORDINATOR_KEY) private readonly signer: Signer,
     private readonly jobs: JobsService,
   ) {}
@@ -44,11 +40,10 @@ export class ClosingService {
   /** Commits to the sum before anybody is asked to open it. */
   async commit(sumId: string): Promise<void> {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
-    const leaves: Uint8Array[] = [];
-    for (let index = 0; index < sum.blocks; index++) {
-      leaves.push(createHash('sha256').update(await this.blobs.get(sumBlockKey(sumId, index))).digest());
-    }
-    await this.database.manager.update(SumRow, { id: sumId, state: 'aggregating' }, { sumRoot: Buffer.from(MerkleTree.from(leaves).root).toString('hex') });
+    const rows = await this.database.manager.find(SumBlockRow, { where: { sumId }, order: { index: 'ASC' } });
+    if (rows.length !== sum.blocks) throw new CodedError('AGGREGATION_FAILED', `${rows.length} of ${sum.blocks} blocks were added`);
+    const { root } = MerkleTree.from(rows.map((row) => Buffer.from(row.sha256, 'hex')));
+    await this.database.manager.update(SumRow, { id: sumId, state: 'aggregating' }, { sumRoot: Buffer.from(root).toString('hex') });
   }
 
   /** The active set and the signed closing; the deadline for shares starts now. */

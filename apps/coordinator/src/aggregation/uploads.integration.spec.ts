@@ -126,7 +126,7 @@ describe('an upload', () => {
     expect(await codeOf(await alpha.link.request('PUT', `/v1/site/sums/${train.sumId}/share`, { bytes: randomBytes(10) }))).toBe('STEP_OUT_OF_ORDER');
   });
 
-  it('that was changed in the blob store ends the round with AGGREGATION_FAILED and the name of its site', async () => {
+  it('that was changed in the blob store ends the round with BLOB_DAMAGED and the name of its site', async () => {
     const beta = federation.site('beta');
     const theirs = await beta.encrypted({ ...train });
     for (const [index, block] of theirs.blocks.entries()) expect(await put(index, block, beta)).toBe(204);
@@ -136,7 +136,7 @@ describe('an upload', () => {
     writeFileSync(blobFile(1, 'beta'), stored);
     behaviours['gamma']!.train = 'does';
     const run = await ended(federation.coordinator, runId);
-    expect(run).toMatchObject({ state: 'failed', failure: { code: 'AGGREGATION_FAILED' }, rounds: [{ state: 'failed', version: null }] });
+    expect(run).toMatchObject({ state: 'failed', failure: { code: 'BLOB_DAMAGED' }, rounds: [{ state: 'failed', version: null }] });
     expect(run.failure!.detail).toMatch(/\bbeta\b/);
     expect(run.failure!.detail).not.toMatch(/alpha|gamma|\//);
     expect(await put(0, sent.blocks[0]!)).toBe(204);

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import {
@@ -7,11 +6,14 @@ import {
 } from '@koinon/contracts';
 import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
-import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
-import { EpochRow, RoundRow, ShareRow, SumRow, UploadBlockRow, UploadRow } from '../database/entities.js';
+import { BLOBS, type BlobRef, type BlobStore } from '../blobs/blob-store.js';
+import { EpochRow, RoundRow, ShareRow, SumBlockRow, SumRow, UploadBlockRow, UploadRow } from '../database/entities.js';
+import { becauseOf } from '../database/transition.js';
 import { EventsService } from '../events/events.service.js';
+import { failureOf } from '../jobs/job-failure.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { shareKey, sumBlockKey, uploadBlockKey } from './keys.js';
+import { SumTransitions } from './sum-transitions.js';
 
 interface SumContext {
   readonly sum: SumRow;
@@ -27,6 +29,7 @@ export class UploadsService {
     @Inject(BLOBS) private readonly blobs: BlobStore,
     private readonly events: EventsService,
     private readonly jobs: JobsService,
+    private readonly transitions: SumTransitions,
   ) {}
 
   /** Stores one block. Blocks may be sent again until the upload is committed, never after. */
@@ -65,7 +68,7 @@ export class UploadsService {
       if (stored && stored.root !== statement.root) throw new CodedError('MESSAGE_CONFLICT');
       if (stored) return;
       if (locked.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
-      const tree = await this.tree(m, sumId, site, sum.blocks);
+      const tree = treeOf(await this.digests(m, sumId, site, sum.blocks));
       if (Buffer.from(tree.root).toString('hex') !== statement.root) throw new CodedError('UPLOAD_ROOT_MISMATCH');
       await m.insert(UploadRow, { sumId, site, root: statement.root, bytes: sum.blocks * layout.uploadBlockBytes, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
@@ -74,27 +77,33 @@ export class UploadsService {
   }
 
   async sumBlock(sumId: string, site: string, index: number): Promise<Buffer> {
-    await this.opened(sumId, site);
-    return this.blobs.get(sumBlockKey(sumId, index));
+    const { sum } = await this.opened(sumId, site);
+    return this.show(sum, { key: sumBlockKey(sumId, index), sha256: at(await this.sumDigests(sum), index) });
   }
 
   /** Block `index` of the sum and of every committed upload, with Merkle proofs. */
   async opening(sumId: string, site: string, index: number): Promise<Opening> {
     const { sum } = await this.opened(sumId, site);
-    if (index < 0 || index >= sum.blocks) throw new CodedError('REQUEST_INVALID', 'block index out of range');
-    const hex = (proof: Uint8Array[]) => proof.map((p) => Buffer.from(p).toString('hex'));
-    const sumLeaves: Uint8Array[] = [];
-    for (let i = 0; i < sum.blocks; i++) sumLeaves.push(createHash('sha256').update(await this.blobs.get(sumBlockKey(sumId, i))).digest());
-    const uploads = sum.uploads!.map(async (upload) => ({
-      site: upload.site,
-      block: toBase64(await this.blobs.get(uploadBlockKey(sumId, upload.site, index))),
-      proof: hex((await this.tree(this.database.manager, sumId, upload.site, sum.blocks)).proof(index)),
+    const proven = async (digests: readonly string[], key: string) => ({
+      block: toBase64(await this.show(sum, { key, sha256: at(digests, index) })),
+      proof: treeOf(digests).proof(index).map((p) => Buffer.from(p).toString('hex')),
+    });
+    const uploads = sum.uploads!.map(async ({ site: from }) => ({
+      site: from, ...(await proven(await this.digests(this.database.manager, sumId, from, sum.blocks), uploadBlockKey(sumId, from, index))),
     }));
-    return {
-      index,
-      sum: { block: toBase64(await this.blobs.get(sumBlockKey(sumId, index))), proof: hex(MerkleTree.from(sumLeaves).proof(index)) },
-      uploads: await Promise.all(uploads),
-    };
+    return { index, sum: await proven(await this.sumDigests(sum), sumBlockKey(sumId, index)), uploads: await Promise.all(uploads) };
+  }
+
+  /** What cannot be shown to its decryptors is never decrypted: a damaged sum ends now, not at its deadline. */
+  private async show(sum: SumRow, ref: BlobRef): Promise<Buffer> {
+    return this.blobs.get(ref).catch(async (error: unknown) => {
+      if (error instanceof CodedError) {
+        await this.database.transaction((tx) => this.transitions.transition(tx, sum.id, 'failed', becauseOf(failureOf(error))));
+        const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+        await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-damaged-${sum.id}` });
+      }
+      throw error;
+    });
   }
 
   /** Takes a site's one share: the bytes first, then the signed statement about them. */
@@ -110,7 +119,7 @@ export class UploadsService {
     const statement = await openStatement(envelope, shareStatement.type, shareStatement.schema, identityOf(epoch, site));
     const closingSha256 = await sha256Hex(fromBase64(sum.closing!.payload));
     if (statement.site !== site || statement.sumId !== sumId || statement.closingSha256 !== closingSha256) throw new CodedError('SIGNATURE_INVALID');
-    const stored = createHash('sha256').update(await this.blobs.get(shareKey(sumId, site))).digest('hex');
+    const stored = await this.blobs.digest(shareKey(sumId, site));
     if (stored !== statement.shareSha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
     await this.database.transaction(async (m) => {
@@ -131,10 +140,15 @@ export class UploadsService {
     if (row?.sha256 !== sha256) throw new CodedError('MESSAGE_CONFLICT');
   }
 
-  private async tree(m: EntityManager, sumId: string, site: string, blocks: number): Promise<MerkleTree> {
+  private async digests(m: EntityManager, sumId: string, site: string, blocks: number): Promise<string[]> {
     const rows = await m.find(UploadBlockRow, { where: { sumId, site }, order: { index: 'ASC' } });
     if (rows.length !== blocks) throw new CodedError('UPLOAD_INCOMPLETE');
-    return MerkleTree.from(rows.map((r) => Buffer.from(r.sha256, 'hex')));
+    return rows.map((r) => r.sha256);
+  }
+
+  private async sumDigests(sum: SumRow): Promise<string[]> {
+    const rows = await this.database.manager.find(SumBlockRow, { where: { sumId: sum.id }, order: { index: 'ASC' } });
+    return rows.map((r) => r.sha256);
   }
 
   private async context(sumId: string, site: string): Promise<SumContext> {
@@ -151,6 +165,14 @@ export class UploadsService {
     if (!context.sum.activeSet!.includes(site)) throw new CodedError('FORBIDDEN', 'this site is not in the active set');
     return context;
   }
+}
+
+const treeOf = (digests: readonly string[]): MerkleTree => MerkleTree.from(digests.map((sha256) => Buffer.from(sha256, 'hex')));
+
+function at(digests: readonly string[], index: number): string {
+  const sha256 = digests[index];
+  if (sha256 === undefined) throw new CodedError('REQUEST_INVALID', 'block index out of range');
+  return sha256;
 }
 
 const identityOf = (epoch: EpochRow, site: string): string => epoch.roster.find((r) => r.site === site)!.identityKey;

@@ -28,9 +28,11 @@ describe('the blob store on disk', () => {
     using dir = tempDir();
     const store = new DiskBlobStore(join(dir.path, 'blobs'));
     const bytes = randomBytes(100_000);
-    await store.put('sums/a/result', bytes);
-    expect(await store.get('sums/a/result')).toEqual(bytes);
-    expect(await buffer(store.stream('sums/a/result'))).toEqual(bytes);
+    expect(await store.put('sums/a/result', bytes)).toBe(sha256(bytes));
+    const ref = { key: 'sums/a/result', sha256: sha256(bytes) };
+    expect(await store.get(ref)).toEqual(bytes);
+    expect(await buffer(await store.stream(ref))).toEqual(bytes);
+    expect(await store.digest('sums/a/result')).toBe(sha256(bytes));
     expect(await store.has('sums/a/result')).toBe(true);
     expect(await store.has('sums/a/other')).toBe(false);
     expect(statSync(join(dir.path, 'blobs/sums/a/result')).mode & 0o777).toBe(0o600);
@@ -89,12 +91,12 @@ describe('the blob store on disk', () => {
     const store = new DiskBlobStore(dir.path);
     const versions = Array.from({ length: 4 }, (_, i) => Buffer.alloc(50_000, i + 1));
     await store.put('x', versions[0]!);
-    const reads: Promise<Buffer>[] = [];
+    const reads: Promise<string>[] = [];
     await Promise.all(versions.map(async (bytes) => {
       await store.put('x', bytes);
-      reads.push(store.get('x'));
+      reads.push(store.digest('x'));
     }));
-    for (const read of await Promise.all(reads)) expect(versions.some((v) => v.equals(read))).toBe(true);
+    for (const read of await Promise.all(reads)) expect(versions.map(sha256)).toContain(read);
     expect(Object.keys(files(dir.path))).toEqual(['x']);
   });
 
@@ -104,7 +106,7 @@ describe('the blob store on disk', () => {
     mkdirSync(join(dir.path, 'sums'));
     writeFileSync(join(dir.path, 'sums', `a.${'0'.repeat(8)}.part`), 'half');
     expect(await store.has('sums/a')).toBe(false);
-    await expect(store.get('sums/a')).rejects.toThrow(coded('NOT_FOUND'));
+    await expect(store.digest('sums/a')).rejects.toThrow(coded('BLOB_MISSING'));
   });
 
   it.each(['../secret', 'a/../../secret', '/etc/passwd', 'a//b', 'a/', '', '.', 'a/.', 'A', 'a.b', 'a\\b', 'a\0b', 'a/%2e%2e/b', 'a\n', '-a'])('has no key %j', async (key) => {
@@ -113,13 +115,45 @@ describe('the blob store on disk', () => {
     mkdirSync(root);
     writeFileSync(join(dir.path, 'secret'), 'secret');
     const store = new DiskBlobStore(root);
-    await expect(store.get(key)).rejects.toThrow(coded('NOT_FOUND'));
+    await expect(store.get({ key, sha256: sha256(Buffer.from('secret')) })).rejects.toThrow(coded('NOT_FOUND'));
     await expect(store.put(key, Buffer.from('x'))).rejects.toThrow(coded('NOT_FOUND'));
     await expect(store.receive(key, Readable.from(chunks('x')), { sha256: sha256(Buffer.from('x')), maxBytes: 9 })).rejects.toThrow(coded('NOT_FOUND'));
-    expect(() => store.stream(key)).toThrow(coded('NOT_FOUND'));
+    await expect(store.digest(key)).rejects.toThrow(coded('NOT_FOUND'));
+    await expect(store.removeBelow(key)).rejects.toThrow(coded('NOT_FOUND'));
     expect(files(root)).toEqual({});
     expect(readFileSync(join(dir.path, 'secret'), 'utf8')).toBe('secret');
     expect(existsSync(join(dir.path, 'secret.part'))).toBe(false);
+  });
+
+  it('gives out no byte of a blob that is not what was written, or is gone', async () => {
+    using dir = tempDir();
+    const store = new DiskBlobStore(dir.path);
+    const bytes = randomBytes(70_000);
+    const ref = { key: 'x', sha256: await store.put('x', bytes) };
+    bytes[69_999]! ^= 1;
+    writeFileSync(join(dir.path, 'x'), bytes);
+    await expect(store.get(ref)).rejects.toThrow(coded('BLOB_DAMAGED'));
+    await expect(store.stream(ref)).rejects.toThrow(coded('BLOB_DAMAGED'));
+    await store.removeBelow('x');
+    await store.removeBelow('x');
+    await expect(store.get(ref)).rejects.toThrow(coded('BLOB_MISSING'));
+    await expect(store.stream(ref)).rejects.toThrow(coded('BLOB_MISSING'));
+  });
+
+  it('removes what lies below a key and nothing beside it', async () => {
+    using dir = tempDir();
+    const store = new DiskBlobStore(dir.path);
+    for (const key of ['sums/a/uploads/x/0', 'sums/a/uploads/y/0', 'sums/a/result', 'sums/ab/uploads/x/0']) await store.put(key, Buffer.from(key));
+    await store.removeBelow('sums/a/uploads');
+    expect(Object.keys(files(dir.path)).toSorted()).toEqual(['sums/a/result', 'sums/ab/uploads/x/0']);
+  });
+
+  it.each([['ENOSPC', 'DISK_FULL'], ['EDQUOT', 'DISK_FULL'], ['EROFS', 'HOME_NOT_WRITABLE'], ['EACCES', 'HOME_NOT_WRITABLE']])('says what %s means', async (errno, code) => {
+    using dir = tempDir();
+    const store = new DiskBlobStore(dir.path);
+    const refused = Object.assign(new Error(`${errno}: write '${dir.path}'`), { code: errno });
+    await expect(store.receive('x', Readable.from(chunks('abc', refused)), { sha256: '0'.repeat(64), maxBytes: 9 })).rejects.toThrow(coded(code));
+    expect(files(dir.path)).toEqual({});
   });
 
   it('names content by its digest', () => {

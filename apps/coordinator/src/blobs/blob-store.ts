@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CodedError } from '@koinon/contracts';
+import { CodedError, type ErrorCode } from '@koinon/contracts';
 
 export interface Expected {
   readonly sha256: string;
@@ -13,26 +13,39 @@ export interface Expected {
   readonly minBytes?: number;
 }
 
+/** Where bytes are, and what they must be: nobody reads a blob without knowing its digest from the database or a signature. */
+export interface BlobRef {
+  readonly key: string;
+  readonly sha256: string;
+}
+
 export interface BlobStore {
-  put(key: string, bytes: Uint8Array): Promise<void>;
+  /** @returns the digest to read them by */
+  put(key: string, bytes: Uint8Array): Promise<string>;
   /** Streams to the store, counting and hashing; keeps the blob only when length and digest match. */
   receive(key: string, source: Readable, expected: Expected): Promise<{ bytes: number }>;
-  /** @throws CodedError NOT_FOUND */
-  get(key: string): Promise<Buffer>;
-  stream(key: string): Readable;
+  /** @throws CodedError BLOB_MISSING, BLOB_DAMAGED */
+  get(ref: BlobRef): Promise<Buffer>;
+  /** Reads the blob once to check it and then gives it out. @throws CodedError BLOB_MISSING, BLOB_DAMAGED */
+  stream(ref: BlobRef): Promise<Readable>;
+  /** The digest of what is stored now. @throws CodedError BLOB_MISSING */
+  digest(key: string): Promise<string>;
   has(key: string): Promise<boolean>;
+  /** Removes every blob below a key; nothing there is fine. */
+  removeBelow(key: string): Promise<void>;
 }
 
 export const BLOBS = Symbol('BlobStore');
 /** Content-addressed blobs: model files and feature schemas. */
 export const contentKey = (sha256: string): string => `sha256/${sha256}`;
+export const contentRef = (sha256: string): BlobRef => ({ key: contentKey(sha256), sha256 });
 
 const KEY = /^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/;
 
 export class DiskBlobStore implements BlobStore {
   constructor(private readonly root: string) {}
 
-  async put(key: string, bytes: Uint8Array): Promise<void> {
+  async put(key: string, bytes: Uint8Array): Promise<string> {
     await this.write(key, async (temporary) => {
       const file = await open(temporary, 'wx', 0o600);
       try {
@@ -42,6 +55,7 @@ export class DiskBlobStore implements BlobStore {
         await file.close();
       }
     });
+    return createHash('sha256').update(bytes).digest('hex');
   }
 
   async receive(key: string, source: Readable, expected: Expected): Promise<{ bytes: number }> {
@@ -65,18 +79,29 @@ export class DiskBlobStore implements BlobStore {
     return { bytes };
   }
 
-  async get(key: string): Promise<Buffer> {
-    return readFile(this.path(key)).catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'ENOENT' ? new CodedError('NOT_FOUND', 'the bytes are not stored here') : error;
-    });
+  async get({ key, sha256 }: BlobRef): Promise<Buffer> {
+    const bytes = await readFile(this.path(key)).catch(rethrowCoded);
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw new CodedError('BLOB_DAMAGED');
+    return bytes;
   }
 
-  stream(key: string): Readable {
+  async stream({ key, sha256 }: BlobRef): Promise<Readable> {
+    if ((await this.digest(key)) !== sha256) throw new CodedError('BLOB_DAMAGED');
     return createReadStream(this.path(key));
+  }
+
+  async digest(key: string): Promise<string> {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(this.path(key)), hash).catch(rethrowCoded);
+    return hash.digest('hex');
   }
 
   async has(key: string): Promise<boolean> {
     return stat(this.path(key)).then(() => true, () => false);
+  }
+
+  async removeBelow(key: string): Promise<void> {
+    await rm(this.path(key), { recursive: true, force: true });
   }
 
   private path(key: string): string {
@@ -86,14 +111,24 @@ export class DiskBlobStore implements BlobStore {
 
   private async write(key: string, fill: (temporary: string) => Promise<void>): Promise<void> {
     const target = this.path(key);
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     const temporary = `${target}.${randomUUID()}.part`;
     try {
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await fill(temporary);
       await rename(temporary, target);
     } catch (error) {
       await rm(temporary, { force: true });
-      throw error;
+      return rethrowCoded(error);
     }
   }
+}
+
+const failures: Partial<Record<string, ErrorCode>> = {
+  ENOENT: 'BLOB_MISSING', EIO: 'BLOB_DAMAGED', ENOSPC: 'DISK_FULL', EDQUOT: 'DISK_FULL', EACCES: 'HOME_NOT_WRITABLE', EPERM: 'HOME_NOT_WRITABLE', EROFS: 'HOME_NOT_WRITABLE',
+};
+
+/** What the file system says, in the catalogue's words. */
+export function rethrowCoded(error: unknown): never {
+  const code = failures[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  throw code ? new CodedError(code) : error;
 }

@@ -73,11 +73,15 @@ export class RoundRow {
   @Column('uuid', { name: 'epoch_id', nullable: true }) epochId!: string | null;
   @Column('int', { name: 'base_version' }) baseVersion!: number;
   @Column('int', { nullable: true }) version!: number | null;
+  /** Digest of the strategy's state after this round. */
+  @Column('text', { name: 'strategy_sha256', nullable: true }) strategySha256!: string | null;
   @Column(optionalJson) metrics!: Metrics | null;
   @Column(optionalJson) failure!: Failure | null;
   @Column('jsonb') timeline!: { state: RoundState; at: string }[];
   @Column({ name: 'started_at', ...instant }) startedAt!: Date;
   @Column({ name: 'finished_at', ...optionalInstant }) finishedAt!: Date | null;
+  /** Its uploads, sums, shares and ceremony bodies are removed; digests and statements stay. */
+  @Column('boolean', { default: false }) cleared!: boolean;
 }
 
 @Entity('epochs')
@@ -129,6 +133,8 @@ export class SumRow {
   @Column('text', { name: 'sum_root', nullable: true }) sumRoot!: string | null;
   @Column(optionalJson) closing!: Envelope | null;
   @Column('boolean', { default: false }) combined!: boolean;
+  /** Digest of the decrypted sum, from the moment it is combined. */
+  @Column('text', { name: 'result_sha256', nullable: true }) resultSha256!: string | null;
   @Column(optionalJson) failure!: Failure | null;
 }
 
@@ -138,6 +144,14 @@ export class UploadBlockRow {
   @ManyToOne(() => SumRow) @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'upload_blocks_sum_fk' }) sum?: Relation<SumRow>;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'upload_blocks_pk' }) site!: string;
   @PrimaryColumn('int', { primaryKeyConstraintName: 'upload_blocks_pk', name: 'block_index' }) index!: number;
+  @Column('text') sha256!: string;
+}
+
+@Entity('sum_blocks')
+export class SumBlockRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sum_blocks_pk', name: 'sum_id' }) sumId!: string;
+  @ManyToOne(() => SumRow) @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'sum_blocks_sum_fk' }) sum?: Relation<SumRow>;
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'sum_blocks_pk', name: 'block_index' }) index!: number;
   @Column('text') sha256!: string;
 }
 
@@ -206,6 +220,6 @@ export class AuditRow {
 }
 
 export const entities = [
-  SiteRow, ApiTokenRow, RequestNonceRow, RunRow, RoundRow, EpochRow, EpochMessageRow, SumRow, UploadBlockRow, UploadRow, ShareRow,
+  SiteRow, ApiTokenRow, RequestNonceRow, RunRow, RoundRow, EpochRow, EpochMessageRow, SumRow, SumBlockRow, UploadBlockRow, UploadRow, ShareRow,
   RefusalRow, ModelVersionRow, ModelAliasRow, AuditRow,
 ];

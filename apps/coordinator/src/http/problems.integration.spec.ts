@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { catalogue, isErrorCode } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
@@ -79,7 +79,7 @@ describe('an error of the API', () => {
   });
 
   it('answers a run without its files, with a file that is no model, and with weights that are not in it', async () => {
-    expect(await problem(await start({ modelSha256: '1'.repeat(64) }))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await problem(await start({ modelSha256: '1'.repeat(64) }))).toMatchObject({ status: 404, code: 'BLOB_MISSING' });
     await put(tinyModel());
     expect(await problem(await start({ featureSchemaSha256: '1'.repeat(64) }))).toMatchObject({ code: 'NOT_FOUND' });
     await put(featureSchema);
@@ -98,13 +98,17 @@ describe('an error of the API', () => {
     expect(await federation.coordinator.client.runs()).toEqual([]);
   });
 
-  it('answers a model file that is gone without its path', async () => {
+  it('answers a model file that is damaged, and one that is gone, and gives out nothing of it', async () => {
     const model = tinyModel(4);
     await startRun(federation.coordinator, tinySpec({ name: 'gone' }), model);
     const file = await federation.coordinator.client.modelFile('gone', 1);
     expect(digest(file)).toBe(digest(model));
-    rmSync(join(federation.coordinator.home, 'blobs', 'sha256', digest(model)));
-    const response = await send('GET', '/v1/models/gone/versions/1/file');
-    expect(await problem(response)).toMatchObject({ status: 500, code: 'INTERNAL' });
+    const path = join(federation.coordinator.home, 'blobs', 'sha256', digest(model));
+    file[60]! ^= 1;
+    writeFileSync(path, file);
+    expect(await problem(await send('GET', '/v1/models/gone/versions/1/file'))).toMatchObject({ status: 500, code: 'BLOB_DAMAGED' });
+    expect((await federation.site('alpha').link.request('GET', `/v1/site/blobs/${digest(model)}`)).status).toBe(500);
+    rmSync(path);
+    expect(await problem(await send('GET', '/v1/models/gone/versions/1/file'))).toMatchObject({ status: 404, code: 'BLOB_MISSING' });
   });
 });

@@ -8,6 +8,7 @@ describe('the end of a job', () => {
   it.each([
     [new CodedError('MODEL_INVALID', 'no weights'), 'MODEL_INVALID', 'no weights', true],
     [new CodedError('DATABASE_UNREACHABLE'), 'DATABASE_UNREACHABLE', null, false],
+    [new CodedError('DISK_FULL'), 'DISK_FULL', null, false],
     [new HeError('COMBINE_FAILED', 'x'), 'SUM_OUT_OF_RANGE', 'COMBINE_FAILED', true],
     [new HeError('SHARE_MALFORMED', 'x', 'alpha'), 'SHARE_INVALID', 'SHARE_MALFORMED alpha', true],
     [new HeError('BLOCK_MALFORMED', 'x', 'alpha'), 'AGGREGATION_FAILED', 'BLOCK_MALFORMED alpha', true],

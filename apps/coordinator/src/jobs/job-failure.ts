@@ -19,6 +19,6 @@ export function failureOf(error: unknown): Failure {
   return { code: 'INTERNAL', detail: null };
 }
 
-/** Expected failures stay failures however often they run; a service that is away, and anything unexpected, is worth another try. */
+/** Expected failures stay failures however often they run; a service that is away, a full disk, and anything unexpected, is worth another try. */
 export const isPermanent = (error: unknown): boolean =>
-  error instanceof HeError || error instanceof StrategyError || (error instanceof CodedError && error.status !== 503);
+  error instanceof HeError || error instanceof StrategyError || (error instanceof CodedError && error.status !== 503 && error.status !== 507);

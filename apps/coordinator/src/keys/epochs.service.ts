@@ -52,9 +52,9 @@ export class EpochsService {
     const rows = await this.database.manager.findBy(EpochMessageRow, { epochId, step: In(over) });
     const post = async (row: EpochMessageRow) => {
       const { messages } = payloadOf(row.statement);
-      const body = async (to: string | undefined, index: number) =>
-        to === undefined || to === site ? toBase64(await this.blobs.get(bodyKey(epochId, row.step, row.site, index))) : null;
-      return { statement: row.statement, bodies: await Promise.all(messages.map((m, i) => body(m.to, i))) };
+      const body = async ({ to, sha256 }: CeremonyStatement['messages'][number], index: number) =>
+        to === undefined || to === site ? toBase64(await this.blobs.get({ key: bodyKey(epochId, row.step, row.site, index), sha256 })) : null;
+      return { statement: row.statement, bodies: await Promise.all(messages.map(body)) };
     };
     return { posts: await Promise.all(rows.map(post)) };
   }
@@ -110,7 +110,9 @@ export class EpochsService {
   }
 }
 
-const bodyKey = (epochId: string, step: string, site: string, index: number): string => `epochs/${epochId}/${step}/${site}/${index}`;
+/** Below it lie the bodies of a ceremony. */
+export const ceremonyKey = (epochId: string): string => `epochs/${epochId}`;
+const bodyKey = (epochId: string, step: string, site: string, index: number): string => `${ceremonyKey(epochId)}/${step}/${site}/${index}`;
 
 /** A stored statement was verified when it came in. */
 const payloadOf = (envelope: Envelope): CeremonyStatement =>

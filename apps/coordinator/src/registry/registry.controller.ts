@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { Body, Controller, Get, HttpCode, Inject, Param, ParseIntPipe, Put, StreamableFile } from '@nestjs/common';
 import { CodedError, sha256Schema } from '@koinon/contracts';
 import { Allow } from '../auth/allow.decorator.js';
-import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
+import { BLOBS, contentKey, contentRef, type BlobStore } from '../blobs/blob-store.js';
 import { SchemaPipe } from '../http/schema.pipe.js';
 import { RegistryService } from './registry.service.js';
 
@@ -35,7 +35,7 @@ export class RegistryController {
   @Allow('viewer')
   async file(@Param('name') name: string, @Param('version', ParseIntPipe) version: number) {
     const { sha256 } = await this.registry.version(name, version);
-    return new StreamableFile(this.blobs.stream(contentKey(sha256)));
+    return new StreamableFile(await this.blobs.stream(contentRef(sha256)));
   }
 
   @Put('blobs/:sha256')
@@ -50,6 +50,6 @@ export class RegistryController {
   @Get('site/blobs/:sha256')
   @Allow('site')
   async blob(@Param('sha256', new SchemaPipe(sha256Schema)) sha256: string) {
-    return new StreamableFile(await this.blobs.get(contentKey(sha256)));
+    return new StreamableFile(await this.blobs.get(contentRef(sha256)));
   }
 }

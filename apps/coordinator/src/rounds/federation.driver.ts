@@ -1,7 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { evaluationLength, thresholdOf, updateLength } from '@koinon/contracts';
+import { CodedError, evaluationLength, thresholdOf, updateLength, type Metrics } from '@koinon/contracts';
 import { headerDigest, sumScheme, type EpochHeader } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
@@ -144,7 +144,8 @@ export class FederationDriver {
         await this.openSum(m, run, round, epoch!, 'evaluation', await this.shaOf(m, run, round.version!));
         break;
       case 'done': {
-        const metrics = metricsOf(await this.blobs.get(resultKey(sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!.id)));
+        const metrics = await this.metrics(sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!);
+        if (metrics instanceof CodedError) return this.rounds.transition(m, round.id, 'failed', becauseOf({ code: metrics.code, detail: 'the result of the evaluation' }));
         await m.update(ModelVersionRow, { model: run.spec.name, version: round.version! }, { metrics });
         return this.rounds.transition(m, round.id, 'done', byCoordinator(), { metrics });
       }
@@ -161,6 +162,15 @@ export class FederationDriver {
     return this.rounds.transition(m, round.id, step.to, byCoordinator());
   }
 
+  /** The error where the stored result is damaged or gone: a round without metrics is not done. */
+  private async metrics(evaluation: SumRow): Promise<Metrics | CodedError> {
+    const result = this.blobs.get({ key: resultKey(evaluation.id), sha256: evaluation.resultSha256! });
+    return result.then(metricsOf, (error: unknown) => {
+      if (error instanceof CodedError) return error;
+      throw error;
+    });
+  }
+
   private async planRound(m: EntityManager, run: RunRow, number: number, baseVersion: number): Promise<boolean> {
     const sites = await m.findBy(SiteRow, { state: 'enrolled' });
     const { sites: limits } = run.spec;
@@ -170,7 +180,7 @@ export class FederationDriver {
     const at = new Date();
     const id = randomUUID();
     await m.insert(RoundRow, {
-      id, runId: run.id, number, state: 'planned', cohort, exclusions: [], fit, epochId: null, baseVersion, version: null, metrics: null,
+      id, runId: run.id, number, state: 'planned', cohort, exclusions: [], fit, epochId: null, baseVersion, version: null, strategySha256: null, metrics: null,
       failure: null, timeline: [{ state: 'planned', at: at.toISOString() }], startedAt: at, finishedAt: null,
     });
     await this.audit.append(m, { actor: 'coordinator', action: 'round.planned', subject: id, detail: { run: run.id, round: number, cohort, fit } });
@@ -205,7 +215,7 @@ export class FederationDriver {
     await m.insert(SumRow, {
       id: randomUUID(), roundId: round.id, epochId: epoch.id, purpose, sumIndex: purpose === 'update' ? 0 : 1, state: 'collecting', cohort: round.cohort,
       length, blocks: Math.ceil(length / scheme.layout(epoch.header).valuesPerBlock), modelSha256, uploads: null, activeSet: null, sumRoot: null,
-      closing: null, combined: false, failure: null, deadlineAt: new Date(Date.now() + run.spec.sites.roundTimeoutMs),
+      closing: null, combined: false, resultSha256: null, failure: null, deadlineAt: new Date(Date.now() + run.spec.sites.roundTimeoutMs),
     });
   }
 

@@ -6,7 +6,7 @@ import { epsilonOf } from '@koinon/privacy';
 import { decodeState, encodeState } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
 import { resultKey } from '../aggregation/keys.js';
-import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
+import { BLOBS, contentRef, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, ModelVersionRow, RoundRow, RunRow, SumRow } from '../database/entities.js';
 import { becauseOf, lockRun } from '../database/transition.js';
 import { failureOf } from '../jobs/job-failure.js';
@@ -45,7 +45,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     if (round.version === null) {
       const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
       const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
-      const model = await this.step(run, round, sum);
+      const { model, strategySha256 } = await this.step(run, round, sum);
       const epsilonSpent = epsilonOf(await releasedFor(m, run, round.number), run.spec.privacy.delta, run.spec.privacy.accountant);
       await this.database.transaction(async (tx) => {
         await lockRun(tx, run.id);
@@ -53,7 +53,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
         await this.versions.record(tx, model, this.lineage(run, locked, sum, { header, version, epsilonSpent }), null);
-        await tx.update(RoundRow, { id: roundId }, { version });
+        await tx.update(RoundRow, { id: roundId }, { version, strategySha256 });
       });
     }
     await this.jobs.enqueue({ name: 'run.advance', data: { runId: run.id }, id: `advance-updated-${roundId}` });
@@ -65,25 +65,30 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     await this.jobs.enqueue({ name: 'run.advance', data: { runId: round.runId }, id: `advance-failed-${roundId}` });
   }
 
-  private async step(run: RunRow, round: RoundRow, sum: SumRow): Promise<Uint8Array> {
+  private async step(run: RunRow, round: RoundRow, sum: SumRow): Promise<{ model: Uint8Array; strategySha256: string }> {
     const { spec } = run;
     const base = await this.database.manager.findOneByOrFail(ModelVersionRow, { model: spec.name, version: round.baseVersion });
-    const model = await this.blobs.get(contentKey(base.sha256));
+    const model = await this.blobs.get(contentRef(base.sha256));
     const weights = readWeights(model, spec.model);
     const scaling = { maxRows: spec.sites.maxRows, range: spec.encryption.range };
     const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(await this.sums(sum), sum.uploads!.length);
     const { delta, rows } = meanUpdate(summed, scaling);
     if (isSaturated(delta, SATURATED * scaling.range)) throw new CodedError('TRAINING_DIVERGED');
     const { strategy } = offeredStrategy(spec);
-    const before = round.number === 1 ? strategy.init(weights) : decodeState(await this.blobs.get(stateKey(run.id, round.number - 1)));
+    const before = round.number === 1 ? strategy.init(weights) : decodeState(await this.stateAfter(run.id, round.number - 1));
     const after = strategy.step(before, { weights, delta, round: round.number, examples: rows });
     if (!after.weights.every(Number.isFinite)) throw new CodedError('STRATEGY_FAILED');
-    await this.blobs.put(stateKey(run.id, round.number), encodeState(after.state));
-    return writeWeights(model, spec.model, after.weights);
+    const strategySha256 = await this.blobs.put(stateKey(run.id, round.number), encodeState(after.state));
+    return { model: writeWeights(model, spec.model, after.weights), strategySha256 };
+  }
+
+  private async stateAfter(runId: string, number: number): Promise<Uint8Array> {
+    const { strategySha256 } = await this.database.manager.findOneByOrFail(RoundRow, { runId, number });
+    return this.blobs.get({ key: stateKey(runId, number), sha256: strategySha256! });
   }
 
   private async sums(sum: SumRow): Promise<Uint32Array> {
-    const bytes = await this.blobs.get(resultKey(sum.id));
+    const bytes = await this.blobs.get({ key: resultKey(sum.id), sha256: sum.resultSha256! });
     return new Uint32Array(new Uint8Array(bytes).buffer);
   }
 

@@ -6,6 +6,7 @@ import { becauseOf } from '../database/transition.js';
 import { failureOf, isPermanent } from '../jobs/job-failure.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import type { JobHandler, JobPayload } from '../jobs/job-map.js';
+import { ClearRoundsService } from './clear-rounds.service.js';
 import { FederationDriver } from './federation.driver.js';
 import { RunTransitions } from './run-transitions.js';
 
@@ -28,7 +29,7 @@ export class RunAdvanceHandler implements JobHandler<'run.advance'> {
   }
 }
 
-/** Wakes every running run, so that lost jobs come back and deadlines pass. */
+/** Wakes every running run, so that lost jobs come back and deadlines pass; clears rounds that ended. */
 @Injectable()
 export class ReconcileHandler implements JobHandler<'reconcile'> {
   readonly job = 'reconcile';
@@ -36,11 +37,13 @@ export class ReconcileHandler implements JobHandler<'reconcile'> {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly jobs: JobsService,
+    private readonly rounds: ClearRoundsService,
   ) {}
 
   async handle(): Promise<void> {
     const runs = await this.database.manager.findBy(RunRow, { state: 'running' });
     for (const { id } of runs) await this.jobs.enqueue({ name: 'run.advance', data: { runId: id }, id: `advance-tick-${id}` });
+    await this.rounds.clear();
   }
 
   gaveUp(): Promise<void> {

@@ -5,7 +5,7 @@ import { CodedError, checkThreshold, thresholdOf, type Federation, type Lineage,
 import { HeError, sumScheme, type EpochHeader } from '@koinon/he';
 import { In, QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
+import { BLOBS, contentKey, contentRef, type BlobStore } from '../blobs/blob-store.js';
 import { ModelAliasRow, RoundRow, RunRow, SiteRow, SumRow, UploadRow, type ModelVersionRow } from '../database/entities.js';
 import { EventsService } from '../events/events.service.js';
 import { JobsService } from '../jobs/jobs.service.js';
@@ -34,9 +34,9 @@ export class RunsService {
     const { spec } = request;
     offeredStrategy(spec);
     await admit(this.database.manager, request);
-    const model = await this.blobs.get(contentKey(request.modelSha256));
+    const model = await this.blobs.get(contentRef(request.modelSha256));
     if (!(await this.blobs.has(contentKey(request.featureSchemaSha256)))) throw new CodedError('NOT_FOUND', 'put the feature schema first');
-    const featureSchema = await this.blobs.get(contentKey(request.featureSchemaSha256));
+    const featureSchema = await this.blobs.get(contentRef(request.featureSchemaSha256));
     const { parameters, noiseMultiplier } = await this.checks.check({ spec, model, featureSchema });
     const id = randomUUID();
     await this.database.transaction(async (m) => {
