@@ -45,6 +45,12 @@ function inherited(name: string): string {
   return stage === undefined ? '' : inherited(stage.base) + stage.text;
 }
 
+describe('an image of the coordinator', () => {
+  it.each(['coordinator', 'worker'])('%s carries the lockfile that lineage names', (name) => {
+    expect(inherited(name)).toMatch(/^COPY --from=build \/app\/package\.json \/app\/package-lock\.json \.\/$/m);
+  });
+});
+
 describe('compose.yaml', () => {
   it('has the services of one federation', () => {
     const names = services.map(([name]) => name);

@@ -56,10 +56,13 @@ export const catalogue = {
   RUN_CANCELLED: [409, 'An operator cancelled the run.'],
   DATABASE_UNREACHABLE: [503, 'PostgreSQL does not answer; check KOINON_DATABASE_URL and the server.'],
   REDIS_UNREACHABLE: [503, 'Redis does not answer; check KOINON_REDIS_URL and the server.'],
+  REDIS_EVICTS: [500, 'Redis is set up to throw keys away when its memory is full, and jobs with them; set its maxmemory-policy to noeviction.'],
+  REDIS_OUT_OF_MEMORY: [503, 'Redis has no memory left for a job; give it more, and the work goes on by itself.'],
   COORDINATOR_UNREACHABLE: [503, 'The coordinator does not answer; check its URL and the network.'],
   CONFIG_INVALID: [500, 'The configuration is not valid; the details name each setting.'],
   PORT_IN_USE: [500, 'The port is taken by another program; choose another or stop it.'],
   HOME_NOT_WRITABLE: [500, 'The data directory cannot be written; check KOINON_HOME and its owner.'],
+  TOKEN_FILE_DAMAGED: [500, 'A token file in the coordinator’s data directory holds no token; remove it, and the next start makes a new one.'],
   ALREADY_RUNNING: [409, 'Koinon is already running from this data directory; stop it or use another KOINON_HOME.'],
   INTERNAL: [500, 'Something failed inside; the log has the details under the request id.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;

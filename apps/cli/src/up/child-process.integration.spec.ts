@@ -5,7 +5,7 @@ import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { isRunning } from '../process-identity.js';
 import { until } from '../testing/koinon.js';
-import { Program } from './child-process.js';
+import { Program, type ProgramSpec } from './child-process.js';
 import { waitForLeftovers } from './leftovers.js';
 
 const never = new AbortController().signal;
@@ -15,13 +15,13 @@ const STAY = "process.on('disconnect', () => process.exit()); setInterval(() => 
 const codedExit = (code: ErrorCode): string => `process.stderr.write(${JSON.stringify(`${failureOf(new CodedError(code, 'what happened')).line}\n`)}); process.exitCode = 2;`;
 
 /** A program with this text, and what its owner hears of it. */
-function program(folder: string, text: string, restartAfterMs: number[] = [1, 1, 1]) {
+function program(folder: string, text: string, restartAfterMs: number[] = [1, 1, 1], live: Pick<ProgramSpec, 'livePath' | 'pulse'> = {}) {
   const file = join(folder, 'program.mjs');
   writeFileSync(file, text);
   const restarts: CodedError[] = [];
   const givenUp = Promise.withResolvers<CodedError>();
   const made = new Program({
-    name: 'va', file, environment: {}, logFile: join(folder, 'va.log'), processFile: join(folder, 'process'), readyTimeoutMs: 20_000,
+    name: 'va', file, environment: {}, ...live, logFile: join(folder, 'va.log'), processFile: join(folder, 'process'), readyTimeoutMs: 20_000,
     onEntry: () => undefined, onRestart: (failure) => restarts.push(failure), onGiveUp: givenUp.resolve,
   }, restartAfterMs);
   return { program: made, restarts, givenUp: givenUp.promise, identity: () => readFileSync(join(folder, 'process'), 'utf8') };
@@ -42,6 +42,20 @@ describe('Program', () => {
     await va.stop();
     await until(() => !isRunning(second));
     expect(restarts).toHaveLength(1);
+  });
+
+  it('that is alive and answers no more is ended and started again', async () => {
+    using dir = tempDir();
+    const { program: va, restarts } = program(dir.path, `
+      import { createServer } from 'node:http';
+      let asked = 0;
+      const server = createServer((_, response) => { response.end(); if (++asked === 2 && process.env.KOINON_PORT === undefined) for (;;); });
+      server.listen(process.env.KOINON_PORT ?? 0, '127.0.0.1', () => process.send({ ready: { url: 'http://127.0.0.1:' + server.address().port } }));
+      process.on('disconnect', () => process.exit());`, [1], { livePath: '/live', pulse: { everyMs: 200, silences: 3 } });
+    await va.start(never);
+    await until(() => restarts.length > 0);
+    expect(restarts[0]).toMatchObject({ code: 'INTERNAL', detail: 'va did not answer any more and was ended; see its log' });
+    await va.stop();
   });
 
   it('fails its first start with its own code and detail, and is not started again', async () => {

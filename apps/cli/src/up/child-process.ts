@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { CODED_EXIT, CodedError, failureIn, type ErrorCode } from '@koinon/contracts';
 import { identityOf } from '../process-identity.js';
 import { parseEntry, type LogEntry } from './log-entry.js';
+import { watchPulse, type Pulse } from './liveness.js';
 import { LogFile } from './log-file.js';
 
 export interface ProgramSpec {
@@ -14,6 +15,9 @@ export interface ProgramSpec {
   /** Names the process while it runs, for a start after ours was killed. */
   readonly processFile: string;
   readonly readyTimeoutMs: number;
+  /** Path that answers while the program is well; a program that falls silent there is ended and started again. */
+  readonly livePath?: string;
+  readonly pulse?: Pulse;
   /** Each log entry as it is written. */
   readonly onEntry: (entry: LogEntry) => void;
   /** It ended by itself and will be started again. */
@@ -31,7 +35,9 @@ const RESTART_AFTER_MS = [100, 500, 2000, 5000, 5000];
 /** A program that ran this long had no trouble starting: its next end is a new story. */
 const STEADY_AFTER_MS = 60_000;
 /** Failures that the program itself has waited for in vain, or that only a person can mend. */
-const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['CONFIG_INVALID', 'HOME_NOT_WRITABLE', 'DATABASE_UNREACHABLE', 'REDIS_UNREACHABLE']);
+const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CONFIG_INVALID', 'HOME_NOT_WRITABLE', 'DATABASE_UNREACHABLE', 'REDIS_UNREACHABLE', 'REDIS_EVICTS', 'KEY_UNUSABLE', 'TOKEN_FILE_DAMAGED',
+]);
 
 /** One of our programs: started with IPC, started again when it dies, stopped for good by `stop`. */
 export class Program {
@@ -42,6 +48,8 @@ export class Program {
   private wasReady = false;
   private restarts = 0;
   private port: string | undefined;
+  private silent = false;
+  private unwatch = (): void => undefined;
   private lastCoded: CodedError | undefined;
 
   constructor(
@@ -71,6 +79,7 @@ export class Program {
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.timer);
+    this.unwatch();
     const child = this.child;
     if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
@@ -92,6 +101,7 @@ export class Program {
     });
     this.child = child;
     this.lastCoded = undefined;
+    this.silent = false;
     if (child.pid) writeFileSync(processFile, identityOf(child.pid), { mode: 0o600 });
     this.record(child);
     const started = Date.now();
@@ -104,11 +114,13 @@ export class Program {
       this.wasReady = true;
       clearTimeout(timer);
       if (said['url']) this.port = new URL(said['url']).port;
+      this.watch(child, said['url']);
       ready.resolve(said);
     });
     child.once('error', () => ready.reject(new CodedError('INTERNAL', `${name} could not be started`)));
     child.once('close', (code, signal) => {
       clearTimeout(timer);
+      this.unwatch();
       rmSync(processFile, { force: true });
       const failure = this.failure(code, signal);
       ready.reject(failure);
@@ -117,6 +129,15 @@ export class Program {
       if (Date.now() - started > STEADY_AFTER_MS) this.restarts = 0;
       this.restart(failure);
     });
+  }
+
+  private watch(child: ChildProcess, url: string | undefined): void {
+    const { livePath, pulse } = this.spec;
+    if (livePath === undefined || url === undefined) return;
+    this.unwatch = watchPulse(new URL(livePath, url).href, () => {
+      this.silent = true;
+      child.kill('SIGKILL');
+    }, pulse);
   }
 
   private restart(failure: CodedError): void {
@@ -164,6 +185,7 @@ export class Program {
 
   private failure(code: number | null, signal: NodeJS.Signals | null): CodedError {
     if (code === CODED_EXIT && this.lastCoded) return this.lastCoded;
+    if (this.silent) return new CodedError('INTERNAL', `${this.spec.name} did not answer any more and was ended; see its log`);
     return new CodedError('INTERNAL', `${this.spec.name} ended with ${signal ?? `exit code ${code}`}; see its log`);
   }
 }

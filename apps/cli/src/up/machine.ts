@@ -67,6 +67,7 @@ export class Machine implements Host {
       logFile: join(folder, 'logs', `${name}.log`),
       processFile: join(folder, 'processes', name),
       readyTimeoutMs: READY_TIMEOUT_MS + (Number(process.env['KOINON_CONNECT_TIMEOUT_MS']) || 0),
+      ...(name === 'coordinator' ? { livePath: '/v1/health/live' } : {}),
       onEntry: (entry) => this.tell(name, entry),
       onRestart: ({ code, detail }) => say(`${code === 'INTERNAL' ? '' : `${code}: `}${detail}; starting it again`),
     });

@@ -5,7 +5,8 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CodedError, type ErrorCode } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
+import { rethrowCoded } from './storage-failure.js';
 
 export interface Expected {
   readonly sha256: string;
@@ -121,14 +122,4 @@ export class DiskBlobStore implements BlobStore {
       return rethrowCoded(error);
     }
   }
-}
-
-const failures: Partial<Record<string, ErrorCode>> = {
-  ENOENT: 'BLOB_MISSING', EIO: 'BLOB_DAMAGED', ENOSPC: 'DISK_FULL', EDQUOT: 'DISK_FULL', EACCES: 'HOME_NOT_WRITABLE', EPERM: 'HOME_NOT_WRITABLE', EROFS: 'HOME_NOT_WRITABLE',
-};
-
-/** What the file system says, in the catalogue's words. */
-export function rethrowCoded(error: unknown): never {
-  const code = failures[(error as NodeJS.ErrnoException | null)?.code ?? ''];
-  throw code ? new CodedError(code) : error;
 }
