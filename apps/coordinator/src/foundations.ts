@@ -4,7 +4,7 @@ import { connectDatabase } from './database/data-source.js';
 import { openQueueBackend } from './jobs/backend.js';
 import { loadCoordinatorKey } from './registry/coordinator-key.js';
 
-/** @throws CodedError CONFIG_INVALID, HOME_NOT_WRITABLE, DATABASE_UNREACHABLE, REDIS_UNREACHABLE */
+/** @throws CodedError CONFIG_INVALID, HOME_NOT_WRITABLE, DATABASE_UNREACHABLE, REDIS_UNREACHABLE, REDIS_EVICTS, KEY_UNUSABLE */
 export async function openFoundations(environment: NodeJS.ProcessEnv): Promise<Foundations> {
   const config = readConfig(environment);
   const signer = await loadCoordinatorKey(config.home);

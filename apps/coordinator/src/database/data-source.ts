@@ -7,6 +7,9 @@ import { RequestNonces20261127070000 } from './migrations/20261127-request-nonce
 import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
 import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
 
+/** How long a question waits for a connection: to the server, or for one of ours to become free. */
+const CONNECT_MS = 15_000;
+
 export function dataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -16,7 +19,8 @@ export function dataSource(url: string): DataSource {
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,
-    extra: { max: 6 },
+    // Keep-alive: a server that vanished without a word is noticed, and what waited for it is answered.
+    extra: { max: 6, connectionTimeoutMillis: CONNECT_MS, keepAlive: true },
   });
 }
 

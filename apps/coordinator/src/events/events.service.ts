@@ -38,15 +38,20 @@ export class EventsService implements OnModuleInit, OnModuleDestroy {
 
   private async listen(): Promise<void> {
     const { url } = this.database.options as { url?: string };
-    const client = new pg.Client({ connectionString: url });
+    const client = new pg.Client({ connectionString: url, keepAlive: true });
     client.on('error', () => this.reconnect(client));
     client.on('end', () => this.reconnect(client));
     client.on('notification', ({ payload }) => {
       const event = eventSchema.safeParse(JSON.parse(payload ?? 'null'));
       if (event.success) this.stream.next(event.data);
     });
-    await client.connect();
-    await client.query(`LISTEN ${CHANNEL}`);
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
     this.client = client;
   }
 

@@ -3,6 +3,7 @@ import { CodedError, toWire } from '@koinon/contracts';
 import { HeError } from '@koinon/he';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { QueryFailedError } from 'typeorm';
+import { isDatabaseAway } from '../database/unreachable.js';
 
 /** Every failure leaves as a coded problem (RFC 9457). What is not coded is logged and leaves as INTERNAL. */
 @Catch()
@@ -26,6 +27,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (error instanceof CodedError) return error;
     // SQLSTATE class 22: a value the caller sent does not fit its column (a NUL in a text, a number out of range).
     if (error instanceof QueryFailedError && (error.driverError as { code?: string }).code?.startsWith('22')) return new CodedError('REQUEST_INVALID');
+    if (isDatabaseAway(error)) return new CodedError('DATABASE_UNREACHABLE');
     if (error instanceof HeError) return new CodedError('REQUEST_INVALID', error.code);
     const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number } | null)?.statusCode;
     if (status === 404) return new CodedError('NOT_FOUND');

@@ -6,18 +6,20 @@ import type { Config } from '../config.js';
 
 export interface QueueBackend {
   readonly connection: ConnectionOptions;
+  /** Resolves when the queue answers; the database, which is asked anyway, where the queues live in it. */
+  ping(): Promise<unknown>;
   close(): Promise<void>;
 }
 
 export const QUEUE_BACKEND = Symbol('QueueBackend');
 
-/** @throws CodedError REDIS_UNREACHABLE when Redis does not answer within the connect timeout */
+/** @throws CodedError REDIS_UNREACHABLE when Redis does not answer within the connect timeout, REDIS_EVICTS */
 export async function openQueueBackend(config: Config): Promise<QueueBackend> {
   if (!config.redisUrl) {
     setDefaultBackendFactory(createPostgresBackend as never);
     // Waiting for jobs has a connection of its own, so that each queue object does with few.
     const connection = { connectionString: config.databaseUrl, schema: 'bullmq', migrate: true, max: 2 };
-    return { connection: connection as never, close: () => Promise.resolve() };
+    return { connection: connection as never, ping: () => Promise.resolve(), close: () => Promise.resolve() };
   }
   setDefaultBackendFactory();
   const redis = new Redis(config.redisUrl, { maxRetriesPerRequest: null, lazyConnect: true, retryStrategy: (n) => Math.min(100 * 2 ** n, 2000) });
@@ -28,9 +30,18 @@ export async function openQueueBackend(config: Config): Promise<QueueBackend> {
     setTimeout(() => reject(new CodedError('REDIS_UNREACHABLE')), config.connectTimeoutMs).unref();
   });
   redis.connect().catch(() => undefined);
-  await ready.catch((error: unknown) => {
+  try {
+    await ready;
+    await refuseEviction(redis);
+  } catch (error) {
     redis.disconnect();
     throw error;
-  });
-  return { connection: redis as never, close: async () => void (await redis.quit()) };
+  }
+  return { connection: redis as never, ping: () => redis.ping(), close: async () => void (redis.status === 'ready' ? await redis.quit() : redis.disconnect()) };
+}
+
+/** Jobs are no cache: a Redis that makes room by removing keys would remove them. */
+async function refuseEviction(redis: Redis): Promise<void> {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(await redis.info('memory'))?.[1];
+  if (policy !== undefined && policy !== 'noeviction') throw new CodedError('REDIS_EVICTS', `its maxmemory-policy is ${policy}`);
 }

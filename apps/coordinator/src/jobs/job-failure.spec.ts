@@ -15,6 +15,7 @@ describe('the end of a job', () => {
     [new StrategyError('STRATEGY_PARAMETER_INVALID', 'x'), 'STRATEGY_FAILED', 'STRATEGY_PARAMETER_INVALID', true],
     [new StrategyError('STRATEGY_TOO_FEW_SITES', 'x'), 'RUN_NOT_ENOUGH_SITES', 'STRATEGY_TOO_FEW_SITES', true],
     [new Error('connection terminated'), 'INTERNAL', null, false],
+    [new Error('Connection terminated unexpectedly'), 'DATABASE_UNREACHABLE', null, false],
     ['a string', 'INTERNAL', null, false],
   ])('%s is recorded as %s (%s); permanent: %s', (error, code, detail, permanent) => {
     expect(failureOf(error)).toEqual({ code, detail });

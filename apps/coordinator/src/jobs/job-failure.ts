@@ -1,6 +1,7 @@
 import { CodedError, type ErrorCode, type Failure } from '@koinon/contracts';
 import { HeError, type HeErrorCode } from '@koinon/he';
 import { StrategyError } from '@koinon/strategies';
+import { isDatabaseAway } from '../database/unreachable.js';
 
 const HE_CODES: Partial<Record<HeErrorCode, ErrorCode>> = {
   HEADER_INVALID: 'REQUEST_INVALID',
@@ -16,7 +17,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof CodedError) return { code: error.code, detail: error.detail ?? null };
   if (error instanceof HeError) return { code: HE_CODES[error.code] ?? 'AGGREGATION_FAILED', detail: [error.code, error.site].filter(Boolean).join(' ') };
   if (error instanceof StrategyError) return { code: error.code === 'STRATEGY_TOO_FEW_SITES' ? 'RUN_NOT_ENOUGH_SITES' : 'STRATEGY_FAILED', detail: error.code };
-  return { code: 'INTERNAL', detail: null };
+  return { code: isDatabaseAway(error) ? 'DATABASE_UNREACHABLE' : 'INTERNAL', detail: null };
 }
 
 /** Expected failures stay failures however often they run; a service that is away, a full disk, and anything unexpected, is worth another try. */

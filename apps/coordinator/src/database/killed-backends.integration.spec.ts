@@ -1,0 +1,50 @@
+import type { RoundState } from '@koinon/contracts';
+import { withDatabase } from '@koinon/testing';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
+import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
+import { tinySpec } from '../testing/tiny-federation.fixture.js';
+import { until } from '../testing/until.fixture.js';
+
+describe('coordinator and worker whose database connections are all killed', () => {
+  const database = withDatabase();
+  const federation = withFederation(() => ({ databaseUrl: database.url }), { alpha: {}, beta: {}, gamma: {} });
+  let own: pg.Client;
+
+  beforeAll(async () => {
+    own = new pg.Client({ connectionString: database.url });
+    await own.connect();
+  });
+  afterAll(() => own.end());
+
+  const killAll = async (): Promise<number> =>
+    (await own.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()')).rowCount ?? 0;
+
+  it('go on: the run ends done, events arrive, and the API answers with a code meanwhile', async () => {
+    const { coordinator, sites } = federation;
+    const { id } = await startRun(coordinator, tinySpec({ rounds: 2 }));
+    for (const site of sites) site.work();
+    const moments: [round: number, states: RoundState[]][] = [[1, ['planned']], [1, ['collecting', 'closing', 'aggregating']], [1, ['decrypting', 'updating', 'evaluating']], [2, ['planned', 'collecting']]];
+    for (const [number, states] of moments) {
+      await until(`round ${number} to reach ${states.join()}`, async () => {
+        const { rows } = await own.query<{ state: RoundState; number: number }>('SELECT state, number FROM rounds WHERE run_id = $1 ORDER BY number DESC LIMIT 1', [id]);
+        return rows[0] && (rows[0].number > number || (rows[0].number === number && !(states[0] !== 'planned' && rows[0].state === 'planned')));
+      });
+      expect(await killAll()).toBeGreaterThan(3);
+      const { status } = await fetch(new URL('/v1/runs', coordinator.url), { headers: { authorization: `Bearer ${coordinator.viewerToken}` } });
+      expect([200, 503]).toContain(status);
+    }
+    await until('the end of the run', async () => (await own.query("SELECT 1 FROM runs WHERE id = $1 AND state <> 'running'", [id])).rowCount);
+    const run = await ended(coordinator, id);
+    expect(run).toMatchObject({ state: 'done', failure: null });
+    await expectPlainFedAvg(federation, run);
+    const stop = new AbortController();
+    const reader = (await coordinator.client.events(stop.signal)).getReader();
+    await until('events after the reconnect', async () => {
+      await coordinator.client.invite('delta', 'Again');
+      return new TextDecoder().decode((await reader.read()).value).includes('delta');
+    });
+    stop.abort();
+  });
+});

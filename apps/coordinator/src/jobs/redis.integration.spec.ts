@@ -1,0 +1,43 @@
+import { withDatabase, withRedis } from '@koinon/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startRun, withFederation } from '../testing/federation.fixture.js';
+import { InProcessCoordinator } from '../testing/in-process.fixture.js';
+import { tinySpec } from '../testing/tiny-federation.fixture.js';
+import { until } from '../testing/until.fixture.js';
+
+describe('a Redis that holds the queues', () => {
+  const database = withDatabase();
+  const server = withRedis();
+  const federation = withFederation(() => ({ databaseUrl: database.url, redisUrl: server.url, worker: false }), { alpha: {}, beta: {}, gamma: {} });
+  let redis: Redis;
+
+  beforeAll(() => {
+    redis = new Redis(server.url);
+  });
+  afterAll(() => redis.disconnect());
+
+  const ready = async (): Promise<{ status: number; code?: string }> => {
+    const response = await fetch(new URL('/v1/health/ready', federation.coordinator.url));
+    return { status: response.status, ...((await response.json()) as { code?: string }) };
+  };
+
+  it('is part of being ready', async () => {
+    expect(await ready()).toMatchObject({ status: 200 });
+    await redis.call('CLIENT', 'PAUSE', '4000', 'ALL');
+    expect(await ready()).toMatchObject({ status: 503, code: 'REDIS_UNREACHABLE' });
+    await until('Redis to answer again', async () => (await ready()).status === 200);
+  });
+
+  it('that is full refuses a job with a code', async () => {
+    await redis.config('SET', 'maxmemory', '1');
+    await expect(startRun(federation.coordinator, tinySpec())).rejects.toMatchObject({ code: 'REDIS_OUT_OF_MEMORY', status: 503 });
+    await redis.config('SET', 'maxmemory', '0');
+  });
+
+  it.each(['allkeys-lru', 'volatile-ttl'])('that makes room by %s is refused at the start', async (policy) => {
+    await redis.config('SET', 'maxmemory-policy', policy);
+    await expect(InProcessCoordinator.start({ databaseUrl: database.url, redisUrl: server.url, worker: false })).rejects.toMatchObject({ code: 'REDIS_EVICTS', detail: `its maxmemory-policy is ${policy}` });
+    await redis.config('SET', 'maxmemory-policy', 'noeviction');
+  });
+});
