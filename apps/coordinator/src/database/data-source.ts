@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
 import { CodedError } from '@koinon/contracts';
+import { QuietClient } from './quiet-client.js';
 import { entities } from './entities.js';
 import { Federation20261123060000 } from './migrations/20261123-federation.js';
 import { BlobDigests20261127080000 } from './migrations/20261127-blob-digests.js';
@@ -20,7 +21,7 @@ export function dataSource(url: string): DataSource {
     migrationsTransactionMode: 'each',
     synchronize: false,
     // Keep-alive: a server that vanished without a word is noticed, and what waited for it is answered.
-    extra: { max: 6, connectionTimeoutMillis: CONNECT_MS, keepAlive: true },
+    extra: { max: 6, connectionTimeoutMillis: CONNECT_MS, keepAlive: true, Client: QuietClient },
   });
 }
 

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
+import { until } from '../testing/until.fixture.js';
 
 const HUGE = 30 * 2 ** 20;
 const LIMITS = { maxConnections: 80, headersTimeoutMs: 300, checkEveryMs: 50, lingerMs: 300 };
@@ -35,14 +36,14 @@ describe('what a stranger can make the coordinator do', () => {
   }
 
   async function open(): Promise<Socket> {
-    const socket = connect(port(), '127.0.0.1');
-    await once(socket, 'connect');
+    const socket = connect(port(), '127.0.0.1').on('error', () => undefined);
+    await new Promise((opened) => socket.once('connect', opened).once('close', opened));
     return socket;
   }
 
   async function untilClosed(socket: Socket): Promise<string> {
     let answer = '';
-    socket.setEncoding('utf8').on('data', (text: string) => (answer += text)).on('error', () => undefined);
+    socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
     if (!socket.closed) await once(socket, 'close');
     return answer;
   }
@@ -63,7 +64,6 @@ describe('what a stranger can make the coordinator do', () => {
     const socket = await open();
     socket.write('POST /v1/enrol HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n');
     const chunk = `1000\r\n${' '.repeat(4096)}\r\n`;
-    socket.on('error', () => undefined);
     for (let i = 0; i < 64; i++) socket.write(chunk);
     expect(await untilClosed(socket)).toContain('HTTP/1.1 413 ');
     expect(bodies).toEqual({ begun: 1, parsed: 0 });
@@ -85,7 +85,7 @@ describe('what a stranger can make the coordinator do', () => {
 
   it('more connections than the cap are closed, and those within it are served', async () => {
     const sockets = await Promise.all(Array.from({ length: LIMITS.maxConnections + 20 }, () => open()));
-    await Promise.any(sockets.map((socket) => once(socket.on('error', () => undefined), 'close')));
+    await until('one too many to be closed', () => Promise.resolve(sockets.some((socket) => socket.closed)));
     for (const socket of sockets) socket.destroy();
     expect((await fetch(new URL('/v1/health/live', coordinator.url))).status).toBe(200);
   });

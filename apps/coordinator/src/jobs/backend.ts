@@ -3,6 +3,7 @@ import { createPostgresBackend, setDefaultBackendFactory, type ConnectionOptions
 import { Redis } from 'ioredis';
 import { CodedError } from '@koinon/contracts';
 import type { Config } from '../config.js';
+import { QuietClient } from '../database/quiet-client.js';
 
 export interface QueueBackend {
   readonly connection: ConnectionOptions;
@@ -18,7 +19,7 @@ export async function openQueueBackend(config: Config): Promise<QueueBackend> {
   if (!config.redisUrl) {
     setDefaultBackendFactory(createPostgresBackend as never);
     // Waiting for jobs has a connection of its own, so that each queue object does with few.
-    const connection = { connectionString: config.databaseUrl, schema: 'bullmq', migrate: true, max: 2 };
+    const connection = { connectionString: config.databaseUrl, schema: 'bullmq', migrate: true, max: 2, Client: QuietClient };
     return { connection: connection as never, ping: () => Promise.resolve(), close: () => Promise.resolve() };
   }
   setDefaultBackendFactory();
