@@ -1,4 +1,4 @@
-import { attr } from '@koinon/onnx';
+import { attr, type GraphBuilder } from '@koinon/onnx';
 import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -111,5 +111,23 @@ describe('a record without a finite gradient', () => {
       }
     }
     await own.release();
+  });
+
+  it.each([{}, { microbatch: 1 }])('nor does an index beyond its table stop the run: %o', async (clipping) => {
+    const embedding = clippedModels.find(({ indices }) => indices !== undefined)!;
+    const { own, batch, parameters } = await scaled(embedding, tame, clipping);
+    const x = (batch.features['x'] as BigInt64Array).with(0, 2n ** 63n - 1n).with(1, -(2n ** 63n));
+    const found = await contributions(own, { labels: batch.labels, parameters, clippingNorm: 0.1, features: { x } });
+    await own.release();
+    for (const ratio of found) expect(ratio).toBeLessThanOrEqual(margin);
+  });
+
+  it.each(['Div', 'Mod'])('nor is there a %s that fails for some values', async (op) => {
+    const embedding = (divisor: (graph: GraphBuilder, x: string) => string): RecordModel => ({
+      name: op, record: [5], indices: 4, parameters: { table: [4, 3] }, width: 15, build: (graph, x) => graph.op('Gather', ['table', graph.op(op, [x, divisor(graph, x)])]),
+    });
+    const { own } = await scaled(embedding((graph) => graph.ints(2)), tame, { microbatch: 1 });
+    await own.release();
+    await expect(scaled(embedding((_, x) => x), tame, { microbatch: 1 })).rejects.toMatchObject({ code: 'AUTODIFF_UNSUPPORTED' });
   });
 });

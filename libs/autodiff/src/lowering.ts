@@ -23,7 +23,7 @@ export interface LoweringOptions {
   recordsLead: boolean;
 }
 
-type Known = Pick<Scope, 'shape' | 'constant'>;
+type Known = Pick<Scope, 'shape' | 'type' | 'constant'>;
 type Lowering = (writer: GraphWriter, node: Node, known: Known, lowered: Lowered, options: LoweringOptions) => string | undefined;
 
 /** x̂ over the trailing axes from `axis` on, with the outputs its gradient needs; see `rules/normalization.ts`. */
@@ -111,6 +111,26 @@ function lowerDense(writer: GraphWriter, node: Node, known: Known, { variable, r
   return writer.op('Transpose', [turned], { perm: [1, 0] });
 }
 
+/**
+ * Clamps an index that depends on data to the table: out of it, the run would fail, and whether a run fails is told without
+ * any noise.
+ */
+function lowerGather(writer: GraphWriter, node: Node, known: Known, { recordsLead }: LoweringOptions): string | undefined {
+  const [table, index] = [inputOf(node, 0), inputOf(node, 1)];
+  if (!recordsLead || known.constant(index) !== undefined) return undefined;
+  const axis = intOf(node, 'axis', 0);
+  const extent = extentOf(known.shape(table), positiveAxis(axis, known.shape(table).length));
+  const above = writer.op('Max', [writer.cast(index, 'int64'), writer.int(-extent)]);
+  return writer.op('Gather', [table, writer.op('Min', [above, writer.int(extent - 1)])], { axis });
+}
+
+/** Changes nothing, but refuses whole numbers divided by what depends on data: a run fails where that is 0, as `lowerGather` says. */
+function checkDivisor(node: Node, known: Known, { recordsLead }: LoweringOptions): undefined {
+  const divisor = inputOf(node, 1);
+  if (!recordsLead || known.type(divisor).includes('float')) return;
+  if (known.constant(divisor) === undefined) throw unsupported(node, 'with clipping, whole numbers are divided by constants only', 'Divide floating-point numbers');
+}
+
 /** Changes nothing, but refuses where the runtime infers no output shape, or another than it computes. */
 function checkTransposed(node: Node, known: Known): undefined {
   const extents = known.shape(inputOf(node, 0)).slice(2);
@@ -124,6 +144,9 @@ function checkTransposed(node: Node, known: Known): undefined {
 
 const lowerings: Record<string, Lowering> = {
   Gemm: (writer, node, known, _, options) => lowerDense(writer, node, known, options),
+  Gather: (writer, node, known, _, options) => lowerGather(writer, node, known, options),
+  Div: (_, node, known, _lowered, options) => checkDivisor(node, known, options),
+  Mod: (_, node, known, _lowered, options) => checkDivisor(node, known, options),
   ConvTranspose: (_, node, known) => checkTransposed(node, known),
   LayerNormalization: lowerLayerNormalization,
   GroupNormalization: (writer, node, known) => lowerGrouped(writer, node, known, intOf(node, 'num_groups', 1)),

@@ -30,6 +30,7 @@ export async function prepare(source: Model, names: NameScope, options: ProgramO
   const { folded, shapes } = await foldAll(fixBatch(upTo(raiseOpset(source), options.output), options), options.variable);
   const known = {
     shape: (name: string) => shapes.get(name)?.dims ?? [],
+    type: (name: string) => shapes.get(name)?.type ?? 'float32',
     constant: (name: string) => (options.variable.has(name) ? undefined : folded.graph.initializers.get(name)),
   };
   const lowered = lower(folded.graph.nodes, known, names, options);
