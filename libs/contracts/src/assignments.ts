@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { envelopeSchema } from './dsse.js';
 import { federationSchema } from './federation.js';
-import { publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+import { MAX_KEY_HOLDERS, MAX_SUMS, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
 import { ranges } from './ranges.js';
 
 /** Mirrors EpochHeader of the secure sum. */
@@ -14,11 +14,11 @@ export const epochHeaderSchema = z.strictObject({
   version: z.literal(1),
   epochId: uuidSchema,
   seed: sha256Schema,
-  roster: z.array(siteIdSchema).min(2).max(64),
+  roster: z.array(siteIdSchema).min(2).max(MAX_KEY_HOLDERS),
   threshold: z.int().min(2),
   minUploads: z.int().min(2),
   bits: z.union([z.literal(8), z.literal(16)]),
-  sums: z.int().min(1).max(16),
+  sums: z.int().min(1).max(MAX_SUMS),
 });
 
 /** Public keys behind a roster. A node pins their fingerprint so that no site can be slipped in. */
@@ -33,8 +33,8 @@ const ceremony = z.strictObject({
   kind: z.literal('ceremony'),
   epochId: uuidSchema,
   header: epochHeaderSchema,
-  roster: z.array(rosterEntrySchema),
-  step: z.string(),
+  roster: z.array(rosterEntrySchema).max(MAX_KEY_HOLDERS),
+  step: z.string().max(32),
 });
 /**
  * What a strategy may ask of a site besides plain local training: exactly what sites offer. A run whose strategy asks for
@@ -81,7 +81,7 @@ const share = z.strictObject({
   sumId: uuidSchema,
   closing: envelopeSchema,
   /** The upload statements behind the closing, one of each listed site in any order, as those sites signed them. */
-  uploads: z.array(envelopeSchema).max(64),
+  uploads: z.array(envelopeSchema).max(MAX_KEY_HOLDERS),
 });
 const release = z.strictObject({ kind: z.literal('release'), model: z.string(), release: envelopeSchema, alias: z.string() });
 

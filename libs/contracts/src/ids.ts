@@ -7,6 +7,11 @@ export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, '64 hex character
 export const publicKeySchema = z.base64().length(44);
 export const uuidSchema = z.uuid();
 
+/** Sites that hold shares of one key. In a step each posts at most one message to all and one to each other. */
+export const MAX_KEY_HOLDERS = 64;
+/** Secure sums of one key epoch. */
+export const MAX_SUMS = 16;
+
 /** Major.minor of the site protocol. Nodes one minor apart work together. */
 export const PROTOCOL = '1.0';
 export const protocolSchema = z.string().regex(/^1\.\d+$/, 'this side speaks protocol 1');

@@ -7,14 +7,6 @@ import { publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.j
 export const enrolRequestSchema = z.strictObject({ token: z.string().min(20).max(200), statement: envelopeSchema });
 export const enrolResponseSchema = z.object({ site: siteIdSchema, coordinatorKey: publicKeySchema });
 
-/** A ceremony statement and the bodies it names, in its order. */
-export const ceremonyPostSchema = z.strictObject({ statement: envelopeSchema, bodies: z.array(z.base64()).min(1).max(256) });
-export type CeremonyPost = z.infer<typeof ceremonyPostSchema>;
-
-/** The signed statements of the steps before, with the bodies of broadcasts and of what was addressed to the asking site; null for the rest. */
-export const inboxSchema = z.object({ posts: z.array(z.object({ statement: envelopeSchema, bodies: z.array(z.base64().nullable()) })) });
-export type Inbox = z.infer<typeof inboxSchema>;
-
 export const blockProofSchema = z.object({ block: z.base64(), proof: z.array(sha256Schema) });
 export const openingSchema = z.object({
   index: z.int().nonnegative(),

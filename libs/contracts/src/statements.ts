@@ -1,6 +1,6 @@
 /** What a site or the coordinator signs, by payload type. Everything a third party must check is one of these. */
 import { z } from 'zod';
-import { protocolSchema, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+import { MAX_KEY_HOLDERS, protocolSchema, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
 
 const statement = <T extends z.ZodRawShape>(name: string, shape: T) => ({
   type: `application/vnd.koinon.${name}.v1+json`,
@@ -33,7 +33,7 @@ export const ceremonyStatement = statement('ceremony', {
   headerSha256: sha256Schema,
   site: siteIdSchema,
   step: z.string().max(32),
-  messages: z.array(z.strictObject({ to: siteIdSchema.optional(), sha256: sha256Schema })).min(1).max(256),
+  messages: z.array(z.strictObject({ to: siteIdSchema.optional(), sha256: sha256Schema })).min(1).max(MAX_KEY_HOLDERS),
 });
 
 /** A committed upload: after this the site cannot change a block. */
@@ -51,10 +51,10 @@ export const closingStatement = statement('closing', {
   epochId: uuidSchema,
   sumIndex: z.int().nonnegative(),
   blocks: z.int().positive(),
-  uploads: z.array(z.strictObject({ site: siteIdSchema, root: sha256Schema })),
+  uploads: z.array(z.strictObject({ site: siteIdSchema, root: sha256Schema })).max(MAX_KEY_HOLDERS),
   /** Merkle root over the SHA-256 of the sum's blocks. */
   sumRoot: sha256Schema,
-  activeSet: z.array(siteIdSchema),
+  activeSet: z.array(siteIdSchema).max(MAX_KEY_HOLDERS),
 });
 
 /** A site's decryption share, by digest; the bytes travel beside it. */

@@ -12,7 +12,7 @@ export type HeErrorCode =
   | 'MESSAGE_UNEXPECTED'
   /** Length, prefix or a residue of a message is not as the format says. */
   | 'MESSAGE_MALFORMED'
-  /** A broadcast seen earlier in the ceremony now reads differently. */
+  /** The relay echoes what this site posted, but changed. */
   | 'MESSAGE_CHANGED'
   /** A revealed key share is not the one committed to. */
   | 'COMMITMENT_BROKEN'

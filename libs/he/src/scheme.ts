@@ -59,7 +59,8 @@ export interface SiteEpoch extends Disposable {
   readonly layout: BlockLayout;
   /**
    * Runs one ceremony step.
-   * @param inbox every broadcast of the steps before, and what was addressed to this site
+   * @param inbox what the others posted in the step before: broadcasts, and what was addressed to this site. What an
+   * earlier step brought is in the state, as far as it is still needed.
    * @throws HeError with the code of what is wrong and the site that caused it
    */
   step(step: string, inbox: readonly CeremonyMessage[]): CeremonyMessage[];

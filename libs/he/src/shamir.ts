@@ -1,6 +1,6 @@
 import { invert } from './ring/modular.js';
 import type { Poly, RandomWords, Ring } from './ring/ring.js';
-import { Secrets } from './secrets.js';
+import { Secrets, present } from './secrets.js';
 
 /** Lagrange weight at 0 of the point `x` among the points `xs`, modulo a prime (Shamir 1979). */
 export function lagrangeWeight(x: bigint, xs: readonly bigint[], prime: bigint): bigint {
@@ -28,9 +28,9 @@ export function shareOut(ring: Ring, secret: Poly, threshold: number, n: number,
 /** Horner's rule. */
 function evaluate(ring: Ring, coefficients: readonly Poly[], x: bigint): Poly {
   using secrets = new Secrets();
-  const [constant = ring.zero(), ...higher] = coefficients;
+  const [constant, ...higher] = coefficients;
   const rest = higher.reduceRight<Poly>((sum, coefficient) => secrets.keep(ring.scale(secrets.keep(ring.add(sum, coefficient)), x)), ring.zero());
-  return ring.add(rest, constant);
+  return ring.add(rest, present(constant));
 }
 
 /** A share times its Lagrange weight for the active set, prime by prime; x coordinates are roster index + 1. */

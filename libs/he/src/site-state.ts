@@ -6,7 +6,7 @@ import { wipe } from './secrets.js';
 import { PREFIX_BYTES, concat, equal, prefix } from './wire.js';
 
 /** What a site remembers between steps. Missing sections are not needed yet or not any more. */
-const SECTIONS = ['root', 'transcript', 'commit', 'reveal', 'test', 'secret', 'share', 'publicKey', 'spent'] as const;
+const SECTIONS = ['root', 'transcript', 'commit', 'commits', 'reveal', 'test', 'secret', 'share', 'publicKey', 'spent'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /**

@@ -1,5 +1,6 @@
 import { HeError } from './errors.js';
 import type { EpochHeader } from './scheme.js';
+import { present } from './secrets.js';
 
 /** Which sums of the epoch this site has encrypted for and which it has helped to open: one byte each. */
 export class Spent {
@@ -26,7 +27,7 @@ export class Spent {
   }
 
   #spend(sumIndex: number, bit: number, error: HeError): void {
-    const flags = this.flags[sumIndex] ?? 0;
+    const flags = present(this.flags[sumIndex]);
     if (flags & bit) throw error;
     this.flags[sumIndex] = flags | bit;
   }

@@ -29,7 +29,7 @@ export function checkSumIndex(header: EpochHeader, sumIndex: number): void {
 /** @throws HeError VALUE_OUT_OF_RANGE when there is no value or one has more bits than the epoch */
 export function checkValues(header: EpochHeader, values: Uint32Array): void {
   let all = 0;
-  for (let i = 0; i < values.length; i++) all |= values[i] ?? 0;
+  for (let i = 0; i < values.length; i++) all |= values[i]!;
   if (values.length === 0 || all >>> header.bits !== 0) {
     throw new HeError('VALUE_OUT_OF_RANGE', `one value or more, each below 2^${header.bits}, is expected`);
   }

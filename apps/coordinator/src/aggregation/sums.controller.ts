@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, ParseUUIDPipe, Post, Put, StreamableFile } from '@nestjs/common';
-import { CodedError, envelopeSchema, type Envelope } from '@koinon/contracts';
+import { envelopeSchema, type Envelope } from '@koinon/contracts';
 import { Allow, CallerOf, type Caller } from '../auth/allow.decorator.js';
 import { SchemaPipe } from '../http/schema.pipe.js';
+import { streamed } from '../http/streamed.js';
 import { UploadsService } from './uploads.service.js';
 
 /** A signed statement of one site; its size does not grow with the model. */
@@ -57,9 +58,4 @@ export class SumsController {
   commitShare(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope) {
     return this.uploads.commitShare(id, caller.name, envelope);
   }
-}
-
-function streamed(body: unknown): Readable {
-  if (!body || typeof (body as Readable).pipe !== 'function') throw new CodedError('REQUEST_INVALID', 'send application/octet-stream');
-  return body as Readable;
 }

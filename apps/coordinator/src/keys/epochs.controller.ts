@@ -1,11 +1,8 @@
-import { Body, Controller, Get, HttpCode, Param, ParseUUIDPipe, Post } from '@nestjs/common';
-import { ceremonyPostSchema, type CeremonyPost } from '@koinon/contracts';
+import { Readable } from 'node:stream';
+import { Body, Controller, Get, HttpCode, Param, ParseUUIDPipe, Post, Query, StreamableFile } from '@nestjs/common';
 import { Allow, CallerOf, type Caller } from '../auth/allow.decorator.js';
-import { SchemaPipe } from '../http/schema.pipe.js';
+import { streamed } from '../http/streamed.js';
 import { EpochsService } from './epochs.service.js';
-
-/** All messages of one site in one step of a ceremony of 64 sites, in base64. */
-const MAX_STEP_BYTES = 32 * 2 ** 20;
 
 @Controller('v1/site/epochs/:id')
 export class EpochsController {
@@ -13,14 +10,15 @@ export class EpochsController {
 
   @Post('messages')
   @HttpCode(204)
-  @Allow('site', MAX_STEP_BYTES)
-  post(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body(new SchemaPipe(ceremonyPostSchema)) post: CeremonyPost) {
-    return this.epochs.post(id, caller.name, post);
+  @Allow('site')
+  post(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body() body: Readable) {
+    return this.epochs.post(id, caller.name, streamed(body), caller.bodySha256!);
   }
 
+  /** What one step brought the asking site, once all have posted. */
   @Get('inbox')
   @Allow('site')
-  inbox(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller) {
-    return this.epochs.inbox(id, caller.name);
+  async inbox(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Query('step') step: string) {
+    return new StreamableFile(Readable.from(await this.epochs.inbox(id, caller.name, step)));
   }
 }

@@ -1,11 +1,10 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import {
-  CodedError, ceremonyStatement, fromBase64, openStatement, sha256Hex, toBase64,
-  type CeremonyPost, type CeremonyStatement, type Envelope, type Inbox,
-} from '@koinon/contracts';
+import { CodedError, ceremonyStatement, framed, isFor, openStatement, postHead, readPost, sha256Hex, type CeremonyStatement, type Envelope } from '@koinon/contracts';
 import { sumScheme } from '@koinon/he';
-import { In, type DataSource, type EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { CONFIG, type Config } from '../config.js';
 import { EpochMessageRow, EpochRow, RefusalRow, RoundRow } from '../database/entities.js';
@@ -25,8 +24,24 @@ export class EpochsService {
     private readonly jobs: JobsService,
   ) {}
 
-  /** Takes all of a site's messages of the current step; the same statement again is fine, another one is not. */
-  async post(epochId: string, site: string, { statement: envelope, bodies }: CeremonyPost): Promise<void> {
+  /**
+   * Takes all of a site's messages of the current step, one body in memory at a time; the same statement again is fine,
+   * another one is not.
+   */
+  async post(epochId: string, site: string, body: Readable, sha256: string): Promise<void> {
+    const hash = createHash('sha256');
+    const source = hashed(body, hash);
+    try {
+      await this.take(epochId, site, source, () => hash.digest('hex') === sha256);
+    } finally {
+      // What is left is dropped: a request that is left half-read would block its connection for the next one.
+      await source.return(undefined);
+      body.resume();
+    }
+  }
+
+  private async take(epochId: string, site: string, source: AsyncIterable<Uint8Array>, isWhatWasSigned: () => boolean): Promise<void> {
+    const { statement: envelope, bodies } = await readPost(source);
     const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
     const entry = epoch?.roster.find((r) => r.site === site);
     if (!epoch || !entry) throw new CodedError('NOT_FOUND');
@@ -38,25 +53,32 @@ export class EpochsService {
       return;
     }
     await this.storeBodies(statement, bodies);
+    if (!isWhatWasSigned()) throw new CodedError('SIGNATURE_INVALID');
     await this.database.manager.createQueryBuilder().insert().into(EpochMessageRow)
       .values({ epochId, step: statement.step, site, statement: envelope }).orIgnore().execute();
     await this.wake(epoch, `${epochId}-${statement.step}-${site}`);
   }
 
-  /** The statements of earlier steps, of all when the epoch is ready; bodies addressed to another site are left out. */
-  async inbox(epochId: string, site: string): Promise<Inbox> {
+  /**
+   * The statements of a step that is over, each with the bodies for this site: what others posted to all or to it. One body
+   * is in memory at a time.
+   */
+  async inbox(epochId: string, site: string, step: string): Promise<AsyncIterable<Uint8Array>> {
     const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
     if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
     const steps = await this.steps(epoch);
-    const over = epoch.state === 'ready' ? steps : steps.slice(0, epoch.stepIndex);
-    const rows = await this.database.manager.findBy(EpochMessageRow, { epochId, step: In(over) });
-    const post = async (row: EpochMessageRow) => {
-      const { messages } = payloadOf(row.statement);
-      const body = async ({ to, sha256 }: CeremonyStatement['messages'][number], index: number) =>
-        to === undefined || to === site ? toBase64(await this.blobs.get({ key: bodyKey(epochId, row.step, row.site, index), sha256 })) : null;
-      return { statement: row.statement, bodies: await Promise.all(messages.map(body)) };
-    };
-    return { posts: await Promise.all(rows.map(post)) };
+    const index = steps.indexOf(step);
+    if (index < 0 || index >= (epoch.state === 'ready' ? steps.length : epoch.stepIndex)) throw new CodedError('STEP_OUT_OF_ORDER');
+    const rows = await this.database.manager.find(EpochMessageRow, { where: { epochId, step }, order: { site: 'ASC' } });
+    return this.framesFor(site, rows);
+  }
+
+  private async *framesFor(reader: string, rows: readonly EpochMessageRow[]): AsyncGenerator<Uint8Array> {
+    for (const { epochId, step, site, statement } of rows) {
+      const wanted = payloadOf(statement).messages.filter((message) => isFor(reader, site, message));
+      yield* framed([postHead(statement, wanted.length)]);
+      for (const { sha256 } of wanted) yield* framed([await this.blobs.get({ key: bodyKey(epochId, step, site, sha256), sha256 })]);
+    }
   }
 
   /** One transition inside the driver's transaction; false while the epoch waits. */
@@ -95,13 +117,14 @@ export class EpochsService {
     if (statement.messages.some((msg) => msg.to !== undefined && !epoch.header.roster.includes(msg.to))) throw new CodedError('REQUEST_INVALID', 'a message is addressed outside the roster');
   }
 
-  private async storeBodies({ epochId, step, site, messages }: CeremonyStatement, bodies: readonly string[]): Promise<void> {
-    if (bodies.length !== messages.length) throw new CodedError('REQUEST_INVALID', 'bodies and signed digests differ in number');
-    for (const [index, body] of bodies.entries()) {
-      const bytes = fromBase64(body);
-      if ((await sha256Hex(bytes)) !== messages[index]!.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
-      await this.blobs.put(bodyKey(epochId, step, site, index), bytes);
+  private async storeBodies({ epochId, step, site, messages }: CeremonyStatement, bodies: AsyncIterable<Uint8Array>): Promise<void> {
+    let stored = 0;
+    for await (const body of bodies) {
+      const sha256 = await sha256Hex(body);
+      if (sha256 !== messages[stored++]?.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
+      await this.blobs.put(bodyKey(epochId, step, site, sha256), body);
     }
+    if (stored !== messages.length) throw new CodedError('REQUEST_INVALID', 'bodies and signed digests differ in number');
   }
 
   private async wake(epoch: EpochRow, id: string): Promise<void> {
@@ -112,7 +135,16 @@ export class EpochsService {
 
 /** Below it lie the bodies of a ceremony. */
 export const ceremonyKey = (epochId: string): string => `epochs/${epochId}`;
-const bodyKey = (epochId: string, step: string, site: string, index: number): string => `${ceremonyKey(epochId)}/${step}/${site}/${index}`;
+/** By digest: two posts of one step that arrive at once overwrite nothing of each other. */
+const bodyKey = (epochId: string, step: string, site: string, sha256: string): string => `${ceremonyKey(epochId)}/${step}/${site}/${sha256}`;
+
+/** The body as it comes, hashed on the way. A reader that stops early leaves the request standing. */
+async function* hashed(body: Readable, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
 
 /** A stored statement was verified when it came in. */
 const payloadOf = (envelope: Envelope): CeremonyStatement =>

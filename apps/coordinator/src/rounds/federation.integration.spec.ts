@@ -23,6 +23,14 @@ describe('a run of two rounds with three sites', () => {
     expect(sites.flatMap((s) => s.failures)).toEqual([]);
   });
 
+  it('sent each site what the two others posted in a step of the ceremony, once and as bytes', () => {
+    const bodies = { commit: 48, reveal: 262_224, deal: 131_088, test: 1040, confirm: 48 };
+    for (const { inboxBytes } of federation.sites) {
+      expect([...inboxBytes.keys()]).toEqual(Object.keys(bodies));
+      for (const [step, body] of Object.entries(bodies)) expect(inboxBytes.get(step)).toBeLessThan(2 * body + 4000);
+    }
+  });
+
   it('reaches the sites as a release, and each says that it serves it', async () => {
     const { coordinator } = federation;
     const served = await until('every site to serve', async () => {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import {
-  PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, fromBase64, generateSigningKey, keyIdOf, openStatement, shareStatement, signStatement, signerFrom, toBase64,
-  updateVector, uploadStatement, type Assignment, type AssignmentOf, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
-  type Inbox, type Opening, type ServedModel, type Signer, type UploadStatement,
+  PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, framed, fromBase64, generateSigningKey, isFor, keyIdOf, openStatement, postHead, readInbox, shareStatement,
+  signStatement, signerFrom,
+  updateVector, uploadStatement, type Assignment, type AssignmentOf, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
+  type Opening, type ServedModel, type Signer, type UploadStatement,
 } from '@koinon/contracts';
 import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
@@ -33,6 +34,8 @@ export class SimulatedSite implements AsyncDisposable {
   readonly shares = new Map<string, Uint8Array[]>();
   readonly failures: unknown[] = [];
   readonly serving = new Map<string, ServedModel>();
+  /** Bytes of the last inbox, by its step. */
+  readonly inboxBytes = new Map<string, number>();
   private readonly epochs = new Map<string, SiteEpoch>();
   private readonly headers = new Map<string, AssignmentOf<'ceremony'>['header']>();
   private readonly rosters = new Map<string, AssignmentOf<'ceremony'>['roster']>();
@@ -146,21 +149,21 @@ export class SimulatedSite implements AsyncDisposable {
     this.headers.set(epochId, header);
     this.rosters.set(epochId, roster);
     if (!this.epochs.has(epochId)) this.epochs.set(epochId, (await siteScheme(header.scheme)).begin(header, this.id));
-    const messages = this.ceremonies.get(key) ?? this.epochs.get(epochId)!.step(step, await this.inbox(epochId));
+    const messages = this.ceremonies.get(key) ?? this.epochs.get(epochId)!.step(step, await this.inbox(epochId, header, step));
     this.ceremonies.set(key, messages);
     const bodies = messages.map(({ to, body }) => (to === undefined ? body : SealedBox.seal(roster.find((r) => r.site === to)!.sealingKey, body)));
     const statement: CeremonyStatement = {
       protocol: PROTOCOL, epochId, headerSha256: headerDigest(header), site: this.id, step,
       messages: messages.map(({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: digest(bodies[i]!) })),
     };
-    const json = { statement: await signStatement(ceremonyStatement.type, statement, this.link.signer), bodies: bodies.map(toBase64) };
-    await this.link.ask('POST', `/v1/site/epochs/${epochId}/messages`, { json });
+    const head = postHead(await signStatement(ceremonyStatement.type, statement, this.link.signer), bodies.length);
+    await this.link.ask('POST', `/v1/site/epochs/${epochId}/messages`, { bytes: Buffer.concat([...framed([head, ...bodies])]) });
   }
 
   /** All sites of the epoch signed the same confirmation. */
   private async agreed(epochId: string): Promise<void> {
-    const { posts } = await this.posted(epochId);
-    const last = (await siteScheme(this.headers.get(epochId)!.scheme)).steps.at(-1);
+    const last = (await siteScheme(this.headers.get(epochId)!.scheme)).steps.at(-1)!;
+    const posts = await this.posted(epochId, last);
     const confirmations = await Promise.all(this.rosters.get(epochId)!.map(async ({ site, identityKey }) => {
       const keyId = await keyIdOf(identityKey);
       const own = posts.filter((p) => p.statement.signatures[0]!.keyid === keyId);
@@ -170,18 +173,20 @@ export class SimulatedSite implements AsyncDisposable {
     if (confirmations.includes(undefined) || new Set(confirmations).size !== 1) throw new Error('the sites did not confirm one transcript');
   }
 
-  private posted(epochId: string): Promise<Inbox> {
-    return this.link.ask<Inbox>('GET', `/v1/site/epochs/${epochId}/inbox`);
+  private async posted(epochId: string, step: string): Promise<CeremonyPost[]> {
+    const bytes = await this.link.bytes(`/v1/site/epochs/${epochId}/inbox?step=${step}`);
+    this.inboxBytes.set(step, bytes.length);
+    return readInbox([bytes]);
   }
 
-  private async inbox(epochId: string): Promise<CeremonyMessage[]> {
-    const { posts } = await this.posted(epochId);
+  private async inbox(epochId: string, { scheme }: AssignmentOf<'ceremony'>['header'], step: string): Promise<CeremonyMessage[]> {
+    const { steps } = await siteScheme(scheme);
+    const before = steps[steps.indexOf(step) - 1];
+    const posts = before === undefined ? [] : await this.posted(epochId, before);
     return posts.flatMap(({ statement, bodies }) => {
-      const { site: from, step, messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
-      return messages.flatMap(({ to }, i): CeremonyMessage[] => {
-        if (to === undefined) return [{ step, from, body: fromBase64(bodies[i]!) }];
-        return to === this.id ? [{ step, from, to, body: this.box.open(fromBase64(bodies[i]!)) }] : [];
-      });
+      const { site: from, step: of, messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
+      return messages.filter((message) => isFor(this.id, from, message)).map(({ to }, i): CeremonyMessage =>
+        (to === undefined ? { step: of, from, body: bodies[i]! } : { step: of, from, to, body: this.box.open(bodies[i]!) }));
     });
   }
 

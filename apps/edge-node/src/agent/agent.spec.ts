@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
-import { CodedError, closingStatement, signStatement, type AssignmentOf, type Inbox, type ReleaseStatement, type SiteStatus } from '@koinon/contracts';
+import { CodedError, closingStatement, framed, postHead, signStatement, type AssignmentOf, type CeremonyPost, type ReleaseStatement, type SiteStatus } from '@koinon/contracts';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
@@ -47,10 +47,11 @@ describe('the agent', () => {
     await before.remember(await before.fetch('heart-disease', (await releaseOf(model, 1, node.coordinatorSigner, changes)).release));
   };
   /** This node's key ceremony with two other sites, and what the coordinator says of it. */
-  const ceremony = async (seen: (inbox: Inbox) => Inbox = (inbox) => inbox): Promise<void> => {
+  const ceremony = async (seen: (inbox: CeremonyPost[]) => CeremonyPost[] = (inbox) => inbox): Promise<void> => {
     const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
-    const inbox = seen(await hospitals.relay.linkOf('cleveland').inbox());
-    coordinator.answer = ({ path }) => (path.endsWith('/inbox') ? inbox : undefined);
+    const inbox = seen(await hospitals.relay.linkOf('cleveland').inbox(EPOCH, 'confirm'));
+    const frames = inbox.flatMap(({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies]);
+    coordinator.answer = ({ path }) => (path.includes('/inbox') ? Buffer.concat([...framed(frames)]) : undefined);
   };
   const asked = (part: string): number => coordinator.requests.filter(({ path }) => path.includes(part)).length;
   /** A refused sum is not assigned again, as the coordinator does it. */
@@ -190,7 +191,7 @@ describe('the agent', () => {
   });
 
   it('looks at no record for an epoch that not every site confirmed alike', async () => {
-    await ceremony(({ posts }) => ({ posts: posts.slice(0, -1) }));
+    await ceremony((posts) => posts.slice(0, -1));
     const { runId, roundId } = train;
     coordinator.assign(train, { kind: 'evaluate', runId, roundId, epochId: EPOCH, sumId: OTHER_SUM, sumIndex: 1, federation, featureSchemaSha256: digest, modelSha256: digest });
     await start();

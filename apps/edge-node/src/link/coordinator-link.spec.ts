@@ -73,7 +73,7 @@ describe('the link to the coordinator', () => {
   ])('calls the coordinator unreachable when something %s', async (_, break_) => {
     coordinator.answer = () => break_;
     await expect(link.assignments()).rejects.toMatchObject(unreachable);
-    await expect(link.inbox(randomUUID())).rejects.toMatchObject(unreachable);
+    await expect(link.inbox(randomUUID(), 'commit')).rejects.toMatchObject(unreachable);
     expect(coordinator.requests.map((r) => r.path)).not.toContain('/v1/elsewhere');
   });
 

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
-  CodedError, PROTOCOL, assignmentsSchema, ceremonyPostSchema, errorOf, inboxSchema, openingSchema, parse, requestStatement, signStatement, toBase64,
-  type Assignment, type CeremonyPost, type Envelope, type Inbox, type Opening, type Refusal, type Signer, type SiteStatus,
+  CodedError, PROTOCOL, assignmentsSchema, errorOf, framed, openingSchema, parse, postHead, readInbox, requestStatement, signStatement, toBase64,
+  type Assignment, type CeremonyPost, type Envelope, type Opening, type Refusal, type Signer, type SiteStatus,
 } from '@koinon/contracts';
 import { z } from 'zod';
 
@@ -27,8 +27,15 @@ export class CoordinatorLink {
     return (await this.get(`/v1/site/assignments?waitMs=${WAIT_MS}`, assignmentsSchema)).assignments;
   }
 
-  postCeremony = (epochId: string, post: CeremonyPost) => this.post(`/v1/site/epochs/${epochId}/messages`, parse(ceremonyPostSchema, post));
-  inbox = (epochId: string): Promise<Inbox> => this.get(`/v1/site/epochs/${epochId}/inbox`, inboxSchema);
+  async postCeremony(epochId: string, { statement, bodies }: CeremonyPost): Promise<void> {
+    const bytes = Buffer.concat([...framed([postHead(statement, bodies.length), ...bodies])]);
+    await this.send('POST', `/v1/site/epochs/${epochId}/messages`, { type: 'application/octet-stream', bytes });
+  }
+
+  /** What a step that is over brought this site. */
+  inbox = (epochId: string, step: string): Promise<CeremonyPost[]> =>
+    this.send('GET', `/v1/site/epochs/${epochId}/inbox?step=${encodeURIComponent(step)}`, undefined, (answer) => readInbox(answer).catch(() => notOurs('an inbox')));
+
   blocks = (sumId: string) => this.get(`/v1/site/sums/${sumId}/blocks`, blockListSchema);
   putBlock = (sumId: string, index: number, block: Uint8Array) => this.put(`/v1/site/sums/${sumId}/blocks/${index}`, block);
   commitUpload = (sumId: string, statement: Envelope) => this.post(`/v1/site/sums/${sumId}/commit`, statement);
@@ -63,7 +70,9 @@ export class CoordinatorLink {
   }
 
   /** @returns the answer's body, read to the end. @throws CodedError the coordinator's, or COORDINATOR_UNREACHABLE when the connection broke anywhere on the way */
-  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body): Promise<Uint8Array> {
+  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body): Promise<Uint8Array>;
+  private async send<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: Body | undefined, read: (answer: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T>;
+  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, read?: (answer: AsyncIterable<Uint8Array>) => Promise<unknown>): Promise<unknown> {
     const statement = {
       protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(),
       bodySha256: createHash('sha256').update(body?.bytes ?? new Uint8Array()).digest('hex'),
@@ -84,7 +93,7 @@ export class CoordinatorLink {
       clearTimeout(timer);
       this.readClock(response.headers.get('date'));
       if (!response.ok) throw this.withClock(await errorOf(response));
-      return new Uint8Array(await response.arrayBuffer());
+      return read ? await read(response.body ?? new ReadableStream()) : new Uint8Array(await response.arrayBuffer());
     } catch (error) {
       throw this.signal.aborted || error instanceof CodedError ? error : new CodedError('COORDINATOR_UNREACHABLE');
     } finally {
@@ -106,17 +115,20 @@ export class CoordinatorLink {
   }
 }
 
+/** Something in between, a proxy or a portal, answered in the coordinator's place, or the line broke on the way. */
+function notOurs(expected: string): never {
+  throw new CodedError('COORDINATOR_UNREACHABLE', `the answer is not ${expected}`);
+}
+
 interface Body {
   readonly type: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-
-/** Something in between, a proxy or a portal, answers in the coordinator's place where this fails. */
 function fromJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    throw new CodedError('COORDINATOR_UNREACHABLE', 'the answer is not JSON');
+    return notOurs('JSON');
   }
 }

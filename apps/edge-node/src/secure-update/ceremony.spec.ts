@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, ceremonyStatement, signStatement, toBase64, type CeremonyPost, type CeremonyStatement, type Inbox } from '@koinon/contracts';
+import { CodedError, ceremonyStatement, framed, postHead, signStatement, type CeremonyPost, type CeremonyStatement } from '@koinon/contracts';
 import { tempDir, type TempDir } from '@koinon/testing';
 import type { SchemeId } from '@koinon/he';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,6 +70,44 @@ describe.each(schemes)('the key ceremony of %s', (scheme) => {
   });
 });
 
+describe('what a ceremony costs', () => {
+  /** Bytes to every site by the step they were posted in, as the frames of its inboxes. */
+  async function bytesPerSite(scheme: SchemeId, sites: number): Promise<Record<string, number>> {
+    using dir = tempDir();
+    const roster = Array.from({ length: sites }, (_, i) => `site-${String(i).padStart(2, '0')}`);
+    const majority = Math.floor(sites / 2) + 1;
+    const hospitals = await Hospitals.start(dir.path, scheme, { roster, threshold: majority, minUploads: majority });
+    const bytes: Record<string, number> = {};
+    hospitals.relay.changeInbox = (inbox, site) => {
+      const { step } = JSON.parse(Buffer.from(inbox[0]!.statement.payload, 'base64').toString()) as CeremonyStatement;
+      if (site === roster[0]) bytes[step] = (bytes[step] ?? 0) + inboxBytes(inbox);
+      return inbox;
+    };
+    for (const step of hospitals.relay.steps) for (const site of roster) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
+    await hospitals.site(roster[0]!).ceremony.agreed(EPOCH);
+    return bytes;
+  }
+  const inboxBytes = (inbox: readonly CeremonyPost[]): number =>
+    Buffer.concat([...framed(inbox.flatMap(({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies]))]).length;
+  /** A signed statement of so many messages, its head and lengths. */
+  const statement = (messages: number): number => 900 + 160 * messages;
+
+  it('is what the others posted to a site or to all, once, and grows with their number alone', async () => {
+    const perStep = {
+      'ckks-threshold': { commit: 48, reveal: 262_224, deal: 131_136, test: 1552, confirm: 48 },
+      'one-time-key': { deal: 16_448 + 144, confirm: 48 },
+    };
+    for (const scheme of schemes) {
+      const bytes = await bytesPerSite(scheme, 4);
+      expect(Object.keys(bytes)).toEqual(Object.keys(perStep[scheme]));
+      for (const [step, body] of Object.entries(perStep[scheme])) {
+        expect(bytes[step]).toBeGreaterThan(3 * body);
+        expect(bytes[step]).toBeLessThan(3 * body + 4 * statement(4));
+      }
+    }
+  });
+});
+
 describe('what a site takes from the relay', () => {
   async function afterFirstStep(folder: string): Promise<Hospitals> {
     const hospitals = await Hospitals.start(folder, 'one-time-key');
@@ -87,7 +125,7 @@ describe('what a site takes from the relay', () => {
     using dir = tempDir();
     const hospitals = await afterFirstStep(dir.path);
     const { post } = hospitals.relay.posts.find((p) => p.site === 'basel')!;
-    post.bodies[0] = toBase64(new Uint8Array(10));
+    Object.assign(post, { bodies: [new Uint8Array(10), ...post.bodies.slice(1)] });
     await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'BLOCK_DIGEST_MISMATCH', detail: 'basel' });
   });
 
@@ -95,10 +133,12 @@ describe('what a site takes from the relay', () => {
     using dir = tempDir();
     const hospitals = await afterFirstStep(dir.path);
     const { posts } = hospitals.relay;
-    const bodies = [...posts[0]!.post.bodies];
-    posts[0]!.post.bodies.fill('');
-    await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'BLOCK_DIGEST_MISMATCH' });
-    Object.assign(posts[0]!.post, { bodies });
+    const { bodies } = posts[0]!.post;
+    for (const left of [[], bodies.slice(0, 1), bodies.slice(1), [...bodies, ...bodies]]) {
+      hospitals.relay.changeInbox = (inbox) => inbox.map((p, i) => (i === 0 ? { ...p, bodies: left } : p));
+      await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'BLOCK_DIGEST_MISMATCH' });
+    }
+    hospitals.relay.changeInbox = (inbox) => inbox;
     await expect(confirm(hospitals)).resolves.toBeUndefined();
   });
 
@@ -138,7 +178,7 @@ describe('what a site takes from the relay', () => {
     const messages = (JSON.parse(Buffer.from(post.statement.payload, 'base64').toString()) as { messages: { to?: string }[] }).messages;
     for (const [i, { to }] of messages.entries()) {
       // A body of the scheme begins with its name; a sealed one with random bytes.
-      expect(Buffer.from(post.bodies[i]!, 'base64').subarray(0, 4).toString('latin1') === 'KNHE').toBe(to === undefined);
+      expect(Buffer.from(post.bodies[i]!).subarray(0, 4).toString('latin1') === 'KNHE').toBe(to === undefined);
     }
     expect(messages.filter(({ to }) => to !== undefined)).toHaveLength(2);
   });
@@ -146,17 +186,17 @@ describe('what a site takes from the relay', () => {
 
 describe('the agreement of all sites on their transcript', () => {
   const statementOf = ({ statement }: Pick<CeremonyPost, 'statement'>): CeremonyStatement => JSON.parse(Buffer.from(statement.payload, 'base64').toString()) as CeremonyStatement;
-  const isOf = (site: string, step: string) => (post: Inbox['posts'][number]): boolean => statementOf(post).site === site && statementOf(post).step === step;
+  const isOf = (site: string, step: string) => (post: CeremonyPost): boolean => statementOf(post).site === site && statementOf(post).step === step;
   const agree = (hospitals: Hospitals, site = 'basel') => hospitals.site(site).ceremony.agreed(EPOCH);
   /** cleveland's confirmation with changes, signed with its own key. */
-  const signed = async (hospitals: Hospitals, changes: Partial<CeremonyStatement>, signer = hospitals.site('cleveland').keys.signer): Promise<Inbox['posts'][number]> => {
+  const signed = async (hospitals: Hospitals, changes: Partial<CeremonyStatement>, signer = hospitals.site('cleveland').keys.signer): Promise<CeremonyPost> => {
     const [post] = posted(hospitals, 'cleveland', 'confirm');
     return { ...post!, statement: await signStatement(ceremonyStatement.type, { ...statementOf(post!), ...changes }, signer) };
   };
   /** The relay shows these in place of cleveland's confirmation. */
-  const shows = (hospitals: Hospitals, ...posts: Inbox['posts']): void => {
+  const shows = (hospitals: Hospitals, ...posts: CeremonyPost[]): void => {
     const { relay } = hospitals;
-    relay.changeInbox = (inbox) => ({ posts: [...inbox.posts.filter((p) => !isOf('cleveland', 'confirm')(p)), ...posts] });
+    relay.changeInbox = (inbox) => [...inbox.filter((p) => !isOf('cleveland', 'confirm')(p)), ...posts];
   };
   const expectRefused = async (hospitals: Hospitals, site = 'cleveland') => {
     await expect(agree(hospitals)).rejects.toMatchObject({ code: 'EPOCH_TRANSCRIPT_DIFFERS', detail: site });
@@ -196,14 +236,14 @@ describe('the agreement of all sites on their transcript', () => {
   it('is refused when this site confirmed another transcript than all others', async () => {
     const messages = [{ sha256: sha256('another transcript') }];
     const posts = await Promise.all(['cleveland', 'hungary'].map(async (site) => signed(hospitals, { site, messages }, hospitals.site(site).keys.signer)));
-    hospitals.relay.changeInbox = (inbox) => ({ posts: [...inbox.posts.filter(isOf('basel', 'confirm')), ...posts] });
+    hospitals.relay.changeInbox = (inbox) => [...inbox.filter(isOf('basel', 'confirm')), ...posts];
     await expectRefused(hospitals);
   });
 
   it('is refused when one confirmation is missing, this site’s own among them', async () => {
     shows(hospitals);
     await expectRefused(hospitals);
-    hospitals.relay.changeInbox = (inbox) => ({ posts: inbox.posts.filter((p) => !isOf('basel', 'confirm')(p)) });
+    hospitals.relay.changeInbox = (inbox) => inbox.filter((p) => !isOf('basel', 'confirm')(p));
     await expectRefused(hospitals, 'basel');
   });
 

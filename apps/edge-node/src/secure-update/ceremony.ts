@@ -1,6 +1,6 @@
 import {
-  CodedError, PROTOCOL, ceremonyStatement, fromBase64, keyIdOf, openStatement, sha256Hex, signStatement, toBase64,
-  type AssignmentOf, type CeremonyPost, type Inbox, type RosterEntry,
+  CodedError, PROTOCOL, ceremonyStatement, isFor, keyIdOf, openStatement, sha256Hex, signStatement,
+  type AssignmentOf, type CeremonyPost, type RosterEntry,
 } from '@koinon/contracts';
 import { headerDigest, siteScheme, type CeremonyMessage, type EpochHeader } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
@@ -36,36 +36,40 @@ export class Ceremony {
     const { header, roster, post, agreed } = this.epochs.ceremony(epochId);
     if (agreed) return;
     const own = await openStatement(post.statement, ceremonyStatement.type, ceremonyStatement.schema, this.keys.signer.publicKey);
-    const inbox = await this.link.inbox(epochId);
+    const confirmed = (await siteScheme(header.scheme)).steps.at(-1)!;
+    const inbox = await this.link.inbox(epochId, confirmed);
     for (const entry of roster) {
-      if ((await confirmedBy(entry, header, inbox)) !== own.messages[0]!.sha256) throw new CodedError('EPOCH_TRANSCRIPT_DIFFERS', entry.site);
+      if ((await confirmedBy(entry, header, confirmed, inbox)) !== own.messages[0]!.sha256) throw new CodedError('EPOCH_TRANSCRIPT_DIFFERS', entry.site);
     }
     this.epochs.agree(epochId);
   }
 
   private async step(header: EpochHeader, headerSha256: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
     const scheme = await siteScheme(header.scheme);
-    const inbox = await this.open(await this.link.inbox(header.epochId), header.epochId, headerSha256, roster);
     // An epoch begins once: beginning it again would sign a second, different message of the same step.
     const begins = step === scheme.steps[0] && !this.epochs.has(header.epochId);
     using epoch = begins ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
+    const before = scheme.steps[scheme.steps.indexOf(step) - 1];
+    // What earlier steps brought is in the stored state: every message travels once.
+    const inbox = before === undefined ? [] : await this.open(await this.link.inbox(header.epochId, before), header.epochId, headerSha256, roster);
     const post = await this.seal(epoch.step(step, inbox), headerSha256, header.epochId, step, roster);
     this.epochs.save(header, roster, epoch, step, post);
     return post;
   }
 
-  private async open(inbox: Inbox, epochId: string, headerSha256: string, roster: readonly RosterEntry[]): Promise<CeremonyMessage[]> {
+  private async open(inbox: readonly CeremonyPost[], epochId: string, headerSha256: string, roster: readonly RosterEntry[]): Promise<CeremonyMessage[]> {
     const senders = new Map(await Promise.all(roster.map(async (entry) => [await keyIdOf(entry.identityKey), entry] as const)));
     const all: CeremonyMessage[] = [];
-    for (const { statement: envelope, bodies } of inbox.posts) {
+    for (const { statement: envelope, bodies } of inbox) {
       const sender = senders.get(envelope.signatures[0]!.keyid);
       if (!sender) throw new CodedError('SIGNATURE_INVALID', 'a message from outside the roster');
       const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, sender.identityKey);
       if (statement.site !== sender.site || statement.epochId !== epochId || statement.headerSha256 !== headerSha256) throw new CodedError('SIGNATURE_INVALID', sender.site);
       const { site: from, step } = statement;
-      for (const [index, { to, sha256 }] of statement.messages.entries()) {
-        if (to !== undefined && to !== this.site) continue;
-        const body = fromBase64(bodies[index] ?? '');
+      const wanted = statement.messages.filter((message) => isFor(this.site, from, message));
+      if (bodies.length !== wanted.length) throw new CodedError('BLOCK_DIGEST_MISMATCH', from);
+      for (const [index, { to, sha256 }] of wanted.entries()) {
+        const body = bodies[index]!;
         if ((await sha256Hex(body)) !== sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH', from);
         all.push(to === undefined ? { step, from, body } : { step, from, to, body: await this.keys.box.unseal(body, { headerSha256, step, from, to }) });
       }
@@ -81,19 +85,18 @@ export class Ceremony {
     }));
     const signed = await Promise.all(messages.map(async ({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: await sha256Hex(bodies[i]!) })));
     const statement = { protocol: PROTOCOL, epochId, headerSha256, site: this.site, step, messages: signed };
-    return { statement: await signStatement(ceremonyStatement.type, statement, this.keys.signer), bodies: bodies.map(toBase64) };
+    return { statement: await signStatement(ceremonyStatement.type, statement, this.keys.signer), bodies };
   }
 }
 
 /** The digest a site confirmed in the last step; null unless it signed exactly one, of this epoch under this header. */
-async function confirmedBy({ site, identityKey }: RosterEntry, header: EpochHeader, inbox: Inbox): Promise<string | null> {
+async function confirmedBy({ site, identityKey }: RosterEntry, header: EpochHeader, step: string, inbox: readonly CeremonyPost[]): Promise<string | null> {
   const keyId = await keyIdOf(identityKey);
-  const last = (await siteScheme(header.scheme)).steps.at(-1);
   const digests: string[] = [];
-  for (const { statement: envelope } of inbox.posts.filter((p) => p.statement.signatures[0]!.keyid === keyId)) {
+  for (const { statement: envelope } of inbox.filter((p) => p.statement.signatures[0]!.keyid === keyId)) {
     const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, identityKey).catch(() => null);
     if (!statement || statement.site !== site || statement.epochId !== header.epochId || statement.headerSha256 !== headerDigest(header)) return null;
-    if (statement.step === last) digests.push(statement.messages[0]!.sha256);
+    if (statement.step === step) digests.push(statement.messages[0]!.sha256);
   }
   return digests.length === 1 ? digests[0]! : null;
 }

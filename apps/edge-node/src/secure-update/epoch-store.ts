@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, ceremonyPostSchema, epochHeaderSchema, parse, rosterEntrySchema, sha256Schema, uuidSchema, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
+import { CodedError, envelopeSchema, epochHeaderSchema, fromBase64, parse, rosterEntrySchema, sha256Schema, toBase64, uuidSchema, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
 import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
 import { z } from 'zod';
 import { namesIn, readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
@@ -19,7 +19,7 @@ const headSchema = z.strictObject({
   roster: z.array(rosterEntrySchema),
   /** The last step and what this site posted in it, to be sent again unchanged after a crash. */
   step: z.string(),
-  post: ceremonyPostSchema,
+  post: z.strictObject({ statement: envelopeSchema, bodies: z.array(z.base64()) }),
   /** Whether all sites were seen to confirm the transcript of this one. */
   agreed: z.boolean(),
   uploads: z.array(uploadSchema),
@@ -57,11 +57,12 @@ export class EpochStore {
   posted(header: EpochHeader, step: string): CeremonyPost | null {
     const head = this.head(header.epochId);
     if (head && headerDigest(head.header) !== headerDigest(header)) throw new CodedError('MESSAGE_CONFLICT', 'this epoch began under another header');
-    return head?.step === step ? head.post : null;
+    return head?.step === step ? { statement: head.post.statement, bodies: head.post.bodies.map(fromBase64) } : null;
   }
 
   /** State and post become durable together, before anything of them leaves the site. */
-  save(header: EpochHeader, roster: readonly RosterEntry[], epoch: SiteEpoch, step: string, post: CeremonyPost): void {
+  save(header: EpochHeader, roster: readonly RosterEntry[], epoch: SiteEpoch, step: string, { statement, bodies }: CeremonyPost): void {
+    const post = { statement, bodies: bodies.map(toBase64) };
     this.write({ header: { ...header, roster: [...header.roster] }, roster: [...roster], step, post, agreed: false, uploads: [] }, epoch.save());
     this.prune();
   }

@@ -23,7 +23,7 @@ export class FakeCoordinator implements AsyncDisposable {
   assignments: Assignment[] = [];
   /** Identity key under which requests must be signed; without it none is checked. */
   identityKey: string | undefined;
-  /** Answers in place of the fake; undefined leaves it to the fake, a function gets the raw response. */
+  /** Answers in place of the fake: bytes or JSON; undefined leaves it to the fake, a function gets the raw response. */
   answer: (request: SeenRequest) => Answer = () => undefined;
   private readonly waiting = new Set<() => void>();
 
@@ -86,6 +86,7 @@ export class FakeCoordinator implements AsyncDisposable {
       (answer as (response: ServerResponse) => void)(response);
       return;
     }
+    if (answer instanceof Uint8Array) return void response.end(answer);
     if (answer !== undefined) return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     if (seen.path.startsWith('/v1/site/blobs/')) {
       const blob = this.blobs.get(seen.path.slice('/v1/site/blobs/'.length));

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
-  PROTOCOL, closingStatement, generateSigningKey, signStatement, signerFrom, toBase64,
-  type AssignmentOf, type CeremonyPost, type ClosingStatement, type Envelope, type Inbox, type Opening, type RosterEntry, type Signer,
+  CodedError, PROTOCOL, closingStatement, generateSigningKey, isFor, signStatement, signerFrom, toBase64,
+  type AssignmentOf, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type Opening, type RosterEntry, type Signer,
 } from '@koinon/contracts';
 import { MerkleTree, siteScheme, sumScheme, type EpochHeader, type SchemeId } from '@koinon/he';
 import { RosterPins } from '../link/roster-pins.js';
@@ -38,7 +38,7 @@ export class Relay {
   /** Called before anything a site sends is taken; throws to lose it. */
   onSend: (what: string, site: string) => void = () => undefined;
   changeOpening: (opening: Opening) => Opening = (opening) => opening;
-  changeInbox: (inbox: Inbox, site: string) => Inbox = (inbox) => inbox;
+  changeInbox: (inbox: CeremonyPost[], site: string) => CeremonyPost[] = (inbox) => inbox;
 
   constructor(readonly header: EpochHeader, readonly steps: readonly string[]) {}
 
@@ -49,7 +49,7 @@ export class Relay {
         this.onSend(`ceremony ${step}`, site);
         this.posts.push({ site, step, post });
       },
-      inbox: async () => this.changeInbox(this.inbox(site), site),
+      inbox: async (_: string, step: string) => this.changeInbox(this.inbox(site, step), site),
       blocks: async (sumId: string) => (this.uploadsOf(sumId).get(site) ?? []).flatMap((block, index) => (block ? [{ index, sha256: sha256(block) }] : [])),
       putBlock: async (sumId: string, index: number, block: Uint8Array) => {
         this.onSend(`block ${index}`, site);
@@ -92,16 +92,13 @@ export class Relay {
     });
   }
 
-  private inbox(site: string): Inbox {
-    const lastStep = Math.max(-1, ...this.steps.map((step, i) => (this.header.roster.every((s) => this.posts.some((p) => p.site === s && p.step === step)) ? i : -1)));
-    const earlier = this.posts.filter((p) => this.steps.indexOf(p.step) <= lastStep);
-    const unique = earlier.filter((p, i) => earlier.findIndex((q) => q.site === p.site && q.step === p.step) === i);
-    return {
-      posts: unique.map(({ post }) => {
-        const { messages } = JSON.parse(Buffer.from(post.statement.payload, 'base64').toString()) as { messages: { to?: string }[] };
-        return { statement: post.statement, bodies: post.bodies.map((body, i) => (messages[i]!.to === undefined || messages[i]!.to === site ? body : null)) };
-      }),
-    };
+  private inbox(site: string, step: string): CeremonyPost[] {
+    const posts = this.posts.filter((p, i) => p.step === step && this.posts.findIndex((q) => q.site === p.site && q.step === step) === i);
+    if (posts.length < this.header.roster.length) throw new CodedError('STEP_OUT_OF_ORDER');
+    return posts.map(({ site: from, post: { statement, bodies } }) => {
+      const { messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString()) as CeremonyStatement;
+      return { statement, bodies: bodies.filter((_, i) => isFor(site, from, messages[i]!)) };
+    });
   }
 
   private opening(sumId: string, index: number): Opening {

@@ -3,14 +3,14 @@ import { siteIndex } from '../header.js';
 import { derive, keystreamWords } from '../random.js';
 import type { Poly } from '../ring/ring.js';
 import type { CeremonyMessage, EpochHeader } from '../scheme.js';
-import { Secrets } from '../secrets.js';
+import { Secrets, present } from '../secrets.js';
 import { shareOut, weighted } from '../shamir.js';
 import type { SiteState } from '../site-state.js';
 import { bodiesOf, confirmation, emptyTranscript, extend } from '../transcript.js';
-import { concat, equal, payload, prefix, toBytes, toWords } from '../wire.js';
+import { concat, payload, prefix, toBytes, toWords } from '../wire.js';
 import { DEGREE, SMUDGING_BITS } from './parameters.js';
 import { prove } from './proof-of-possession.js';
-import { checkCommit, commitBody, keyShareOf, openReveal, revealBody, statementContext } from './reveal.js';
+import { COMMIT_BYTES, checkCommit, commitBody, keyShareOf, openReveal, revealBody, statementContext } from './reveal.js';
 import { type Rings, atDataLevel, commonPolynomial } from './rings.js';
 import type { Seal } from './seal.js';
 import { TEST_SHARE_BYTES, isReducedTestShare, opened, opensTo, testCiphertext, windowsOf } from './self-test.js';
@@ -22,8 +22,9 @@ const POLY_BYTES = 2 * DEGREE * 8;
 /**
  * The key ceremony of one site (Mouchet et al., eprint 2020/304 and 2022/780): commit to b_i, reveal it with proof of
  * possession, deal Shamir shares of s_i and forget s_i, open known values with t-subsets, confirm the transcript.
- * After `commit` every step is a function of the stored state and the inbox: a step repeated after a crash posts the
- * same bytes, so that no second sharing and no second smudging of one ciphertext ever exists.
+ * After `commit` every step is a function of the stored state and of what the step before brought: a step repeated after
+ * a crash posts the same bytes, so that no second sharing and no second smudging of one ciphertext ever exists. The
+ * transcript is chained step by step, each message is read once, and the last step confirms what was read.
  */
 export class Ceremony {
   readonly #index: number;
@@ -71,33 +72,35 @@ export class Ceremony {
     const commits = bodiesOf(this.header, inbox, 'commit', this.site, this.state.get('commit'));
     commits.forEach((body, i) => checkCommit(this.header, i, body));
     this.state.set('transcript', extend(emptyTranscript(this.header), 'commit', commits));
+    this.state.set('commits', concat(...commits));
+    this.state.forget('commit');
     return [this.#broadcast('reveal', this.state.get('reveal'))];
   }
 
   private deal(inbox: readonly CeremonyMessage[]): CeremonyMessage[] {
     const { header, rings } = this;
-    const commits = bodiesOf(header, inbox, 'commit', this.site, this.state.get('commit'));
-    const afterCommit = this.#unchanged(extend(emptyTranscript(header), 'commit', commits));
+    const commits = this.state.get('commits');
     const reveals = bodiesOf(header, inbox, 'reveal', this.site, this.state.get('reveal'));
     const publicKey = reveals
-      .map((body, i) => (i === this.#index ? keyShareOf(body) : openReveal(rings.key, this.common, header, i, commits[i] ?? new Uint8Array(0), body)))
+      .map((body, i) => (i === this.#index ? keyShareOf(body) : openReveal(rings.key, this.common, header, i, commits.subarray(i * COMMIT_BYTES, (i + 1) * COMMIT_BYTES), body)))
       .reduce((sum, b) => rings.key.add(sum, b));
     using secrets = new Secrets();
     const secret = secrets.keep(toWords(this.state.get('secret')));
     const random = keystreamWords(secrets.keep(derive(this.state.get('root'), 'shamir')));
     const shares = shareOut(rings.data, secret, header.threshold, header.roster.length, random);
-    this.state.set('transcript', extend(afterCommit, 'reveal', reveals));
+    this.state.set('transcript', extend(this.state.get('transcript'), 'reveal', reveals));
     this.state.set('publicKey', toBytes(publicKey));
-    this.state.set('share', toBytes(shares[this.#index] ?? rings.data.zero()));
+    this.state.set('share', toBytes(present(shares[this.#index])));
     // From here on nobody can recover s_i without t sites.
-    this.state.forget('secret');
-    return header.roster.flatMap((to, i) => to === this.site ? []
-      : [{ step: 'deal', from: this.site, to, body: concat(prefix(header, 'deal'), toBytes(shares[i] ?? rings.data.zero())) }]);
+    this.state.forget('secret', 'commits', 'reveal');
+    return shares.flatMap((share, i) => {
+      const to = present(header.roster[i]);
+      return to === this.site ? [] : [{ step: 'deal', from: this.site, to, body: concat(prefix(header, 'deal'), toBytes(share)) }];
+    });
   }
 
   private test(inbox: readonly CeremonyMessage[]): CeremonyMessage[] {
     const { header, rings } = this;
-    this.#unchanged(this.#transcriptBeforeTest(inbox));
     const own = concat(prefix(header, 'deal'), this.state.get('share'));
     const bodies = bodiesOf(header, inbox, 'deal', this.site, own, this.site);
     using secrets = new Secrets();
@@ -120,19 +123,18 @@ export class Ceremony {
 
   private confirm(inbox: readonly CeremonyMessage[]): CeremonyMessage[] {
     const { header } = this;
-    const before = this.#unchanged(this.#transcriptBeforeTest(inbox));
     const bodies = bodiesOf(header, inbox, 'test', this.site, this.state.get('test'));
     const answers = bodies.map((body, i) => this.#testShares(body, i));
     const n = header.roster.length;
     for (let first = 0; first <= n - header.threshold; first++) {
-      const shares = answers.slice(first, first + header.threshold).flatMap((answer) => answer.get(first) ?? []);
+      const shares = answers.slice(first, first + header.threshold).map((answer) => present(answer.get(first)));
       if (!opensTo(this.#testCiphertext(first), shares, n)) {
         const sites = header.roster.slice(first, first + header.threshold).join(', ');
         throw new HeError('SELF_TEST_FAILED', `known values did not open with ${sites}: a share was dealt or used wrongly; repeat the epoch`);
       }
     }
-    this.state.set('transcript', extend(before, 'test', bodies));
-    this.state.forget('commit', 'reveal', 'test');
+    this.state.set('transcript', extend(this.state.get('transcript'), 'test', bodies));
+    this.state.forget('test');
     return [this.#broadcast('confirm', confirmation(header, this.state.get('transcript')))];
   }
 
@@ -158,17 +160,6 @@ export class Ceremony {
 
   #windowXs(first: number): number[] {
     return Array.from({ length: this.header.threshold }, (_, i) => first + i + 1);
-  }
-
-  #transcriptBeforeTest(inbox: readonly CeremonyMessage[]): Uint8Array {
-    const commits = bodiesOf(this.header, inbox, 'commit', this.site, this.state.get('commit'));
-    const reveals = bodiesOf(this.header, inbox, 'reveal', this.site, this.state.get('reveal'));
-    return extend(extend(emptyTranscript(this.header), 'commit', commits), 'reveal', reveals);
-  }
-
-  #unchanged(transcript: Uint8Array): Uint8Array {
-    if (!equal(transcript, this.state.get('transcript'))) throw new HeError('MESSAGE_CHANGED', 'a broadcast of an earlier step reads differently now: the relay is not to be trusted');
-    return transcript;
   }
 
   #broadcast(step: Step, body: Uint8Array): CeremonyMessage {

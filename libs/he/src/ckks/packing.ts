@@ -50,7 +50,7 @@ export class Packing {
       this.#valuesAt, WORDS_AT, WORDS_AT + DEGREE * 8, DEGREE, k, fieldBits, LOG_SCALE, uploads * (2 ** header.bits - 1),
       q0, q1, inverse, shoup(inverse, q1), product >> 64n, product & 0xffff_ffff_ffff_ffffn, noiseAt,
     );
-    const worstError = this.#words[2 * DEGREE] ?? 0n;
+    const worstError = this.#words[2 * DEGREE]!;
     const sums = this.#values().slice();
     this.#wipe();
     if (flags !== 0 || worstError > this.parameters.noise(uploads).total) {

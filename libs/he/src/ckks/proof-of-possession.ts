@@ -68,7 +68,7 @@ function challenge(ring: Ring, seed: Uint8Array): Poly {
   const random = publicWords('possession-challenge/v1', toBytes(toWords(seed)));
   const c = new Int32Array(ring.n);
   for (let set = 0; set < WEIGHT;) {
-    const word = random(1)[0] ?? 0n;
+    const word = random(1)[0]!;
     const at = Number(word & BigInt(ring.n - 1));
     if (c[at] !== 0) continue;
     c[at] = word >> 63n ? -1 : 1;

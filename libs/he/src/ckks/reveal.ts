@@ -12,6 +12,7 @@ import { proofBytes, verify } from './proof-of-possession.js';
  * site's index. Committing first keeps a site from choosing b_i after seeing the others' (the rogue key b - Σ b_j).
  */
 const NONCE_BYTES = 32;
+export const COMMIT_BYTES = PREFIX_BYTES + 32;
 const B_BYTES = 3 * DEGREE * 8;
 const REVEAL_BYTES = NONCE_BYTES + B_BYTES + proofBytes(DEGREE);
 
@@ -31,7 +32,7 @@ export function statementContext(header: EpochHeader, index: number): Uint8Array
 
 /** @throws HeError MESSAGE_MALFORMED */
 export function checkCommit(header: EpochHeader, index: number, body: Uint8Array): void {
-  payload(body, prefix(header, 'commit'), 32, 'MESSAGE_MALFORMED', header.roster[index]);
+  payload(body, prefix(header, 'commit'), COMMIT_BYTES - PREFIX_BYTES, 'MESSAGE_MALFORMED', header.roster[index]);
 }
 
 /** b_i of a body that this site made or that was checked. */

@@ -36,7 +36,7 @@ export function testCiphertext(ring: Ring, a: Poly, b: Poly, transcript: Uint8Ar
   const u = ring.forward(ring.fromSmall(ternary(random(DEGREE / 2))));
   const values = Array.from(random(TEST_COEFFICIENTS), (w) => w & 0xffffn);
   const c0 = opened(ring.inverse(ring.multiply(b, u))).map((x, i) =>
-    (x + ((values[i % TEST_COEFFICIENTS] ?? 0n) << BigInt(LOG_SCALE))) % primeAt(i));
+    (x + (values[i % TEST_COEFFICIENTS]! << BigInt(LOG_SCALE))) % primeAt(i));
   return { c1: ring.multiply(a, u), c0, values };
 }
 
@@ -44,7 +44,7 @@ export function testCiphertext(ring: Ring, a: Poly, b: Poly, transcript: Uint8Ar
 function ternary(words: BigUint64Array): Int32Array {
   const halves = new Uint32Array(words.buffer);
   const result = new Int32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) result[i] = ((halves[i] ?? 0) % 3) - 1;
+  for (let i = 0; i < halves.length; i++) result[i] = (halves[i]! % 3) - 1;
   return result;
 }
 
@@ -57,12 +57,14 @@ export function opened(coefficients: Poly): BigUint64Array {
 
 /** True if the shares open the test ciphertext to its values within the error bound. */
 export function opensTo(test: TestCiphertext, shares: readonly BigUint64Array[], sites: number): boolean {
+  if (shares.some((share) => share.length !== test.c0.length)) return false;
   const [q0, q1] = PRIMES;
   const q = q0 * q1;
   const unit = q0 * invert(q0, q1);
   const bound = BigInt(DEGREE) * BigInt(sites) * ERROR_BOUND + (BigInt(shares.length) << BigInt(SMUDGING_BITS));
   return test.values.every((value, i) => {
-    const [x0 = 0n, x1 = 0n] = [i, i + TEST_COEFFICIENTS].map((at) => shares.reduce((sum, share) => sum + (share[at] ?? 0n), test.c0[at] ?? 0n));
+    const at = (place: number): bigint => shares.reduce((sum, share) => sum + share[place]!, test.c0[place]!);
+    const [x0, x1] = [at(i), at(i + TEST_COEFFICIENTS)];
     const x = (((x0 + (x1 - x0) * unit) % q) + q) % q;
     const error = (x - (value << BigInt(LOG_SCALE)) + q) % q;
     return error <= bound || q - error <= bound;

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { HeError } from '../errors.js';
+import { siteIndex } from '../header.js';
 import { derive, keystreamWords } from '../random.js';
 import type { Poly } from '../ring/ring.js';
 import type { BlockLayout, CeremonyMessage, SiteEpoch, SumToOpen } from '../scheme.js';
@@ -82,10 +83,10 @@ export class CkksSiteEpoch implements SiteEpoch {
     if (!sum.activeSet.includes(this.site)) throw new HeError('ACTIVE_SET_INVALID', 'this site is not in the active set', this.site);
     this.#spent.share(sum.sumIndex);
     const { data } = this.rings;
-    const xs = sum.activeSet.map((site) => header.roster.indexOf(site) + 1);
+    const xs = sum.activeSet.map((site) => siteIndex(header, site) + 1);
     using secrets = new Secrets();
     const secret = secrets.keep(toWords(this.state.get('share')));
-    const key = secrets.keep(weighted(data, secret, header.roster.indexOf(this.site) + 1, xs));
+    const key = secrets.keep(weighted(data, secret, siteIndex(header, this.site) + 1, xs));
     const sumPrefix = prefix(header, 'sum');
     const parts: Uint8Array[] = [];
     for (const block of sum.blocks) {

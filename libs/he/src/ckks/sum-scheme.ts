@@ -32,7 +32,7 @@ function* combine(ring: Ring, packing: Packing, header: EpochHeader, sum: SumToO
   const polyBytes = ring.length * 8;
   const sumPrefix = prefix(header, 'sum');
   const contents = shares.map((share, i) => {
-    const site = sum.activeSet[i] ?? '';
+    const site = sum.activeSet[i]!;
     const start = concat(prefix(header, 'share'), shareLabel(header, sum, site));
     const blocks = Math.max(0, Math.floor((share.length - start.length) / polyBytes));
     return payload(share, start, blocks * polyBytes, 'SHARE_MALFORMED', site);

@@ -3,7 +3,7 @@ import { HeError } from '../errors.js';
 import { siteIndex } from '../header.js';
 import { derive, keystream } from '../random.js';
 import type { CeremonyMessage } from '../scheme.js';
-import { Secrets } from '../secrets.js';
+import { Secrets, present } from '../secrets.js';
 import type { SiteState } from '../site-state.js';
 import { bodiesOf, confirmation, emptyTranscript, extend } from '../transcript.js';
 import { concat, equal, payload, prefix, toBytes } from '../wire.js';
@@ -12,7 +12,7 @@ import type { MaskRing } from './mask-ring.js';
 import { DEGREE, type OneTimeKeyParameters } from './parameters.js';
 import { ONE_TIME_KEY_STEPS } from './steps.js';
 
-const SHARE_BYTES = DEGREE * 2;
+export const SHARE_BYTES = DEGREE * 2;
 export const SEED_BYTES = 32;
 
 /**
@@ -47,14 +47,14 @@ export class OneTimeKeyCeremony {
     const seeds = Array.from({ length: header.sums }, (_, sum) => secrets.keep(derive(root, 'one-time-key/secret', Uint8Array.of(sum & 255, sum >> 8))));
     const perSum = seeds.map((seed) =>
       shareOut(secrets.keep(secretOf(this.ring, seed)), header.threshold, header.roster.length, random).map((share) => secrets.keep(share)));
-    const bodies = header.roster.map((_, i) => concat(prefix(header, 'deal'), ...perSum.map((shares) => toBytes(shares[i] ?? new Uint16Array(0)))));
+    const bodies = header.roster.map((_, i) => concat(prefix(header, 'deal'), ...perSum.map((shares) => toBytes(present(shares[i])))));
     const commit = concat(prefix(header, 'commit'), ...bodies.map((body) => createHash('sha256').update(body).digest()));
     this.state.set('secret', concat(...seeds));
-    this.state.set('share', bodies[this.#index] ?? new Uint8Array(0));
+    this.state.set('share', present(bodies[this.#index]));
     this.state.set('commit', commit);
     return [
       { step: 'deal', from: this.site, body: commit.slice() },
-      ...header.roster.flatMap((to, i) => (to === this.site ? [] : [{ step: 'deal', from: this.site, to, body: bodies[i] ?? new Uint8Array(0) }])),
+      ...header.roster.flatMap((to, i) => (to === this.site ? [] : [{ step: 'deal', from: this.site, to, body: present(bodies[i]) }])),
     ];
   }
 
@@ -65,7 +65,7 @@ export class OneTimeKeyCeremony {
     const shares = dealt.map((body, i) => {
       const site = header.roster[i];
       const content = payload(body, prefix(header, 'deal'), header.sums * SHARE_BYTES, 'MESSAGE_MALFORMED', site);
-      const hashes = payload(commits[i] ?? new Uint8Array(0), prefix(header, 'commit'), header.roster.length * 32, 'MESSAGE_MALFORMED', site);
+      const hashes = payload(present(commits[i]), prefix(header, 'commit'), header.roster.length * 32, 'MESSAGE_MALFORMED', site);
       if (!equal(createHash('sha256').update(body).digest(), hashes.subarray(this.#index * 32, this.#index * 32 + 32))) {
         throw new HeError('COMMITMENT_BROKEN', 'a site dealt other shares than it committed to', site);
       }
@@ -87,7 +87,8 @@ export function secretOf(ring: MaskRing, seed: Uint8Array): Int32Array {
   return secret;
 }
 
-/** Where the share that `dealer` gave for `sum` stands in the kept shares. */
+/** Where the share that `dealer` gave for `sum` stands in the kept shares. @throws HeError STATE_INVALID outside of them */
 export function shareAt(kept: Uint8Array, sums: number, dealer: number, sum: number): Uint8Array {
+  if (dealer < 0 || (dealer * sums + sum + 1) * SHARE_BYTES > kept.length) throw new HeError('STATE_INVALID', 'a share of this key epoch is missing');
   return kept.subarray((dealer * sums + sum) * SHARE_BYTES, (dealer * sums + sum + 1) * SHARE_BYTES);
 }

@@ -1,4 +1,5 @@
-import { Secrets } from '../secrets.js';
+import { HeError } from '../errors.js';
+import { Secrets, present } from '../secrets.js';
 import { lagrangeWeight } from '../shamir.js';
 
 /** Shares live in GF(65521), the largest 16-bit prime field; summed secrets stay far below half of it. */
@@ -10,24 +11,30 @@ export function shareOut(secret: Int32Array, threshold: number, n: number, rando
   const coefficients: Uint16Array[] = [secrets.keep(Uint16Array.from(secret, (x) => ((x % FIELD) + FIELD) % FIELD))];
   while (coefficients.length < threshold) coefficients.push(secrets.keep(uniform(secret.length, randomBytes)));
   return Array.from({ length: n }, (_, i) => Uint16Array.from({ length: secret.length }, (_unused, at) =>
-    coefficients.reduceRight((sum, coefficient) => (sum * (i + 1) + (coefficient[at] ?? 0)) % FIELD, 0)));
+    coefficients.reduceRight((sum, coefficient) => (sum * (i + 1) + coefficient[at]!) % FIELD, 0)));
 }
 
-/** The sum of shares at one x: a share of the summed secret. */
+/** The sum of shares at one x: a share of the summed secret. @throws HeError STATE_INVALID when one is missing or cut short */
 export function addShares(shares: readonly Uint16Array[]): Uint16Array {
-  const length = shares[0]?.length ?? 0;
-  return Uint16Array.from({ length }, (_, at) => shares.reduce((sum, share) => sum + (share[at] ?? 0), 0) % FIELD);
+  const total = new Uint32Array(lengthOf(shares));
+  for (const share of shares) for (let at = 0; at < total.length; at++) total[at]! += share[at]!;
+  return Uint16Array.from(total, (sum) => sum % FIELD);
 }
 
-/** The secret behind t shares, as integers in (-FIELD/2, FIELD/2). */
+/** The secret behind t shares, as integers in (-FIELD/2, FIELD/2). @throws HeError STATE_INVALID when one is missing or cut short */
 export function openShares(shares: readonly { readonly x: number; readonly share: Uint16Array }[]): Int32Array {
   const xs = shares.map(({ x }) => BigInt(x));
   const weights = xs.map((x) => Number(lagrangeWeight(x, xs, BigInt(FIELD))));
-  const length = shares[0]?.share.length ?? 0;
-  return Int32Array.from({ length }, (_, at) => {
-    const value = shares.reduce((sum, { share }, i) => (sum + (share[at] ?? 0) * (weights[i] ?? 0)) % FIELD, 0);
+  return Int32Array.from({ length: lengthOf(shares.map(({ share }) => share)) }, (_, at) => {
+    const value = shares.reduce((sum, { share }, i) => (sum + share[at]! * weights[i]!) % FIELD, 0);
     return value > FIELD / 2 ? value - FIELD : value;
   });
+}
+
+function lengthOf(shares: readonly Uint16Array[]): number {
+  const { length } = present(shares[0]);
+  if (length === 0 || shares.some((share) => share.length !== length)) throw new HeError('STATE_INVALID', 'a share of this key epoch is cut short');
+  return length;
 }
 
 export const isInField = (share: Uint16Array): boolean => share.every((x) => x < FIELD);

@@ -134,7 +134,7 @@ export class MaskRing {
     this.#bytes(AT.sum, FULL).fill(0);
     return {
       sums: new Uint32Array(this.#kernel.memory.buffer, AT.values, valuesPerBlock).slice(),
-      fits: over === 0, deviation: Math.sqrt((statistics[0] ?? 0) / DEGREE), largest: statistics[1] ?? 0,
+      fits: over === 0, deviation: Math.sqrt(statistics[0]! / DEGREE), largest: statistics[1]!,
     };
   }
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { HeError } from '../errors.js';
+import { siteIndex } from '../header.js';
 import { derive, keystream } from '../random.js';
 import type { BlockLayout, CeremonyMessage, SiteEpoch, SumToOpen } from '../scheme.js';
 import { Secrets } from '../secrets.js';
@@ -93,7 +94,7 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
     const kept = this.state.get('share');
     using secrets = new Secrets();
     const shares = sum.uploads.map((site) =>
-      secrets.keep(new Uint16Array(shareAt(kept, header.sums, header.roster.indexOf(site), sum.sumIndex).slice().buffer)));
+      secrets.keep(new Uint16Array(shareAt(kept, header.sums, siteIndex(header, site), sum.sumIndex).slice().buffer)));
     const total = addShares(shares);
     header.roster.forEach((_, dealer) => shareAt(kept, header.sums, dealer, sum.sumIndex).fill(0));
     return concat(prefix(header, 'share'), shareLabel(header, sum, this.site), toBytes(total));

@@ -1,6 +1,8 @@
 import { HeError } from '../errors.js';
+import { siteIndex } from '../header.js';
 import { compileKernel } from '../ring/kernel.js';
 import type { EpochHeader, SumScheme, SumToOpen } from '../scheme.js';
+import { present } from '../secrets.js';
 import { checkSumToOpen, shareLabel, sharesInOrder } from '../sum-to-open.js';
 import { concat, payload, prefix, toWords } from '../wire.js';
 import { MaskedAdder } from './adder.js';
@@ -32,7 +34,10 @@ export async function oneTimeKeySumScheme(): Promise<SumScheme> {
 function* combine(ring: MaskRing, parameters: OneTimeKeyParameters, sum: SumToOpen, shares: readonly Uint8Array[]): Generator<Uint32Array, void> {
   const { header } = parameters;
   const uploads = sum.uploads.length;
-  const points = shares.map((share, i) => ({ x: header.roster.indexOf(sum.activeSet[i] ?? '') + 1, share: openShareBody(header, sum, share, sum.activeSet[i] ?? '') }));
+  const points = shares.map((share, i) => {
+    const site = present(sum.activeSet[i]);
+    return { x: siteIndex(header, site) + 1, share: openShareBody(header, sum, share, site) };
+  });
   ring.useKey(openShares(points));
   const seed = sumSeed(header, sum.sumIndex);
   const sumPrefix = prefix(header, 'sum');

@@ -1,3 +1,5 @@
+import { HeError } from '../errors.js';
+import { present } from '../secrets.js';
 import { instantiate, type Kernel60 } from './kernel.js';
 import { type Modulus, modulus, shoup } from './modulus.js';
 
@@ -70,7 +72,7 @@ export class Ring {
   /** a times one integer per prime. */
   scaleEach(a: Poly, factors: readonly bigint[]): Poly {
     return this.#each([a], (m, x, _, out) => {
-      const factor = factors[this.primes.indexOf(m.q)] ?? 0n;
+      const factor = present(factors[this.primes.indexOf(m.q)]);
       const w = ((factor % m.q) + m.q) % m.q;
       this.#kernel.scale(out, x, this.n, w, shoup(w, m.q), m.q);
     });
@@ -129,13 +131,13 @@ export class Ring {
 
   /** The inverse of `fromSmall`: only the low halves of the first prime's residues are needed. */
   toSmall(coefficients: Poly): Int32Array {
-    const q = this.primes[0] ?? 0n;
+    const q = this.primes[0]!;
     const low = Number(q & 0xffff_ffffn);
     const halves = new Uint32Array(coefficients.buffer, coefficients.byteOffset, 2 * this.n);
     // A residue above 2^31 stands for x + q with x negative.
     return Int32Array.from({ length: this.n }, (_, i) => {
-      const x = halves[2 * i] ?? 0;
-      return (halves[2 * i + 1] ?? 0) === 0 && x < 2 ** 31 ? x : (x - low) | 0;
+      const x = halves[2 * i]!;
+      return halves[2 * i + 1] === 0 && x < 2 ** 31 ? x : (x - low) | 0;
     });
   }
 
@@ -156,12 +158,14 @@ export class Ring {
   }
 
   #each(operands: readonly Poly[], run: (m: Modulus, x: number, y: number, out: number, table: number) => void): Poly {
+    // The scratch holds zeros: what an operand lacks would count as 0.
+    if (operands.some((operand) => operand.length < this.length)) throw new HeError('STATE_INVALID', 'a ring element is cut short');
     const result = this.zero();
     const [x, y, out] = this.#at;
     this.#moduli.forEach((m, j) => {
       const part = j * this.n;
       operands.forEach((operand, i) => this.#view(i === 0 ? x : y).set(operand.subarray(part, part + this.n)));
-      run(m, x, y, out, this.#tables[j] ?? 0);
+      run(m, x, y, out, this.#tables[j]!);
       result.set(this.#view(out), part);
     });
     this.#scratch.fill(0n);

@@ -124,6 +124,35 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
       });
     });
 
+    it('notices when the relay shows one site another message of a third in any step, at the latest when all confirm', () => {
+      for (const odd of scheme().site.steps.slice(0, -1)) {
+        using federation = new Federation(scheme(), header(3, 2));
+        using shadow = new Federation(scheme(), header(3, 2));
+        const noticed = (): string => {
+          for (const step of scheme().site.steps) {
+            const swap = shadow.inbox(0).filter(({ step: of, from }) => of === odd && from === 'hospital-2');
+            const inbox = federation.inbox(0).map((message) => swap.find(({ from, to }) => from === message.from && to === message.to) ?? message);
+            const posted = federation.header.roster.flatMap((_, i) => federation.site(i).step(step, i === 0 ? inbox : federation.inbox(i)));
+            shadow.step(step);
+            federation.messages.push(...posted);
+          }
+          return confirmedTranscript(federation.header, federation.inbox(0));
+        };
+        expect(['COMMITMENT_BROKEN', 'SELF_TEST_FAILED', 'TRANSCRIPT_DIFFERS']).toContain(errorOf(noticed).code);
+      }
+    });
+
+    it('says so when the relay echoes something else than what this site posted', () => {
+      for (const odd of scheme().site.steps.slice(0, -1)) {
+        using federation = new Federation(scheme(), header(3, 2));
+        for (const step of scheme().site.steps.slice(0, scheme().site.steps.indexOf(odd) + 1)) federation.step(step);
+        const own = federation.inbox(0).find(({ from, to }) => from === 'hospital-1' && to === undefined);
+        if (!own) continue;
+        const inbox = federation.inbox(0).map((message) => (message === own ? { ...own, body: own.body.map((x, i) => (i === 20 ? x ^ 1 : x)) } : message));
+        expectCode('MESSAGE_CHANGED', () => federation.site(0).step(scheme().site.steps[scheme().site.steps.indexOf(odd) + 1]!, inbox), 'hospital-1');
+      }
+    });
+
     it('works whether or not the relay echoes what a site posted itself', () => {
       using federation = new Federation(scheme(), header(3, 2));
       for (const step of scheme().site.steps) {
@@ -144,7 +173,7 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
         }
         const last = scheme().site.steps.at(-1) ?? '';
         const swap = shadow.messages.filter((message) => message.from === 'hospital-2' && message.to === undefined);
-        const inbox = federation.inbox(0).map((message) => (equivocate === 1 && message.from === 'hospital-2' && message.to === undefined
+        const inbox = federation.inbox(0).map((message) => (message.from === 'hospital-2' && message.to === undefined
           ? (swap.find((other) => other.step === message.step) ?? message) : message));
         if (equivocate === 1) return errorOf(() => federation.site(0).step(last, inbox)).code;
         federation.step(last);
@@ -154,7 +183,7 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
         return confirmedTranscript(federation.header, bodies);
       });
       expect(confirms[0]).toMatch(/^[0-9a-f]{64}$/);
-      expect(['MESSAGE_CHANGED', 'COMMITMENT_BROKEN']).toContain(confirms[1]);
+      expect(['SELF_TEST_FAILED', 'COMMITMENT_BROKEN']).toContain(confirms[1]);
     });
 
     it.each([

@@ -36,8 +36,10 @@ export class Federation implements Disposable {
     this.messages.push(...posted);
   }
 
+  /** What the last step brought this site. */
   inbox(index: number): CeremonyMessage[] {
-    return this.messages.filter((message) => message.to === undefined || message.to === this.header.roster[index]);
+    const last = this.messages.at(-1)?.step;
+    return this.messages.filter(({ step, to }) => step === last && (to === undefined || to === this.header.roster[index]));
   }
 
   site(index: number): SiteEpoch {
