@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { createDurably, namesIn, readIfThere, removeUnfinished, writeDurably } from './durable-file.js';
+import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile, writeDurably } from './durable-file.js';
 
 const mode = (file: string): number => statSync(file).mode & 0o777;
 
@@ -44,6 +44,26 @@ describe('durable files', () => {
     expect(readIfThere(join(dir.path, 'absent'))).toBeNull();
     expect(namesIn(join(dir.path, 'absent'))).toEqual([]);
     expect(() => readIfThere(dir.path)).toThrow('EISDIR');
+  });
+
+  it('leave nothing of a secret where it lay, when it is replaced, wiped or was left unfinished', () => {
+    using dir = tempDir();
+    const at = (name: string): string => join(dir.path, name);
+    // A second name of the same blocks shows what is in them.
+    const zeros = (name: string): boolean => readFileSync(at(name)).equals(Buffer.alloc(6));
+    for (const name of ['replaced', 'wiped', 'killed.1.new']) {
+      writeFileSync(at(name), 'secret');
+      linkSync(at(name), at(`${name} blocks`));
+    }
+    replaceSecret(at('replaced'), Buffer.from('newer'));
+    wipeFile(at('wiped'));
+    wipeFile(at('wiped'));
+    removeUnfinished(dir.path);
+    expect(readFileSync(at('replaced'), 'utf8')).toBe('newer');
+    expect(readdirSync(dir.path).toSorted()).toEqual(['killed.1.new blocks', 'replaced', 'replaced blocks', 'wiped blocks']);
+    expect(['killed.1.new blocks', 'replaced blocks', 'wiped blocks'].map(zeros)).toEqual([true, true, true]);
+    replaceSecret(at('fresh'), Buffer.from('first'));
+    expect(readFileSync(at('fresh'), 'utf8')).toBe('first');
   });
 
   it('forget what a killed writer left unfinished', () => {

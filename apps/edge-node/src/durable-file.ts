@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
 
@@ -36,6 +36,33 @@ export function createDurably(file: string, bytes: Uint8Array | string): boolean
   });
 }
 
+/**
+ * Like writeDurably for what holds secrets: the content before is overwritten once it is replaced, and not left in free
+ * blocks. Best effort, as `wipeFile` is: a file system that copies on write, or a disk that levels its wear, keeps old blocks.
+ */
+export function replaceSecret(file: string, bytes: Uint8Array): void {
+  const before = openIfThere(file);
+  try {
+    writeDurably(file, bytes);
+    if (before !== null) overwrite(before);
+  } finally {
+    if (before !== null) closeSync(before);
+  }
+}
+
+/** Overwrites a file with zeros, then deletes it. Nothing happens when it is not there: after a crash it is done again. */
+export function wipeFile(file: string): void {
+  const handle = openIfThere(file);
+  if (handle === null) return;
+  try {
+    overwrite(handle);
+  } finally {
+    closeSync(handle);
+  }
+  rmSync(file, { force: true });
+  syncFolder(dirname(file));
+}
+
 export function readIfThere(file: string): Buffer | null {
   return unlessAbsent(() => readFileSync(file), null);
 }
@@ -47,7 +74,17 @@ export function namesIn(folder: string): string[] {
 
 /** Deletes what writers that were killed left behind, secrets among it. Call before this process writes to the folder. */
 export function removeUnfinished(folder: string): void {
-  for (const name of namesIn(folder)) if (name.endsWith(UNFINISHED)) rmSync(join(folder, name), { force: true });
+  for (const name of namesIn(folder)) if (name.endsWith(UNFINISHED)) wipeFile(join(folder, name));
+}
+
+function openIfThere(file: string): number | null {
+  return unlessAbsent(() => openSync(file, 'r+'), null);
+}
+
+function overwrite(handle: number): void {
+  const zeros = new Uint8Array(fstatSync(handle).size);
+  for (let offset = 0; offset < zeros.length; ) offset += writeSync(handle, zeros, offset, zeros.length - offset, offset);
+  fsyncSync(handle);
 }
 
 function unlessAbsent<T>(read: () => T, otherwise: T): T {

@@ -88,4 +88,9 @@ const release = z.strictObject({ kind: z.literal('release'), model: z.string(), 
 export const assignmentSchema = z.discriminatedUnion('kind', [ceremony, train, evaluate, share, release]);
 export type Assignment = z.infer<typeof assignmentSchema>;
 export type AssignmentOf<K extends Assignment['kind']> = Extract<Assignment, { kind: K }>;
-export const assignmentsSchema = z.object({ assignments: z.array(assignmentSchema) });
+export const assignmentsSchema = z.object({
+  assignments: z.array(assignmentSchema),
+  /** Key epochs in which something may still be asked of this site. It wipes its secrets of all others. */
+  epochs: z.array(uuidSchema),
+});
+export type Assignments = z.infer<typeof assignmentsSchema>;

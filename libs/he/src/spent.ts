@@ -22,6 +22,11 @@ export class Spent {
     this.#spend(sumIndex, 2, new HeError('SHARE_ALREADY_MADE', 'this site has made its share of this sum before: send the stored bytes again'));
   }
 
+  /** Every sum of the epoch has this site's share: nothing can be asked of its secrets any more. */
+  get allShared(): boolean {
+    return this.flags.every((flags) => (flags & 2) !== 0);
+  }
+
   save(): Uint8Array {
     return this.flags.slice();
   }

@@ -25,7 +25,7 @@ describe('a signed site request', () => {
   const expired = { status: 401, code: 'REQUEST_EXPIRED', detail: 'its nonce was used' };
 
   it('is taken', async () => {
-    expect(await (await link().request('GET', PATH)).json()).toEqual({ assignments: [] });
+    expect(await (await link().request('GET', PATH)).json()).toEqual({ assignments: [], epochs: [] });
   });
 
   it('is refused from another key', async () => {

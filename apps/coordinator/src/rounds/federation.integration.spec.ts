@@ -31,6 +31,10 @@ describe('a run of two rounds with three sites', () => {
     }
   });
 
+  it('asks nothing more of the key epochs: their sites may wipe them', async () => {
+    for (const site of federation.sites) expect((await site.assigned()).epochs).toEqual([]);
+  });
+
   it('reaches the sites as a release, and each says that it serves it', async () => {
     const { coordinator } = federation;
     const served = await until('every site to serve', async () => {
@@ -69,6 +73,7 @@ describe('a run that an operator cancels', () => {
     for (const site of sites) site.work();
     const site = federation.site('alpha');
     const train = await until('the assignment to train', async () => (await site.assignments()).find((a) => a.kind === 'train'));
+    expect((await site.assigned()).epochs).toEqual([train.epochId]);
     const cancelled = await coordinator.client.cancelRun(id);
     expect(cancelled).toMatchObject({ state: 'cancelled', failure: { code: 'RUN_CANCELLED' } });
     expect(cancelled.rounds[0]).toMatchObject({ state: 'failed', failure: { code: 'RUN_CANCELLED' }, version: null });

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { Assignment } from '@koinon/contracts';
+import type { Assignment, Assignments } from '@koinon/contracts';
 import { filter, firstValueFrom, race, timer } from 'rxjs';
 import { In, type DataSource, type EntityManager } from 'typeorm';
 import { EpochMessageRow, EpochRow, ModelAliasRow, ModelVersionRow, RefusalRow, RoundRow, RunRow, ShareRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
@@ -16,33 +16,37 @@ export class AssignmentsService {
     private readonly epochs: EpochsService,
   ) {}
 
-  /** Answers at once when there is something to do, else when something changed or `waitMs` has passed. */
-  async wait(site: string, waitMs: number): Promise<Assignment[]> {
+  /** Answers at once when there is something to do, else when an epoch is over, something changed or `waitMs` has passed. */
+  async wait(site: string, waitMs: number): Promise<Assignments> {
     const giveUpAt = Date.now() + waitMs;
-    for (;;) {
+    for (let before: Assignments | undefined; ; ) {
       // Subscribe before reading, so that a change in between is not missed.
       const changed = firstValueFrom(race(this.events.stream.pipe(filter((e) => e.topic !== 'site')), timer(Math.max(0, giveUpAt - Date.now()))), { defaultValue: 0 });
-      const assignments = await this.current(site);
-      if (assignments.length > 0 || Date.now() >= giveUpAt) return assignments;
+      const now = await this.current(site);
+      const isOver = before?.epochs.some((epoch) => !now.epochs.includes(epoch));
+      if (now.assignments.length > 0 || isOver || Date.now() >= giveUpAt) return now;
+      before = now;
       await changed;
     }
   }
 
-  private async current(site: string): Promise<Assignment[]> {
+  private async current(site: string): Promise<Assignments> {
     const m = this.database.manager;
     const rounds = await m.createQueryBuilder(RoundRow, 'r').innerJoin(RunRow, 'run', 'run.id = r.run_id')
       .where("run.state = 'running' AND r.state NOT IN ('done', 'failed')").getMany();
     const refused = new Set((await m.findBy(RefusalRow, { site })).map((r) => r.subjectId));
     const open: Assignment[] = [];
+    const epochs: string[] = [];
     for (const round of rounds) {
       const run = await m.findOneByOrFail(RunRow, { id: round.runId });
       const epoch = round.epochId ? await m.findOneByOrFail(EpochRow, { id: round.epochId }) : null;
       if (!epoch?.header.roster.includes(site)) continue;
+      epochs.push(epoch.id);
       if (epoch.state === 'running' && !refused.has(epoch.id)) open.push(...(await this.ceremony(epoch, site)));
       const sums = await m.findBy(SumRow, { epochId: epoch.id, state: In(['collecting', 'decrypting']) });
       for (const sum of sums) if (!refused.has(sum.id)) open.push(...(await this.sum(run, round, sum, site)));
     }
-    return [...open, ...(await this.releases(site))];
+    return { assignments: [...open, ...(await this.releases(site))], epochs };
   }
 
   private async ceremony(epoch: EpochRow, site: string): Promise<Assignment[]> {

@@ -40,8 +40,8 @@ export class SitesController {
 
   @Get('site/assignments')
   @Allow('site')
-  async assigned(@CallerOf() caller: Caller, @Query(new SchemaPipe(waitSchema)) { waitMs }: z.infer<typeof waitSchema>) {
-    return { assignments: await this.assignments.wait(caller.name, waitMs) };
+  assigned(@CallerOf() caller: Caller, @Query(new SchemaPipe(waitSchema)) { waitMs }: z.infer<typeof waitSchema>) {
+    return this.assignments.wait(caller.name, waitMs);
   }
 
   @Post('site/status')

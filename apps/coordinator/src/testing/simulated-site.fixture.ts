@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, framed, fromBase64, generateSigningKey, isFor, keyIdOf, openStatement, postHead, readInbox, shareStatement,
   signStatement, signerFrom,
-  updateVector, uploadStatement, type Assignment, type AssignmentOf, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
+  updateVector, uploadStatement, type Assignment, type AssignmentOf, type Assignments, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
   type Opening, type ServedModel, type Signer, type UploadStatement,
 } from '@koinon/contracts';
 import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
@@ -72,7 +72,11 @@ export class SimulatedSite implements AsyncDisposable {
   }
 
   async assignments(waitMs = 0): Promise<Assignment[]> {
-    return (await this.link.ask<{ assignments: Assignment[] }>('GET', `/v1/site/assignments?waitMs=${waitMs}`)).assignments;
+    return (await this.assigned(waitMs)).assignments;
+  }
+
+  assigned(waitMs = 0): Promise<Assignments> {
+    return this.link.ask<Assignments>('GET', `/v1/site/assignments?waitMs=${waitMs}`);
   }
 
   async take(assignment: Assignment): Promise<void> {

@@ -13,6 +13,7 @@ import { ReleaseStore, type InstalledRelease } from '../releases/release-store.j
 import { isExpired, isOver } from '../releases/term.js';
 import { Ceremony } from '../secure-update/ceremony.js';
 import { EpochStore } from '../secure-update/epoch-store.js';
+import { forgetAllBut, type SumStores } from '../secure-update/forget.js';
 import { Opener } from '../secure-update/opener.js';
 import { ShareStore } from '../secure-update/share-store.js';
 import { UploadStore } from '../secure-update/upload-store.js';
@@ -44,6 +45,7 @@ export class Agent {
 
   private constructor(
     private readonly link: CoordinatorLink,
+    private readonly stores: SumStores,
     private readonly ceremony: Ceremony,
     private readonly uploader: Uploader,
     private readonly opener: Opener,
@@ -63,13 +65,14 @@ export class Agent {
     if (isUnused(config.home)) PrivacyLedger.create(ledgerFile);
     const coordinatorKey = await enrol(config, keys);
     const link = new CoordinatorLink(config.coordinatorUrl, config.site, keys.signer, signal);
-    const epochs = new EpochStore(at('epochs'), config.site);
-    const uploader = new Uploader(config.site, keys, link, epochs, new UploadStore(at('uploads')));
-    const opener = new Opener(config.site, keys, coordinatorKey, link, epochs, new ShareStore(at('shares')));
+    const stores = { epochs: new EpochStore(at('epochs'), config.site), uploads: new UploadStore(at('uploads')), shares: new ShareStore(at('shares')) };
+    const { epochs, uploads, shares } = stores;
+    const uploader = new Uploader(config.site, keys, link, epochs, uploads);
+    const opener = new Opener(config.site, keys, coordinatorKey, link, epochs, shares);
     const ledger = PrivacyLedger.open(ledgerFile, { budget: config.budget, accountant: 'pld', randomBytes });
     const pins = new RosterPins(config.home, (added, fingerprint) => log({ level: 'info', event: 'roster', added, fingerprint }));
     return new Agent(
-      link, new Ceremony(config.site, keys, link, epochs, pins), uploader, opener,
+      link, stores, new Ceremony(config.site, keys, link, epochs, pins), uploader, opener,
       new Trainer(config, ledger, link, signal), new ReleaseStore(at('releases'), coordinatorKey, link, config.servesExpiredMs), ledger, config, side, signal, log,
     );
   }
@@ -105,7 +108,8 @@ export class Agent {
 
   /** @returns false when asking again at once would only bring the same assignments */
   private async work(): Promise<boolean> {
-    const assignments = await this.link.assignments();
+    const { assignments, epochs } = await this.link.assignments();
+    forgetAllBut(epochs, this.stores);
     let moved = assignments.length === 0;
     for (const assignment of assignments) moved = (await this.take(assignment)) || moved;
     return moved;

@@ -87,7 +87,7 @@ describe('the link to the coordinator', () => {
   });
 
   it('refuses an answer that is not what the protocol says', async () => {
-    coordinator.answer = () => ({ assignments: [{ kind: 'share', sumId: '../../keys' }] });
+    coordinator.answer = () => ({ assignments: [{ kind: 'share', sumId: '../../keys' }], epochs: [] });
     await expect(link.assignments()).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   });
 

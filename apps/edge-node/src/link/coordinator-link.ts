@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
   CodedError, PROTOCOL, assignmentsSchema, errorOf, framed, openingSchema, parse, postHead, readInbox, requestStatement, signStatement, toBase64,
-  type Assignment, type CeremonyPost, type Envelope, type Opening, type Refusal, type Signer, type SiteStatus,
+  type Assignments, type CeremonyPost, type Envelope, type Opening, type Refusal, type Signer, type SiteStatus,
 } from '@koinon/contracts';
 import { z } from 'zod';
 
@@ -23,9 +23,7 @@ export class CoordinatorLink {
     private readonly timeoutMs = REQUEST_TIMEOUT_MS,
   ) {}
 
-  async assignments(): Promise<Assignment[]> {
-    return (await this.get(`/v1/site/assignments?waitMs=${WAIT_MS}`, assignmentsSchema)).assignments;
-  }
+  assignments = (): Promise<Assignments> => this.get(`/v1/site/assignments?waitMs=${WAIT_MS}`, assignmentsSchema);
 
   async postCeremony(epochId: string, { statement, bodies }: CeremonyPost): Promise<void> {
     const bytes = Buffer.concat([...framed([postHead(statement, bodies.length), ...bodies])]);

@@ -1,11 +1,11 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, envelopeSchema, epochHeaderSchema, fromBase64, parse, rosterEntrySchema, sha256Schema, toBase64, uuidSchema, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
 import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
 import { z } from 'zod';
-import { namesIn, readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
+import { namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile } from '../durable-file.js';
 
-/** Epochs whose secrets are kept: the present one and those of rounds that may still be opening. */
+/** Epochs whose secrets are kept at most, whatever the coordinator says is going on. */
 const KEPT = 4;
 const LENGTH_BYTES = 4;
 
@@ -27,7 +27,8 @@ const headSchema = z.strictObject({
 type Head = z.infer<typeof headSchema>;
 
 /**
- * The secret state of key epochs, one file each, readable by this node alone and deleted when newer ones have come.
+ * The secret state of key epochs, one file each, readable by this node alone, zeroised and deleted when nothing can be asked
+ * of it any more.
  * A file is the length of its head (u32, little-endian), the head as JSON, and the state: bytes, which can be zeroised.
  */
 export class EpochStore {
@@ -94,6 +95,11 @@ export class EpochStore {
     return this.head(epochId)?.uploads.find((upload) => upload.sumId === sumId) ?? null;
   }
 
+  /** Wipes every epoch but these. A crash on the way leaves the rest for the next time. */
+  keepOnly(epochIds: readonly string[]): void {
+    for (const epochId of this.epochIds()) if (!epochIds.includes(epochId)) wipeFile(this.file(epochId));
+  }
+
   /** Sums this site may still be asked about. A damaged epoch opens none. */
   sumIds(): string[] {
     return this.epochIds().flatMap((epochId) => {
@@ -137,7 +143,7 @@ export class EpochStore {
     length.writeUInt32LE(text.length);
     const bytes = Buffer.concat([length, text, state]);
     try {
-      writeDurably(this.file(head.header.epochId), bytes);
+      replaceSecret(this.file(head.header.epochId), bytes);
     } finally {
       bytes.fill(0);
       state.fill(0);
@@ -146,7 +152,7 @@ export class EpochStore {
 
   private prune(): void {
     const newestFirst = this.epochIds().map((id) => ({ file: this.file(id), at: statSync(this.file(id)).mtimeMs })).toSorted((a, b) => b.at - a.at);
-    for (const { file } of newestFirst.slice(KEPT)) rmSync(file);
+    for (const { file } of newestFirst.slice(KEPT)) wipeFile(file);
   }
 
   private epochIds(): string[] {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
-import { createDurably, namesIn, readIfThere, removeUnfinished } from '../durable-file.js';
+import { createDurably, namesIn, readIfThere, removeUnfinished, wipeFile } from '../durable-file.js';
 
 /** Shares that can be sent again. Intents, a few bytes each, are kept for ever. */
 const KEPT = 8;
@@ -39,9 +39,17 @@ export class ShareStore {
     return new Uint8Array(stored);
   }
 
+  /** Wipes the shares of all sums but these; that they were made stays known. */
+  keepOnly(sumIds: readonly string[]): void {
+    for (const file of this.files()) if (!sumIds.includes(basename(file, '.share'))) wipeFile(file);
+  }
+
   private prune(): void {
-    const files = namesIn(this.folder).filter((name) => name.endsWith('.share')).map((name) => join(this.folder, name));
-    const newestFirst = files.map((file) => ({ file, at: statSync(file).mtimeMs })).toSorted((a, b) => b.at - a.at);
-    for (const { file } of newestFirst.slice(KEPT)) rmSync(file);
+    const newestFirst = this.files().map((file) => ({ file, at: statSync(file).mtimeMs })).toSorted((a, b) => b.at - a.at);
+    for (const { file } of newestFirst.slice(KEPT)) wipeFile(file);
+  }
+
+  private files(): string[] {
+    return namesIn(this.folder).filter((name) => name.endsWith('.share')).map((name) => join(this.folder, name));
   }
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { CodedError, openStatement, toWire, requestStatement, type Assignment, type Envelope, type RequestStatement } from '@koinon/contracts';
-import { sha256 } from './hospitals.fixture.js';
+import { EPOCH, sha256 } from './hospitals.fixture.js';
 
 export interface SeenRequest {
   readonly method: string;
@@ -21,6 +21,8 @@ export class FakeCoordinator implements AsyncDisposable {
   readonly blobs = new Map<string, Uint8Array>();
   /** What the site is asked; a question about nothing is held open until something is there, as long polls are. */
   assignments: Assignment[] = [];
+  /** Key epochs that it says are still open. */
+  epochs: string[] = [EPOCH];
   /** Identity key under which requests must be signed; without it none is checked. */
   identityKey: string | undefined;
   /** Answers in place of the fake: bytes or JSON; undefined leaves it to the fake, a function gets the raw response. */
@@ -103,7 +105,7 @@ export class FakeCoordinator implements AsyncDisposable {
       });
       await woken.promise;
     }
-    response.end(JSON.stringify({ assignments: this.assignments }));
+    response.end(JSON.stringify({ assignments: this.assignments, epochs: this.epochs }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

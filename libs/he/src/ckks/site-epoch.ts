@@ -96,6 +96,7 @@ export class CkksSiteEpoch implements SiteEpoch {
       const smudging = ofBlock.keep(data.forward(ofBlock.keep(data.smudging(words, SMUDGING_BITS))));
       parts.push(toBytes(data.add(ofBlock.keep(data.multiply(c1, key)), smudging)));
     }
+    if (this.#spent.allShared) this.state.forget('root', 'share');
     return concat(prefix(header, 'share'), shareLabel(header, sum, this.site), ...parts);
   }
 

@@ -97,6 +97,7 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
       secrets.keep(new Uint16Array(shareAt(kept, header.sums, siteIndex(header, site), sum.sumIndex).slice().buffer)));
     const total = addShares(shares);
     header.roster.forEach((_, dealer) => shareAt(kept, header.sums, dealer, sum.sumIndex).fill(0));
+    if (this.#spent.allShared) this.state.forget('root', 'share');
     return concat(prefix(header, 'share'), shareLabel(header, sum, this.site), toBytes(total));
   }
 

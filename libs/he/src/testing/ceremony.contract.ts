@@ -50,6 +50,19 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
       expectCode('SHARE_ALREADY_MADE', () => federation.site(0).share(sum));
     });
 
+    it('keeps no secret once it helped to open every sum of the epoch', () => {
+      using federation = Federation.ready(scheme(), header(3, 2));
+      const sums = [0, 1].map((index) => federation.sumOf(index, vectors([0, 1, 2], 10, 16)));
+      const sizes = sums.map((sum) => {
+        federation.site(0).share(sum);
+        return federation.site(0).save().length;
+      });
+      // The key share is the better part of the state, and goes with the last sum.
+      expect(sizes[0]! - sizes[1]!).toBeGreaterThanOrEqual(32 + 3 * 8192);
+      federation.restart(0);
+      for (const sum of sums) expectCode('SHARE_ALREADY_MADE', () => federation.site(0).share(sum));
+    });
+
     it('refuses damaged state and state of others', () => {
       using federation = Federation.ready(scheme(), header(3, 2));
       const state = federation.site(0).save();
