@@ -22,6 +22,7 @@ export const catalogue = {
   MESSAGE_CONFLICT: [409, 'A different message was already recorded here; the first one stands.'],
   EPOCH_SITE_MISSING: [504, 'A site did not answer a step of the key ceremony before its deadline.'],
   EPOCH_TRANSCRIPT_DIFFERS: [409, 'The sites saw different ceremony messages; the epoch is void. Inspect the audit log before another run.'],
+  EPOCH_TERMS_DIFFER: [409, 'The key epoch opens sums on other terms than the federation names; nothing was encrypted in it. Compare federation.yaml with that of the coordinator.'],
   RELEASE_EXPIRED: [409, 'The release is past its expiry; ask an operator to issue it again.'],
   RELEASE_ROLLED_BACK: [409, 'The release is older than the one installed; going back to old content needs a newer release.'],
   RELEASE_RECORD_INVALID: [409, 'The record of the installed release is damaged or not signed by the coordinator; restore it from a backup, or remove it to take the coordinator’s present release.'],

@@ -13,6 +13,7 @@ import { ReleaseStore, type InstalledRelease } from '../releases/release-store.j
 import { isExpired, isOver } from '../releases/term.js';
 import { Ceremony } from '../secure-update/ceremony.js';
 import { EpochStore } from '../secure-update/epoch-store.js';
+import { checkTerms } from '../secure-update/epoch-terms.js';
 import { forgetAllBut, type SumStores } from '../secure-update/forget.js';
 import { Opener } from '../secure-update/opener.js';
 import { ShareStore } from '../secure-update/share-store.js';
@@ -158,8 +159,9 @@ export class Agent {
    * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement comes before training,
    * which would spend privacy budget on an epoch that is refused.
    */
-  private async encryptOnce({ epochId, sumId, sumIndex }: AssignmentOf<'train' | 'evaluate'>, values: () => Promise<Uint32Array>): Promise<void> {
+  private async encryptOnce({ epochId, sumId, sumIndex, federation }: AssignmentOf<'train' | 'evaluate'>, values: () => Promise<Uint32Array>): Promise<void> {
     if (this.uploader.made(epochId, sumId)) return;
+    checkTerms(this.stores.epochs.ceremony(epochId).header, federation);
     await this.ceremony.agreed(epochId);
     await this.uploader.encrypt(epochId, sumId, sumIndex, await values());
   }

@@ -45,6 +45,15 @@ describe('pinned keys', () => {
     pins.check([basel, { ...hungary, identityKey: key('Z') }], basel);
   });
 
+  it('refuse a roster in which one key stands under two names', () => {
+    using dir = tempDir();
+    const pins = new RosterPins(dir.path);
+    for (const twin of [{ ...hungary, identityKey: cleveland.identityKey }, { ...hungary, sealingKey: cleveland.sealingKey }, { ...hungary, sealingKey: basel.sealingKey }]) {
+      expect(() => pins.check([basel, cleveland, twin], basel)).toThrow(changed('hungary'));
+    }
+    pins.check([basel, cleveland, hungary], basel);
+  });
+
   it('tell people of every site that is new, with a fingerprint all nodes share', () => {
     using one = tempDir();
     using two = tempDir();

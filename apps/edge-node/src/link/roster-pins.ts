@@ -34,6 +34,10 @@ export class RosterPins {
   check(roster: readonly RosterEntry[], self: RosterEntry): void {
     const own = roster.find((entry) => entry.site === self.site);
     if (!own || !same(own, self)) throw new CodedError('ROSTER_CHANGED', self.site);
+    // One key under two names would hold two shares.
+    const keys = roster.flatMap((entry) => [entry.identityKey, entry.sealingKey]);
+    const twice = roster.find(({ identityKey, sealingKey }, i) => keys.indexOf(identityKey) < 2 * i || keys.indexOf(sealingKey) < 2 * i);
+    if (twice) throw new CodedError('ROSTER_CHANGED', twice.site);
     const pinned = new Map(this.pins);
     for (const entry of roster) {
       const known = pinned.get(entry.site);

@@ -63,6 +63,17 @@ describe.each(schemes)('the key ceremony of %s', (scheme) => {
     expect(hospitals.relay.posts).toEqual([]);
   });
 
+  it('does not begin an epoch again whose secrets it wiped', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, scheme);
+    const before = hospitals.relay.posts.length;
+    hospitals.site('basel').epochs.keepOnly([]);
+    for (const step of hospitals.relay.steps) {
+      await expect((await hospitals.restart('basel')).ceremony.take(hospitals.ceremony(step))).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    }
+    expect(hospitals.relay.posts).toHaveLength(before);
+  });
+
   it('says that its state is lost when asked to go on with what it never began', async () => {
     using dir = tempDir();
     const hospitals = await Hospitals.start(dir.path, scheme);
@@ -317,7 +328,7 @@ describe('the stored state of an epoch', () => {
       await hospitals.site('basel').ceremony.take(hospitals.ceremony('deal'));
       utimesSync(join(folder, `${epochId}.epoch`), i, i);
     }
-    expect(readdirSync(folder).toSorted()).toEqual(ids.slice(1).map((id) => `${id}.epoch`));
+    expect(readdirSync(folder).toSorted()).toEqual([`${ids[0]}.over`, ...ids.slice(1).map((id) => `${id}.epoch`)]);
     await expect(new EpochStore(folder, 'basel').restore(ids[0]!)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
   });
 

@@ -47,7 +47,7 @@ export class Ceremony {
   private async step(header: EpochHeader, headerSha256: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
     const scheme = await siteScheme(header.scheme);
     // An epoch begins once: beginning it again would sign a second, different message of the same step.
-    const begins = step === scheme.steps[0] && !this.epochs.has(header.epochId);
+    const begins = step === scheme.steps[0] && !this.epochs.began(header.epochId);
     using epoch = begins ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
     const before = scheme.steps[scheme.steps.indexOf(step) - 1];
     // What earlier steps brought is in the stored state: every message travels once.

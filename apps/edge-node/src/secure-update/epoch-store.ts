@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CodedError, envelopeSchema, epochHeaderSchema, fromBase64, parse, rosterEntrySchema, sha256Schema, toBase64, uuidSchema, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
 import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
 import { z } from 'zod';
-import { namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile } from '../durable-file.js';
+import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile } from '../durable-file.js';
 
 /** Epochs whose secrets are kept at most, whatever the coordinator says is going on. */
 const KEPT = 4;
@@ -37,8 +37,9 @@ export class EpochStore {
     removeUnfinished(folder);
   }
 
-  has(epochId: string): boolean {
-    return this.head(epochId) !== null;
+  /** Also when its secrets were wiped since: an epoch of this name is never begun again. */
+  began(epochId: string): boolean {
+    return namesIn(this.folder).some((name) => name === `${epochId}.epoch` || name === `${epochId}.over`);
   }
 
   /** The epoch as it was after its last step, upload or share. Dispose it. @throws CodedError SITE_STATE_LOST */
@@ -97,7 +98,7 @@ export class EpochStore {
 
   /** Wipes every epoch but these. A crash on the way leaves the rest for the next time. */
   keepOnly(epochIds: readonly string[]): void {
-    for (const epochId of this.epochIds()) if (!epochIds.includes(epochId)) wipeFile(this.file(epochId));
+    for (const epochId of this.epochIds()) if (!epochIds.includes(epochId)) this.wipe(epochId);
   }
 
   /** Sums this site may still be asked about. A damaged epoch opens none. */
@@ -151,8 +152,14 @@ export class EpochStore {
   }
 
   private prune(): void {
-    const newestFirst = this.epochIds().map((id) => ({ file: this.file(id), at: statSync(this.file(id)).mtimeMs })).toSorted((a, b) => b.at - a.at);
-    for (const { file } of newestFirst.slice(KEPT)) wipeFile(file);
+    const newestFirst = this.epochIds().map((id) => ({ id, at: statSync(this.file(id)).mtimeMs })).toSorted((a, b) => b.at - a.at);
+    for (const { id } of newestFirst.slice(KEPT)) this.wipe(id);
+  }
+
+  /** What stays is an empty file with the epoch's name, before its secrets go. */
+  private wipe(epochId: string): void {
+    createDurably(join(this.folder, `${epochId}.over`), '');
+    wipeFile(this.file(epochId));
   }
 
   private epochIds(): string[] {
