@@ -7,7 +7,7 @@ export type Accountant = 'rdp' | 'pld';
 
 /**
  * ε at `delta` of a composition under adding or removing one record, never below the exact value.
- * `pld` is within a relative 1e-4 of it, mostly 1e-5; `rdp` is looser, faster, and what most publications report.
+ * `pld` is within a relative 2e-4 of it, mostly 1e-5; the most is reached by ten thousands of steps at small sampling rates; `rdp` is looser, faster, and what most publications report.
  * Infinite when nothing bounds the loss (no noise, or delta = 0).
  * @throws PrivacyError PRIVACY_PARAMETER_INVALID
  */

@@ -64,6 +64,13 @@ describe('epsilonByPld', () => {
     expect(actual).toBeLessThanOrEqual(exact * (1 + 3e-5) + uncertainty + 1e-6);
   });
 
+  it('is at most 2e-4 above where its largest grid is coarse: many steps at a small sampling rate', { timeout: 60_000 }, () => {
+    const { input, expected, tolerance } = read('dp_pld').find(({ name }) => name === 'opacus_prv_s0.8_q0.001_T20000')!;
+    const actual = epsilonByPld([sampled(input.noise_multiplier!, input.sampling_rate, input.steps)], input.delta!);
+    expect(actual).toBeGreaterThanOrEqual(expected.epsilon - tolerance.abs!);
+    expect(actual).toBeLessThanOrEqual(expected.epsilon * (1 + 2e-4));
+  });
+
   it.each(read('dp_pld').filter(({ name }) => name.startsWith('google_privacy_loss')))(
     'privacy loss: $name',
     ({ input, expected, tolerance }) => {
