@@ -20,6 +20,7 @@ import { EventsController } from './events/events.controller.js';
 import { EventsService } from './events/events.service.js';
 import { HealthController } from './http/health.controller.js';
 import { QUEUE_BACKEND, type QueueBackend } from './jobs/backend.js';
+import { Heartbeat, ROLE } from './liveness/heartbeat.service.js';
 import { JobsService } from './jobs/jobs.service.js';
 import { JOB_HANDLERS, WorkerService } from './jobs/worker.service.js';
 import { EpochTransitions } from './keys/epoch-transitions.js';
@@ -52,7 +53,7 @@ export interface Foundations {
 }
 
 const shared = [
-  AuditService, ClosingService, EpochTransitions, EpochsService, EventsService, JobsService, ReleasesService, RoundTransitions, RunTransitions,
+  AuditService, ClosingService, EpochTransitions, EpochsService, EventsService, Heartbeat, JobsService, ReleasesService, RoundTransitions, RunTransitions,
   SumTransitions, VersionsService,
 ];
 
@@ -79,7 +80,8 @@ export class HttpModule {
       imports: imports!,
       controllers: [AuditController, EpochsController, EventsController, HealthController, RegistryController, RunsController, SitesController, SumsController],
       providers: [
-        ...providers, AssignmentsService, Authenticator, NoncesService, RecipeChecks, RegistryService, RunsService, SiteRequestVerifier, SitesService, TokensService, UploadsService,
+        ...providers, { provide: ROLE, useValue: 'http' }, AssignmentsService, Authenticator, NoncesService, RecipeChecks, RegistryService, RunsService, SiteRequestVerifier,
+        SitesService, TokensService, UploadsService,
       ],
     };
   }
@@ -95,7 +97,7 @@ export class WorkerModule {
       module: WorkerModule,
       imports: imports!,
       providers: [
-        ...providers, ClearRoundsService, FederationDriver, SumJobs, ...handlers, WorkerService,
+        ...providers, { provide: ROLE, useValue: 'worker' }, ClearRoundsService, FederationDriver, SumJobs, ...handlers, WorkerService,
         { provide: JOB_HANDLERS, useFactory: (...all: unknown[]) => all, inject: handlers },
       ],
     };

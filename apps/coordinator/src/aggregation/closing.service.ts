@@ -47,7 +47,7 @@ export class ClosingService {
   }
 
   /** The active set and the signed closing; the deadline for shares starts now. */
-  async sign(m: EntityManager, sum: SumRow, spec: Federation) {
+  async sign(m: EntityManager, sum: SumRow, spec: Federation, now: Date) {
     const uploads = sum.uploads!;
     const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
     const activeSet = await this.activeSet(m, uploads.map((u) => u.site), header.threshold);
@@ -55,7 +55,7 @@ export class ClosingService {
       protocol: PROTOCOL, sumId: sum.id, epochId: sum.epochId, sumIndex: sum.sumIndex, blocks: sum.blocks, uploads, sumRoot: sum.sumRoot!, activeSet,
     };
     const closing = await signStatement(closingStatement.type, statement, this.signer);
-    return { activeSet, closing, deadlineAt: new Date(Date.now() + spec.sites.roundTimeoutMs) };
+    return { activeSet, closing, deadlineAt: new Date(now.getTime() + spec.sites.roundTimeoutMs), extensions: 0 };
   }
 
   /** The t uploaders seen most recently, in roster order: they are the likeliest to answer. */

@@ -3,11 +3,12 @@ import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { SumRow, type SumState } from '../database/entities.js';
 import { lockRunOf, mayFollow, type Why } from '../database/transition.js';
+import type { Pending } from '../database/pause.js';
 import { EventsService } from '../events/events.service.js';
 import { sumOrder } from './sum-state.js';
 
 /** What a sum learns when it enters a state. */
-export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'activeSet' | 'closing' | 'deadlineAt'>>;
+export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'activeSet' | 'closing' | 'deadlineAt' | 'extensions'>>;
 
 /** The only way into another state of a sum: state, audit record and event stand or fall together. */
 @Injectable()
@@ -25,5 +26,11 @@ export class SumTransitions {
     await this.audit.append(tx, { actor: why.actor, action: `sum.${to}`, subject: id, detail });
     await this.events.publish(tx, 'round', roundId, runId);
     return true;
+  }
+
+  /** More time for the sites a sum waits for, after a pause of the coordinator. The run is locked. */
+  async extend(tx: EntityManager, { id, roundId, state }: SumRow, given: Pending): Promise<void> {
+    await tx.update(SumRow, { id, state }, { ...given });
+    await this.audit.append(tx, { actor: 'coordinator', action: 'sum.extended', subject: id, detail: { round: roundId, extensions: given.extensions } });
   }
 }

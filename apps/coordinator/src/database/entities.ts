@@ -95,6 +95,8 @@ export class EpochRow {
   @Column('text') state!: 'running' | 'ready' | 'failed';
   @Column('int', { name: 'step_index' }) stepIndex!: number;
   @Column({ name: 'step_deadline_at', ...instant }) stepDeadlineAt!: Date;
+  /** How often this step was given its full time again after a pause of the coordinator. */
+  @Column('int', { default: 0 }) extensions!: number;
   @Column(optionalJson) failure!: (Failure & { sites: string[] }) | null;
 }
 
@@ -127,6 +129,8 @@ export class SumRow {
   /** What the sum is about: the weights to train from or the version to evaluate. */
   @Column('text', { name: 'model_sha256' }) modelSha256!: string;
   @Column({ name: 'deadline_at', ...instant }) deadlineAt!: Date;
+  /** How often this deadline was set again after a pause of the coordinator. */
+  @Column('int', { default: 0 }) extensions!: number;
   /** Fixed when the sum closes, never changed after. */
   @Column(optionalJson) uploads!: { site: string; root: string }[] | null;
   @Column('text', { name: 'active_set', array: true, nullable: true }) activeSet!: string[] | null;
@@ -207,6 +211,13 @@ export class ModelAliasRow {
   @Column('jsonb') release!: Envelope;
 }
 
+/** When a process of the coordinator last said that it runs. */
+@Entity('heartbeats')
+export class HeartbeatRow {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'heartbeats_pk' }) role!: 'http' | 'worker';
+  @Column(instant) at!: Date;
+}
+
 @Entity('audit_log')
 export class AuditRow {
   @PrimaryGeneratedColumn('identity', { primaryKeyConstraintName: 'audit_log_pk', generatedIdentity: 'ALWAYS', type: 'bigint' }) seq!: string;
@@ -221,5 +232,5 @@ export class AuditRow {
 
 export const entities = [
   SiteRow, ApiTokenRow, RequestNonceRow, RunRow, RoundRow, EpochRow, EpochMessageRow, SumRow, SumBlockRow, UploadBlockRow, UploadRow, ShareRow,
-  RefusalRow, ModelVersionRow, ModelAliasRow, AuditRow,
+  RefusalRow, ModelVersionRow, ModelAliasRow, AuditRow, HeartbeatRow,
 ];

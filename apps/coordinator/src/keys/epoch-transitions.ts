@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { EpochRow } from '../database/entities.js';
 import { lockRunOf, type Why } from '../database/transition.js';
+import type { Pending } from '../database/pause.js';
 import { EventsService } from '../events/events.service.js';
 
 /** The only way into another state or step of a key epoch: state, audit record and event stand or fall together. */
@@ -17,7 +18,7 @@ export class EpochTransitions {
    */
   async transition(
     tx: EntityManager, id: string, to: EpochRow['state'], why: Why,
-    set: Partial<Pick<EpochRow, 'stepIndex' | 'stepDeadlineAt'>> = {}, sites: readonly string[] = [],
+    set: Partial<Pick<EpochRow, 'stepIndex' | 'stepDeadlineAt' | 'extensions'>> = {}, sites: readonly string[] = [],
   ): Promise<boolean> {
     const { roundId } = await tx.findOneByOrFail(EpochRow, { id });
     const runId = await lockRunOf(tx, roundId);
@@ -28,5 +29,11 @@ export class EpochTransitions {
     await this.audit.append(tx, { actor: why.actor, action: `epoch.${to}`, subject: id, detail });
     await this.events.publish(tx, 'epoch', id, runId);
     return true;
+  }
+
+  /** More time for the step a running epoch waits in, after a pause of the coordinator. The run is locked. */
+  async extend(tx: EntityManager, { id, roundId }: EpochRow, { deadlineAt, extensions }: Pending): Promise<void> {
+    await tx.update(EpochRow, { id, state: 'running' }, { stepDeadlineAt: deadlineAt, extensions });
+    await this.audit.append(tx, { actor: 'coordinator', action: 'epoch.extended', subject: id, detail: { round: roundId, extensions } });
   }
 }

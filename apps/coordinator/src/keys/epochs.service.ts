@@ -10,6 +10,7 @@ import { CONFIG, type Config } from '../config.js';
 import { EpochMessageRow, EpochRow, RefusalRow, RoundRow } from '../database/entities.js';
 import { becauseOf, byCoordinator } from '../database/transition.js';
 import { JobsService } from '../jobs/jobs.service.js';
+import { isLate, type Pulse } from '../database/pause.js';
 import { nextEpochStep } from './epoch-state.js';
 import { EpochTransitions } from './epoch-transitions.js';
 
@@ -82,7 +83,7 @@ export class EpochsService {
   }
 
   /** One transition inside the driver's transaction; false while the epoch waits. */
-  async advance(m: EntityManager, epoch: EpochRow): Promise<boolean> {
+  async advance(m: EntityManager, epoch: EpochRow, pulse: Pulse): Promise<boolean> {
     if (epoch.state !== 'running') return false;
     const steps = await this.steps(epoch);
     const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
@@ -90,7 +91,7 @@ export class EpochsService {
     const last = epoch.stepIndex === steps.length - 1;
     const step = nextEpochStep({
       state: epoch.state, roster: epoch.header.roster, steps, stepIndex: epoch.stepIndex, posted: messages.map((r) => r.site),
-      refused: refusals.map((r) => r.site), deadlinePassed: epoch.stepDeadlineAt.getTime() <= Date.now(),
+      refused: refusals.map((r) => r.site), deadlinePassed: isLate({ deadlineAt: epoch.stepDeadlineAt }, pulse),
       confirmations: last ? messages.map((r) => firstDigest(r.statement)) : [],
     });
     if (!step) return false;
@@ -101,8 +102,8 @@ export class EpochsService {
     }
     if (step.to === 'ready') return this.transitions.transition(m, epoch.id, 'ready', byCoordinator());
     const stepIndex = epoch.stepIndex + 1;
-    const stepDeadlineAt = new Date(Date.now() + this.config.ceremonyStepMs);
-    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), { stepIndex, stepDeadlineAt });
+    const stepDeadlineAt = new Date(pulse.now.getTime() + this.config.ceremonyStepMs);
+    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), { stepIndex, stepDeadlineAt, extensions: 0 });
   }
 
   async steps(epoch: EpochRow): Promise<readonly string[]> {

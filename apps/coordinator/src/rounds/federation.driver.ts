@@ -11,6 +11,8 @@ import { CONFIG, type Config } from '../config.js';
 import { EpochRow, ModelVersionRow, RefusalRow, RoundRow, RunRow, ShareRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
 import { becauseOf, byCoordinator, lockRun } from '../database/transition.js';
 import { EventsService } from '../events/events.service.js';
+import { pulseOf } from '../liveness/heartbeat.service.js';
+import { isLate, type Pulse } from '../database/pause.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import type { JobRequest } from '../jobs/job-map.js';
 import { EpochsService } from '../keys/epochs.service.js';
@@ -55,7 +57,7 @@ export class FederationDriver {
     for (let moved = true; moved; ) {
       moved = await this.database.transaction(async (m) => {
         const run = await lockRun(m, runId);
-        return run?.state === 'running' && this.step(m, run);
+        return run?.state === 'running' && this.step(m, run, await pulseOf(m));
       });
     }
     for (const enqueue of await this.outstanding(runId)) await enqueue();
@@ -76,7 +78,7 @@ export class FederationDriver {
     return wanted;
   }
 
-  private async step(m: EntityManager, run: RunRow): Promise<boolean> {
+  private async step(m: EntityManager, run: RunRow, pulse: Pulse): Promise<boolean> {
     const round = await m.findOne(RoundRow, { where: { runId: run.id }, order: { number: 'DESC' }, lock: { mode: 'pessimistic_write' } });
     if (!round) return this.planRound(m, run, 1, await this.baseVersion(m, run));
     if (round.state === 'failed') return this.runs.transition(m, run.id, 'failed', becauseOf(round.failure!));
@@ -88,20 +90,20 @@ export class FederationDriver {
     // Locked before its uploads are read: an upload is in the list of its sum, or it is late.
     const sums = await m.find(SumRow, { where: { roundId: round.id }, lock: { mode: 'pessimistic_write' } });
     // The round first: it follows its epoch and sums one state at a time and so passes through each of its own.
-    if (await this.stepRound(m, run, round, epoch, sums)) return true;
-    if (epoch && (await this.epochs.advance(m, epoch))) return true;
-    for (const sum of sums) if (await this.stepSum(m, run, epoch!, sum)) return true;
+    if (await this.stepRound(m, run, round, epoch, sums, pulse)) return true;
+    if (epoch && (await this.epochs.advance(m, epoch, pulse))) return true;
+    for (const sum of sums) if (await this.stepSum(m, run, epoch!, sum, pulse)) return true;
     return false;
   }
 
-  private async stepSum(m: EntityManager, run: RunRow, { header }: EpochRow, sum: SumRow): Promise<boolean> {
+  private async stepSum(m: EntityManager, run: RunRow, { header }: EpochRow, sum: SumRow, pulse: Pulse): Promise<boolean> {
     const sites = async (rows: Promise<{ site: string }[]>) => (await rows).map((r) => r.site);
     const committed = await sites(m.findBy(UploadRow, { sumId: sum.id }));
     const refused = await sites(m.findBy(RefusalRow, { subject: 'sum', subjectId: sum.id }));
     const step = nextSumStep({
       state: sum.state, cohort: sum.cohort, committed, refused, activeSet: sum.activeSet, combined: sum.combined,
       quorum: header.minUploads,
-      deadlinePassed: sum.deadlineAt.getTime() <= Date.now(),
+      deadlinePassed: isLate(sum, pulse),
       sumCommitted: sum.sumRoot !== null,
       shared: await sites(m.findBy(ShareRow, { sumId: sum.id })),
     });
@@ -114,7 +116,7 @@ export class FederationDriver {
         return this.sums.transition(m, sum.id, 'closing', byCoordinator({ uploads }), { uploads });
       }
       case 'decrypting': {
-        const signed = await this.closings.sign(m, sum, run.spec);
+        const signed = await this.closings.sign(m, sum, run.spec, pulse.now);
         return this.sums.transition(m, sum.id, 'decrypting', byCoordinator({ sumRoot: sum.sumRoot, activeSet: signed.activeSet }), signed);
       }
       default:
@@ -122,13 +124,14 @@ export class FederationDriver {
     }
   }
 
-  private async stepRound(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow | null, sums: SumRow[]): Promise<boolean> {
+  private async stepRound(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow | null, sums: SumRow[], { now }: Pulse): Promise<boolean> {
     const part = (purpose: SumRow['purpose']) => {
       const sum = sums.find((s) => s.purpose === purpose && s.epochId === round.epochId);
       return sum ? { state: sum.state, ...(sum.failure ? { code: sum.failure.code } : {}) } : null;
     };
     const step = nextRoundStep({
       state: round.state, cohort: round.cohort, version: round.version, minSites: run.spec.sites.min,
+      ceremonies: await m.countBy(EpochRow, { roundId: round.id }),
       epoch: epoch && { state: epoch.state, sites: epoch.failure?.sites ?? [], ...(epoch.failure ? { code: epoch.failure.code } : {}) },
       update: part('update'),
       evaluation: part('evaluation'),
@@ -136,12 +139,12 @@ export class FederationDriver {
     if (!step) return false;
     switch (step.to) {
       case 'epoch':
-        return this.openEpoch(m, run, round, step.cohort, step.excluded.map((site) => ({ site, code: step.code! })));
+        return this.openEpoch(m, run, round, now, step.cohort, step.excluded.map((site) => ({ site, code: step.code! })));
       case 'collecting':
-        await this.openSum(m, run, round, epoch!, 'update', await this.shaOf(m, run, round.baseVersion));
+        await this.openSum(m, run, round, epoch!, now, 'update', await this.shaOf(m, run, round.baseVersion));
         break;
       case 'evaluating':
-        await this.openSum(m, run, round, epoch!, 'evaluation', await this.shaOf(m, run, round.version!));
+        await this.openSum(m, run, round, epoch!, now, 'evaluation', await this.shaOf(m, run, round.version!));
         break;
       case 'done': {
         const metrics = await this.metrics(sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!);
@@ -188,7 +191,7 @@ export class FederationDriver {
     return true;
   }
 
-  private async openEpoch(m: EntityManager, run: RunRow, round: RoundRow, cohort: readonly string[], excluded: RoundRow['exclusions']): Promise<boolean> {
+  private async openEpoch(m: EntityManager, run: RunRow, round: RoundRow, now: Date, cohort: readonly string[], excluded: RoundRow['exclusions']): Promise<boolean> {
     const threshold = thresholdOf(run.spec.sites.threshold, cohort.length);
     const header: EpochHeader = {
       scheme: run.spec.encryption.scheme, version: 1, epochId: randomUUID(), seed: randomBytes(32).toString('hex'), roster: [...cohort],
@@ -201,7 +204,7 @@ export class FederationDriver {
     };
     await m.insert(EpochRow, {
       id: header.epochId, roundId: round.id, header: header as never, headerSha256: headerDigest(header), roster: cohort.map(entry), state: 'running',
-      stepIndex: 0, stepDeadlineAt: new Date(Date.now() + this.config.ceremonyStepMs), failure: null,
+      stepIndex: 0, stepDeadlineAt: new Date(now.getTime() + this.config.ceremonyStepMs), failure: null,
     });
     await m.update(RoundRow, { id: round.id }, { epochId: header.epochId, cohort: [...cohort] });
     await this.rounds.exclude(m, round.id, excluded);
@@ -209,13 +212,13 @@ export class FederationDriver {
     return true;
   }
 
-  private async openSum(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow, purpose: SumRow['purpose'], modelSha256: string): Promise<void> {
+  private async openSum(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow, now: Date, purpose: SumRow['purpose'], modelSha256: string): Promise<void> {
     const scheme = await sumScheme(epoch.header.scheme);
     const length = purpose === 'update' ? updateLength(run.parameters) : evaluationLength;
     await m.insert(SumRow, {
       id: randomUUID(), roundId: round.id, epochId: epoch.id, purpose, sumIndex: purpose === 'update' ? 0 : 1, state: 'collecting', cohort: round.cohort,
       length, blocks: Math.ceil(length / scheme.layout(epoch.header).valuesPerBlock), modelSha256, uploads: null, activeSet: null, sumRoot: null,
-      closing: null, combined: false, resultSha256: null, failure: null, deadlineAt: new Date(Date.now() + run.spec.sites.roundTimeoutMs),
+      closing: null, combined: false, resultSha256: null, failure: null, deadlineAt: new Date(now.getTime() + run.spec.sites.roundTimeoutMs),
     });
   }
 

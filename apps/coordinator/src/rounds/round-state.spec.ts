@@ -3,13 +3,13 @@ import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SumState } from '../database/entities.js';
-import { nextRoundStep, type RoundFacts, type RoundStep } from './round-state.js';
+import { MOST_CEREMONIES, nextRoundStep, type RoundFacts, type RoundStep } from './round-state.js';
 
 const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
 const sumStates: readonly SumState[] = ['collecting', 'closing', 'aggregating', 'decrypting', 'combining', 'done', 'failed'];
 
 const facts = (part: Partial<RoundFacts>): RoundFacts => ({
-  state: 'planned', cohort: ['a', 'b', 'c', 'd'], minSites: 3, epoch: null, update: null, version: null, evaluation: null, ...part,
+  state: 'planned', cohort: ['a', 'b', 'c', 'd'], minSites: 3, epoch: null, ceremonies: 1, update: null, version: null, evaluation: null, ...part,
 });
 
 describe('a planned round', () => {
@@ -29,6 +29,13 @@ describe('a planned round', () => {
 
   it.each(['EPOCH_SITE_MISSING', 'EPOCH_SITE_REFUSED'] as const)('fails with %s when too few are left', (code) => {
     expect(nextRoundStep(facts({ epoch: { state: 'failed', code, sites: ['a', 'b'] } }))).toEqual({ to: 'failed', code });
+  });
+
+  it('begins a ceremony to which nobody came again with all of them, but not for ever', () => {
+    const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['a', 'b', 'c', 'd'] } as const;
+    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES - 1 }))).toEqual({ to: 'epoch', cohort: ['a', 'b', 'c', 'd'], excluded: [], code: 'EPOCH_SITE_MISSING' });
+    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES }))).toEqual({ to: 'failed', code: 'EPOCH_SITE_MISSING' });
+    expect(nextRoundStep(facts({ epoch: { ...epoch, code: 'EPOCH_SITE_REFUSED' } }))).toEqual({ to: 'failed', code: 'EPOCH_SITE_REFUSED' });
   });
 
   it('fails when nobody can be blamed: the same sites would fail again', () => {
@@ -80,6 +87,7 @@ const sum = fc.option(fc.record({ state: fc.constantFrom(...sumStates), code }),
 const anyFacts: fc.Arbitrary<RoundFacts> = fc.record({
   state: fc.constantFrom(...roundStates),
   cohort,
+  ceremonies: fc.integer({ min: 0, max: 5 }),
   minSites: fc.integer({ min: 1, max: 5 }),
   epoch: fc.option(fc.record({ state: fc.constantFrom('running', 'ready', 'failed'), code, sites: fc.subarray(['a', 'b', 'c', 'd', 'e', 'x']) }), { nil: null }),
   update: sum,
@@ -136,7 +144,7 @@ describe('any round, whatever the database says', () => {
 /** The world answers a step: a ceremony ends, a sum opens or fails, a version appears. */
 function apply(round: RoundFacts, step: RoundStep | null, world: { epoch: 'ready' | 'failed'; updateEnds: boolean; evaluationEnds: boolean }): RoundFacts {
   if (step?.to === 'epoch') {
-    return { ...round, cohort: step.cohort, epoch: { state: world.epoch, code: 'EPOCH_SITE_MISSING', sites: step.cohort.slice(0, 1) } };
+    return { ...round, cohort: step.cohort, ceremonies: round.ceremonies + 1, epoch: { state: world.epoch, code: 'EPOCH_SITE_MISSING', sites: step.cohort.slice(0, 1) } };
   }
   if (step === null) return { ...round, version: 1 };
   const ended = (done: boolean) => ({ state: done ? ('done' as const) : ('failed' as const), code: 'SHARES_MISSING' as const });

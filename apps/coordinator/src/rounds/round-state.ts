@@ -6,6 +6,8 @@ export interface RoundFacts {
   readonly cohort: readonly string[];
   readonly minSites: number;
   readonly epoch: { readonly state: 'running' | 'ready' | 'failed'; readonly code?: ErrorCode; readonly sites: readonly string[] } | null;
+  /** Ceremonies begun for this round so far. */
+  readonly ceremonies: number;
   readonly update: { readonly state: SumState; readonly code?: ErrorCode } | null;
   readonly version: number | null;
   readonly evaluation: { readonly state: SumState; readonly code?: ErrorCode } | null;
@@ -58,13 +60,18 @@ export function withExclusions(before: RoundRow['exclusions'], added: RoundRow['
   return [...bySite.values()];
 }
 
-/** A ceremony that a site spoiled starts again without it, as long as enough sites are left. */
-function planned({ epoch, cohort, minSites }: RoundFacts): RoundStep | null {
+/** A round begins so many ceremonies before it gives up on sites of which none ever comes. */
+export const MOST_CEREMONIES = 3;
+
+/** A ceremony that a site spoiled starts again without it, as long as enough sites are left; one to which nobody came starts again with all. */
+function planned({ epoch, ceremonies, cohort, minSites }: RoundFacts): RoundStep | null {
   if (!epoch) return { to: 'epoch', cohort, excluded: [] };
   if (epoch.state === 'running') return null;
   if (epoch.state === 'ready') return { to: 'collecting' };
   const code = epoch.code ?? 'INTERNAL';
-  const left = cohort.filter((s) => !epoch.sites.includes(s));
+  const nobodyCame = code === 'EPOCH_SITE_MISSING' && cohort.every((s) => epoch.sites.includes(s));
+  const excluded = nobodyCame && ceremonies < MOST_CEREMONIES ? [] : epoch.sites;
+  const left = cohort.filter((s) => !excluded.includes(s));
   if (epoch.sites.length === 0 || left.length < minSites) return { to: 'failed', code };
-  return { to: 'epoch', cohort: left, excluded: epoch.sites, code };
+  return { to: 'epoch', cohort: left, excluded, code };
 }
