@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { dataFile } from '@koinon/heart-disease';
@@ -26,6 +26,14 @@ function editLines(file: string, edit: (cells: string[], row: number) => string[
   writeFileSync(file, lines.map((line, index) => edit(line.split(','), index + 1).join(',')).join('\n'));
 }
 
+/** Files below a home that hold a text: logs, the database, blobs, and all that coordinator and nodes keep. */
+function holding(home: string, text: string): string[] {
+  return globSync('**', { cwd: home }).filter((file) => {
+    const path = join(home, file);
+    return statSync(path, { throwIfNoEntry: false })?.isFile() && readFileSync(path).includes(text);
+  });
+}
+
 describe('tables that cannot be used', () => {
   it('are named with file, row, column and reason, and end a run without a quorum', async () => {
     const data = tables('three broken', (_folder, file) => {
@@ -43,12 +51,19 @@ describe('tables that cannot be used', () => {
     expect(stderr).not.toContain('high');
   }, LONG);
 
-  it('of one hospital leave it out, and the others go on', async () => {
-    const data = tables('one broken', (_folder, file) => editLines(file('switzerland'), (cells, row) => (row === 3 ? cells.slice(1) : cells)));
+  it('of one hospital leave it out, and the others go on; nothing keeps a value of a record', async () => {
+    const patient = '131.7654321';
+    const data = tables('one broken', (_folder, file) => {
+      editLines(file('switzerland'), (cells, row) => (row === 3 ? [patient, ...cells.slice(2)] : cells));
+      editLines(file('cleveland'), (cells) => cells.with(3, patient));
+    });
     const { code, stdout, stderr } = await koinon([...UP, '--data', data], { home: fresh('home of one') });
     expect(stderr.match(/switzerland: DATA_COLUMN_COUNT: processed.switzerland.data, row 3: it has 13 columns/g)).toHaveLength(1);
     expect(stderr).toContain('round 1 of 5: goes on without switzerland (SITE_DATA_INVALID)');
     expect(code).toBe(0);
+    expect(holding(fresh('home of one'), 'DATA_COLUMN_COUNT')).not.toEqual([]);
+    expect(holding(fresh('home of one'), patient)).toEqual([]);
+    expect(stdout + stderr).not.toContain(patient);
     const report = JSON.parse(stdout);
     for (const round of report.rounds) expect(round).toMatchObject({ state: 'done', participants: ['cleveland', 'hungarian', 'va'] });
   }, LONG);
