@@ -146,7 +146,7 @@ describe('a node whose records no model can compute', () => {
       ...coordinator.requests.map(({ path, headers, body }): [string, string] => [path, JSON.stringify(headers) + body.toString('latin1')]),
       ...files.map((file): [string, string] => [file, readFileSync(file, 'latin1')]),
     ];
-    for (const code of ['TRAINING_MODEL_INVALID', 'EVALUATION_MODEL_INVALID', 'DATA_INVALID', 'INFERENCE_FAILED']) expect(heard.join('')).toContain(code);
+    for (const code of ['TRAINING_MODEL_INVALID', 'EVALUATION_MODEL_INVALID', 'DATA_NOT_A_NUMBER', 'DATA_COLUMN_COUNT', 'INFERENCE_FAILED']) expect(heard.join('')).toContain(code);
     expect(files.length).toBeGreaterThan(3);
     const leaks = (text: string): boolean => planted.some((value) => text.includes(value));
     expect(leaks(readFileSync(join(dir.path, 'records', 'table.csv'), 'latin1'))).toBe(true);

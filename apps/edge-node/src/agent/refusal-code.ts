@@ -34,7 +34,7 @@ export function refusalCode(error: unknown): ErrorCode {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   if (typeof code !== 'string') return 'INTERNAL';
   if (code === 'TRAINING_BUDGET_EXHAUSTED' || code === 'TRAINING_NOISE_REQUIRED') return 'BUDGET_EXHAUSTED';
-  if (code === 'TRAINING_DATA_INVALID' || code === 'EVALUATION_DATA_INVALID' || code.startsWith('DATA_')) return 'SITE_DATA_INVALID';
+  if (code === 'TRAINING_DATA_INVALID' || code.startsWith('DATA_')) return 'SITE_DATA_INVALID';
   if (code === 'TRAINING_DIVERGED') return code;
   if (code.startsWith('TRAINING_')) return 'SITE_TRAINING_FAILED';
   if (code === 'EVALUATION_MODEL_INVALID') return 'MODEL_INVALID';

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isSaturated, updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
+import { countScores, isSaturated, updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
 import { Quantiser } from '@koinon/he';
 import { readWeights } from '@koinon/onnx';
 import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '../data/index.js';
 import { writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
-import { TaskRunner, TrainingError, checkedNoise, type NoisePlan, type PrivacyLedger } from '../training/index.js';
+import { TaskRunner, TrainingError, checkedNoise, testRecords, type NoisePlan, type PrivacyLedger } from '../training/index.js';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
 export class Trainer {
@@ -55,9 +55,10 @@ export class Trainer {
 
   /** @returns score counts of the test split, small integers that need no quantising */
   async evaluation({ modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>): Promise<Uint32Array> {
-    const data = await this.source(featureSchemaSha256);
+    const data = loadHospitalData(await this.source(featureSchemaSha256));
     const modelFile = this.file(modelSha256, 'onnx', await this.link.blob(modelSha256));
-    return this.tasks.evaluate({ modelFile, data }).finally(() => rmSync(modelFile, { force: true }));
+    const scores = await this.tasks.evaluate({ modelFile, ...testRecords(data) }).finally(() => rmSync(modelFile, { force: true }));
+    return countScores(scores, data.test.labels);
   }
 
   /** The accountant takes a moment, so the last answer is kept, for exactly the recipe that will be trained with. */

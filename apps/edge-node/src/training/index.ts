@@ -1,4 +1,5 @@
 export { loadHospitalData, type DataSource, type HospitalData, type Records } from '../data/index.js';
+export { testRecords } from './evaluation.js';
 export { ClippedGradient } from './clipped-gradient.js';
 export { PrivacyLedger, type LedgerOptions } from './ledger.js';
 export { checkedNoise, noisyRowCount, type NoisePlan } from './noise-plan.js';

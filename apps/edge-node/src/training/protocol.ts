@@ -1,6 +1,7 @@
 /** Messages between the edge node and its task child. Both ends are this package; structured clone carries them. */
 import { inRange } from '@koinon/contracts';
 import type { DataSource } from '../data/hospital-data.js';
+import type { ScoringInput } from './evaluation.js';
 import { gridIsFine } from './sensitivity.js';
 import { TrainingError, type TrainingErrorCode } from './training-error.js';
 
@@ -50,18 +51,16 @@ export interface TrainResult {
 }
 
 /** A model to score on the test records of one site. */
-export interface EvaluateJob {
-  /** Its first output is the probability [N, 1] of the positive class. */
+export interface EvaluateJob extends ScoringInput {
   readonly modelFile: string;
-  readonly data: DataSource;
 }
 
 export type Task = { readonly kind: 'train'; readonly job: TrainJob } | { readonly kind: 'evaluate'; readonly job: EvaluateJob };
 
 export interface TaskResults {
   readonly train: TrainResult;
-  /** As `countScores` of @koinon/contracts gives them. */
-  readonly evaluate: Uint32Array;
+  /** The model's score of each record. */
+  readonly evaluate: Float32Array;
 }
 
 /** What one task may take of the machine. */

@@ -1,9 +1,9 @@
-import { evaluationLength, metricsFromCounts, type Federation, type Metrics } from '@koinon/contracts';
+import { countScores, evaluationLength, metricsFromCounts, type Federation, type Metrics } from '@koinon/contracts';
 import { readWeights, writeWeights } from '@koinon/onnx';
 import type { RandomBytes } from '@koinon/privacy';
 import type { HospitalData, Records } from '../data/index.js';
 import { ClippedGradient } from './clipped-gradient.js';
-import { evaluateModel } from './evaluation.js';
+import { scoresOf, testRecords } from './evaluation.js';
 import { noisyRowCount, type NoisePlan } from './noise-plan.js';
 import { trainLocally } from './trainer.js';
 
@@ -51,7 +51,7 @@ export async function referenceRuns(
 export async function pooledMetrics(model: Uint8Array, hospitals: readonly HospitalData[]): Promise<Scores> {
   const counts = new Uint32Array(evaluationLength);
   for (const hospital of hospitals) {
-    (await evaluateModel(model, hospital)).forEach((count, index) => {
+    countScores(await scoresOf(model, testRecords(hospital)), hospital.test.labels).forEach((count, index) => {
       counts[index] = (counts[index] ?? 0) + count;
     });
   }

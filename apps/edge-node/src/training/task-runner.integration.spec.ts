@@ -47,7 +47,7 @@ const job: TrainJob = {
   privacy: { clippingNorm: 1, noiseMultiplier: 1 },
 };
 const charge = (): number => 30;
-const evaluation: EvaluateJob = { modelFile: job.modelFile, data: job.data };
+const evaluation: EvaluateJob = { modelFile: job.modelFile, inputName: 'features', features: Float32Array.of(1, 2), rows: 1, width: 2 };
 
 describe('TaskRunner', () => {
   it('hands the job over, takes the result back and gives the child no environment', async () => {

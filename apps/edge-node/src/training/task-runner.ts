@@ -43,10 +43,10 @@ export class TaskRunner {
   }
 
   /**
-   * Score counts of the test split, exact.
+   * The model's score of each record, exact.
    * @throws TrainingError EVALUATION_TIMED_OUT, EVALUATION_MEMORY_EXCEEDED, EVALUATION_CANCELLED, EVALUATION_CRASHED and what the child reports
    */
-  async evaluate(job: EvaluateJob, signal?: AbortSignal): Promise<Uint32Array> {
+  async evaluate(job: EvaluateJob, signal?: AbortSignal): Promise<Float32Array> {
     return this.run('evaluate', { kind: 'evaluate', job }, signal);
   }
 
