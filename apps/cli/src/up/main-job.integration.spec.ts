@@ -44,7 +44,10 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
   });
 
   it('prints the report of issue and API alike', async () => {
-    expect(Object.keys(report)).toEqual(['federation', 'sites', 'threshold', 'rounds', 'privacy', 'metrics', 'encryption', 'model', 'serving', 'dashboardUrl']);
+    expect(Object.keys(report)).toEqual([
+      'federation', 'runId', 'sites', 'threshold', 'rounds', 'privacy', 'metrics', 'encryption', 'upload', 'model', 'serving', 'notServing', 'dashboardUrl',
+    ]);
+    expect(report.notServing).toEqual([]);
     const [run, ...others] = await json<RunView[]>('run', 'list');
     expect(others).toEqual([]);
     const last = run!.rounds.at(-1)!;

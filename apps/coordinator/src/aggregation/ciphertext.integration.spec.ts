@@ -101,7 +101,7 @@ describe('what a run leaves on the wire and in the blob store', () => {
   });
 
   it('would have been noticed: the same search finds plain bytes in the middle of an upload', () => {
-    const upload = federation.sites[0]!.link.puts[0]!.bytes;
+    const upload = federation.sites[0]!.link.puts.find(({ path }) => path.includes('/blocks/'))!.bytes;
     const forms = updates.flatMap(({ quantised, delta }) => plainForms(quantised, delta));
     const search = searchFor(forms);
     for (const form of forms) {
