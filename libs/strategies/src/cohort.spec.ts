@@ -30,6 +30,17 @@ describe('selectCohort', () => {
     for (const site of sites) expect(Math.abs((counts.get(site) ?? 0) - 1500)).toBeLessThan(110);
   });
 
+  it('draws a site that is away only where the others are too few', () => {
+    const random = seeded(3);
+    for (let round = 0; round < 200; round++) {
+      const few = selectCohort(sites, { fraction: 0.5, minSites: 1, away: ['b', 'f'] }, random);
+      expect(few).toHaveLength(3);
+      expect(few.filter((s) => s === 'b' || s === 'f')).toEqual([]);
+      const many = selectCohort(sites, { fraction: 1, minSites: 5, away: ['b', 'f'] }, random);
+      expect(many.slice(4).toSorted()).toEqual(['b', 'f']);
+    }
+  });
+
   it('says what is missing', () => {
     const code = (value: string) => expect.objectContaining({ code: value });
     expect(() => selectCohort(['a'], { fraction: 1, minSites: 2 }, seeded(1))).toThrow(code('STRATEGY_TOO_FEW_SITES'));

@@ -17,7 +17,7 @@ import { JobsService } from '../jobs/jobs.service.js';
 import type { JobRequest } from '../jobs/job-map.js';
 import { EpochsService } from '../keys/epochs.service.js';
 import { ClosingService } from '../aggregation/closing.service.js';
-import { nextSumStep } from '../aggregation/sum-state.js';
+import { nextSumStep, type SumStep } from '../aggregation/sum-state.js';
 import { SumTransitions } from '../aggregation/sum-transitions.js';
 import { ReleasesService } from '../releases/releases.service.js';
 import { metricsOf } from './evaluation.js';
@@ -31,6 +31,16 @@ const SUMS_PER_EPOCH = 2;
 
 /** Uniform on [0, 1) from the system's CSPRNG: nobody may foresee a cohort. */
 const uniform = (): number => randomInt(2 ** 47) / 2 ** 47;
+
+/** A node asks for its assignments at least twice in this time. */
+const AWAY_AFTER_MS = 60_000;
+const isAway = ({ lastSeenAt }: SiteRow, now: Date): boolean => now.getTime() - (lastSeenAt?.getTime() ?? 0) > AWAY_AFTER_MS;
+
+/** Who did not deliver what a sum waited for when it stopped waiting; who refused is recorded with a reason of its own. */
+function absentFrom({ state, cohort }: SumRow, step: SumStep, committed: readonly string[]): RoundRow['exclusions'] {
+  if (state === 'collecting') return cohort.filter((site) => !committed.includes(site)).map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' }));
+  return step.to === 'failed' ? step.sites.map((site) => ({ site, code: step.code })) : [];
+}
 
 /**
  * Moves a run as far as the database allows. Every transition is one transaction under a lock on the run,
@@ -80,11 +90,11 @@ export class FederationDriver {
 
   private async step(m: EntityManager, run: RunRow, pulse: Pulse): Promise<boolean> {
     const round = await m.findOne(RoundRow, { where: { runId: run.id }, order: { number: 'DESC' }, lock: { mode: 'pessimistic_write' } });
-    if (!round) return this.planRound(m, run, 1, await this.baseVersion(m, run));
+    if (!round) return this.planRound(m, run, pulse.now, 1, await this.baseVersion(m, run));
     if (round.state === 'failed') return this.runs.transition(m, run.id, 'failed', becauseOf(round.failure!));
     if (round.state === 'done') {
       if (round.number >= run.spec.rounds) return this.finishRun(m, run, round);
-      return this.planRound(m, run, round.number + 1, round.version!);
+      return this.planRound(m, run, pulse.now, round.number + 1, round.version!);
     }
     const epoch = round.epochId ? await m.findOneByOrFail(EpochRow, { id: round.epochId }) : null;
     // Locked before its uploads are read: an upload is in the list of its sum, or it is late.
@@ -108,6 +118,8 @@ export class FederationDriver {
       shared: await sites(m.findBy(ShareRow, { sumId: sum.id })),
     });
     if (!step) return false;
+    const absent = absentFrom(sum, step, committed);
+    if (absent.length > 0) await this.rounds.exclude(m, sum.roundId, absent);
     switch (step.to) {
       case 'failed':
         return this.sums.transition(m, sum.id, 'failed', becauseOf({ code: step.code, detail: step.sites.join(', ') || null }));
@@ -131,6 +143,7 @@ export class FederationDriver {
     };
     const step = nextRoundStep({
       state: round.state, cohort: round.cohort, version: round.version, minSites: run.spec.sites.min,
+      spares: epoch?.state === 'failed' ? await this.spares(m, round, now) : [],
       ceremonies: await m.countBy(EpochRow, { roundId: round.id }),
       epoch: epoch && { state: epoch.state, sites: epoch.failure?.sites ?? [], ...(epoch.failure ? { code: epoch.failure.code } : {}) },
       update: part('update'),
@@ -139,7 +152,7 @@ export class FederationDriver {
     if (!step) return false;
     switch (step.to) {
       case 'epoch':
-        return this.openEpoch(m, run, round, now, step.cohort, step.excluded.map((site) => ({ site, code: step.code! })));
+        return this.openEpoch(m, run, round, now, step.cohort.toSorted(), step.excluded.map((site) => ({ site, code: step.code! })));
       case 'collecting':
         await this.openSum(m, run, round, epoch!, now, 'update', await this.shaOf(m, run, round.baseVersion));
         break;
@@ -154,6 +167,7 @@ export class FederationDriver {
       }
       case 'failed': {
         const cause = sums.find((s) => s.failure)?.failure ?? epoch?.failure;
+        if (epoch?.failure) await this.rounds.exclude(m, round.id, epoch.failure.sites.map((site) => ({ site, code: step.code })));
         return this.rounds.transition(m, round.id, 'failed', becauseOf({ code: step.code, detail: cause?.detail ?? null }));
       }
       case 'closing':
@@ -174,13 +188,13 @@ export class FederationDriver {
     });
   }
 
-  private async planRound(m: EntityManager, run: RunRow, number: number, baseVersion: number): Promise<boolean> {
+  private async planRound(m: EntityManager, run: RunRow, at: Date, number: number, baseVersion: number): Promise<boolean> {
     const sites = await m.findBy(SiteRow, { state: 'enrolled' });
+    const away = sites.filter((s) => isAway(s, at)).map((s) => s.id);
     const { sites: limits } = run.spec;
     const { strategy, fit } = offeredStrategy(run.spec);
-    const plan = strategy.configureFit(sites.map((s) => s.id).toSorted(), { fraction: limits.fraction, minSites: limits.min }, uniform);
+    const plan = strategy.configureFit(sites.map((s) => s.id).toSorted(), { fraction: limits.fraction, minSites: limits.min, away }, uniform);
     const cohort = plan.cohort.toSorted();
-    const at = new Date();
     const id = randomUUID();
     await m.insert(RoundRow, {
       id, runId: run.id, number, state: 'planned', cohort, exclusions: [], fit, epochId: null, baseVersion, version: null, strategySha256: null, metrics: null,
@@ -189,6 +203,13 @@ export class FederationDriver {
     await this.audit.append(m, { actor: 'coordinator', action: 'round.planned', subject: id, detail: { run: run.id, round: number, cohort, fit } });
     await this.events.publish(m, 'round', id, run.id);
     return true;
+  }
+
+  /** Sites that were not drawn and are there, in an order nobody can foresee. */
+  private async spares(m: EntityManager, { cohort, exclusions }: RoundRow, now: Date): Promise<string[]> {
+    const taken = new Set([...cohort, ...exclusions.map((e) => e.site)]);
+    const present = (await m.findBy(SiteRow, { state: 'enrolled' })).filter((s) => !taken.has(s.id) && !isAway(s, now));
+    return present.map(({ id }) => ({ id, at: uniform() })).toSorted((a, b) => a.at - b.at).map(({ id }) => id);
   }
 
   private async openEpoch(m: EntityManager, run: RunRow, round: RoundRow, now: Date, cohort: readonly string[], excluded: RoundRow['exclusions']): Promise<boolean> {

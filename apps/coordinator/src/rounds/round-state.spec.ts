@@ -3,13 +3,13 @@ import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SumState } from '../database/entities.js';
-import { MOST_CEREMONIES, nextRoundStep, type RoundFacts, type RoundStep } from './round-state.js';
+import { MOST_CEREMONIES, nextRoundStep, withExclusions, type RoundFacts, type RoundStep } from './round-state.js';
 
 const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
 const sumStates: readonly SumState[] = ['collecting', 'closing', 'aggregating', 'decrypting', 'combining', 'done', 'failed'];
 
 const facts = (part: Partial<RoundFacts>): RoundFacts => ({
-  state: 'planned', cohort: ['a', 'b', 'c', 'd'], minSites: 3, epoch: null, ceremonies: 1, update: null, version: null, evaluation: null, ...part,
+  state: 'planned', cohort: ['a', 'b', 'c', 'd'], minSites: 3, spares: [], epoch: null, ceremonies: 1, update: null, version: null, evaluation: null, ...part,
 });
 
 describe('a planned round', () => {
@@ -27,6 +27,12 @@ describe('a planned round', () => {
     expect(nextRoundStep(facts({ epoch }))).toEqual({ to: 'epoch', cohort: ['a', 'c', 'd'], excluded: ['b'], code: 'EPOCH_SITE_MISSING' });
   });
 
+  it('puts sites that were not drawn in the place of those that are away, also where it would be too small without them', () => {
+    const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['b', 'c'] } as const;
+    expect(nextRoundStep(facts({ epoch, spares: ['y'] }))).toEqual({ to: 'epoch', cohort: ['a', 'd', 'y'], excluded: ['b', 'c'], code: 'EPOCH_SITE_MISSING' });
+    expect(nextRoundStep(facts({ epoch, spares: ['z', 'y', 'x'] }))).toMatchObject({ cohort: ['a', 'd', 'z', 'y'] });
+  });
+
   it.each(['EPOCH_SITE_MISSING', 'EPOCH_SITE_REFUSED'] as const)('fails with %s when too few are left', (code) => {
     expect(nextRoundStep(facts({ epoch: { state: 'failed', code, sites: ['a', 'b'] } }))).toEqual({ to: 'failed', code });
   });
@@ -41,6 +47,15 @@ describe('a planned round', () => {
   it('fails when nobody can be blamed: the same sites would fail again', () => {
     const epoch = { state: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] } as const;
     expect(nextRoundStep(facts({ epoch }))).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS' });
+  });
+});
+
+describe('the sites left out of a round', () => {
+  it('are each there once, with the first reason', () => {
+    const before = [{ site: 'a', code: 'ROSTER_CHANGED' as const }];
+    expect(withExclusions(before, [{ site: 'a', code: 'EPOCH_SITE_REFUSED' }, { site: 'b', code: 'ROUND_DEADLINE_PASSED' }])).toEqual([
+      { site: 'a', code: 'ROSTER_CHANGED' }, { site: 'b', code: 'ROUND_DEADLINE_PASSED' },
+    ]);
   });
 });
 
@@ -87,6 +102,7 @@ const sum = fc.option(fc.record({ state: fc.constantFrom(...sumStates), code }),
 const anyFacts: fc.Arbitrary<RoundFacts> = fc.record({
   state: fc.constantFrom(...roundStates),
   cohort,
+  spares: fc.subarray(['y', 'z']),
   ceremonies: fc.integer({ min: 0, max: 5 }),
   minSites: fc.integer({ min: 1, max: 5 }),
   epoch: fc.option(fc.record({ state: fc.constantFrom('running', 'ready', 'failed'), code, sites: fc.subarray(['a', 'b', 'c', 'd', 'e', 'x']) }), { nil: null }),

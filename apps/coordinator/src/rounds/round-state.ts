@@ -5,6 +5,8 @@ export interface RoundFacts {
   readonly state: RoundState;
   readonly cohort: readonly string[];
   readonly minSites: number;
+  /** Sites that were not drawn and could take the place of one that is away, in drawn order. */
+  readonly spares: readonly string[];
   readonly epoch: { readonly state: 'running' | 'ready' | 'failed'; readonly code?: ErrorCode; readonly sites: readonly string[] } | null;
   /** Ceremonies begun for this round so far. */
   readonly ceremonies: number;
@@ -56,15 +58,14 @@ export function nextRoundStep(round: RoundFacts): RoundStep | null {
 
 /** Each site once, with the first reason it was left out for: later ones follow from it. */
 export function withExclusions(before: RoundRow['exclusions'], added: RoundRow['exclusions']): RoundRow['exclusions'] {
-  const bySite = new Map([...added, ...before].toReversed().map((e) => [e.site, e]));
-  return [...bySite.values()];
+  return [...before, ...added.filter(({ site }) => !before.some((b) => b.site === site))];
 }
 
 /** A round begins so many ceremonies before it gives up on sites of which none ever comes. */
 export const MOST_CEREMONIES = 3;
 
-/** A ceremony that a site spoiled starts again without it, as long as enough sites are left; one to which nobody came starts again with all. */
-function planned({ epoch, ceremonies, cohort, minSites }: RoundFacts): RoundStep | null {
+/** A ceremony that sites spoiled starts again with others in their place, as long as there are enough; one to which nobody came starts again with all. */
+function planned({ epoch, ceremonies, cohort, minSites, spares }: RoundFacts): RoundStep | null {
   if (!epoch) return { to: 'epoch', cohort, excluded: [] };
   if (epoch.state === 'running') return null;
   if (epoch.state === 'ready') return { to: 'collecting' };
@@ -72,6 +73,7 @@ function planned({ epoch, ceremonies, cohort, minSites }: RoundFacts): RoundStep
   const nobodyCame = code === 'EPOCH_SITE_MISSING' && cohort.every((s) => epoch.sites.includes(s));
   const excluded = nobodyCame && ceremonies < MOST_CEREMONIES ? [] : epoch.sites;
   const left = cohort.filter((s) => !excluded.includes(s));
-  if (epoch.sites.length === 0 || left.length < minSites) return { to: 'failed', code };
-  return { to: 'epoch', cohort: left, excluded, code };
+  const replacing = spares.slice(0, excluded.length);
+  if (epoch.sites.length === 0 || left.length + replacing.length < minSites) return { to: 'failed', code };
+  return { to: 'epoch', cohort: [...left, ...replacing], excluded, code };
 }

@@ -67,7 +67,7 @@ describe('a site that does not do its part', () => {
     behaviours['beta']!.ceremony = 'ROSTER_CHANGED';
     const run = await finish(await begin({ name: 'refusing' }));
     expect(run).toMatchObject({ state: 'done', rounds: [{ participants: ['alpha', 'delta', 'gamma'] }] });
-    expect(run.rounds[0]!.exclusions.map((e) => e.site)).toEqual(expect.arrayContaining(['beta']));
+    expect(run.rounds[0]!.exclusions).toEqual([{ site: 'beta', code: 'ROSTER_CHANGED' }]);
   });
 
   it('is recorded when its budget is spent, and the quorum trains without it', async () => {
@@ -79,6 +79,33 @@ describe('a site that does not do its part', () => {
     const { lineage } = await federation.coordinator.client.version('budget', 2);
     expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'BUDGET_EXHAUSTED' }]);
     expect(lineage.encryption).toMatchObject({ threshold: 3, activeSet: ['alpha', 'beta', 'gamma'] });
+  });
+
+  it('is replaced by one that was not drawn when it is away', async () => {
+    for (const behaviour of Object.values(behaviours)) behaviour.ceremony = 'silent';
+    const spec = tinySpec({ name: 'fraction' });
+    const { id } = await startRun(federation.coordinator, { ...spec, sites: { ...spec.sites, fraction: 0.75 } });
+    const drawn = await until('the ceremony', async () => {
+      const [round] = (await federation.coordinator.client.run(id)).rounds;
+      return round?.epochId && round.cohort;
+    });
+    expect(drawn).toHaveLength(3);
+    const [away, ...others] = drawn;
+    for (const [site, behaviour] of Object.entries(behaviours)) if (site !== away) delete behaviour.ceremony;
+    await expireCeremony(others.length);
+    expect(await finish(id)).toMatchObject({
+      state: 'done', rounds: [{ participants: Object.keys(behaviours).filter((s) => s !== away), exclusions: [{ site: away, code: 'EPOCH_SITE_MISSING' }] }],
+    });
+  });
+
+  it('is named with its reason, in the round and in the lineage, when it trains past the deadline', async () => {
+    behaviours['delta']!.train = 'silent';
+    const id = await begin({ name: 'late' });
+    await until('three uploads', async () => (await federation.coordinator.change(
+      `UPDATE sums SET deadline_at = now() WHERE state = 'collecting' AND deadline_at > now() AND (SELECT count(*) FROM uploads WHERE sum_id = id) = 3`)) > 0);
+    const late = [{ site: 'delta', code: 'ROUND_DEADLINE_PASSED' }];
+    expect(await finish(id)).toMatchObject({ state: 'done', rounds: [{ participants: ['alpha', 'beta', 'gamma'], exclusions: late }] });
+    expect((await federation.coordinator.client.version('late', 2)).lineage.exclusions).toEqual(late);
   });
 
   it('ends the run when its spent budget leaves no quorum', async () => {
