@@ -23,6 +23,7 @@ import { PrivacyLedger } from '../training/index.js';
 import type { ServingNow } from './protocol.js';
 import { isTransient, refusalCode } from './refusal-code.js';
 import { Trainer } from './trainer.js';
+import { whileAssigned } from './while-assigned.js';
 
 /** What the agent needs of the thread that serves. */
 export interface ServingSide {
@@ -139,12 +140,12 @@ export class Agent {
         await this.ceremony.take(assignment);
         return true;
       case 'train':
-        await this.encryptOnce(assignment, () => this.trainer.update(assignment));
+        await this.encryptOnce(assignment, (signal) => this.trainer.update(assignment, signal));
         this.trainer.released(assignment);
         await this.uploader.send(assignment.epochId, assignment.sumId);
         return true;
       case 'evaluate':
-        await this.encryptOnce(assignment, () => this.trainer.evaluation(assignment));
+        await this.encryptOnce(assignment, (signal) => this.trainer.evaluation(assignment, signal));
         await this.uploader.send(assignment.epochId, assignment.sumId);
         return true;
       case 'share':
@@ -159,11 +160,11 @@ export class Agent {
    * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement comes before training,
    * which would spend privacy budget on an epoch that is refused.
    */
-  private async encryptOnce({ epochId, sumId, sumIndex, federation }: AssignmentOf<'train' | 'evaluate'>, values: () => Promise<Uint32Array>): Promise<void> {
+  private async encryptOnce({ epochId, sumId, sumIndex, federation }: AssignmentOf<'train' | 'evaluate'>, values: (signal: AbortSignal) => Promise<Uint32Array>): Promise<void> {
     if (this.uploader.made(epochId, sumId)) return;
     checkTerms(this.stores.epochs.ceremony(epochId).header, federation);
     await this.ceremony.agreed(epochId);
-    await this.uploader.encrypt(epochId, sumId, sumIndex, await values());
+    await this.uploader.encrypt(epochId, sumId, sumIndex, await whileAssigned(this.link, sumId, values));
   }
 
   private async install({ model, release: envelope }: AssignmentOf<'release'>): Promise<boolean> {

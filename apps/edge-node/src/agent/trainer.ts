@@ -25,8 +25,11 @@ export class Trainer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** @returns the quantised update vector of this site, ready to encrypt */
-  async update({ runId, round, federation, modelSha256, featureSchemaSha256, noiseMultiplier, fit, seed }: AssignmentOf<'train'>): Promise<Uint32Array> {
+  /**
+   * @param signal kills the training
+   * @returns the quantised update vector of this site, ready to encrypt
+   */
+  async update({ runId, round, federation, modelSha256, featureSchemaSha256, noiseMultiplier, fit, seed }: AssignmentOf<'train'>, signal: AbortSignal): Promise<Uint32Array> {
     const source = await this.source(featureSchemaSha256);
     const model = await this.link.blob(modelSha256);
     const { train } = loadHospitalData(source);
@@ -40,7 +43,7 @@ export class Trainer {
       data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu },
       privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier },
       ...(seed === undefined ? {} : { seed }), insecureDeterministic: this.config.insecureDeterministic,
-    }, charge).finally(() => rmSync(modelFile, { force: true }));
+    }, charge, signal).finally(() => rmSync(modelFile, { force: true }));
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
     const delta = trained.weights.map((w, i) => w - weights[i]!);
     if (isSaturated(delta, scaling.range)) throw new TrainingError('TRAINING_DIVERGED', `most weights moved by more than ${scaling.range}; lower the learning rate`);
@@ -54,10 +57,10 @@ export class Trainer {
   }
 
   /** @returns score counts of the test split, small integers that need no quantising */
-  async evaluation({ modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>): Promise<Uint32Array> {
+  async evaluation({ modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>, signal: AbortSignal): Promise<Uint32Array> {
     const data = loadHospitalData(await this.source(featureSchemaSha256));
     const modelFile = this.file(modelSha256, 'onnx', await this.link.blob(modelSha256));
-    const scores = await this.tasks.evaluate({ modelFile, ...testRecords(data) }).finally(() => rmSync(modelFile, { force: true }));
+    const scores = await this.tasks.evaluate({ modelFile, ...testRecords(data) }, signal).finally(() => rmSync(modelFile, { force: true }));
     return countScores(scores, data.test.labels);
   }
 

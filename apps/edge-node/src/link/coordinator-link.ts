@@ -23,7 +23,7 @@ export class CoordinatorLink {
     private readonly timeoutMs = REQUEST_TIMEOUT_MS,
   ) {}
 
-  assignments = (): Promise<Assignments> => this.get(`/v1/site/assignments?waitMs=${WAIT_MS}`, assignmentsSchema);
+  assignments = (waitMs = WAIT_MS): Promise<Assignments> => this.get(`/v1/site/assignments?waitMs=${waitMs}`, assignmentsSchema);
 
   async postCeremony(epochId: string, { statement, bodies }: CeremonyPost): Promise<void> {
     const bytes = Buffer.concat([...framed([postHead(statement, bodies.length), ...bodies])]);
