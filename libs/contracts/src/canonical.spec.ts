@@ -34,6 +34,10 @@ describe('canonical bytes', () => {
     expect(() => canonicalBytes(valueOf(input))).toThrow(Error);
   });
 
+  it.each([['a value', { name: '\ud800' }], ['a name', { '\udc00': 1 }]])('refuse half a surrogate pair in %s with a code', (_, value) => {
+    expect(() => canonicalBytes(value)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
+  });
+
   it.each([['undefined', undefined], ['a function', () => 1]])('refuse %s', (_, value) => {
     expect(() => canonicalBytes(value)).toThrow(TypeError);
   });

@@ -25,6 +25,7 @@ export const catalogue = {
   EPOCH_TERMS_DIFFER: [409, 'The key epoch opens sums on other terms than the federation names; nothing was encrypted in it. Compare federation.yaml with that of the coordinator.'],
   RELEASE_EXPIRED: [409, 'The release is past its expiry; ask an operator to issue it again.'],
   RELEASE_ROLLED_BACK: [409, 'The release is older than the one installed; going back to old content needs a newer release.'],
+  RELEASE_COUNTER_JUMPED: [409, 'A release counter is further ahead than releases can have taken it; compare the coordinator’s releases with its audit log before another one.'],
   RELEASE_RECORD_INVALID: [409, 'The record of the installed release is damaged or not signed by the coordinator; restore it from a backup, or remove it to take the coordinator’s present release.'],
   RELEASE_FILE_DAMAGED: [409, 'The model file on this node’s disk is not the one that was released; it is not served and is fetched again.'],
   MODEL_NOT_CONFIGURED: [409, 'This node does not serve that model; add its name to KOINON_MODELS at the site if it should.'],

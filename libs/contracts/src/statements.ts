@@ -67,11 +67,14 @@ export const shareStatement = statement('share', {
   blocksChecked: z.int().nonnegative(),
 });
 
+/** A hundred releases a day for 27 years. A counter beyond it would leave no number for the release after. */
+export const MOST_RELEASES = 1_000_000;
+
 /** A released model version. The counter only grows: going back to old content is a newer release. */
 export const releaseStatement = statement('release', {
   model: z.string(),
   version: z.int().positive(),
-  releaseCounter: z.int().positive(),
+  releaseCounter: z.int().positive().max(MOST_RELEASES),
   sha256: sha256Schema,
   bytes: z.int().positive(),
   issuedAt: z.string(),

@@ -48,6 +48,7 @@ describe('an error of the API', () => {
     ['a body with a prototype', 'POST', '/v1/sites', `{"__proto__": {"id": "${SECRET}"}}`, 400, 'REQUEST_INVALID'],
     ['a body of other fields', 'POST', '/v1/sites', JSON.stringify({ id: `${SECRET}!`, name: '' }), 400, 'REQUEST_INVALID'],
     ['a text with a NUL', 'POST', '/v1/sites', JSON.stringify({ id: 'nul', name: 'a\0b' }), 400, 'REQUEST_INVALID'],
+    ['half a surrogate pair', 'POST', '/v1/sites', JSON.stringify({ id: 'half', name: 'a\ud800b' }), 400, 'REQUEST_INVALID'],
     ['a page that is none', 'GET', `/v1/audit?after=${SECRET}`, undefined, 400, 'REQUEST_INVALID'],
     ['a page behind every number', 'GET', '/v1/audit?after=1e300', undefined, 400, 'REQUEST_INVALID'],
     ['a digest that is none', 'PUT', `/v1/blobs/${SECRET}`, 'x', 400, 'REQUEST_INVALID'],

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { PROTOCOL, releaseStatement, signStatement, type ReleaseStatement, type Signer } from '@koinon/contracts';
+import { MOST_RELEASES, CodedError, PROTOCOL, releaseStatement, signStatement, type ReleaseStatement, type Signer } from '@koinon/contracts';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { ModelAliasRow, ModelVersionRow, RoundRow, RunRow } from '../database/entities.js';
@@ -29,6 +29,7 @@ export class ReleasesService {
     if (!verdict.passed) return;
     // One count per model over all its aliases: a node, which serves what was released last, compares them.
     const releaseCounter = ((await m.maximum(ModelAliasRow, 'releaseCounter', { model })) ?? 0) + 1;
+    if (releaseCounter > MOST_RELEASES) throw new CodedError('RELEASE_COUNTER_JUMPED', model);
     const now = Date.now();
     const statement: ReleaseStatement = {
       protocol: PROTOCOL, model, version: version.version, releaseCounter, sha256: version.sha256, bytes: version.bytes,

@@ -54,6 +54,8 @@ describe('releases', () => {
       [await release(4, { expiresAt: 'never' }), 'RELEASE_EXPIRED'],
       [await release(2), 'RELEASE_ROLLED_BACK'],
       [await release(4, { releaseCounter: 3 }), 'RELEASE_ROLLED_BACK'],
+      [await release(4, { releaseCounter: 1_004 }), 'RELEASE_COUNTER_JUMPED'],
+      [await release(4, { releaseCounter: Number.MAX_SAFE_INTEGER }), 'REQUEST_INVALID'],
       [await release(2, { expiresAt: '2026-11-02T00:00:00Z' }), 'RELEASE_EXPIRED'],
     ];
     for (const [envelope, code] of refusals) await expect(store.fetch('heart-disease', envelope)).rejects.toMatchObject({ code });

@@ -9,6 +9,8 @@ import { isExpired, isOver, type Term } from './term.js';
 
 /** The release as the coordinator signed it: nothing else on this disk says what may be served. */
 const signedSchema = z.strictObject({ release: envelopeSchema });
+/** So many releases may pass while a node is away. One signed counter near the largest number would refuse every later release. */
+const LARGEST_JUMP = 1_000;
 /** What stores of before kept. Its digest was signed, but nothing shows that any more: it serves until the release is there again. */
 const unsignedSchema = z.strictObject({ model: z.string(), version: z.int(), releaseCounter: z.int(), sha256: sha256Schema });
 
@@ -68,6 +70,7 @@ export class ReleaseStore {
     const term = release.signed!.term;
     // What is installed already may be mended for as long as it is served.
     if (again ? isOver(term, this.now()) : isExpired(term, this.now())) throw new CodedError('RELEASE_EXPIRED', `${model} version ${release.version}`);
+    if (installed && release.releaseCounter > installed.releaseCounter + LARGEST_JUMP) throw new CodedError('RELEASE_COUNTER_JUMPED', `${model} version ${release.version}`);
     if (installed && !again && release.releaseCounter <= installed.releaseCounter) throw new CodedError('RELEASE_ROLLED_BACK', `${model} version ${release.version}`);
   }
 
