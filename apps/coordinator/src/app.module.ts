@@ -21,6 +21,8 @@ import { EventsService } from './events/events.service.js';
 import { HealthController } from './http/health.controller.js';
 import { QUEUE_BACKEND, type QueueBackend } from './jobs/backend.js';
 import { Heartbeat, ROLE } from './liveness/heartbeat.service.js';
+import { JobFailures } from './jobs/job-failures.service.js';
+import { JobsController } from './jobs/jobs.controller.js';
 import { JobsService } from './jobs/jobs.service.js';
 import { JOB_HANDLERS, WorkerService } from './jobs/worker.service.js';
 import { EpochTransitions } from './keys/epoch-transitions.js';
@@ -53,7 +55,7 @@ export interface Foundations {
 }
 
 const shared = [
-  AuditService, ClosingService, EpochTransitions, EpochsService, EventsService, Heartbeat, JobsService, ReleasesService, RoundTransitions, RunTransitions,
+  AuditService, ClosingService, EpochTransitions, EpochsService, EventsService, Heartbeat, JobFailures, JobsService, ReleasesService, RoundTransitions, RunTransitions,
   SumTransitions, VersionsService,
 ];
 
@@ -78,7 +80,7 @@ export class HttpModule {
     return {
       module: HttpModule,
       imports: imports!,
-      controllers: [AuditController, EpochsController, EventsController, HealthController, RegistryController, RunsController, SitesController, SumsController],
+      controllers: [AuditController, EpochsController, EventsController, HealthController, JobsController, RegistryController, RunsController, SitesController, SumsController],
       providers: [
         ...providers, { provide: ROLE, useValue: 'http' }, AssignmentsService, Authenticator, NoncesService, RecipeChecks, RegistryService, RunsService, SiteRequestVerifier,
         SitesService, TokensService, UploadsService,

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { CodedError, fromWire } from './errors.js';
 import { sha256Hex } from './canonical.js';
 import { parse } from './dsse.js';
-import { auditReportSchema, invitationSchema, modelViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type StartRun } from './views.js';
+import { auditReportSchema, failedJobSchema, invitationSchema, modelViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type StartRun } from './views.js';
 
 export class KoinonClient {
   constructor(
@@ -25,6 +25,8 @@ export class KoinonClient {
   version = (name: string, version: number) =>
     this.get(`/v1/models/${encodeURIComponent(name)}/versions/${version}`, versionDetailSchema);
   auditReport = () => this.get('/v1/audit/verify', auditReportSchema);
+  /** Attempts of the coordinator's jobs that failed, newest first. */
+  failedJobs = () => this.get('/v1/jobs/failed', z.array(failedJobSchema));
   invite = (id: string, name: string) => this.post('/v1/sites', { id, name }, invitationSchema);
   startRun = (run: StartRun) => this.post('/v1/runs', run, runViewSchema);
   cancelRun = (id: string) => this.post(`/v1/runs/${encodeURIComponent(id)}/cancel`, {}, runViewSchema);

@@ -139,6 +139,18 @@ export const eventSchema = z.object({
 });
 export type KoinonEvent = z.infer<typeof eventSchema>;
 
+/** An attempt of a job that failed; the log has the details. */
+export const failedJobSchema = z.object({
+  at: instant,
+  job: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  code: errorCodeSchema,
+  attempt: z.int(),
+  /** The last attempt: what it was for has failed, or the reconciler asks again. */
+  gaveUp: z.boolean(),
+});
+export type FailedJob = z.infer<typeof failedJobSchema>;
+
 export const auditEntrySchema = z.object({
   seq: z.int(),
   at: instant,

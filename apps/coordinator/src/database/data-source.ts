@@ -5,6 +5,7 @@ import { entities } from './entities.js';
 import { Federation20261123060000 } from './migrations/20261123-federation.js';
 import { BlobDigests20261127080000 } from './migrations/20261127-blob-digests.js';
 import { Heartbeats20261127130000 } from './migrations/20261127-heartbeats.js';
+import { JobFailures20261127140000 } from './migrations/20261127-job-failures.js';
 import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
 import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
 import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
@@ -19,7 +20,7 @@ export function dataSource(url: string): DataSource {
     entities,
     migrations: [
       Federation20261123060000, SiteStatus20261127010000, RequestNonces20261127070000, BlobDigests20261127080000, RoundFit20261127120000,
-      Heartbeats20261127130000,
+      Heartbeats20261127130000, JobFailures20261127140000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

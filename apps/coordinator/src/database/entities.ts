@@ -211,6 +211,19 @@ export class ModelAliasRow {
   @Column('jsonb') release!: Envelope;
 }
 
+/** A job that failed, once per attempt. */
+@Entity('job_failures')
+export class JobFailureRow {
+  @PrimaryGeneratedColumn('identity', { primaryKeyConstraintName: 'job_failures_pk', generatedIdentity: 'ALWAYS', type: 'bigint' }) id!: string;
+  @Column(instant) at!: Date;
+  @Column('text') job!: string;
+  /** Ids of what it was about. */
+  @Column('jsonb') data!: Record<string, unknown>;
+  @Column('text') code!: ErrorCode;
+  @Column('int') attempt!: number;
+  @Column('boolean', { name: 'gave_up' }) gaveUp!: boolean;
+}
+
 /** When a process of the coordinator last said that it runs. */
 @Entity('heartbeats')
 export class HeartbeatRow {
@@ -232,5 +245,5 @@ export class AuditRow {
 
 export const entities = [
   SiteRow, ApiTokenRow, RequestNonceRow, RunRow, RoundRow, EpochRow, EpochMessageRow, SumRow, SumBlockRow, UploadBlockRow, UploadRow, ShareRow,
-  RefusalRow, ModelVersionRow, ModelAliasRow, AuditRow, HeartbeatRow,
+  RefusalRow, ModelVersionRow, ModelAliasRow, AuditRow, HeartbeatRow, JobFailureRow,
 ];

@@ -1,4 +1,4 @@
-import { CodedError, type ErrorCode, type Failure } from '@koinon/contracts';
+import { CodedError, catalogue, type ErrorCode, type Failure } from '@koinon/contracts';
 import { HeError, type HeErrorCode } from '@koinon/he';
 import { StrategyError } from '@koinon/strategies';
 import { isDatabaseAway } from '../database/unreachable.js';
@@ -20,6 +20,9 @@ export function failureOf(error: unknown): Failure {
   return { code: isDatabaseAway(error) ? 'DATABASE_UNREACHABLE' : 'INTERNAL', detail: null };
 }
 
-/** Expected failures stay failures however often they run; a service that is away, a full disk, and anything unexpected, is worth another try. */
+/** A service that is away or full: the work goes on by itself when it is back, however long that takes. */
+export const isTransient = (error: unknown): boolean => [503, 507].includes(catalogue[failureOf(error).code][0]);
+
+/** Expected failures stay failures however often they run; anything else is worth another try. */
 export const isPermanent = (error: unknown): boolean =>
-  error instanceof HeError || error instanceof StrategyError || (error instanceof CodedError && error.status !== 503 && error.status !== 507);
+  error instanceof HeError || error instanceof StrategyError || (error instanceof CodedError && !isTransient(error));

@@ -2,7 +2,8 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { parse } from '@koinon/contracts';
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { QUEUE_BACKEND, type QueueBackend } from './backend.js';
-import { failureOf, isPermanent } from './job-failure.js';
+import { failureOf, isPermanent, isTransient } from './job-failure.js';
+import { JobFailures } from './job-failures.service.js';
 import { handlersByName, jobMap, queueNames, type JobHandler, type JobName } from './job-map.js';
 import { JobsService } from './jobs.service.js';
 
@@ -11,15 +12,20 @@ export const JOB_HANDLERS = Symbol('JobHandlers');
 /** The jobs of a killed worker are taken over within the sum of these; a live one renews its locks in half the first. */
 const TAKE_OVER = { lockDuration: 10_000, stalledInterval: 5_000 } as const;
 
+/** How long lost jobs and deadlines wait at most where the queue has forgotten its scheduler. */
+const REMIND_EVERY_MS = 5_000;
+
 @Injectable()
 export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('worker');
   private workers: Worker[] = [];
+  private reminder: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(JOB_HANDLERS) private readonly handlers: JobHandler[],
     @Inject(JobsService) private readonly jobs: JobsService,
+    private readonly failures: JobFailures,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -31,9 +37,12 @@ export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
     });
     await Promise.all(this.workers.map((w) => w.waitUntilReady()));
     await this.jobs.scheduleReconciler();
+    // A Redis that restarted empty has forgotten the reconciler; one that is away is asked again.
+    this.reminder = setInterval(() => void this.jobs.scheduleReconciler().catch(() => undefined), REMIND_EVERY_MS);
   }
 
   async onModuleDestroy(): Promise<void> {
+    clearInterval(this.reminder);
     await Promise.all(this.workers.map((w) => w.close()));
   }
 
@@ -45,11 +54,16 @@ export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await handler.handle(data);
     } catch (error) {
-      const last = isPermanent(error) || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+      const attempt = job.attemptsMade + 1;
+      const last = isPermanent(error) || attempt >= (job.opts.attempts ?? 1);
+      const { code } = failureOf(error);
+      if (last) this.log.error(`${name} gave up`, error instanceof Error ? error.stack : String(error));
+      // Where the database itself is away, the log is all there is.
+      await this.failures.record({ job: name, data: job.data as Record<string, unknown>, code, attempt, gaveUp: last }).catch(() => undefined);
       if (!last) throw error;
-      this.log.error(`${name} gave up`, error instanceof Error ? error.stack : String(error));
-      await handler.gaveUp(data, error);
-      throw new UnrecoverableError(failureOf(error).code);
+      // What waits for a service is asked for again by the reconciler: nothing has failed yet.
+      if (!isTransient(error)) await handler.gaveUp(data, error);
+      throw new UnrecoverableError(code);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Assignment, RunView } from '@koinon/contracts';
+import { MOST_RELEASES, type Assignment, type RunView } from '@koinon/contracts';
 import { StrategyError } from '@koinon/strategies';
 import { withDatabase } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -75,6 +75,9 @@ describe('a failure', () => {
     expect(run.state).toBe('failed');
     expect(run.rounds[0]!.timeline.map((t) => t.state)).toContain('updating');
     await leftTrace(run, run.failure!.code);
+    expect(await federation.coordinator.client.failedJobs()).toContainEqual(expect.objectContaining({
+      job: 'round.update', data: { roundId: run.rounds[0]!.id }, code: run.failure!.code, gaveUp: true,
+    }));
   });
 
   it('that nobody foresaw is INTERNAL, and ends the sum, the round and the run', async () => {
@@ -95,6 +98,12 @@ describe('a failure', () => {
     expect((await federation.coordinator.client.run(id)).state).toBe('running');
     await handler.gaveUp({ runId: id }, new StrategyError('STRATEGY_TOO_FEW_SITES', 'x'));
     await leftTrace(await ended(federation.coordinator, id), 'RUN_NOT_ENOUGH_SITES');
+  });
+
+  it('of a release counter that was put to its end is the run’s, with its code', async () => {
+    await ended(federation.coordinator, await begin('counted'));
+    await federation.coordinator.query("UPDATE model_aliases SET release_counter = $1 WHERE model = 'counted'", [MOST_RELEASES]);
+    expect(await ended(federation.coordinator, await begin('counted'))).toMatchObject({ state: 'failed', failure: { code: 'RELEASE_COUNTER_JUMPED', detail: 'counted' } });
   });
 
   it('by an operator’s hand ends every part, under the operator’s name', async () => {

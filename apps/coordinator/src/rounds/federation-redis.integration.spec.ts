@@ -1,8 +1,10 @@
 import { withDatabase, withRedis } from '@koinon/testing';
-import { describe, it } from 'vitest';
+import { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
 import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
+import { until } from '../testing/until.fixture.js';
 
 describe('a run whose queues live in Redis', () => {
   const database = withDatabase();
@@ -14,5 +16,17 @@ describe('a run whose queues live in Redis', () => {
     for (const site of federation.sites) site.work();
     await expectPlainFedAvg(federation, await ended(federation.coordinator, id));
     await expectOpenedOnce(federation);
+  });
+
+  it('goes on, deadlines and all, when Redis restarts empty', async () => {
+    const { coordinator } = federation;
+    federation.site('gamma').behaviour.ceremony = 'silent';
+    const { id } = await startRun(coordinator, tinySpec({ name: 'emptied', min: 2 }));
+    await until('the others to post', async () => (await coordinator.query("SELECT 1 FROM epoch_messages m JOIN epochs e ON e.id = m.epoch_id WHERE e.state = 'running'")).length === 2);
+    const queues = new Redis(redis.url);
+    await queues.flushall();
+    await queues.quit();
+    await coordinator.query("UPDATE epochs SET step_deadline_at = now() WHERE state = 'running'");
+    expect(await ended(coordinator, id)).toMatchObject({ state: 'done', rounds: [{ exclusions: [{ site: 'gamma', code: 'EPOCH_SITE_MISSING' }] }] });
   });
 });
