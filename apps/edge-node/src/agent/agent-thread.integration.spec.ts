@@ -52,6 +52,16 @@ describe('the agent thread', () => {
   };
   const ledger = (): { id: string; released: boolean; mechanism: { steps?: number } }[] =>
     (JSON.parse(readFileSync(join(home, 'privacy-ledger.json'), 'utf8')) as { entries: { id: string; released: boolean; mechanism: { steps?: number } }[] }).entries;
+  /** Noise for a million weights in every step takes much longer than a test needs to notice it. */
+  const startLongTraining = async (): Promise<void> => {
+    const wide = wideModel(1_000_000);
+    coordinator.blobs.set(sha256(wide), wide);
+    const trainable = { ...federation.model, trainable: ['weight'] };
+    coordinator.assign(training({ modelSha256: sha256(wide), federation: { ...federation, model: trainable, local: { ...federation.local, steps: 100, samplingRate: 0.01 } } }));
+    await start({ ...node.config, budget: null });
+    // Charged: the child has its records' leave and trains.
+    await vi.waitFor(() => expect(ledger().at(-1)).toMatchObject({ released: false }), 20_000);
+  };
   beforeEach(async () => {
     dir = tempDir();
     home = join(dir.path, 'cleveland');
@@ -99,20 +109,27 @@ describe('the agent thread', () => {
   });
 
   it('stops while a child trains and leaves no process behind', async () => {
-    // noise for a million weights in every step: much longer than this takes to notice it
-    const wide = wideModel(1_000_000);
-    coordinator.blobs.set(sha256(wide), wide);
-    const trainable = { ...federation.model, trainable: ['weight'] };
-    coordinator.assign(training({ modelSha256: sha256(wide), federation: { ...federation, model: trainable, local: { ...federation.local, steps: 100, samplingRate: 0.01 } } }));
-    await start({ ...node.config, budget: null });
-    // Charged: the child has its records' leave and trains.
-    await vi.waitFor(() => expect(ledger().at(-1)).toMatchObject({ released: false }), 20_000);
+    await startLongTraining();
     expect(trainers()).toHaveLength(1);
     await agent!.stop();
     await vi.waitFor(() => expect(trainers()).toEqual([]), 5000);
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
     expect(ledger().at(-1)).toMatchObject({ released: false });
     expect(existsSync(join(home, 'uploads'))).toBe(false);
+  });
+
+  it('leaves a training that the coordinator no longer waits for, and does what is asked next at once', async () => {
+    await startLongTraining();
+    coordinator.answer = ({ path, method }) => {
+      if (path.endsWith('/blocks') && method === 'GET') return [];
+      if (path.endsWith('/commit')) coordinator.assignments = [];
+      return undefined;
+    };
+    coordinator.assign(training({ runId: randomUUID(), sumId: OTHER_SUM, sumIndex: 1 }));
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).toHaveLength(1), 20_000);
+    expect(ledger().map(({ released }) => released)).toEqual([true, false, true, true]);
+    expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).toEqual([]);
+    expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
   });
 
   it('refuses an evaluation whose model never ends, and goes on', async () => {
