@@ -9,6 +9,9 @@ import { tinySpec } from '../testing/tiny-federation.fixture.js';
 import { until } from '../testing/until.fixture.js';
 import { MOST_CEREMONIES } from '../rounds/round-state.js';
 import { MOST_EXTENSIONS } from '../database/pause.js';
+import { SumTransitions } from '../aggregation/sum-transitions.js';
+import { EpochTransitions } from '../keys/epoch-transitions.js';
+import { Heartbeat } from './heartbeat.service.js';
 
 const WORKER = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
 
@@ -79,5 +82,35 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     });
     expect(await coordinator.client.run(id)).toMatchObject({ failure: { code: 'EPOCH_SITE_MISSING' } });
     expect(await audited('epoch.failed')).toHaveLength(MOST_CEREMONIES);
+  });
+
+  it('gives more time once when both of its processes come back at the same moment', async () => {
+    const { coordinator } = federation;
+    const { app, foundations } = coordinator;
+    for (const site of federation.sites) site.behaviour.ceremony = 'silent';
+    await kill();
+    await start();
+    const { id } = await startRun(coordinator, tinySpec({ name: 'at-once' }));
+    const epoch = await until('a ceremony', async () => (await coordinator.client.run(id)).rounds[0]?.epochId);
+    await kill();
+    const ofHttp = app.get(Heartbeat);
+    await ofHttp.onModuleDestroy();
+    const ofWorker = new Heartbeat(foundations.database, foundations.config, 'worker', app.get(EpochTransitions), app.get(SumTransitions));
+    await coordinator.query("UPDATE heartbeats SET at = at - interval '10 min'");
+    const gate = foundations.database.createQueryRunner();
+    await gate.query('SELECT pg_advisory_lock(4711)');
+    await coordinator.query(`CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END'`);
+    // At the commit: by then each has looked at what it can see of the other.
+    await coordinator.query('CREATE CONSTRAINT TRIGGER held AFTER UPDATE ON heartbeats DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION held()');
+    const beats = Promise.all([ofHttp.beat(), ofWorker.beat()]);
+    await until('both to be under way', async () => (await coordinator.query(
+      "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")).length === 2);
+    await gate.query('SELECT pg_advisory_unlock(4711)');
+    await gate.release();
+    await beats;
+    await coordinator.query('DROP FUNCTION held CASCADE');
+    expect((await audited('epoch.extended')).filter((a) => a.subject === epoch)).toHaveLength(1);
+    await ofHttp.onApplicationBootstrap();
+    await coordinator.client.cancelRun(id);
   });
 });

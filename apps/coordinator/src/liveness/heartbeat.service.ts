@@ -13,6 +13,7 @@ export const ROLE = Symbol('Role');
 export type Role = 'http' | 'worker';
 
 const BEAT_MS = 1_000;
+const BEAT_LOCK = 0x62656174;
 
 /** What every judgement about a deadline stands on, at one moment of the database's clock. */
 export async function pulseOf(m: EntityManager): Promise<Pulse> {
@@ -53,7 +54,9 @@ export class Heartbeat implements OnApplicationBootstrap, OnModuleDestroy {
 
   async beat(): Promise<void> {
     await this.database.transaction(async (tx) => {
-      const before = await tx.findOne(HeartbeatRow, { where: { role: this.role }, lock: { mode: 'pessimistic_write' } });
+      // One after the other: of two that come back at once, each would see the other silent still, and neither would end the pause.
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [BEAT_LOCK]);
+      const before = await tx.findOneBy(HeartbeatRow, { role: this.role });
       await tx.query('INSERT INTO heartbeats (role, at) VALUES ($1, clock_timestamp()) ON CONFLICT (role) DO UPDATE SET at = excluded.at', [this.role]);
       const { now, silent } = await pulseOf(tx);
       const silenceMs = before ? now.getTime() - before.at.getTime() : 0;
