@@ -74,7 +74,8 @@ async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, Hospit
     const weights = readWeights(version, trainable);
     const sum = new Uint32Array(updateLength(weights.length));
     for (const { data, gradient, randomBytes, rows } of members) {
-      const job = { weights, local: { ...local, ...fit }, privacy: { clippingNorm: privacy.clippingNorm, noiseMultiplier, noisedRowCount: rows } };
+      const charged = { clippingNorm: privacy.clippingNorm, noiseMultiplier, rowCountNoise: rowCount.noiseMultiplier, noisedRowCount: rows };
+      const job = { weights, local: { ...local, ...fit }, privacy: charged };
       const trained = await trainLocally(gradient, data.train, job, randomBytes);
       const vector = updateVector(trained.weights.map((weight, i) => weight - weights[i]!), rows, scaling);
       quantiser.quantise(vector, randomBytes).forEach((value, i) => {

@@ -41,7 +41,7 @@ export class Trainer {
     const trained = await this.tasks.train({
       modelFile, trainable: federation.model.trainable, loss: federation.model.loss, logits: federation.model.logits,
       data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu },
-      privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier },
+      privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier, rowCountNoise: plan.rowCount.noiseMultiplier },
       ...(seed === undefined ? {} : { seed }), insecureDeterministic: this.config.insecureDeterministic,
     }, charge, signal).finally(() => rmSync(modelFile, { force: true }));
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };

@@ -29,6 +29,8 @@ export interface TrainJob {
     readonly clippingNorm: number;
     /** Noise per step and coordinate has the standard deviation noiseMultiplier · `sensitivityOf(clippingNorm)`. 0 adds none. */
     readonly noiseMultiplier: number;
+    /** Standard deviation of the noise on the row count that `Charged` brings. */
+    readonly rowCountNoise: number;
   };
   /** Makes sampling repeatable where nothing private hangs on it: without noise, or with `insecureDeterministic`. */
   readonly seed?: number;
@@ -109,6 +111,7 @@ export function checkJob(job: TrainJob): void {
     ['local.proximalMu', inRange('proximalMu', local.proximalMu)],
     ['privacy.clippingNorm', inRange('clippingNorm', privacy.clippingNorm)],
     ['privacy.noiseMultiplier', inRange('noiseMultiplier', privacy.noiseMultiplier)],
+    ['privacy.rowCountNoise', inRange('rowCountNoise', privacy.rowCountNoise)],
     ['seed', job.seed === undefined || Number.isSafeInteger(job.seed)],
     ['insecureDeterministic (it needs a seed)', job.insecureDeterministic !== true || job.seed !== undefined],
   ]);

@@ -71,6 +71,7 @@ async function trainAlone(model: Uint8Array, data: HospitalData, recipe: Recipe,
       privacy: {
         clippingNorm,
         noiseMultiplier: plan.noiseMultiplier,
+        rowCountNoise: plan.rowCount.noiseMultiplier,
         noisedRowCount: noisyRowCount(data.train.rows, plan.rowCount.noiseMultiplier, randomBytes),
       },
     },

@@ -11,8 +11,8 @@ const gridShare = 2 ** -12;
  *
  * The rest of the margin covers float32. One record changes one group; groups are added in float64. A group summed in runs
  * of kᵢ ≤ 64 records differs by at most 2·Σkᵢ²·2⁻²⁴ clipping norms (see `clippedGradients` of @koinon/autodiff): 2⁻¹¹ for 64
- * records, and less than the three quarters of the margin up to 109, which a group of 48 on average passes with a
- * probability below 1e-13.
+ * records, and less than the three quarters of the margin up to 109. `groupCount` keeps the mean of a group at or below 48,
+ * so that one passes 109 with a probability below 1e-13 (Poisson tail); the mean itself holds up to 1e-15, see there.
  */
 export function sensitivityOf(clippingNorm: number): number {
   return clippingNorm * (1 + margin);
@@ -37,13 +37,16 @@ export function gridIsFine(noise: Noise, values: number): boolean {
 /** Records of one run of the training graph. */
 export const recordsPerRun = 64;
 
-/** Records of a group on average: few groups need a second run. */
+/** Most records of a group on average: few groups need a second run. */
 const groupRecords = 48;
+
+/** Deviations by which the rows may exceed their noised count: a Gaussian falls further with a probability below 1e-15. */
+const deviations = 8;
 
 /**
  * Groups into which a sample is dealt before it is summed. It follows from public numbers alone: with a count that depended
- * on the sample, a record more could change all groups.
+ * on the sample, a record more could change all groups. From above, because a noised count may lie far below the rows.
  */
-export function groupCount(samplingRate: number, noisedRowCount: number): number {
-  return Math.ceil((samplingRate * noisedRowCount) / groupRecords);
+export function groupCount(samplingRate: number, { noisedRowCount, rowCountNoise }: { noisedRowCount: number; rowCountNoise: number }): number {
+  return Math.ceil((samplingRate * (noisedRowCount + deviations * rowCountNoise)) / groupRecords);
 }

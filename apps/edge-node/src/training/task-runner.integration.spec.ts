@@ -44,7 +44,7 @@ const job: TrainJob = {
   weights: Float32Array.of(0.5, -2),
   round: 1,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
-  privacy: { clippingNorm: 1, noiseMultiplier: 1 },
+  privacy: { clippingNorm: 1, noiseMultiplier: 1, rowCountNoise: 10 },
 };
 const charge = (): number => 30;
 const evaluation: EvaluateJob = { modelFile: job.modelFile, inputName: 'features', features: Float32Array.of(1, 2), rows: 1, width: 2 };
@@ -135,6 +135,7 @@ describe('TaskRunner', () => {
     ['local.learningRate', { local: { ...job.local, learningRate: 1e38 } }],
     ['privacy.clippingNorm', { privacy: { ...job.privacy, clippingNorm: 1e-28 } }],
     ['privacy.clippingNorm', { privacy: { ...job.privacy, clippingNorm: Number.NaN } }],
+    ['privacy.rowCountNoise', { privacy: { ...job.privacy, rowCountNoise: 101 } }],
     ['privacy.noiseMultiplier', { privacy: { ...job.privacy, noiseMultiplier: 1e-9 } }],
     ['privacy.noiseMultiplier is too large for this many weights', { privacy: { ...job.privacy, noiseMultiplier: 1e6 } }],
     ['local.proximalMu', { local: { ...job.local, proximalMu: -1 } }],

@@ -30,7 +30,7 @@ const job: TrainJob = {
   weights: new Float32Array(14),
   round: 1,
   local: { steps: 25, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
-  privacy: { clippingNorm: 1, noiseMultiplier: 0 },
+  privacy: { clippingNorm: 1, noiseMultiplier: 0, rowCountNoise: 0 },
   seed: 11,
 };
 const stop = new AbortController();
@@ -134,7 +134,7 @@ describe('one record more or less', () => {
     const modelFile = join(folder, 'hostile.onnx');
     writeFileSync(modelFile, encodeModel(graph.model()));
     return {
-      ...job, modelFile, weights: new Float32Array(14 * outputs), privacy: { clippingNorm: 0.01, noiseMultiplier: 0 },
+      ...job, modelFile, weights: new Float32Array(14 * outputs), privacy: { clippingNorm: 0.01, noiseMultiplier: 0, rowCountNoise: 0 },
       local: { ...job.local, steps: 1, samplingRate: 1, learningRate: 1 },
     };
   }

@@ -1,6 +1,7 @@
 import { addGaussianNoise, poissonSample } from '@koinon/privacy';
 import { describe, expect, it } from 'vitest';
 import type { Records } from '../data/index.js';
+import { noisyRowCount } from './noise-plan.js';
 import { randomSource, seededBytes } from './random-source.js';
 import { trainLocally, type GradientSource, type LocalRecipe } from './trainer.js';
 
@@ -18,7 +19,7 @@ class Counting implements GradientSource {
 const recipe = (over: Partial<LocalRecipe['local']>, noiseMultiplier = 0, weights = new Float32Array(2)): LocalRecipe => ({
   weights,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, ...over },
-  privacy: { clippingNorm: 2, noiseMultiplier, noisedRowCount: 80 },
+  privacy: { clippingNorm: 2, noiseMultiplier, rowCountNoise: 0, noisedRowCount: 80 },
 });
 
 describe('trainLocally', () => {
@@ -37,7 +38,7 @@ describe('trainLocally', () => {
   ])('pulls towards where it started by %s', async (_, proximalMu, path) => {
     // Every record is sampled: each step moves by −learningRate.
     for (const [index, moved] of path.entries()) {
-      const given = { ...recipe({ steps: index + 1, samplingRate: 1, proximalMu }), privacy: { clippingNorm: 2, noiseMultiplier: 0, noisedRowCount: 100 } };
+      const given = { ...recipe({ steps: index + 1, samplingRate: 1, proximalMu }), privacy: { clippingNorm: 2, noiseMultiplier: 0, rowCountNoise: 0, noisedRowCount: 100 } };
       const { weights } = await trainLocally(new Counting(), records, { ...given, weights: Float32Array.of(3) }, seededBytes(1, 'a'));
       expect(weights[0]! - 3).toBeCloseTo(-0.2 * moved, 5);
     }
@@ -76,6 +77,18 @@ describe('trainLocally', () => {
     expect(gradient.samples).toHaveLength(20);
     expect(gradient.samples.reduce((sum, size) => sum + size, 0)).toBe(1000);
     expect(Math.max(...gradient.samples)).toBeLessThan(100);
+  });
+
+  it('keeps groups as small as the sensitivity assumes, however far the noised row count lies below the rows', async () => {
+    const many: Records = { features: new Float32Array(0), labels: new Float32Array(0), rows: 200 };
+    const { privacy, ...rest } = recipe({ steps: 1, samplingRate: 1 }, 0, new Float32Array(1));
+    for (let seed = 0; seed < 100; seed++) {
+      const gradient = new Counting();
+      const noisedRowCount = noisyRowCount(many.rows, 100, seededBytes(seed, 'rows'));
+      await trainLocally(gradient, many, { ...rest, privacy: { ...privacy, rowCountNoise: 100, noisedRowCount } }, seededBytes(seed, 'step'));
+      // Three quarters of 2⁻¹⁰ clipping norms are left to float32: 64 records in one run and 45 in the next.
+      expect(Math.max(...gradient.samples), `seed ${seed}`).toBeLessThanOrEqual(109);
+    }
   });
 
   it('refuses to return weights that are not finite', async () => {

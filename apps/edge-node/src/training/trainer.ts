@@ -27,7 +27,7 @@ export type LocalRecipe = Pick<TrainJob, 'weights' | 'local'> & { readonly priva
 export async function trainLocally(gradient: GradientSource, records: Records, recipe: LocalRecipe, randomBytes: RandomBytes): Promise<TrainResult> {
   const { local, privacy } = recipe;
   const sigma = noiseDeviation(privacy);
-  const groups = groupCount(local.samplingRate, privacy.noisedRowCount);
+  const groups = groupCount(local.samplingRate, privacy);
   const rate = local.learningRate / (local.samplingRate * privacy.noisedRowCount);
   const strength = local.learningRate * local.proximalMu;
   const weights = Float32Array.from(recipe.weights);
