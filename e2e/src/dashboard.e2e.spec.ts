@@ -195,6 +195,12 @@ describe('models', () => {
     expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toEqual(versionDetail(3).statement);
   });
 
+  it('give every setting of the recipe a value, switches too', async () => {
+    const dashboard = await open(await serve(), '#/models/heart-disease/3');
+    const recipe = await textOf(dashboard.panel('How it was made'));
+    expect(recipe).toMatch(/Local proximal mu 0 .*Local control variate off/);
+  });
+
   it('say so when the statement says something else', async () => {
     const dashboard = await open(await serve({ versions: [versionDetail(3, { exclusions: [] })] }), '#/models/heart-disease/3');
     await dashboard.page.getByText('says something else than this page').waitFor();

@@ -159,7 +159,7 @@ export function versionDetail(version: number, signed?: Partial<Lineage>): Versi
     cohort: trained ? siteIds.filter((s) => !excluded.includes(s)).map((site) => ({ site, uploadRoot: digest(`upload ${site} ${version}`) })) : [],
     exclusions: excluded.map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' as const })),
     strategy: trained ? { name: 'fedavg', params: { serverLearningRate: 1 } } : null,
-    local: trained ? { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' } : null,
+    local: trained ? { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, controlVariate: false } : null,
     privacy: trained ? { unit: 'record', epsilonSpent: 0.24 * (version - 1), delta: 1e-3, noiseMultiplier: 3.96 } : null,
     encryption: trained ? { scheme: 'ckks-threshold', epochId: uuid('epoch'), threshold: 3, sumRoot: digest(`sum ${version}`), activeSet: ['cleveland', 'hungary', 'va-long-beach'] } : null,
     featureSchemaSha256: digest('features'),

@@ -3,7 +3,7 @@ import { useSession, useView } from '../api.js';
 import { hrefs } from '../router.js';
 import { Digest } from '../ui/copy.js';
 import { Alias, Fact } from '../ui/figures.js';
-import { formatBytes, formatNumber, words } from '../ui/format.js';
+import { formatBytes, formatSetting, words } from '../ui/format.js';
 import { Viewed } from '../ui/states.js';
 import { Ago } from '../ui/time.js';
 import { Doing } from './doing.js';
@@ -83,7 +83,7 @@ function Recipe({ detail: { lineage } }: { detail: VersionDetail }) {
       <dl className="facts list">
         {Object.entries(lineage.local ?? {}).map(([name, value]) => (
           <Fact key={name} name={`Local ${words(name)}`}>
-            {typeof value === 'number' ? formatNumber(value) : value}
+            {formatSetting(value)}
           </Fact>
         ))}
         {lineage.featureSchemaSha256 === null ? null : (

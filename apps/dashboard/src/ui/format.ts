@@ -57,8 +57,11 @@ export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** A setting of a strategy: a number or a switch. */
-export const formatSetting = (value: number | boolean): string => (typeof value === 'number' ? formatNumber(value) : value ? 'on' : 'off');
+/** A setting of a recipe: a number, a word or a switch. */
+export function formatSetting(value: number | string | boolean): string {
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  return typeof value === 'number' ? formatNumber(value) : value;
+}
 
 /** Milliseconds of a latency: two decimals below 1, one below 100. */
 export function formatLatency(ms: number): string {
