@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CodedError } from './errors.js';
-import { countScores, evaluationLength, metricsFromCounts, scoreBins } from './evaluation.js';
+import { countScores, countsLength, countsOfDigits, digitsOfCounts, evaluationLength, metricsFromCounts, scoreBins } from './evaluation.js';
 
 /** Wichmann-Hill: small, seeded and independent of everything under test. */
 function uniform(seed: number): () => number {
@@ -63,6 +63,15 @@ describe('evaluation counts', () => {
     expect(first.map((count, i) => count + (second[i] ?? 0))).toEqual(countScores(probabilities, labels));
   });
 
+  it.each([8, 16])('come whole out of a sum of values of %i bits', (bits) => {
+    const sites = [0, 1, 2 ** bits - 1, 2 ** bits, 1_000_003, 2 ** 32 - 1].map((count) => new Uint32Array(countsLength).fill(count, 7));
+    const digits = sites.map((counts) => digitsOfCounts(counts, bits));
+    for (const of of digits) expect([of.length, Math.max(...of) < 2 ** bits]).toEqual([evaluationLength(bits), true]);
+    const sum = Array.from({ length: evaluationLength(bits) }, (_, i) => digits.reduce((total, of) => total + of[i]!, 0));
+    expect(countsOfDigits(sum, bits)).toEqual(Float64Array.from({ length: countsLength }, (_, i) => sites.reduce((total, counts) => total + counts[i]!, 0)));
+    expect(() => countsOfDigits(sum.slice(1), bits)).toThrow(expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError);
+  });
+
   it('count ties half', () => {
     expect(metricsFromCounts(countScores([0.7, 0.7, 0.7], [1, 0, 0]))).toEqual({ accuracy: 1 / 3, auc: 0.5, f1: 0.5, rows: 3 });
   });
@@ -80,6 +89,6 @@ describe('evaluation counts', () => {
     expect(code(() => countScores([], [1]))).toBe('MODEL_INVALID');
     expect(code(() => metricsFromCounts(new Uint32Array(4)))).toBe('SUM_OUT_OF_RANGE');
     expect(code(() => metricsFromCounts(countScores([0.2, 0.9], [1, 1])))).toBe('SUM_OUT_OF_RANGE');
-    expect(code(() => metricsFromCounts(new Uint32Array(evaluationLength)))).toBe('SUM_OUT_OF_RANGE');
+    expect(code(() => metricsFromCounts(new Uint32Array(countsLength)))).toBe('SUM_OUT_OF_RANGE');
   });
 });

@@ -9,17 +9,23 @@ import type { Metrics } from './metrics.js';
 export const scoreBins = 100;
 
 /** Entries of the count vector: negatives per bin, then positives per bin, both by rising score. */
-export const evaluationLength = 2 * scoreBins;
+export const countsLength = 2 * scoreBins;
+
+/** Digits of a count in base 2^bits: more records than 32 bits count are in no table. */
+const digitsOf = (bits: number): number => Math.ceil(32 / bits);
+
+/** Entries of the summed vector, whose values have `bits` bits at each site. */
+export const evaluationLength = (bits: number): number => digitsOf(bits) * countsLength;
 
 /**
  * Counts test records by class and score.
  * @param probabilities [rows] in [0, 1]
  * @param labels [rows] 0 or 1
- * @returns [evaluationLength]
+ * @returns [countsLength]
  * @throws CodedError MODEL_INVALID when a score is not a probability
  */
 export function countScores(probabilities: ArrayLike<number>, labels: ArrayLike<number>): Uint32Array {
-  const counts = new Uint32Array(evaluationLength);
+  const counts = new Uint32Array(countsLength);
   for (let row = 0; row < labels.length; row++) {
     const probability = probabilities[row] ?? Number.NaN;
     if (!(probability >= 0 && probability <= 1)) {
@@ -32,13 +38,29 @@ export function countScores(probabilities: ArrayLike<number>, labels: ArrayLike<
   return counts;
 }
 
+/** @returns [evaluationLength(bits)] the lowest digits of all counts first, then the next; a count is the same from sums of digits */
+export function digitsOfCounts(counts: Uint32Array, bits: number): Uint32Array {
+  return Uint32Array.from({ length: evaluationLength(bits) }, (_, i) => Math.floor(counts[i % countsLength]! / 2 ** (bits * Math.floor(i / countsLength))) % 2 ** bits);
+}
+
+/**
+ * Counts from the sums of their digits over all sites.
+ * @throws CodedError SUM_OUT_OF_RANGE on a vector of another length
+ */
+export function countsOfDigits(digits: ArrayLike<number>, bits: number): Float64Array {
+  if (digits.length !== evaluationLength(bits)) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
+  const counts = new Float64Array(countsLength);
+  for (let i = 0; i < digits.length; i++) counts[i % countsLength]! += digits[i]! * 2 ** (bits * Math.floor(i / countsLength));
+  return counts;
+}
+
 /**
  * Metrics at threshold .5 from added count vectors. Accuracy and F1 are exact; a positive and a negative in the same
  * bin count half for the AUC, whose error is therefore at most ½ Σ_b positives_b · negatives_b / (positives · negatives).
  * @throws CodedError SUM_OUT_OF_RANGE on a vector of another length or without counts of both classes
  */
 export function metricsFromCounts(counts: ArrayLike<number>): Metrics {
-  if (counts.length !== evaluationLength) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
+  if (counts.length !== countsLength) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
   const at = (index: number): number => counts[index] ?? 0;
   let [negatives, positives, trueNegatives, falseNegatives, pairs] = [0, 0, 0, 0, 0];
   for (let bin = 0; bin < scoreBins; bin++) {

@@ -160,7 +160,7 @@ export class FederationDriver {
         await this.openSum(m, run, round, epoch!, now, 'evaluation', await this.shaOf(m, run, round.version!));
         break;
       case 'done': {
-        const metrics = await this.metrics(sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!);
+        const metrics = await this.metrics(sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!, run.spec.encryption.bits);
         if (metrics instanceof CodedError) return this.rounds.transition(m, round.id, 'failed', becauseOf({ code: metrics.code, detail: 'the result of the evaluation' }));
         await m.update(ModelVersionRow, { model: run.spec.name, version: round.version! }, { metrics });
         return this.rounds.transition(m, round.id, 'done', byCoordinator(), { metrics });
@@ -180,9 +180,9 @@ export class FederationDriver {
   }
 
   /** The error where the stored result is damaged or gone: a round without metrics is not done. */
-  private async metrics(evaluation: SumRow): Promise<Metrics | CodedError> {
+  private async metrics(evaluation: SumRow, bits: number): Promise<Metrics | CodedError> {
     const result = this.blobs.get({ key: resultKey(evaluation.id), sha256: evaluation.resultSha256! });
-    return result.then(metricsOf, (error: unknown) => {
+    return result.then((bytes) => metricsOf(bytes, bits), (error: unknown) => {
       if (error instanceof CodedError) return error;
       throw error;
     });
@@ -235,7 +235,7 @@ export class FederationDriver {
 
   private async openSum(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow, now: Date, purpose: SumRow['purpose'], modelSha256: string): Promise<void> {
     const scheme = await sumScheme(epoch.header.scheme);
-    const length = purpose === 'update' ? updateLength(run.parameters) : evaluationLength;
+    const length = purpose === 'update' ? updateLength(run.parameters) : evaluationLength(run.spec.encryption.bits);
     await m.insert(SumRow, {
       id: randomUUID(), roundId: round.id, epochId: epoch.id, purpose, sumIndex: purpose === 'update' ? 0 : 1, state: 'collecting', cohort: round.cohort,
       length, blocks: Math.ceil(length / scheme.layout(epoch.header).valuesPerBlock), modelSha256, uploads: null, activeSet: null, sumRoot: null,

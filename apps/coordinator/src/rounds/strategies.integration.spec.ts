@@ -43,6 +43,9 @@ const cases: Readonly<Record<Exclude<StrategyName, 'scaffold'>, Case>> = {
 /** Twice what two sites' quantisation to 16 bits moves the mean of their updates. */
 const TOLERANCE = 2e-4;
 
+/** So many that more test records of a class share a score than an integer of 8 bits counts. */
+const TEST_COPIES = 100;
+
 describe('a federation file before real sites', () => {
   const database = withDatabase();
   let coordinator: InProcessCoordinator;
@@ -50,7 +53,7 @@ describe('a federation file before real sites', () => {
 
   beforeAll(async () => {
     coordinator = await InProcessCoordinator.start({ databaseUrl: database.url });
-    nodes = await Promise.all((['cleveland', 'hungarian'] as const).map((site) => EdgeNode.start(coordinator, site, 'off')));
+    nodes = await Promise.all((['cleveland', 'hungarian'] as const).map((site) => EdgeNode.start(coordinator, site, 'off', TEST_COPIES)));
   });
   afterAll(async () => {
     await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
@@ -86,6 +89,14 @@ describe('a federation file before real sites', () => {
     expect(run.state).toBe('failed');
     expect(run.rounds[0]!.exclusions).toEqual(expect.arrayContaining(nodes.map(({ site }) => ({ site, code: 'TRAINING_DIVERGED' }))));
     expect(run.rounds[0]!.version).toBeNull();
+  });
+
+  it.each(['one-time-key', 'ckks-threshold'] as const)('counts all test records in integers of 8 bits of %s, however many share a score', async (scheme) => {
+    const { id } = await start({ encryption: { scheme, bits: 8, range: 1 } });
+    const run = await ended(coordinator, id);
+    expect(run).toMatchObject({ state: 'done', failure: null });
+    // 104 and 89 records of the two hospitals, see the split.
+    expect(run.rounds[0]!.metrics).toMatchObject({ rows: TEST_COPIES * (104 + 89) });
   });
 
   it('costs no site anything where the model does not have the value it names', async () => {

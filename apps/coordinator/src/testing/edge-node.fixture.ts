@@ -13,6 +13,27 @@ const heart = (path: string): string => root(`models/heart-disease/${path}`);
 export const heartModel = (): Uint8Array => new Uint8Array(readFileSync(heart('generated/model.onnx')));
 export const heartSchema = (): Uint8Array => new Uint8Array(readFileSync(heart('features.schema.json')));
 
+type HeartSite = 'cleveland' | 'hungarian' | 'switzerland' | 'va';
+
+interface HeartData {
+  readonly table: string;
+  readonly split: string;
+}
+
+const heartData = (site: HeartSite): HeartData => ({ table: heart(`data/processed.${site}.data`), split: heart('data/flamby_split_43.json') });
+
+/** The same table `copies` times over, of which each copy's test rows are tested and one copy's training rows trained on. */
+function repeated({ table, split }: HeartData, site: HeartSite, copies: number, folder: string): HeartData {
+  const lines = readFileSync(table, 'utf8').trimEnd().split('\n');
+  const { centres } = JSON.parse(readFileSync(split, 'utf8')) as { centres: Record<HeartSite, { train_rows: number[]; test_rows: number[] }> };
+  const { train_rows, test_rows } = centres[site];
+  const written = { table: join(folder, 'table.data'), split: join(folder, 'split.json') };
+  const tested = Array.from({ length: copies }, (_, copy) => test_rows.map((row) => row + copy * lines.length)).flat();
+  writeFileSync(written.table, Array.from({ length: copies }, () => lines.join('\n')).join('\n'));
+  writeFileSync(written.split, JSON.stringify({ centres: { [site]: { train_rows, test_rows: tested } } }));
+  return written;
+}
+
 /** One round of two hospitals without noise that no gate lets through, so that only what is under test differs between runs. */
 export function heartSpec(changes: Partial<Federation> = {}): Federation {
   return federationSchema.parse({
@@ -28,17 +49,21 @@ export function heartSpec(changes: Partial<Federation> = {}): Federation {
 export class EdgeNode implements AsyncDisposable {
   private constructor(readonly site: string, private readonly dir: TempDir, private readonly child: ChildProcess) {}
 
-  /** @param budget what `KOINON_EPSILON_BUDGET` takes */
-  static async start(coordinator: InProcessCoordinator, site: 'cleveland' | 'hungarian' | 'switzerland' | 'va', budget: number | 'off'): Promise<EdgeNode> {
+  /**
+   * @param budget what `KOINON_EPSILON_BUDGET` takes
+   * @param testCopies how often each test record stands in the hospital's table
+   */
+  static async start(coordinator: InProcessCoordinator, site: HeartSite, budget: number | 'off', testCopies = 1): Promise<EdgeNode> {
     const { token, coordinatorFingerprint } = await coordinator.client.invite(site, `Hospital ${site}`);
     const dir = tempDir();
     const [home, tokenFile] = [join(dir.path, 'home'), join(dir.path, 'token')];
     mkdirSync(home);
     writeFileSync(tokenFile, token, { mode: 0o600 });
+    const data = testCopies === 1 ? heartData(site) : repeated(heartData(site), site, testCopies, dir.path);
     const env = {
       PATH: process.env['PATH'], KOINON_SITE: site, KOINON_HOME: home, KOINON_COORDINATOR_URL: coordinator.url,
       KOINON_COORDINATOR_FINGERPRINT: coordinatorFingerprint, KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
-      KOINON_DATA_FILE: heart(`data/processed.${site}.data`), KOINON_SPLIT_FILE: heart('data/flamby_split_43.json'), KOINON_SPLIT_CENTRE: site,
+      KOINON_DATA_FILE: data.table, KOINON_SPLIT_FILE: data.split, KOINON_SPLIT_CENTRE: site,
       KOINON_SERVING_THREADS: '1', KOINON_PORT: '0', KOINON_EPSILON_BUDGET: String(budget),
     };
     const child = spawn(process.execPath, [root('apps/edge-node/dist/main.js')], { env, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
-  PROTOCOL, ceremonyStatement, closingStatement, evaluationLength, framed, fromBase64, generateSigningKey, isFor, keyIdOf, openStatement, postHead, readInbox, shareStatement,
+  PROTOCOL, ceremonyStatement, closingStatement, countsLength, digitsOfCounts, framed, fromBase64, generateSigningKey, isFor, keyIdOf, openStatement, postHead, readInbox, shareStatement,
   signStatement, signerFrom,
   updateVector, uploadStatement, type Assignment, type AssignmentOf, type Assignments, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
   type Opening, type ServedModel, type Signer, type UploadStatement,
@@ -108,7 +108,7 @@ export class SimulatedSite implements AsyncDisposable {
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
     const quantised = assignment.kind === 'train'
       ? Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(updateVector(delta, rows, scaling), randomBytes)
-      : scoreCounts(seedOf(this.id));
+      : digitsOfCounts(scoreCounts(seedOf(this.id)), federation.encryption.bits);
     const blocks = [...this.epochs.get(assignment.epochId)!.encrypt(assignment.sumIndex, quantised)];
     const root = rootOf(blocks);
     const sent: SentSum = { purpose: assignment.kind === 'train' ? 'update' : 'evaluation', round, rows, delta, quantised, blocks, root };
@@ -267,8 +267,8 @@ const seedOf = (id: string): number => Array.from(id).reduce((n, c) => n + c.cha
 
 /** Counts of a test split on which the model is good but not perfect. */
 function scoreCounts(seed: number): Uint32Array {
-  const counts = new Uint32Array(evaluationLength);
-  const half = evaluationLength / 2;
+  const counts = new Uint32Array(countsLength);
+  const half = countsLength / 2;
   counts[20] = 30 + seed;
   counts[70] = 5;
   counts[half + 30] = 4;

@@ -17,7 +17,7 @@ describe('what the coordinator is told of a failure', () => {
   it.each<[HeErrorCode, string]>([
     ['SPOT_CHECK_FAILED', 'SHARE_REFUSED'], ['TOO_FEW_UPLOADS', 'SHARE_REFUSED'], ['ACTIVE_SET_INVALID', 'SHARE_REFUSED'], ['SHARE_ALREADY_MADE', 'SHARE_REFUSED'],
     ['SUM_ALREADY_ENCRYPTED', 'MESSAGE_CONFLICT'], ['PROOF_REJECTED', 'EPOCH_SITE_REFUSED'], ['COMMITMENT_BROKEN', 'EPOCH_SITE_REFUSED'],
-    ['MESSAGE_CHANGED', 'EPOCH_TRANSCRIPT_DIFFERS'], ['STATE_INVALID', 'SITE_STATE_LOST'], ['VALUE_OUT_OF_RANGE', 'INTERNAL'],
+    ['MESSAGE_CHANGED', 'EPOCH_TRANSCRIPT_DIFFERS'], ['STATE_INVALID', 'SITE_STATE_LOST'], ['VALUE_OUT_OF_RANGE', 'EPOCH_TERMS_DIFFER'], ['QUANTISER_INVALID', 'INTERNAL'],
   ])('of %s is %s', (code, told) => {
     expect(refusalCode(new HeError(code, 'details'))).toBe(told);
   });

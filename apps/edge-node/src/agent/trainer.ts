@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { countScores, isSaturated, updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
+import { countScores, digitsOfCounts, isSaturated, updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
 import { Quantiser } from '@koinon/he';
 import { readWeights } from '@koinon/onnx';
 import type { NodeConfig } from '../config.js';
@@ -56,12 +56,12 @@ export class Trainer {
     this.ledger.release(runId, round);
   }
 
-  /** @returns score counts of the test split, small integers that need no quantising */
-  async evaluation({ modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>, signal: AbortSignal): Promise<Uint32Array> {
+  /** @returns digits of the score counts of the test split, integers that need no quantising */
+  async evaluation({ federation, modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>, signal: AbortSignal): Promise<Uint32Array> {
     const data = loadHospitalData(await this.source(featureSchemaSha256));
     const modelFile = this.file(modelSha256, 'onnx', await this.link.blob(modelSha256));
     const scores = await this.tasks.evaluate({ modelFile, ...testRecords(data) }, signal).finally(() => rmSync(modelFile, { force: true }));
-    return countScores(scores, data.test.labels);
+    return digitsOfCounts(countScores(scores, data.test.labels), federation.encryption.bits);
   }
 
   /** The accountant takes a moment, so the last answer is kept, for exactly the recipe that will be trained with. */

@@ -1,4 +1,4 @@
-import { countScores, evaluationLength, metricsFromCounts, type Federation, type Metrics } from '@koinon/contracts';
+import { countScores, countsLength, metricsFromCounts, type Federation, type Metrics } from '@koinon/contracts';
 import { readWeights, writeWeights } from '@koinon/onnx';
 import type { RandomBytes } from '@koinon/privacy';
 import type { HospitalData, Records } from '../data/index.js';
@@ -49,7 +49,7 @@ export async function referenceRuns(
 
 /** Metrics of one model on the test splits of all hospitals together. */
 export async function pooledMetrics(model: Uint8Array, hospitals: readonly HospitalData[]): Promise<Scores> {
-  const counts = new Uint32Array(evaluationLength);
+  const counts = new Uint32Array(countsLength);
   for (const hospital of hospitals) {
     countScores(await scoresOf(model, testRecords(hospital)), hospital.test.labels).forEach((count, index) => {
       counts[index] = (counts[index] ?? 0) + count;
