@@ -35,6 +35,7 @@ import { RegistryService } from './registry/registry.service.js';
 import { VersionsService } from './registry/versions.service.js';
 import { ReleasesService } from './releases/releases.service.js';
 import { ClearRoundsService } from './rounds/clear-rounds.service.js';
+import { EpsilonService } from './rounds/epsilon.service.js';
 import { FederationDriver } from './rounds/federation.driver.js';
 import { RoundTransitions } from './rounds/round-transitions.js';
 import { RunTransitions } from './rounds/run-transitions.js';
@@ -55,7 +56,7 @@ export interface Foundations {
 }
 
 const shared = [
-  AuditService, ClosingService, EpochTransitions, EpochsService, EventsService, Heartbeat, JobFailures, JobsService, ReleasesService, RoundTransitions, RunTransitions,
+  AuditService, ClosingService, EpochTransitions, EpochsService, EpsilonService, EventsService, Heartbeat, JobFailures, JobsService, ReleasesService, RoundTransitions, RunTransitions,
   SumTransitions, VersionsService,
 ];
 

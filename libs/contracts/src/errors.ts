@@ -17,6 +17,7 @@ export const catalogue = {
   RUN_FINISHED: [409, 'The run is over; start a new one.'],
   STRATEGY_NOT_OFFERED: [400, 'The strategy asks the sites for something they do not offer; choose another strategy.'],
   RUN_CHECK_TIMED_OUT: [400, 'Checking this run took too long; use a smaller model, fewer rounds or steps, or a larger local.samplingRate.'],
+  RUN_CHECK_MEMORY_EXCEEDED: [400, 'Checking this run took too much memory; use a smaller model.'],
   MODEL_INVALID: [400, 'The model file cannot be used for this federation.'],
   STEP_OUT_OF_ORDER: [409, 'This step is not the current one; fetch your assignments again.'],
   MESSAGE_CONFLICT: [409, 'A different message was already recorded here; the first one stands.'],

@@ -8,6 +8,7 @@ import { Heartbeats20261127130000 } from './migrations/20261127-heartbeats.js';
 import { JobFailures20261127140000 } from './migrations/20261127-job-failures.js';
 import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
 import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
+import { RunEpsilon20261127150000 } from './migrations/20261127-run-epsilon.js';
 import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
 
 /** How long a question waits for a connection: to the server, or for one of ours to become free. */
@@ -20,7 +21,7 @@ export function dataSource(url: string): DataSource {
     entities,
     migrations: [
       Federation20261123060000, SiteStatus20261127010000, RequestNonces20261127070000, BlobDigests20261127080000, RoundFit20261127120000,
-      Heartbeats20261127130000, JobFailures20261127140000,
+      Heartbeats20261127130000, JobFailures20261127140000, RunEpsilon20261127150000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

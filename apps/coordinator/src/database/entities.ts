@@ -52,6 +52,8 @@ export class RunRow {
   @Column('int') parameters!: number;
   @Column('int', { nullable: true }) seed!: number | null;
   @Column('float8', { name: 'noise_multiplier' }) noiseMultiplier!: number;
+  /** Number of rounds → ε of a record after them, as far as somebody asked for it. */
+  @Column('jsonb', { name: 'epsilon_after' }) epsilonAfter!: Readonly<Record<string, number>>;
   @Column('text') state!: 'running' | 'done' | 'failed' | 'cancelled';
   @Column(optionalJson) failure!: Failure | null;
   @Column({ name: 'started_at', ...instant }) startedAt!: Date;

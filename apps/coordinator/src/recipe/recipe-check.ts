@@ -1,4 +1,4 @@
-import { CodedError, type ErrorCode, type Federation } from '@koinon/contracts';
+import { CodedError, type Federation } from '@koinon/contracts';
 import { AutodiffError, recordGradientGraph, type AutodiffErrorCode } from '@koinon/autodiff';
 import { OnnxError, checkModel, elementCount, inferShapes, type Model } from '@koinon/onnx';
 import { z } from 'zod';
@@ -17,8 +17,6 @@ export interface CheckedRecipe {
   readonly parameters: number;
   readonly noiseMultiplier: number;
 }
-
-export type CheckReply = { readonly checked: CheckedRecipe } | { readonly code: ErrorCode; readonly detail?: string };
 
 /** As many records as sites compute at once. */
 const BATCH = 64;

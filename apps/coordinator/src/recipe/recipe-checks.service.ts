@@ -1,13 +1,12 @@
-import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { CodedError } from '@koinon/contracts';
-import type { CheckReply, CheckedRecipe, Recipe } from './recipe-check.js';
+import { ChildEnded, askChild, type ChildLimits } from '../children/ask-child.js';
+import type { CheckedRecipe, Recipe } from './recipe-check.js';
 
 /** The built file, also for tests, which run from `src`. */
 const CHILD = fileURLToPath(new URL('../../dist/recipe/recipe-check.child.js', import.meta.url));
-const HEAP_MB = 1024;
-const TIME_LIMIT_MS = 60_000;
+const LIMITS: ChildLimits = { timeoutMs: 60_000, heapMb: 1024, memoryMb: 2048 };
 
 /**
  * Checks recipes outside of the process that answers requests: it takes seconds, and it hands a file from outside to native
@@ -18,9 +17,9 @@ export class RecipeChecks implements OnModuleDestroy {
   private readonly stopping = new AbortController();
   private last: Promise<unknown> = Promise.resolve();
 
-  /** @throws CodedError RUN_CHECK_TIMED_OUT, and what `checkRecipe` throws */
-  check(recipe: Recipe, timeLimitMs = TIME_LIMIT_MS): Promise<CheckedRecipe> {
-    const next = this.last.then(() => checkInChild(recipe, timeLimitMs, this.stopping.signal));
+  /** @throws CodedError RUN_CHECK_TIMED_OUT, RUN_CHECK_MEMORY_EXCEEDED, and what `checkRecipe` throws */
+  check(recipe: Recipe, limits: Partial<ChildLimits> = {}): Promise<CheckedRecipe> {
+    const next = this.last.then(() => askChild<CheckedRecipe>(CHILD, recipe, { ...LIMITS, ...limits }, this.stopping.signal)).catch(refuse);
     this.last = next.catch(() => undefined);
     return next;
   }
@@ -30,24 +29,12 @@ export class RecipeChecks implements OnModuleDestroy {
   }
 }
 
-async function checkInChild(recipe: Recipe, timeLimitMs: number, signal: AbortSignal): Promise<CheckedRecipe> {
-  if (signal.aborted) throw new CodedError('INTERNAL');
-  const child = fork(CHILD, { serialization: 'advanced', env: {}, execArgv: [`--max-old-space-size=${HEAP_MB}`], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
-  const { promise, resolve, reject } = Promise.withResolvers<CheckedRecipe>();
-  const timer = setTimeout(() => reject(new CodedError('RUN_CHECK_TIMED_OUT')), timeLimitMs);
-  const stop = (): void => reject(new CodedError('INTERNAL'));
-  signal.addEventListener('abort', stop);
-  child.on('message', (reply: CheckReply) => ('checked' in reply ? resolve(reply.checked) : reject(new CodedError(reply.code, reply.detail))));
-  child.on('error', () => reject(new CodedError('INTERNAL')));
-  child.on('exit', () => reject(new CodedError('MODEL_INVALID', 'its check ended before it answered; the model needs too much memory or breaks the runtime')));
-  child.send(recipe, (error) => {
-    if (error) reject(new CodedError('INTERNAL'));
-  });
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
-    child.kill('SIGKILL');
+function refuse(error: unknown): never {
+  if (!(error instanceof ChildEnded)) throw error;
+  switch (error.reason) {
+    case 'TIMED_OUT': throw new CodedError('RUN_CHECK_TIMED_OUT');
+    case 'MEMORY_EXCEEDED': throw new CodedError('RUN_CHECK_MEMORY_EXCEEDED');
+    case 'CRASHED': throw new CodedError('MODEL_INVALID', 'its check ended before it answered; the model needs too much memory or breaks the runtime');
+    case 'STOPPED': throw new CodedError('INTERNAL');
   }
 }

@@ -17,15 +17,15 @@ export async function knownBase(m: EntityManager, model: string, sha256: string)
   throw new CodedError('MODEL_INVALID', `the file is version ${other.version} of ${other.model}; give the federation that name, so that its ε is continued`);
 }
 
-/** Everything that sites released from one record in `rounds` rounds of a run and for what it started from, over all runs. */
-export async function releasedFor(m: EntityManager, run: RunRow, rounds: number): Promise<Mechanism[]> {
-  const start = await m.findOneByOrFail(ModelVersionRow, { runId: run.id, round: 0 });
-  return [...(await releasedBefore(m, start)), ...releasedIn(run.spec, run.noiseMultiplier, rounds)];
+/** Everything that sites released from one record for what a run started from, over all runs. */
+export async function releasedBefore(m: EntityManager, run: Pick<RunRow, 'id'>): Promise<Mechanism[]> {
+  return releasedFor(m, await m.findOneByOrFail(ModelVersionRow, { runId: run.id, round: 0 }));
 }
 
-async function releasedBefore(m: EntityManager, { model, baseVersion }: ModelVersionRow): Promise<Mechanism[]> {
+async function releasedFor(m: EntityManager, { model, baseVersion }: ModelVersionRow): Promise<Mechanism[]> {
   if (baseVersion === null) return [];
   const base = await m.findOneByOrFail(ModelVersionRow, { model, version: baseVersion });
-  if (!base.round) return releasedBefore(m, base);
-  return releasedFor(m, await m.findOneByOrFail(RunRow, { id: base.runId! }), base.round);
+  if (!base.round) return releasedFor(m, base);
+  const run = await m.findOneByOrFail(RunRow, { id: base.runId! });
+  return [...(await releasedBefore(m, run)), ...releasedIn(run.spec, run.noiseMultiplier, base.round)];
 }

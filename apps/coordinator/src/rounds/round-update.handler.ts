@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, isSaturated, meanUpdate, type Lineage } from '@koinon/contracts';
 import { Quantiser, type EpochHeader } from '@koinon/he';
-import { epsilonOf } from '@koinon/privacy';
 import { decodeState, encodeState } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
 import { resultKey } from '../aggregation/keys.js';
@@ -15,7 +14,7 @@ import { JobsService } from '../jobs/jobs.service.js';
 import { buildIdentity } from '../registry/build-identity.js';
 import { readWeights, writeWeights } from '../registry/model-weights.js';
 import { VersionsService } from '../registry/versions.service.js';
-import { releasedFor } from './known-base.js';
+import { EpsilonService } from './epsilon.service.js';
 import { RoundTransitions } from './round-transitions.js';
 import { offeredStrategy } from './strategy.js';
 
@@ -35,6 +34,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     private readonly versions: VersionsService,
     private readonly transitions: RoundTransitions,
     private readonly jobs: JobsService,
+    private readonly epsilon: EpsilonService,
   ) {}
 
   async handle({ roundId }: JobPayload<'round.update'>): Promise<void> {
@@ -46,7 +46,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
       const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
       const { model, strategySha256 } = await this.step(run, round, sum);
-      const epsilonSpent = epsilonOf(await releasedFor(m, run, round.number), run.spec.privacy.delta, run.spec.privacy.accountant);
+      const epsilonSpent = await this.epsilon.ofLineage(run, round.number);
       await this.database.transaction(async (tx) => {
         await lockRun(tx, run.id);
         const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });

@@ -95,10 +95,17 @@ describe('the check of a recipe in its own process', () => {
   it('ends at its limit of time, and the next one goes on', async () => {
     const checks = new RecipeChecks();
     const recipe = { spec: tinySpec(), model: tinyModel(), featureSchema };
-    const late = checks.check(recipe, 1);
+    const late = checks.check(recipe, { timeoutMs: 1 });
     const next = checks.check(recipe);
     await expect(late).rejects.toMatchObject({ code: 'RUN_CHECK_TIMED_OUT' });
     expect(await next).toEqual({ parameters: 4, noiseMultiplier: 0 });
+    checks.onModuleDestroy();
+  });
+
+  it('ends at its limit of memory, native code included', async () => {
+    const checks = new RecipeChecks();
+    const check = checks.check({ spec: tinySpec(), model: tinyModel(), featureSchema }, { memoryMb: 32 });
+    await expect(check).rejects.toMatchObject({ code: 'RUN_CHECK_MEMORY_EXCEEDED', status: 400 });
     checks.onModuleDestroy();
   });
 });

@@ -12,8 +12,8 @@ import { JobsService } from '../jobs/jobs.service.js';
 import { RecipeChecks } from '../recipe/recipe-checks.service.js';
 import { buildIdentity } from '../registry/build-identity.js';
 import { VersionsService } from '../registry/versions.service.js';
+import { EpsilonService } from './epsilon.service.js';
 import { knownBase } from './known-base.js';
-import { privacyOf } from './privacy.js';
 import { RunTransitions } from './run-transitions.js';
 import { offeredStrategy } from './strategy.js';
 
@@ -28,6 +28,7 @@ export class RunsService {
     private readonly events: EventsService,
     private readonly jobs: JobsService,
     private readonly checks: RecipeChecks,
+    private readonly epsilon: EpsilonService,
   ) {}
 
   async start(request: StartRun, actor: string): Promise<RunView> {
@@ -44,7 +45,7 @@ export class RunsService {
       const base = await admit(m, request);
       await m.insert(RunRow, {
         id, federation: spec.name, spec: spec as never, modelSha256: request.modelSha256, featureSchemaSha256: request.featureSchemaSha256, parameters,
-        seed: request.seed ?? null, noiseMultiplier, state: 'running', failure: null, startedAt: new Date(), finishedAt: null,
+        seed: request.seed ?? null, noiseMultiplier, epsilonAfter: {}, state: 'running', failure: null, startedAt: new Date(), finishedAt: null,
       });
       const version = await this.versions.nextVersion(m, spec.name);
       await this.versions.record(m, model, baseLineage(request, { id, version, base }), null);
@@ -84,7 +85,7 @@ export class RunsService {
     const trained = rounds.filter((r) => sums.some((s) => s.roundId === r.id && uploads.some((u) => u.sumId === s.id)));
     return {
       id: run.id, federation: run.federation, state: run.state, failure: run.failure, startedAt: run.startedAt.toISOString(),
-      finishedAt: run.finishedAt?.toISOString() ?? null, spec: run.spec, seed: run.seed, privacy: privacyOf(run, trained.length),
+      finishedAt: run.finishedAt?.toISOString() ?? null, spec: run.spec, seed: run.seed, privacy: privacyView(run, await this.epsilon.ofRun(run, trained.length)),
       encryption: await encryptionOf(run.spec, run.spec.sites.min),
       rounds: rounds.map((round) => roundView(round, sums.filter((s) => s.roundId === round.id), uploads)),
     };
@@ -131,6 +132,11 @@ async function encryptionOf({ encryption, sites }: Federation, siteCount: number
   } catch (error) {
     throw error instanceof HeError ? new CodedError('REQUEST_INVALID', `encryption for ${siteCount} sites: ${error.message}`) : error;
   }
+}
+
+/** The coordinator's mirror of the sites' ledgers. */
+function privacyView({ spec: { privacy: { epsilon, delta } }, noiseMultiplier }: RunRow, spent: number): RunView['privacy'] {
+  return { unit: 'record', epsilonBudget: epsilon, epsilonSpent: Number.isFinite(spent) ? spent : null, delta, noiseMultiplier };
 }
 
 function roundView(round: RoundRow, sums: readonly SumRow[], uploads: readonly UploadRow[]): RoundView {

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { watchMemory } from '@koinon/onnx';
 import type { Charged, ChildAnswer, ChildReply, Order } from './protocol.js';
 
 /** How a process ended that did not answer. */
@@ -10,7 +10,6 @@ export interface Ending {
   readonly message: string;
 }
 
-const memoryCheckMs = 50;
 const keptErrorOutput = 4096;
 
 /** A child process that waits for one task, answers it and is killed. It gets no environment and no open handles, only the task. */
@@ -63,15 +62,13 @@ export class TaskProcess {
     const onAbort = (): void => this.end('CANCELLED', cancelled);
     signal.addEventListener('abort', onAbort);
     const deadline = setTimeout(() => this.end('TIMED_OUT', `it took longer than ${timeoutMs} ms`), timeoutMs);
-    const watchdog = setInterval(() => {
-      if (residentBytes(this.child) > memoryMb * 2 ** 20) this.end('MEMORY_EXCEEDED', memoryExceeded(memoryMb));
-    }, memoryCheckMs);
+    const unwatch = watchMemory(this.child, memoryMb, () => this.end('MEMORY_EXCEEDED', memoryExceeded(memoryMb)));
     this.send(order);
     try {
       return await this.answer.promise;
     } finally {
       clearTimeout(deadline);
-      clearInterval(watchdog);
+      unwatch();
       signal.removeEventListener('abort', onAbort);
       await this.kill();
     }
@@ -103,15 +100,6 @@ export class TaskProcess {
     this.charge = undefined;
     this.answer.resolve({ kind: 'ended', reason, message });
     this.child.kill('SIGKILL');
-  }
-}
-
-/** Resident memory where the kernel tells (Linux); elsewhere 0, and the heap limit and the deadline remain. */
-function residentBytes({ pid }: ChildProcess): number {
-  try {
-    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
   }
 }
 
