@@ -91,6 +91,12 @@ describe('the link to the coordinator', () => {
     await expect(link.assignments()).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   });
 
+  it.each([['cut short', Uint8Array.of(9, 0, 0, 0, 1), 'REQUEST_INVALID'], ['too large', Uint8Array.of(255, 255, 255, 255), 'BODY_TOO_LARGE']])(
+    'names what is wrong with the coordinator’s own inbox: %s', async (_, bytes, code) => {
+      coordinator.answer = () => (response: ServerResponse) => response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(bytes);
+      await expect(link.inbox(randomUUID(), 'commit')).rejects.toMatchObject({ code });
+    });
+
   it('lets go of a held question at once when the node stops', async () => {
     const [asked] = await Promise.all([
       link.assignments().catch((error: unknown) => error),

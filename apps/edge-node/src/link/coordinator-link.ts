@@ -6,6 +6,7 @@ import {
 import { z } from 'zod';
 
 const blockListSchema = z.array(z.object({ index: z.int(), sha256: z.string() }));
+const BYTES = 'application/octet-stream';
 const REQUEST_TIMEOUT_MS = 60_000;
 /** How long the coordinator may hold a request for assignments. */
 export const WAIT_MS = 20_000;
@@ -27,12 +28,13 @@ export class CoordinatorLink {
 
   async postCeremony(epochId: string, { statement, bodies }: CeremonyPost): Promise<void> {
     const bytes = Buffer.concat([...framed([postHead(statement, bodies.length), ...bodies])]);
-    await this.send('POST', `/v1/site/epochs/${epochId}/messages`, { type: 'application/octet-stream', bytes });
+    await this.send('POST', `/v1/site/epochs/${epochId}/messages`, { type: BYTES, bytes });
   }
 
   /** What a step that is over brought this site. */
   inbox = (epochId: string, step: string): Promise<CeremonyPost[]> =>
-    this.send('GET', `/v1/site/epochs/${epochId}/inbox?step=${encodeURIComponent(step)}`, undefined, (answer) => readInbox(answer).catch(() => notOurs('an inbox')));
+    this.send('GET', `/v1/site/epochs/${epochId}/inbox?step=${encodeURIComponent(step)}`, undefined, (response) =>
+      (response.headers.get('content-type') === BYTES ? readInbox(response.body ?? new ReadableStream()) : notOurs('an inbox')));
 
   blocks = (sumId: string) => this.get(`/v1/site/sums/${sumId}/blocks`, blockListSchema);
   putBlock = (sumId: string, index: number, block: Uint8Array) => this.put(`/v1/site/sums/${sumId}/blocks/${index}`, block);
@@ -64,13 +66,13 @@ export class CoordinatorLink {
   }
 
   private async put(path: string, bytes: Uint8Array): Promise<void> {
-    await this.send('PUT', path, { type: 'application/octet-stream', bytes: bytes as Uint8Array<ArrayBuffer> });
+    await this.send('PUT', path, { type: BYTES, bytes: bytes as Uint8Array<ArrayBuffer> });
   }
 
   /** @returns the answer's body, read to the end. @throws CodedError the coordinator's, or COORDINATOR_UNREACHABLE when the connection broke anywhere on the way */
   private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body): Promise<Uint8Array>;
-  private async send<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: Body | undefined, read: (answer: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T>;
-  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, read?: (answer: AsyncIterable<Uint8Array>) => Promise<unknown>): Promise<unknown> {
+  private async send<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: Body | undefined, read: (response: Response) => Promise<T>): Promise<T>;
+  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, read?: (response: Response) => Promise<unknown>): Promise<unknown> {
     const statement = {
       protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(),
       bodySha256: createHash('sha256').update(body?.bytes ?? new Uint8Array()).digest('hex'),
@@ -91,7 +93,7 @@ export class CoordinatorLink {
       clearTimeout(timer);
       this.readClock(response.headers.get('date'));
       if (!response.ok) throw this.withClock(await errorOf(response));
-      return read ? await read(response.body ?? new ReadableStream()) : new Uint8Array(await response.arrayBuffer());
+      return read ? await read(response) : new Uint8Array(await response.arrayBuffer());
     } catch (error) {
       throw this.signal.aborted || error instanceof CodedError ? error : new CodedError('COORDINATOR_UNREACHABLE');
     } finally {
