@@ -46,7 +46,7 @@ export class SumJobs {
   async advance(sumId: string, cause: string): Promise<void> {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-${cause}-${sumId}` });
+    await this.jobs.wake(runId, `${cause}-${sumId}`);
   }
 
   async fail(sumId: string, error: unknown): Promise<void> {

@@ -73,7 +73,7 @@ export class UploadsService {
       await m.insert(UploadRow, { sumId, site, root: statement.root, bytes: sum.blocks * layout.uploadBlockBytes, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
     });
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-upload-${sumId}-${site}` });
+    await this.jobs.wake(runId, `upload-${sumId}-${site}`);
   }
 
   async sumBlock(sumId: string, site: string, index: number): Promise<Buffer> {
@@ -100,7 +100,7 @@ export class UploadsService {
       if (error instanceof CodedError) {
         await this.database.transaction((tx) => this.transitions.transition(tx, sum.id, 'failed', becauseOf(failureOf(error))));
         const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
-        await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-damaged-${sum.id}` });
+        await this.jobs.wake(runId, `damaged-${sum.id}`);
       }
       throw error;
     });
@@ -132,7 +132,7 @@ export class UploadsService {
       await m.insert(ShareRow, { sumId, site, sha256: stored, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
     });
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-share-${sumId}-${site}` });
+    await this.jobs.wake(runId, `share-${sumId}-${site}`);
   }
 
   private async unchanged(sumId: string, site: string, index: number, sha256: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { CodedError } from '@koinon/contracts';
 import { FlowProducer, Queue, type JobsOptions } from 'bullmq';
+import { failureOf } from './job-failure.js';
 import { jobMap, queueNames, type JobRequest, type QueueName } from './job-map.js';
 import { QUEUE_BACKEND, type QueueBackend } from './backend.js';
 import { within } from '../within.js';
@@ -43,6 +44,12 @@ export class JobsService implements OnModuleDestroy {
 
   async enqueue(request: JobRequest): Promise<void> {
     await asked(this.queues.get(jobMap[request.name].queue)!.add(request.name, request.data, options(request.id)));
+  }
+
+  /** Has a run moved on. What it moves on from is committed: where the queue is away, the reconciler does it later, and whoever asks is answered. */
+  async wake(runId: string, cause: string): Promise<void> {
+    await this.enqueue({ name: 'run.advance', data: { runId }, id: `advance-${cause}` })
+      .catch((error: unknown) => this.log.warn(`run ${runId} waits for the reconciler: ${failureOf(error).code}`));
   }
 
   /** The parent runs when every child has finished. */

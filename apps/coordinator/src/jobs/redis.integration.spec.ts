@@ -9,7 +9,7 @@ import { until } from '../testing/until.fixture.js';
 describe('a Redis that holds the queues', () => {
   const database = withDatabase();
   const server = withRedis();
-  const federation = withFederation(() => ({ databaseUrl: database.url, redisUrl: server.url, worker: false }), { alpha: {}, beta: {}, gamma: {} });
+  const federation = withFederation(() => ({ databaseUrl: database.url, redisUrl: server.url }), { alpha: {}, beta: {}, gamma: {} });
   let redis: Redis;
 
   beforeAll(() => {
@@ -29,10 +29,14 @@ describe('a Redis that holds the queues', () => {
     await until('Redis to answer again', async () => (await ready()).status === 200);
   });
 
-  it('that is full refuses a job with a code', async () => {
+  it('that is full delays a run, which begins when there is room again', async () => {
+    const { client } = federation.coordinator;
     await redis.config('SET', 'maxmemory', '1');
-    await expect(startRun(federation.coordinator, tinySpec())).rejects.toMatchObject({ code: 'REDIS_OUT_OF_MEMORY', status: 503 });
+    const { id, state, rounds } = await startRun(federation.coordinator, tinySpec());
+    expect({ state, rounds }).toEqual({ state: 'running', rounds: [] });
     await redis.config('SET', 'maxmemory', '0');
+    await until('the ceremony', async () => (await client.run(id)).rounds[0]?.epochId);
+    expect(await client.cancelRun(id)).toMatchObject({ state: 'cancelled' });
   });
 
   it.each(['allkeys-lru', 'volatile-ttl'])('that makes room by %s is refused at the start', async (policy) => {

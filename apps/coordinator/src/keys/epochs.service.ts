@@ -130,7 +130,7 @@ export class EpochsService {
 
   private async wake(epoch: EpochRow, id: string): Promise<void> {
     const round = await this.database.manager.findOneByOrFail(RoundRow, { id: epoch.roundId });
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId: round.runId }, id: `advance-${id}` });
+    await this.jobs.wake(round.runId, id);
   }
 }
 

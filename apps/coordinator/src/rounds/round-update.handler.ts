@@ -56,13 +56,13 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
         await tx.update(RoundRow, { id: roundId }, { version, strategySha256 });
       });
     }
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId: run.id }, id: `advance-updated-${roundId}` });
+    await this.jobs.wake(run.id, `updated-${roundId}`);
   }
 
   async gaveUp({ roundId }: JobPayload<'round.update'>, error: unknown): Promise<void> {
     const round = await this.database.manager.findOneByOrFail(RoundRow, { id: roundId });
     await this.database.transaction((tx) => this.transitions.transition(tx, roundId, 'failed', becauseOf(failureOf(error))));
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId: round.runId }, id: `advance-failed-${roundId}` });
+    await this.jobs.wake(round.runId, `failed-${roundId}`);
   }
 
   private async step(run: RunRow, round: RoundRow, sum: SumRow): Promise<{ model: Uint8Array; strategySha256: string }> {

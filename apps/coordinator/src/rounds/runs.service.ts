@@ -54,7 +54,7 @@ export class RunsService {
     }).catch((error: unknown) => {
       throw isSecondRun(error) ? new CodedError('RUN_ACTIVE') : error;
     });
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId: id }, id: `advance-start-${id}` });
+    await this.jobs.wake(id, `start-${id}`);
     return this.view(id);
   }
 

@@ -102,7 +102,7 @@ export class SitesService {
       await this.rounds.exclude(tx, asked.roundId, [{ site, code: refusal.code }]);
       await this.audit.append(tx, { actor: site, action: `${refusal.subject}.refused`, subject: refusal.id, detail: { code: refusal.code, detail: refusal.detail ?? null } });
     });
-    await this.jobs.enqueue({ name: 'run.advance', data: { runId }, id: `advance-refusal-${refusal.id}-${site}` });
+    await this.jobs.wake(runId, `refusal-${refusal.id}-${site}`);
   }
 }
 
