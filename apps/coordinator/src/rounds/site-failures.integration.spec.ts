@@ -70,6 +70,22 @@ describe('a site that does not do its part', () => {
     expect(run.rounds[0]!.exclusions).toEqual([{ site: 'beta', code: 'ROSTER_CHANGED' }]);
   });
 
+  it('is not left out by its late word about a ceremony that was begun again with it', async () => {
+    behaviours['delta']!.ceremony = 'silent';
+    for (const behaviour of Object.values(behaviours)) behaviour.train = 'silent';
+    const id = await begin({ name: 'late-refusal' });
+    const epoch = () => until('a ceremony', async () => (await federation.coordinator.client.run(id)).rounds[0]?.epochId);
+    const first = await epoch();
+    await expireCeremony(3);
+    await until('another ceremony', async () => (await epoch()) !== first);
+    const { link } = federation.site('alpha');
+    await link.ask('POST', '/v1/site/refusals', { json: { subject: 'epoch', id: first, code: 'ROSTER_CHANGED' } });
+    for (const behaviour of Object.values(behaviours)) delete behaviour.train;
+    expect(await finish(id)).toMatchObject({
+      state: 'done', rounds: [{ participants: ['alpha', 'beta', 'gamma'], exclusions: [{ site: 'delta', code: 'EPOCH_SITE_MISSING' }] }],
+    });
+  });
+
   it('is recorded when its budget is spent, and the quorum trains without it', async () => {
     behaviours['delta']!.train = 'BUDGET_EXHAUSTED';
     const run = await finish(await begin({ name: 'budget' }));

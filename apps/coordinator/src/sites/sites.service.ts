@@ -5,7 +5,7 @@ import {
   CodedError, enrolmentStatement, fromBase64, keyIdOf, openStatement,
   type Envelope, type Refusal, type Signer, type SiteStatus, type SiteView,
 } from '@koinon/contracts';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { EpochRow, RefusalRow, RoundRow, SiteRow, SumRow } from '../database/entities.js';
 import { lockRun } from '../database/transition.js';
@@ -99,12 +99,15 @@ export class SitesService {
       const inserted = await tx.createQueryBuilder().insert().into(RefusalRow)
         .values({ subject: refusal.subject, subjectId: refusal.id, site, code: refusal.code, detail: refusal.detail ?? null }).orIgnore().returning('site').execute();
       if ((inserted.raw as unknown[]).length === 0) return;
-      await this.rounds.exclude(tx, asked.roundId, [{ site, code: refusal.code }]);
+      if (asked instanceof SumRow || (await isRunning(tx, asked))) await this.rounds.exclude(tx, asked.roundId, [{ site, code: refusal.code }]);
       await this.audit.append(tx, { actor: site, action: `${refusal.subject}.refused`, subject: refusal.id, detail: { code: refusal.code, detail: refusal.detail ?? null } });
     });
     await this.jobs.wake(runId, `refusal-${refusal.id}-${site}`);
   }
 }
+
+/** A ceremony that is over may have been begun again with the site. The run is locked. */
+const isRunning = (tx: EntityManager, { id }: EpochRow): Promise<boolean> => tx.existsBy(EpochRow, { id, state: 'running' });
 
 /** The key a statement claims, before anything is checked. */
 function claimedKey(envelope: Envelope): string {
