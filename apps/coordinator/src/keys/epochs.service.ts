@@ -5,10 +5,11 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, ceremonyStatement, framed, isFor, openStatement, postHead, readPost, sha256Hex, type CeremonyStatement, type Envelope } from '@koinon/contracts';
 import { sumScheme } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
-import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
+import { SumTransitions } from '../aggregation/sum-transitions.js';
+import { BLOBS, type BlobRef, type BlobStore } from '../blobs/blob-store.js';
 import { CONFIG, type Config } from '../config.js';
-import { EpochMessageRow, EpochRow, RefusalRow, RoundRow } from '../database/entities.js';
-import { becauseOf, byCoordinator } from '../database/transition.js';
+import { EpochMessageRow, EpochRow, RefusalRow, RoundRow, SumRow } from '../database/entities.js';
+import { becauseOf, byCoordinator, lockRunOf } from '../database/transition.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { isLate, type Pulse } from '../database/pause.js';
 import { nextEpochStep } from './epoch-state.js';
@@ -22,6 +23,7 @@ export class EpochsService {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(BLOBS) private readonly blobs: BlobStore,
     private readonly transitions: EpochTransitions,
+    private readonly sums: SumTransitions,
     private readonly jobs: JobsService,
   ) {}
 
@@ -71,15 +73,32 @@ export class EpochsService {
     const index = steps.indexOf(step);
     if (index < 0 || index >= (epoch.state === 'ready' ? steps.length : epoch.stepIndex)) throw new CodedError('STEP_OUT_OF_ORDER');
     const rows = await this.database.manager.find(EpochMessageRow, { where: { epochId, step }, order: { site: 'ASC' } });
-    return this.framesFor(site, rows);
+    return this.framesFor(site, epoch, rows);
   }
 
-  private async *framesFor(reader: string, rows: readonly EpochMessageRow[]): AsyncGenerator<Uint8Array> {
-    for (const { epochId, step, site, statement } of rows) {
+  private async *framesFor(reader: string, epoch: EpochRow, rows: readonly EpochMessageRow[]): AsyncGenerator<Uint8Array> {
+    for (const { step, site, statement } of rows) {
       const wanted = payloadOf(statement).messages.filter((message) => isFor(reader, site, message));
       yield* framed([postHead(statement, wanted.length)]);
-      for (const { sha256 } of wanted) yield* framed([await this.blobs.get({ key: bodyKey(epochId, step, site, sha256), sha256 })]);
+      for (const { sha256 } of wanted) yield* framed([await this.show(epoch, { key: bodyKey(epoch.id, step, site, sha256), sha256 })]);
     }
+  }
+
+  /** What cannot be shown to its readers is no fault of theirs: what waits for them ends now, and not at a deadline that they miss. */
+  private async show({ id, roundId }: EpochRow, ref: BlobRef): Promise<Buffer> {
+    return this.blobs.get(ref).catch(async (error: unknown) => {
+      if (error instanceof CodedError) {
+        const why = becauseOf({ code: error.code, detail: 'a message of the key ceremony' });
+        const runId = await this.database.transaction(async (tx) => {
+          const locked = await lockRunOf(tx, roundId);
+          await this.transitions.transition(tx, id, 'failed', why);
+          for (const sum of await tx.findBy(SumRow, { epochId: id })) await this.sums.transition(tx, sum.id, 'failed', why);
+          return locked;
+        });
+        await this.jobs.wake(runId, `damaged-${id}`);
+      }
+      throw error;
+    });
   }
 
   /** One transition inside the driver's transaction; false while the epoch waits. */

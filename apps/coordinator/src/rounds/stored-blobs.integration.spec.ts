@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunView } from '@koinon/contracts';
+import type { CeremonyStatement, Envelope, RunView } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
@@ -111,6 +111,20 @@ describe('what the coordinator stored', () => {
     await combined;
     expect(await failed(id)).toEqual({ code: 'BLOB_DAMAGED', detail });
   });
+
+  it.each<[string, string, keyof Behaviour, string[]]>([['that runs', 'commit', 'ceremony', ['gamma']], ['that is over', 'confirm', 'train', ids]])(
+    'of a ceremony %s ends the round and blames no site when a bit of it flipped', async (_, step, kind, sites) => {
+      hold(kind, sites);
+      const { id } = await startRun(federation.coordinator, tinySpec({ name: `ceremony-${step}` }));
+      const message = await until('a message', async () => (await query<{ epoch_id: string; statement: Envelope }>(
+        `SELECT m.epoch_id, m.statement FROM epoch_messages m JOIN epochs e ON e.id = m.epoch_id JOIN rounds r ON r.id = e.round_id
+         WHERE r.run_id = $1 AND m.step = $2 AND m.site = 'alpha'`, [id, step]))[0]);
+      const { messages } = JSON.parse(Buffer.from(message.statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
+      damage(`epochs/${message.epoch_id}/${step}/alpha/${messages[0]!.sha256}`);
+      release();
+      expect(await failed(id)).toEqual({ code: 'BLOB_DAMAGED', detail: 'a message of the key ceremony' });
+      expect((await federation.coordinator.client.run(id)).rounds).toMatchObject([{ exclusions: [] }]);
+    });
 
   it('of a strategy does not go on when a bit of it flipped', async () => {
     hold('evaluate', ['gamma']);
