@@ -19,7 +19,7 @@ export class HealthController {
     return { live: true };
   }
 
-  /** @throws CodedError DATABASE_UNREACHABLE, REDIS_UNREACHABLE */
+  /** @throws CodedError DATABASE_UNREACHABLE, REDIS_UNREACHABLE, REDIS_EVICTS */
   @Get('ready')
   @Allow('anyone')
   async ready() {

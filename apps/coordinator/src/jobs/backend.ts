@@ -1,16 +1,22 @@
 /** Where BullMQ keeps its queues: Redis when configured, else the same PostgreSQL. */
 import { createPostgresBackend, setDefaultBackendFactory, type ConnectionOptions } from 'bullmq';
 import { Redis } from 'ioredis';
+import { Logger } from '@nestjs/common';
 import { CodedError } from '@koinon/contracts';
 import type { Config } from '../config.js';
 import { QuietClient } from '../database/quiet-client.js';
 
 export interface QueueBackend {
   readonly connection: ConnectionOptions;
-  /** Resolves when the queue answers; the database, which is asked anyway, where the queues live in it. */
+  /**
+   * Resolves when the queue answers and keeps its jobs; the database, which is asked anyway, where the queues live in it.
+   * @throws CodedError REDIS_EVICTS
+   */
   ping(): Promise<unknown>;
   close(): Promise<void>;
 }
+
+const log = new Logger('redis');
 
 export const QUEUE_BACKEND = Symbol('QueueBackend');
 
@@ -33,16 +39,18 @@ export async function openQueueBackend(config: Config): Promise<QueueBackend> {
   redis.connect().catch(() => undefined);
   try {
     await ready;
-    await refuseEviction(redis);
+    if (await refuseEviction(redis) === 'unknown') log.warn('Redis does not tell its maxmemory-policy: make sure that it is noeviction');
   } catch (error) {
     redis.disconnect();
     throw error;
   }
-  return { connection: redis as never, ping: () => redis.ping(), close: async () => void (redis.status === 'ready' ? await redis.quit() : redis.disconnect()) };
+  return { connection: redis as never, ping: () => refuseEviction(redis), close: async () => void (redis.status === 'ready' ? await redis.quit() : redis.disconnect()) };
 }
 
 /** Jobs are no cache: a Redis that makes room by removing keys would remove them. */
-async function refuseEviction(redis: Redis): Promise<void> {
+async function refuseEviction(redis: Redis): Promise<'kept' | 'unknown'> {
   const policy = /^maxmemory_policy:(\S+)/m.exec(await redis.info('memory'))?.[1];
-  if (policy !== undefined && policy !== 'noeviction') throw new CodedError('REDIS_EVICTS', `its maxmemory-policy is ${policy}`);
+  if (policy === 'noeviction') return 'kept';
+  if (policy !== undefined) throw new CodedError('REDIS_EVICTS', `its maxmemory-policy is ${policy}`);
+  return 'unknown';
 }

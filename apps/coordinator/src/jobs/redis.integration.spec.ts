@@ -1,8 +1,11 @@
 import { withDatabase, withRedis } from '@koinon/testing';
+import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Config } from '../config.js';
 import { startRun, withFederation } from '../testing/federation.fixture.js';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
+import { openQueueBackend } from './backend.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
 import { until } from '../testing/until.fixture.js';
 
@@ -43,5 +46,27 @@ describe('a Redis that holds the queues', () => {
     await redis.config('SET', 'maxmemory-policy', policy);
     await expect(InProcessCoordinator.start({ databaseUrl: database.url, redisUrl: server.url, worker: false })).rejects.toMatchObject({ code: 'REDIS_EVICTS', detail: `its maxmemory-policy is ${policy}` });
     await redis.config('SET', 'maxmemory-policy', 'noeviction');
+  });
+
+  it('that starts to make room later is not ready', async () => {
+    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await ready()).toMatchObject({ status: 500, code: 'REDIS_EVICTS' });
+    await redis.config('SET', 'maxmemory-policy', 'noeviction');
+    expect(await ready()).toMatchObject({ status: 200 });
+  });
+
+  it('that does not tell its policy is taken with a warning', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    onTestFinished(() => warn.mockRestore());
+    // As services do that run Redis for others.
+    const info = Reflect.get(Redis.prototype, 'info') as (...args: unknown[]) => Promise<string>;
+    const asked = vi.spyOn(Redis.prototype, 'info').mockImplementation(function (this: Redis, ...args: unknown[]) {
+      return args[0] === 'memory' ? Promise.resolve('# Memory\r\n') : info.apply(this, args);
+    });
+    onTestFinished(() => asked.mockRestore());
+    const { ping, close } = await openQueueBackend({ redisUrl: server.url, connectTimeoutMs: 10_000 } as Config);
+    await ping();
+    await close();
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('maxmemory-policy')]]);
   });
 });
