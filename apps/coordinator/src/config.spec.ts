@@ -32,8 +32,8 @@ describe('the configuration', () => {
     ['KOINON_REDIS_URL', 'nonsense', `http://:${SECRET}@cache:6379`, `:${SECRET}`],
     ['KOINON_HOME', ''],
     ['KOINON_PORT', '-1', '65536', '80.5', 'http', SECRET],
-    ['KOINON_CONNECT_TIMEOUT_MS', '-1', 'soon', SECRET],
-    ['KOINON_CEREMONY_STEP_MS', '999', '0', '-5', 'x', SECRET],
+    ['KOINON_CONNECT_TIMEOUT_MS', '-1', 'soon', '86400001', '2147483648', SECRET],
+    ['KOINON_CEREMONY_STEP_MS', '999', '0', '-5', 'x', '86400001', '2147483648', SECRET],
   ];
   it.each(bad.flatMap(([name, ...values]) => values.map((value) => ({ name, value }))))('names $name when it is $value, and does not repeat it', ({ name, value }) => {
     using dir = tempDir();

@@ -2,7 +2,7 @@
 import { mkdirSync, accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { CodedError, readSettings, whole } from '@koinon/contracts';
+import { CodedError, milliseconds, readSettings, whole } from '@koinon/contracts';
 
 const environmentSchema = z.object({
   KOINON_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
@@ -13,9 +13,9 @@ const environmentSchema = z.object({
   /** Folder of the built dashboard; without it only the API is served. */
   KOINON_DASHBOARD_DIR: z.string().optional(),
   /** How long to try PostgreSQL and Redis before giving up. */
-  KOINON_CONNECT_TIMEOUT_MS: whole(0).default(30_000),
+  KOINON_CONNECT_TIMEOUT_MS: milliseconds(0).default(30_000),
   /** How long one step of a key ceremony may take. */
-  KOINON_CEREMONY_STEP_MS: whole(1000).default(30_000),
+  KOINON_CEREMONY_STEP_MS: milliseconds(1000).default(30_000),
 });
 
 export interface Config {

@@ -42,7 +42,7 @@ describe('the configuration', () => {
     ['KOINON_COORDINATOR_FINGERPRINT', 'AB'.repeat(32)], ['KOINON_DATA_FILE', undefined], ['KOINON_SPLIT_FILE', ''], ['KOINON_SPLIT_CENTRE', ''],
     ['KOINON_MODELS', '../keys'], ['KOINON_MODELS', 'heart-disease,'], ['KOINON_PORT', '65536'], ['KOINON_PORT', 'http'], ['KOINON_SERVING_THREADS', '0'],
     ['KOINON_EPSILON_BUDGET', '0'], ['KOINON_EPSILON_BUDGET', '-1'], ['KOINON_EPSILON_BUDGET', 'Infinity'], ['KOINON_EPSILON_BUDGET', 'none'], ['KOINON_DELTA', '0'], ['KOINON_DELTA', '0.5'],
-    ['KOINON_SERVE_EXPIRED_DAYS', '-1'], ['KOINON_SERVE_EXPIRED_DAYS', '1.5'], ['KOINON_TRAINING_MEMORY_MB', '100'], ['KOINON_TRAINING_TIMEOUT_MS', '10'], ['KOINON_INSECURE_DETERMINISTIC', 'yes'],
+    ['KOINON_SERVE_EXPIRED_DAYS', '-1'], ['KOINON_SERVE_EXPIRED_DAYS', '1.5'], ['KOINON_TRAINING_MEMORY_MB', '100'], ['KOINON_TRAINING_TIMEOUT_MS', '10'], ['KOINON_TRAINING_TIMEOUT_MS', '86400001'], ['KOINON_TRAINING_TIMEOUT_MS', '2147483648'], ['KOINON_INSECURE_DETERMINISTIC', 'yes'],
   ])('refuses %s=%s, names it and does not repeat the value', (name, value) => {
     using dir = tempDir();
     let refused: CodedError | undefined;

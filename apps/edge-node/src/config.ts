@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { CodedError, readSettings, sha256Schema, siteIdSchema, whole } from '@koinon/contracts';
+import { CodedError, milliseconds, readSettings, sha256Schema, siteIdSchema, whole } from '@koinon/contracts';
 
 const modelNameSchema = z.string().regex(/^[a-z][a-z0-9-]{1,62}$/, 'lower-case letters, digits and hyphens');
 
@@ -30,7 +30,7 @@ const environmentSchema = z.object({
   KOINON_EPSILON_BUDGET: z.union([z.literal('off'), z.coerce.number().positive()]).default(1.2),
   KOINON_DELTA: z.coerce.number().positive().max(0.1).default(1e-3),
   KOINON_TRAINING_MEMORY_MB: whole(256).default(1024),
-  KOINON_TRAINING_TIMEOUT_MS: whole(1000).default(600_000),
+  KOINON_TRAINING_TIMEOUT_MS: milliseconds(1000).default(600_000),
   /** Draws privacy noise from the seed: repeatable, and without any privacy. */
   KOINON_INSECURE_DETERMINISTIC: z.enum(['0', '1']).default('0'),
 });

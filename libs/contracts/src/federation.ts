@@ -1,6 +1,6 @@
 /** `federation.yaml`: everything a run is made of, checked before anything starts. */
 import { z } from 'zod';
-import { ranges } from './ranges.js';
+import { longestWaitMs, ranges } from './ranges.js';
 import { thresholdSchema } from './threshold.js';
 
 const aliasSchema = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens');
@@ -32,7 +32,7 @@ export const federationSchema = z
       min: z.int().min(2),
       /** Key holders that open a sum together; `majority` follows the roster of each key epoch. */
       threshold: thresholdSchema.default('majority'),
-      roundTimeoutMs: z.int().min(1000).max(86_400_000),
+      roundTimeoutMs: z.int().min(1000).max(longestWaitMs),
       fraction: z.number().gt(0).max(1).default(1),
       /** A site weighs by its noised row count, but at most as this many rows. */
       maxRows: ranges.maxRows.default(256),

@@ -1,6 +1,7 @@
 /** Settings come from the environment; this is the one rule by which every program of ours reads them. */
 import { z } from 'zod';
 import { CodedError } from './errors.js';
+import { longestWaitMs } from './ranges.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -9,6 +10,9 @@ const EMPTY = 'must not be empty; leave it out where it is not meant to be set';
 /** A whole number in decimal digits. */
 export const whole = (min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
+
+/** How long to wait for something, in milliseconds. */
+export const milliseconds = (min: number) => whole(min, longestWaitMs);
 
 /**
  * All settings of a program. An empty one is a mistake and not one that is left out, where a default would hide it.

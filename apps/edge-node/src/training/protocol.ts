@@ -1,5 +1,5 @@
 /** Messages between the edge node and its task child. Both ends are this package; structured clone carries them. */
-import { inRange } from '@koinon/contracts';
+import { inRange, longestWaitMs } from '@koinon/contracts';
 import type { DataSource } from '../data/hospital-data.js';
 import type { ScoringInput } from './evaluation.js';
 import { gridIsFine } from './sensitivity.js';
@@ -122,11 +122,9 @@ export function checkJob(job: TrainJob): void {
 export function checkLimits({ memoryMb, timeoutMs }: TaskLimits): void {
   refuseBroken([
     [`limits.memoryMb (at least ${minimumMemoryMb})`, Number.isSafeInteger(memoryMb) && memoryMb >= minimumMemoryMb],
-    ['limits.timeoutMs', positive(timeoutMs)],
+    ['limits.timeoutMs', timeoutMs > 0 && timeoutMs <= longestWaitMs],
   ]);
 }
-
-const positive = (value: number): boolean => Number.isFinite(value) && value > 0;
 
 function refuseBroken(rules: readonly (readonly [field: string, holds: boolean])[]): void {
   const broken = rules.find(([, holds]) => !holds);

@@ -144,7 +144,7 @@ describe('TaskRunner', () => {
     await expect(runner('never started').train({ ...job, ...over }, charge)).rejects.toMatchObject({ code: 'TRAINING_JOB_INVALID', message: expect.stringContaining(field) });
   });
 
-  it.each([['limits.memoryMb', { memoryMb: 64 }], ['limits.timeoutMs', { timeoutMs: 0 }]])('refuses %s that cannot be honoured', (field, limits) => {
+  it.each([['limits.memoryMb', { memoryMb: 64 }], ['limits.timeoutMs', { timeoutMs: 0 }], ['limits.timeoutMs', { timeoutMs: 2 ** 31 }]])('refuses %s that cannot be honoured', (field, limits) => {
     expect(() => runner('never started', limits)).toThrow(expect.objectContaining({ code: 'TRAINING_JOB_INVALID', message: expect.stringContaining(field) as string }));
   });
 });
