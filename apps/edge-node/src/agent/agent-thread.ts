@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 // silences the runtime's telemetry, which only the main thread can
 import '@koinon/onnx-runtime';
 import { CodedError, fromWire, toWire, type Problem } from '@koinon/contracts';
+import { AgentFailure } from '../failure-text.js';
 import type { ModelRuntime } from '../runtime/index.js';
 import type { ModelDirectory, ServingStats } from '../serving/index.js';
 import type { AgentStart, ToAgent, ToServing } from './protocol.js';
@@ -10,11 +11,6 @@ import type { AgentStart, ToAgent, ToServing } from './protocol.js';
 const STATS_EVERY_MS = 5_000;
 /** The agent answers in a few milliseconds unless it computes; the end of the process then ends it, and all it stores survives that. */
 const STOP_WITHIN_MS = 800;
-
-/** What nobody expected, in words that the agent chose for the log. */
-class AgentFailure extends Error {
-  override readonly name = 'AgentFailure';
-}
 
 /** What the agent's work shows in: the models it loads, until when they answer, how they do. */
 export interface Serving {
