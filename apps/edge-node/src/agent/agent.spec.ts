@@ -85,6 +85,22 @@ describe('the agent', () => {
     await vi.waitFor(() => expect(back.posted('/v1/site/status')).toContainEqual(expect.objectContaining({ serving: [expect.objectContaining({ model: 'heart-disease', version: 1, sha256: sha256(model) })] })), 5000);
   });
 
+  it('says once by code that a report did not arrive, and again once one has in between', async () => {
+    const side = { url: 'http://127.0.0.1:8000', load, stats: () => ({ requests: 5, p50Ms: 1, p99Ms: null }) };
+    const agent = await Agent.start(node.config, side, stopping.signal, log);
+    running = Promise.resolve();
+    const logged = (): unknown[] => log.mock.calls.map(([{ level, code, doing }]) => [level, code, doing]);
+    const codes = ['SIGNATURE_INVALID', 'SIGNATURE_INVALID', 'DATABASE_UNREACHABLE', 'SIGNATURE_INVALID', null, 'SIGNATURE_INVALID'] as const;
+    for (const code of codes) {
+      coordinator.answer = ({ path }) => {
+        if (code && path === '/v1/site/status') throw new CodedError(code);
+        return undefined;
+      };
+      await agent.reportOrLog();
+    }
+    expect(logged()).toEqual(['SIGNATURE_INVALID', 'DATABASE_UNREACHABLE', 'SIGNATURE_INVALID'].map((code) => ['warn', code, 'report']));
+  });
+
   it('goes on without a release that no longer loads, and takes it again when it is assigned', async () => {
     await install();
     load.mockRejectedValueOnce(new CodedError('MODEL_INVALID', 'MODEL_DIGEST_MISMATCH'));

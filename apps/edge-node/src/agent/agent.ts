@@ -45,6 +45,9 @@ export class Agent {
   /** By model, why its release is not served. */
   private readonly held = new Map<string, ErrorCode>();
 
+  /** Codes for which a report has failed since one last arrived. */
+  private readonly unreported = new Set<string>();
+
   private constructor(
     private readonly link: CoordinatorLink,
     private readonly stores: SumStores,
@@ -106,6 +109,19 @@ export class Agent {
       ...(p50Ms === null ? {} : { p50Ms }), ...(p99Ms === null ? {} : { p99Ms }),
     };
     await this.link.report(status);
+  }
+
+  /** A report that is made again in a few seconds: why it failed is logged once by code, until one has arrived. */
+  async reportOrLog(): Promise<void> {
+    try {
+      await this.report();
+      this.unreported.clear();
+    } catch (error) {
+      const code = codeOf(error);
+      if (this.signal.aborted || this.unreported.has(code)) return;
+      this.unreported.add(code);
+      this.logFailure('warn', error, 'report');
+    }
   }
 
   /** @returns false when asking again at once would only bring the same assignments */
@@ -214,7 +230,8 @@ export class Agent {
   }
 
   private logFailure(level: 'warn' | 'error', error: unknown, doing?: string): void {
-    const { code = 'INTERNAL', site: by } = error as { code?: string; site?: string };
+    const code = codeOf(error);
+    const { site: by } = (error ?? {}) as { site?: string };
     const { clockAheadMs = 0 } = this.link;
     this.log({ level, code, ...(doing ? { doing } : {}), ...(Math.abs(clockAheadMs) < CLOCK_MATTERS_MS ? {} : { clockAheadMs }), ...(by ? { by } : {}), message: failureText(error) });
   }
@@ -222,4 +239,9 @@ export class Agent {
   private async pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.signal }).catch(() => undefined);
   }
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : 'INTERNAL';
 }
