@@ -88,7 +88,7 @@ export class FakeCoordinator implements AsyncDisposable {
       (answer as (response: ServerResponse) => void)(response);
       return;
     }
-    if (answer instanceof Uint8Array) return void response.end(answer);
+    if (answer instanceof Uint8Array) return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(answer);
     if (answer !== undefined) return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     if (seen.path.startsWith('/v1/site/blobs/')) {
       const blob = this.blobs.get(seen.path.slice('/v1/site/blobs/'.length));
