@@ -6,7 +6,7 @@ import {
 } from '@koinon/contracts';
 import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
-import { BLOBS, type BlobRef, type BlobStore } from '../blobs/blob-store.js';
+import { BLOBS, type Admit, type BlobRef, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, RoundRow, ShareRow, SumBlockRow, SumRow, UploadBlockRow, UploadRow } from '../database/entities.js';
 import { becauseOf } from '../database/transition.js';
 import { EventsService } from '../events/events.service.js';
@@ -39,14 +39,15 @@ export class UploadsService {
     if (await this.database.manager.existsBy(UploadRow, { sumId, site })) return this.unchanged(sumId, site, index, sha256);
     if (sum.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
     const size = layout.uploadBlockBytes;
-    await this.blobs.receive(uploadBlockKey(sumId, site, index), body, { sha256, maxBytes: size, minBytes: size });
-    await this.database.transaction(async (m) => {
+    const admit: Admit = (keep) => this.database.transaction(async (m) => {
       // The body took its time: the upload may have been committed or the sum closed meanwhile.
       const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
       if (state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
       if (await m.existsBy(UploadRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
       await m.upsert(UploadBlockRow, { sumId, site, index, sha256 }, ['sumId', 'site', 'index']);
+      await keep();
     });
+    await this.blobs.receive(uploadBlockKey(sumId, site, index), body, { sha256, maxBytes: size, minBytes: size }, admit);
   }
 
   /** Digests of the blocks already here, so that an interrupted upload goes on. */
@@ -111,7 +112,14 @@ export class UploadsService {
     const { sum, layout } = await this.opened(sumId, site);
     const expected = layout.shareBytes(sum.blocks);
     if (await this.database.manager.existsBy(ShareRow, { sumId, site })) return;
-    await this.blobs.receive(shareKey(sumId, site), body, { sha256, maxBytes: expected, minBytes: expected });
+    if (sum.state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
+    const admit: Admit = (keep) => this.database.transaction(async (m) => {
+      const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
+      if (await m.existsBy(ShareRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
+      if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
+      await keep();
+    });
+    await this.blobs.receive(shareKey(sumId, site), body, { sha256, maxBytes: expected, minBytes: expected }, admit);
   }
 
   async commitShare(sumId: string, site: string, envelope: Envelope): Promise<void> {
@@ -119,17 +127,17 @@ export class UploadsService {
     const statement = await openStatement(envelope, shareStatement.type, shareStatement.schema, identityOf(epoch, site));
     const closingSha256 = await sha256Hex(fromBase64(sum.closing!.payload));
     if (statement.site !== site || statement.sumId !== sumId || statement.closingSha256 !== closingSha256) throw new CodedError('SIGNATURE_INVALID');
-    const stored = await this.blobs.digest(shareKey(sumId, site));
-    if (stored !== statement.shareSha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
+    const sha256 = statement.shareSha256;
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
     await this.database.transaction(async (m) => {
-      // The lock orders two posts of one site, and a post against the end of the sum.
+      // The lock orders two posts of one site, and a post against other bytes on their way and the end of the sum.
       const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
       const earlier = await m.findOneBy(ShareRow, { sumId, site });
-      if (earlier && earlier.sha256 !== stored) throw new CodedError('MESSAGE_CONFLICT');
+      if (earlier && earlier.sha256 !== sha256) throw new CodedError('MESSAGE_CONFLICT');
       if (earlier) return;
       if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
-      await m.insert(ShareRow, { sumId, site, sha256: stored, statement: envelope });
+      if ((await this.blobs.digest(shareKey(sumId, site))) !== sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
+      await m.insert(ShareRow, { sumId, site, sha256, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
     });
     await this.jobs.wake(runId, `share-${sumId}-${site}`);

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { CodedError } from '@koinon/contracts';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { DiskBlobStore, contentKey } from './blob-store.js';
+import { DiskBlobStore, contentKey, type Admit } from './blob-store.js';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const coded = (code: string) => expect.objectContaining({ code }) as Error;
@@ -84,6 +85,18 @@ describe('the blob store on disk', () => {
     const short = { sha256: sha256(Buffer.from('abc')), maxBytes: 5, minBytes: 5 };
     await expect(store.receive('x', Readable.from(chunks('abc')), short)).rejects.toThrow(coded('BLOCK_SIZE_INVALID'));
     expect(files(dir.path)).toEqual({ x: 'first' });
+  });
+
+  it('keeps what it had, and nothing else, when a whole body is not admitted', async () => {
+    using dir = tempDir();
+    const store = new DiskBlobStore(dir.path);
+    await store.put('x', Buffer.from('first'));
+    const receive = (admit: Admit) => store.receive('x', Readable.from(chunks('second')), { sha256: sha256(Buffer.from('second')), maxBytes: 6 }, admit);
+    await expect(receive(() => Promise.reject(new CodedError('MESSAGE_CONFLICT')))).rejects.toThrow(coded('MESSAGE_CONFLICT'));
+    await receive(() => Promise.resolve());
+    expect(files(dir.path)).toEqual({ x: 'first' });
+    await receive((keep) => keep());
+    expect(files(dir.path)).toEqual({ x: 'second' });
   });
 
   it('shows a reader the old bytes or the new ones, never a mixture', async () => {

@@ -20,11 +20,15 @@ export interface BlobRef {
   readonly sha256: string;
 }
 
+/** Decides about bytes that have arrived whole: they replace what the key holds when `keep` is called, and are gone otherwise. */
+export type Admit = (keep: () => Promise<void>) => Promise<void>;
+const always: Admit = (keep) => keep();
+
 export interface BlobStore {
   /** @returns the digest to read them by */
   put(key: string, bytes: Uint8Array): Promise<string>;
-  /** Streams to the store, counting and hashing; keeps the blob only when length and digest match. */
-  receive(key: string, source: Readable, expected: Expected): Promise<{ bytes: number }>;
+  /** Streams to the store, counting and hashing; keeps the blob only when length and digest match and it is admitted. */
+  receive(key: string, source: Readable, expected: Expected, admit?: Admit): Promise<{ bytes: number }>;
   /** @throws CodedError BLOB_MISSING, BLOB_DAMAGED */
   get(ref: BlobRef): Promise<Buffer>;
   /** Reads the blob once to check it and then gives it out. @throws CodedError BLOB_MISSING, BLOB_DAMAGED */
@@ -59,7 +63,7 @@ export class DiskBlobStore implements BlobStore {
     return createHash('sha256').update(bytes).digest('hex');
   }
 
-  async receive(key: string, source: Readable, expected: Expected): Promise<{ bytes: number }> {
+  async receive(key: string, source: Readable, expected: Expected, admit = always): Promise<{ bytes: number }> {
     const hash = createHash('sha256');
     let bytes = 0;
     const meter = new Transform({
@@ -76,7 +80,7 @@ export class DiskBlobStore implements BlobStore {
       if (bytes > expected.maxBytes) throw new CodedError('BODY_TOO_LARGE');
       if (bytes < (expected.minBytes ?? 0)) throw new CodedError('BLOCK_SIZE_INVALID');
       if (hash.digest('hex') !== expected.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
-    });
+    }, admit);
     return { bytes };
   }
 
@@ -110,16 +114,17 @@ export class DiskBlobStore implements BlobStore {
     return join(this.root, key);
   }
 
-  private async write(key: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  private async write(key: string, fill: (temporary: string) => Promise<void>, admit = always): Promise<void> {
     const target = this.path(key);
     const temporary = `${target}.${randomUUID()}.part`;
     try {
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await fill(temporary);
-      await rename(temporary, target);
+      await admit(() => rename(temporary, target));
     } catch (error) {
-      await rm(temporary, { force: true });
       return rethrowCoded(error);
+    } finally {
+      await rm(temporary, { force: true });
     }
   }
 }

@@ -7,7 +7,7 @@ const MAX_CONNECTIONS = 1024;
 /** Time for the head of a request, counted from the first byte that could be one: also for a connection that sends none. */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Time for a whole request: the largest model (1 GiB) from an operator at 30 Mbit/s. */
-const REQUEST_TIMEOUT_MS = 300_000;
+export const REQUEST_TIMEOUT_MS = 300_000;
 /** Beyond the longest poll of a site (30 s), so that a node keeps its connection. */
 const KEEP_ALIVE_MS = 72_000;
 /** How often Node looks for connections that are over time. */

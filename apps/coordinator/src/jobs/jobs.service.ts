@@ -46,7 +46,10 @@ export class JobsService implements OnModuleDestroy {
     await asked(this.queues.get(jobMap[request.name].queue)!.add(request.name, request.data, options(request.id)));
   }
 
-  /** Has a run moved on. What it moves on from is committed: where the queue is away, the reconciler does it later, and whoever asks is answered. */
+  /**
+   * Has a run moved on. What it moves on from is committed: where the queue has no room or is away, the reconciler
+   * does it later, and whoever asks is answered.
+   */
   async wake(runId: string, cause: string): Promise<void> {
     await this.enqueue({ name: 'run.advance', data: { runId }, id: `advance-${cause}` })
       .catch((error: unknown) => this.log.warn(`run ${runId} waits for the reconciler: ${failureOf(error).code}`));

@@ -4,10 +4,11 @@ import { LessThan, type DataSource } from 'typeorm';
 import { scratchKeys } from '../aggregation/keys.js';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, RoundRow, SumRow } from '../database/entities.js';
+import { REQUEST_TIMEOUT_MS } from '../http/connections.js';
 import { ceremonyKey } from '../keys/epochs.service.js';
 
-/** A job or a request that was under way when its round ended is over by then. */
-const LINGER_MS = 60_000;
+/** A request that was under way when its round ended is over by then, and so is a job. */
+const LINGER_MS = REQUEST_TIMEOUT_MS + 60_000;
 const ROUNDS_AT_ONCE = 20;
 
 /**

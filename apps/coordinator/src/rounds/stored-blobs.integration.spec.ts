@@ -1,12 +1,16 @@
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CeremonyStatement, Envelope, RunView } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DiskBlobStore } from '../blobs/blob-store.js';
+import { REQUEST_TIMEOUT_MS } from '../http/connections.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import type { Behaviour } from '../testing/simulated-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
 import { until } from '../testing/until.fixture.js';
+import { ClearRoundsService } from './clear-rounds.service.js';
 
 interface Held {
   readonly runId: string;
@@ -103,6 +107,28 @@ describe('what the coordinator stored', () => {
     expect(failure.detail).toEqual(detail === null ? null : `${detail} ${held.done}`);
   });
 
+  it('of a share stays what was committed, whatever its site sends meanwhile or when the sum is over', async () => {
+    hold('share');
+    const { id } = await startRun(federation.coordinator, tinySpec({ name: 'shares' }));
+    const { sumId, done } = await beforeLastShare(id);
+    const [{ active_set: active }] = (await query<{ active_set: string[] }>('SELECT active_set FROM sums WHERE id = $1', [sumId])) as [{ active_set: string[] }];
+    const late = federation.site(active.find((site) => site !== done)!);
+    const path = `/v1/site/sums/${sumId}/share`;
+    const folder = join(blobs(), `sums/${sumId}/shares`);
+    const finish = await late.link.halfPut(path, randomBytes(statSync(join(folder, done)).size));
+    await until('the first bytes to arrive', () => Promise.resolve(readdirSync(folder).some((f) => f.endsWith('.part'))));
+    release();
+    expect(await until('the last share', async () => (await query('SELECT 1 FROM shares WHERE sum_id = $1', [sumId])).length === 2)).toBe(true);
+    expect(JSON.parse(await finish())).toMatchObject({ code: 'MESSAGE_CONFLICT' });
+    expect(await ended(federation.coordinator, id)).toMatchObject({ state: 'done' });
+    const stored = await query<{ site: string; sha256: string }>('SELECT site, sha256 FROM shares WHERE sum_id = $1 ORDER BY site', [sumId]);
+    expect(readdirSync(folder).toSorted().map((site) => ({ site, sha256: digest(readFileSync(join(folder, site))) }))).toEqual(stored);
+    await query('DELETE FROM shares WHERE sum_id = $1 AND site = $2', [sumId, late.id]);
+    rmSync(join(folder, late.id));
+    await expect(late.link.ask('PUT', path, { bytes: readFileSync(join(folder, done)) })).rejects.toMatchObject({ code: 'ROUND_DEADLINE_PASSED' });
+    expect(readdirSync(folder)).toEqual([done]);
+  });
+
   it.each([['update', null], ['evaluation', 'the result of the evaluation']])('as the result of an %s counts for nothing when a bit of it flipped', async (purpose, detail) => {
     hold('share');
     const { id } = await startRun(federation.coordinator, tinySpec({ name: `result-${purpose}` }));
@@ -142,8 +168,12 @@ describe('what the coordinator stored', () => {
     const before = await federation.coordinator.client.run(id);
     const [sums, epochs] = [await query<{ id: string; combined: boolean }>('SELECT id, combined FROM sums'), await query<{ id: string }>('SELECT id FROM epochs')];
     const kept = { models: below('sha256'), states: below('runs') };
+    // A body may still be on its way for as long as a request may take.
+    await query('UPDATE rounds SET finished_at = $1 WHERE finished_at IS NOT NULL AND NOT cleared', [new Date(Date.now() - REQUEST_TIMEOUT_MS)]);
+    await new ClearRoundsService(federation.coordinator.foundations.database, new DiskBlobStore(blobs())).clear();
+    expect((await query('SELECT 1 FROM rounds WHERE NOT cleared')).length).toBeGreaterThan(0);
     const clear = async () => {
-      await query("UPDATE rounds SET cleared = false, finished_at = now() - interval '2 minutes' WHERE finished_at IS NOT NULL");
+      await query("UPDATE rounds SET cleared = false, finished_at = now() - interval '10 minutes' WHERE finished_at IS NOT NULL");
       await until('every round to be cleared', async () => (await query('SELECT 1 FROM rounds WHERE NOT cleared')).length === 0);
     };
     expect(below('epochs').length).toBeGreaterThan(0);

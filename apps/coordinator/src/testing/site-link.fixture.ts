@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { request } from 'node:http';
 import { PROTOCOL, enrolmentStatement, requestStatement, signStatement, toBase64, type Envelope, type RequestStatement, type Signer } from '@koinon/contracts';
 import { digest } from './tiny-federation.fixture.js';
 
@@ -37,6 +38,27 @@ export class SiteLink {
     if (!response.ok) throw new RefusedError(path, response.status, (await response.json()) as { code: string });
     const text = await response.text();
     return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** A PUT that stops in the middle of its body. @returns what sends the rest and waits for the answer's text */
+  async halfPut(path: string, bytes: Uint8Array): Promise<() => Promise<string>> {
+    const method = 'PUT';
+    const statement: RequestStatement = {
+      protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(), bodySha256: digest(bytes),
+    };
+    const signed = requestHeaders(this.site, await signStatement(requestStatement.type, statement, this.signer));
+    const headers = { ...signed, 'content-type': 'application/octet-stream', 'content-length': bytes.length };
+    const answer = Promise.withResolvers<string>();
+    const put = request(new URL(path, this.baseUrl), { method, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('end', () => answer.resolve(text));
+    }).on('error', answer.reject);
+    const half = bytes.length >> 1;
+    put.write(bytes.subarray(0, half));
+    return () => {
+      put.end(bytes.subarray(half));
+      return answer.promise;
+    };
   }
 
   async bytes(path: string): Promise<Uint8Array> {
