@@ -51,6 +51,18 @@ describe('the check of a recipe', () => {
     },
   );
 
+  it('refuses noise that is too large for so many weights, as every site would', async () => {
+    const spec: Federation = {
+      ...tinySpec({ rounds: 10 }), local: { ...tinySpec().local, steps: 100, samplingRate: 1 },
+      privacy: { ...tinySpec().privacy, epsilon: 0.1, accountant: 'rdp', rowCountNoise: 100 },
+    };
+    expect((await checkRecipe({ ...good, spec })).noiseMultiplier).toBeGreaterThan(2 ** 9);
+    const wide = tinyModel(2 ** 16);
+    await expect(checkRecipe({ spec, model: wide, featureSchema: schemaOf(wide) })).rejects.toMatchObject({
+      code: 'REQUEST_INVALID', detail: expect.stringContaining('65537 weights') as string,
+    });
+  });
+
   it('takes dimensions for a width, as images state them', async () => {
     expect(await checkRecipe({ ...good, featureSchema: text('{"input":{"name":"x","dims":[1,3]}}') })).toMatchObject({ parameters: 4 });
   });

@@ -1,6 +1,7 @@
 import { CodedError, type Federation } from '@koinon/contracts';
 import { AutodiffError, recordGradientGraph, type AutodiffErrorCode } from '@koinon/autodiff';
 import { OnnxError, checkModel, elementCount, inferShapes, type Model } from '@koinon/onnx';
+import { gridIsFine } from '@koinon/privacy';
 import { z } from 'zod';
 import { readWeights } from '../registry/model-weights.js';
 import { noiseFor } from './noise.js';
@@ -43,12 +44,20 @@ export async function checkRecipe({ spec, model: bytes, featureSchema: schema }:
     const model = checkModel(bytes);
     await recordGradientGraph(model, { trainable, loss, logits, batch: BATCH }, recordInput(schema));
     await refuseOtherScores(model);
-    return { parameters: readWeights(bytes, spec.model).length, noiseMultiplier: noiseFor(spec) };
+    const parameters = readWeights(bytes, spec.model).length;
+    return { parameters, noiseMultiplier: fineNoise(spec, parameters) };
   } catch (error) {
     if (error instanceof OnnxError) throw new CodedError('MODEL_INVALID', error.message);
     if (error instanceof AutodiffError) throw new CodedError('MODEL_INVALID', `${FIELDS[error.code] ?? ''}${error.message}`);
     throw error;
   }
+}
+
+/** @throws CodedError REQUEST_INVALID for noise so large that no site could add it exactly enough to so many weights */
+function fineNoise(spec: Federation, values: number): number {
+  const noiseMultiplier = noiseFor(spec);
+  if (gridIsFine({ noiseMultiplier, clippingNorm: spec.privacy.clippingNorm }, values)) return noiseMultiplier;
+  throw new CodedError('REQUEST_INVALID', `privacy: the noise of this budget is too large for ${values} weights; raise epsilon, or train fewer rounds, steps or layers`);
 }
 
 /** Sites evaluate by the first output: the probability of the positive class. */

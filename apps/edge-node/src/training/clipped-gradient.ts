@@ -3,7 +3,7 @@ import { decodeModel } from '@koinon/onnx';
 import { Session, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '../data/index.js';
 import type { TrainJob } from './protocol.js';
-import { recordsPerRun } from './sensitivity.js';
+import { recordsPerRun } from './groups.js';
 import type { GradientSource } from './trainer.js';
 import { TrainingError } from './training-error.js';
 

@@ -1,8 +1,8 @@
 /** Messages between the edge node and its task child. Both ends are this package; structured clone carries them. */
 import { inRange, longestWaitMs } from '@koinon/contracts';
+import { gridIsFine } from '@koinon/privacy';
 import type { DataSource } from '../data/hospital-data.js';
 import type { ScoringInput } from './evaluation.js';
-import { gridIsFine } from './sensitivity.js';
 import { TrainingError, type TrainingErrorCode } from './training-error.js';
 
 /** One round of local training at one site. */

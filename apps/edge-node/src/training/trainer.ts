@@ -1,7 +1,7 @@
-import { addGaussianNoise, poissonSample, randomGroups, type RandomBytes } from '@koinon/privacy';
+import { addGaussianNoise, noiseDeviation, poissonSample, randomGroups, type RandomBytes } from '@koinon/privacy';
 import type { Records } from '../data/hospital-data.js';
+import { groupCount } from './groups.js';
 import type { Charged, TrainJob, TrainResult } from './protocol.js';
-import { groupCount, noiseDeviation } from './sensitivity.js';
 import { TrainingError } from './training-error.js';
 
 /** Gradients of the loss, clipped record by record. */
