@@ -1,5 +1,5 @@
 export { freePort } from './free-port.js';
-export { runs } from './runs.js';
+export { bitStep, runs } from './runs.js';
 export { tempDir, type TempDir } from './temp-dir.js';
 export type { TestPostgres } from './test-postgres.js';
 export { withDatabase, type DatabaseFixture } from './with-database.js';
