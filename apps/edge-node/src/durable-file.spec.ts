@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
@@ -64,6 +65,16 @@ describe('durable files', () => {
     expect(['killed.1.new blocks', 'replaced blocks', 'wiped blocks'].map(zeros)).toEqual([true, true, true]);
     replaceSecret(at('fresh'), Buffer.from('first'));
     expect(readFileSync(at('fresh'), 'utf8')).toBe('first');
+  });
+
+  it('stay whole when their writer was killed between giving them their name and taking the unfinished one away', () => {
+    using dir = tempDir();
+    const file = join(dir.path, 'keys.json');
+    writeFileSync(file, 'secret');
+    linkSync(file, `${file}.${randomUUID()}.new`);
+    removeUnfinished(dir.path);
+    expect(readFileSync(file, 'utf8')).toBe('secret');
+    expect(readdirSync(dir.path)).toEqual(['keys.json']);
   });
 
   it('forget what a killed writer left unfinished', () => {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
 
@@ -29,7 +31,7 @@ export function createDurably(file: string, bytes: Uint8Array | string): boolean
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
       throw error;
     } finally {
-      rmSync(temporary);
+      rmSync(temporary, { force: true });
     }
     syncFolder(dirname(file));
     return true;
@@ -74,7 +76,29 @@ export function namesIn(folder: string): string[] {
 
 /** Deletes what writers that were killed left behind, secrets among it. Call before this process writes to the folder. */
 export function removeUnfinished(folder: string): void {
-  for (const name of namesIn(folder)) if (name.endsWith(UNFINISHED)) wipeFile(join(folder, name));
+  for (const name of namesIn(folder)) if (name.endsWith(UNFINISHED)) removeTemporary(join(folder, name));
+}
+
+/**
+ * `createDurably` gives a file its name before it takes the temporary one away: killed in between, it leaves two names of
+ * one file, which is finished and must not be overwritten.
+ */
+function removeTemporary(temporary: string): void {
+  const file = temporary.slice(0, temporary.lastIndexOf('.', temporary.length - UNFINISHED.length - 1));
+  const taken = temporaryOf(file);
+  // Under another name, a writer that is alive can no longer finish it between the question and the overwriting.
+  unlessAbsent(() => renameSync(temporary, taken), undefined);
+  if (isSameFile(taken, file)) rmSync(taken, { force: true });
+  else wipeFile(taken);
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((name) => statSync(name, { throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+function temporaryOf(file: string): string {
+  return `${file}.${randomUUID()}${UNFINISHED}`;
 }
 
 function openIfThere(file: string): number | null {
@@ -98,7 +122,7 @@ function unlessAbsent<T>(read: () => T, otherwise: T): T {
 
 function writeTemporary(file: string, bytes: Uint8Array | string): string {
   makeFolder(dirname(file));
-  const temporary = `${file}.${randomUUID()}${UNFINISHED}`;
+  const temporary = temporaryOf(file);
   const content = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
   const handle = openSync(temporary, 'wx', 0o600);
   try {
