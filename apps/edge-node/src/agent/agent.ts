@@ -144,6 +144,7 @@ export class Agent {
         await this.hold(assignment.model, refusalCode(error));
         return false;
       }
+      if (assignment.kind === 'train') this.trainer.refused(assignment);
       const subject = assignment.kind === 'ceremony' ? ({ subject: 'epoch', id: assignment.epochId } as const) : ({ subject: 'sum', id: assignment.sumId } as const);
       await this.link.refuse({ ...subject, code: refusalCode(error) });
       return true;
@@ -173,12 +174,13 @@ export class Agent {
   }
 
   /**
-   * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement comes before training,
-   * which would spend privacy budget on an epoch that is refused.
+   * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement and a free index come before
+   * training, which would spend privacy budget on a sum that is refused.
    */
   private async encryptOnce({ epochId, sumId, sumIndex, federation }: AssignmentOf<'train' | 'evaluate'>, values: (signal: AbortSignal) => Promise<Uint32Array>): Promise<void> {
     if (this.uploader.made(epochId, sumId)) return;
     checkTerms(this.stores.epochs.ceremony(epochId).header, federation);
+    this.uploader.checkFree(epochId, sumIndex);
     await this.ceremony.agreed(epochId);
     await this.uploader.encrypt(epochId, sumId, sumIndex, await whileAssigned(this.link, sumId, values));
   }

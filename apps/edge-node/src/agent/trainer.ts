@@ -13,6 +13,8 @@ import { TaskRunner, TrainingError, checkedNoise, testRecords, type NoisePlan, t
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
 export class Trainer {
   private readonly tasks: TaskRunner;
+  /** The assignment that was paid for last: from then on what is said of it may hang on records. */
+  private paid: AssignmentOf<'train'> | undefined;
   private checked: { readonly recipe: string; readonly plan: NoisePlan } | undefined;
 
   constructor(
@@ -29,7 +31,8 @@ export class Trainer {
    * @param signal kills the training
    * @returns the quantised update vector of this site, ready to encrypt
    */
-  async update({ runId, round, federation, modelSha256, featureSchemaSha256, noiseMultiplier, fit, seed }: AssignmentOf<'train'>, signal: AbortSignal): Promise<Uint32Array> {
+  async update(assignment: AssignmentOf<'train'>, signal: AbortSignal): Promise<Uint32Array> {
+    const { runId, round, federation, modelSha256, featureSchemaSha256, noiseMultiplier, fit, seed } = assignment;
     const source = await this.source(featureSchemaSha256);
     const model = await this.link.blob(modelSha256);
     const { train } = loadHospitalData(source);
@@ -37,7 +40,11 @@ export class Trainer {
     const weights = readWeights(model, federation.model.trainable);
     const modelFile = this.file(modelSha256, 'onnx', model);
     let rows = 0;
-    const charge = (): number => (rows = this.ledger.chargeRound(runId, round, train.rows, plan));
+    const charge = (): number => {
+      rows = this.ledger.chargeRound(runId, round, train.rows, plan);
+      this.paid = assignment;
+      return rows;
+    };
     const trained = await this.tasks.train({
       modelFile, trainable: federation.model.trainable, loss: federation.model.loss, logits: federation.model.logits,
       data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu },
@@ -54,6 +61,14 @@ export class Trainer {
   /** Must be called when the encrypted update is on disk and before a byte of it is sent. */
   released({ runId, round }: AssignmentOf<'train'>): void {
     this.ledger.release(runId, round);
+  }
+
+  /**
+   * Must be called before a training is refused. Whether it diverged or failed may hang on the trained weights: told, it is the
+   * answer that the charge paid for. Repeated with fresh noise, such answers would average the noise away.
+   */
+  refused(assignment: AssignmentOf<'train'>): void {
+    if (this.paid === assignment) this.released(assignment);
   }
 
   /** @returns digits of the score counts of the test split, integers that need no quantising */

@@ -70,7 +70,7 @@ export class EpochStore {
   }
 
   /** What the agreement of all sites is compared with. @throws CodedError SITE_STATE_LOST */
-  ceremony(epochId: string): Pick<Head, 'header' | 'roster' | 'post' | 'agreed'> {
+  ceremony(epochId: string): Pick<Head, 'header' | 'roster' | 'post' | 'agreed' | 'uploads'> {
     return this.known(epochId);
   }
 

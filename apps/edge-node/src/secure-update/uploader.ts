@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CodedError, PROTOCOL, signStatement, uploadStatement } from '@koinon/contracts';
-import { MerkleTree } from '@koinon/he';
+import { HeError, MerkleTree } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { SiteKeys } from '../link/site-keys.js';
 import type { EpochStore, UploadRecord } from './epoch-store.js';
@@ -21,6 +21,13 @@ export class Uploader {
   /** What this site encrypted for a sum; then nothing must be computed from records for it again. */
   made(epochId: string, sumId: string): UploadRecord | null {
     return this.epochs.upload(epochId, sumId);
+  }
+
+  /** Before anything is computed for a sum. @throws HeError SUM_INDEX_INVALID, SUM_ALREADY_ENCRYPTED as `encrypt` would */
+  checkFree(epochId: string, sumIndex: number): void {
+    const { header, uploads } = this.epochs.ceremony(epochId);
+    if (sumIndex >= header.sums) throw new HeError('SUM_INDEX_INVALID', `this key epoch serves sums 0 to ${header.sums - 1}; begin a new one`);
+    if (uploads.some((upload) => upload.sumIndex === sumIndex)) throw new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for another sum of this index');
   }
 
   /**

@@ -16,7 +16,7 @@ export interface LedgerOptions {
  * from records that a crash could make free. One process per file.
  *
  * Training of one id may be repeated after a crash at no new charge, because an unreleased result told nobody
- * anything; from `release` on it is refused, and the caller sends the bytes it stored.
+ * anything; from `release` on it is refused, and the caller sends the bytes it stored or its refusal.
  */
 export class PrivacyLedger {
   private known: { readonly entries: number; readonly delta: number; readonly epsilon: number } | undefined;
@@ -67,7 +67,7 @@ export class PrivacyLedger {
     return value;
   }
 
-  /** Must return before the first byte of the result of a round leaves the site. */
+  /** Must return before the first byte that hangs on the result of a round leaves the site: of its upload, or of a refusal. */
   release(runId: string, round: number): void {
     const id = roundId(runId, round);
     if (!this.find(id)) throw unusable(this.file, `${id} was never charged`);
