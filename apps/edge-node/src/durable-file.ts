@@ -65,6 +65,13 @@ export function wipeFile(file: string): void {
   syncFolder(dirname(file));
 }
 
+/** `wipeFile` for a file or for everything in a folder. */
+export function wipe(path: string): void {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return wipeFile(path);
+  for (const name of namesIn(path)) wipe(join(path, name));
+  rmSync(path, { recursive: true, force: true });
+}
+
 export function readIfThere(file: string): Buffer | null {
   return unlessAbsent(() => readFileSync(file), null);
 }

@@ -101,13 +101,14 @@ export class EpochStore {
     for (const epochId of this.epochIds()) if (!epochIds.includes(epochId)) this.wipe(epochId);
   }
 
-  /** Sums this site may still be asked about. A damaged epoch opens none. */
+  /** Sums this site may still be asked about. A damaged epoch opens none; one that cannot be read for the moment is not damaged. */
   sumIds(): string[] {
     return this.epochIds().flatMap((epochId) => {
       try {
         return this.known(epochId).uploads.map(({ sumId }) => sumId);
-      } catch {
-        return [];
+      } catch (error) {
+        if (error instanceof CodedError && error.code === 'SITE_STATE_LOST') return [];
+        throw error;
       }
     });
   }

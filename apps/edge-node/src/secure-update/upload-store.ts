@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
-import { namesIn, readIfThere, writeDurably } from '../durable-file.js';
+import { namesIn, readIfThere, wipe, writeDurably } from '../durable-file.js';
 
-/** Blocks of encrypted uploads, on disk before the first byte is sent: after a crash the same bytes go out again. */
+/**
+ * Blocks of encrypted uploads, on disk before the first byte is sent: after a crash the same bytes go out again. Blocks that are
+ * dropped are zeroised: a crash may leave two ciphertexts under one one-time key, which tell whoever reads both of the plaintexts.
+ */
 export class UploadStore {
   constructor(private readonly folder: string) {}
 
   /** @returns SHA-256 of each block */
   save(sumId: string, blocks: Iterable<Uint8Array>): Buffer[] {
-    rmSync(join(this.folder, sumId), { recursive: true, force: true });
+    wipe(join(this.folder, sumId));
     const digests: Buffer[] = [];
     for (const block of blocks) {
       writeDurably(this.file(sumId, digests.length), block);
@@ -28,9 +30,9 @@ export class UploadStore {
     });
   }
 
-  /** Drops every upload but these. */
+  /** Wipes every upload but these. */
   keepOnly(sumIds: readonly string[]): void {
-    for (const name of namesIn(this.folder)) if (!sumIds.includes(name)) rmSync(join(this.folder, name), { recursive: true, force: true });
+    for (const name of namesIn(this.folder)) if (!sumIds.includes(name)) wipe(join(this.folder, name));
   }
 
   private file(sumId: string, index: number): string {

@@ -1,10 +1,14 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, openStatement, uploadStatement } from '@koinon/contracts';
 import type { SchemeId } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.fixture.js';
+import { EpochStore } from './epoch-store.js';
+import { forgetAllBut } from './forget.js';
+import { ShareStore } from './share-store.js';
+import { UploadStore } from './upload-store.js';
 
 const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
 /** More than one block in either scheme. */
@@ -67,6 +71,35 @@ describe('stored uploads', () => {
     writeFileSync(join(uploads, 'of-an-epoch-that-is-gone'), '');
     await hospitals.upload('basel', OTHER_SUM, 1, values(2));
     expect(readdirSync(uploads).toSorted()).toEqual([SUM, OTHER_SUM]);
+  });
+
+  it.each<[string, (uploads: UploadStore) => unknown]>([
+    ['are made again', (uploads) => uploads.save(SUM, [Uint8Array.of(1)])],
+    ['are dropped', (uploads) => uploads.keepOnly([])],
+  ])('are overwritten where they lay when they %s', async (_, drop) => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    await hospitals.upload('basel', SUM, 0, values(1));
+    // A second name of the same blocks shows what is in them.
+    const [block, blocks] = [join(dir.path, 'basel', 'uploads', SUM, '0.block'), join(dir.path, 'blocks')];
+    linkSync(block, blocks);
+    drop(new UploadStore(join(dir.path, 'basel', 'uploads')));
+    expect(readFileSync(blocks).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('and shares outlast an epoch that cannot be read for the moment', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    await hospitals.upload('basel', SUM, 0, values(1));
+    const at = (name: string): string => join(dir.path, 'basel', name);
+    const epoch = join(at('epochs'), `${EPOCH}.epoch`);
+    const uploads = new UploadStore(at('uploads'));
+    const stores = { epochs: new EpochStore(at('epochs'), 'basel'), uploads, shares: new ShareStore(at('shares')) };
+    renameSync(epoch, `${epoch} away`);
+    // A folder in its place: reading it fails, as a disk does, and says nothing of what it holds.
+    mkdirSync(epoch);
+    expect(() => forgetAllBut([EPOCH], stores)).toThrow('EISDIR');
+    expect(uploads.load(SUM, 1)).toHaveLength(1);
   });
 
   it('are not sent when a block is gone or damaged', async () => {
