@@ -97,6 +97,18 @@ describe('releases', () => {
     expect(readdirSync(dir.path).toSorted()).toEqual([`${sha256(model(2))}.onnx`, 'heart-disease.json'].toSorted());
   });
 
+  it('of two models with the same bytes keep their file until the last of them moves on', async () => {
+    const other = async (version: number): Promise<void> => {
+      await store.remember(await store.fetch('other', await release(version, { model: 'other' })));
+    };
+    await install(1);
+    await other(1);
+    await install(2);
+    expect(await open().restore('other')).toMatchObject({ version: 1 });
+    await other(2);
+    expect(readdirSync(dir.path).filter((name) => name.endsWith('.onnx'))).toEqual([`${sha256(model(2))}.onnx`]);
+  });
+
   it('whose record is damaged let nothing older in', async () => {
     await install(3);
     writeFileSync(join(dir.path, 'heart-disease.json'), '{');

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, envelopeSchema, openStatement, releaseStatement, sha256Schema, type Envelope, type ReleaseStatement } from '@koinon/contracts';
 import { z } from 'zod';
-import { readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
+import { namesIn, readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import { isExpired, isOver, type Term } from './term.js';
 
@@ -56,11 +56,18 @@ export class ReleaseStore {
     return release;
   }
 
-  /** Call when the release serves; the model's file before it is deleted. */
+  /** Call when the release serves; the model's file before it is deleted where no other model serves it. */
   async remember({ model, file, signed }: InstalledRelease): Promise<void> {
     const before = await this.installed(model);
     if (signed) writeDurably(this.record(model), JSON.stringify({ release: signed.release }));
-    if (before && before.file !== file) rmSync(before.file, { force: true });
+    if (before && before.file !== file && !(await this.isNamed(before.file))) rmSync(before.file, { force: true });
+  }
+
+  /** Models with the same bytes share a file. A record that cannot be read may name any. */
+  private async isNamed(file: string): Promise<boolean> {
+    const models = namesIn(this.folder).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+    const named = await Promise.all(models.map((model) => this.installed(model).then((release) => release?.file, () => file)));
+    return named.includes(file);
   }
 
   private async check(model: string, release: InstalledRelease): Promise<void> {
