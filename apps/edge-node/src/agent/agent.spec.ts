@@ -111,6 +111,13 @@ describe('the agent', () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
+  it('serves for the new term when the release it serves is signed again with a later expiry', async () => {
+    await install({ expiresAt: '2998-01-01T00:00:00Z' });
+    coordinator.assign(await releaseOf(model, 1, node.coordinatorSigner));
+    await start();
+    await vi.waitFor(() => expect(load.mock.lastCall?.[0].signed?.term.expiresAt).toBe(Date.parse('2999-01-01T00:00:00Z')), 5000);
+  });
+
   it('installs a release: load, then remember, then report', async () => {
     coordinator.blobs.set(sha256(newer), newer);
     await install();

@@ -192,7 +192,8 @@ export class Agent {
     }
     const release = await this.releases.fetch(model, envelope);
     const now = this.serving.get(model);
-    const serves = now?.version === release.version && now.releaseCounter === release.releaseCounter && now.signed !== null;
+    const serves = now?.version === release.version && now.releaseCounter === release.releaseCounter
+      && now.signed?.term.expiresAt === release.signed?.term.expiresAt;
     if (!serves) await this.side.load(release);
     await this.releases.remember(release);
     this.serving.set(model, release);
