@@ -14,6 +14,21 @@ const deviations = 8;
  * Groups into which a sample is dealt before it is summed. It follows from public numbers alone: with a count that depended
  * on the sample, a record more could change all groups. From above, because a noised count may lie far below the rows.
  */
-export function groupCount(samplingRate: number, { noisedRowCount, rowCountNoise }: { noisedRowCount: number; rowCountNoise: number }): number {
-  return Math.ceil((samplingRate * (noisedRowCount + deviations * rowCountNoise)) / groupRecords);
+export function groupCount(samplingRate: number, count: RowCount): number {
+  return Math.ceil((samplingRate * mostRows(count)) / groupRecords);
+}
+
+/**
+ * Rows up to which groups stay this small. A table may grow past it after it was counted and is refused then: to leave rows
+ * out would let one record push out another and change two groups. A table that did not grow is refused with a probability
+ * below 1e-15; the refusal of one that did tells, without noise, the one bit that it is above this public bound.
+ */
+export function mostRows({ noisedRowCount, rowCountNoise }: RowCount): number {
+  return noisedRowCount + deviations * rowCountNoise;
+}
+
+/** A row count as released, and the standard deviation of its noise. */
+interface RowCount {
+  readonly noisedRowCount: number;
+  readonly rowCountNoise: number;
 }

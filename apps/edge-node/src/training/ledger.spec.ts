@@ -61,6 +61,21 @@ describe('PrivacyLedger', () => {
     expect(ledger.mechanisms).toHaveLength(2);
   });
 
+  it('charges no round over more rows than the sensitivity allows for: a table may grow within a run', () => {
+    const ledger = PrivacyLedger.open(file, options);
+    const counted = ledger.chargeRound('run', 1, 85, plan);
+    const most = Math.floor(counted + 8 * 10);
+    expect(codeOf(() => ledger.chargeRound('run', 2, most + 1, plan))).toBe('TRAINING_DATA_INVALID');
+    expect(ledger.mechanisms).toHaveLength(2);
+    expect(ledger.chargeRound('run', 2, most, plan)).toBe(counted);
+  });
+
+  it('lets a table grow where no noise asks for a bound', () => {
+    const ledger = PrivacyLedger.open(file, { ...options, budget: null });
+    const exact = { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 0 } };
+    for (const [index, rows] of [85, 200].entries()) expect(ledger.chargeRound('run', index + 1, rows, exact)).toBe(85);
+  });
+
   it('remembers every charge after the process is gone', () => {
     PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
     const spent = PrivacyLedger.open(file, options).spent(budget.delta);

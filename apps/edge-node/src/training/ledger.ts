@@ -1,5 +1,6 @@
 import { CodedError } from '@koinon/contracts';
 import { spent, wouldExceed, type Accountant, type Budget, type Mechanism, type RandomBytes } from '@koinon/privacy';
+import { mostRows } from './groups.js';
 import { createLedger, entrySchema, readLedger, unusable, writeLedger, type LedgerEntry } from './ledger-file.js';
 import { noisyRowCount, type NoisePlan } from './noise-plan.js';
 import { TrainingError } from './training-error.js';
@@ -54,12 +55,16 @@ export class PrivacyLedger {
   /**
    * Charges one round of training before it starts, and with a run's first round its row count: both in one write, or neither.
    * @returns the noised row count of the run, drawn once and the same ever after
-   * @throws TrainingError TRAINING_BUDGET_EXHAUSTED, TRAINING_NOISE_REQUIRED, TRAINING_ALREADY_RELEASED
+   * @throws TrainingError TRAINING_DATA_INVALID, TRAINING_BUDGET_EXHAUSTED, TRAINING_NOISE_REQUIRED, TRAINING_ALREADY_RELEASED
    * @throws CodedError MESSAGE_CONFLICT, LEDGER_UNUSABLE, DISK_FULL
    */
   chargeRound(runId: string, round: number, rows: number, plan: Pick<NoisePlan, 'rowCount' | 'round'>): number {
     const rowsId = `${runId}/rows`;
-    const value = this.find(rowsId)?.value ?? noisyRowCount(rows, plan.rowCount.noiseMultiplier, this.options.randomBytes);
+    const { noiseMultiplier: rowCountNoise } = plan.rowCount;
+    const value = this.find(rowsId)?.value ?? noisyRowCount(rows, rowCountNoise, this.options.randomBytes);
+    if (rowCountNoise > 0 && rows > mostRows({ noisedRowCount: value, rowCountNoise })) {
+      throw new TrainingError('TRAINING_DATA_INVALID', 'the table has grown too far since this run counted its rows; a new run counts them again');
+    }
     this.charge([
       { id: rowsId, mechanism: plan.rowCount, released: true, value },
       { id: roundId(runId, round), mechanism: plan.round, released: false },
