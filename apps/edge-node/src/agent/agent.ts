@@ -157,13 +157,14 @@ export class Agent {
         await this.ceremony.take(assignment);
         return true;
       case 'train':
+        // Stored under another sum and never sent: the answer of this round is that one.
+        if (this.stores.epochs.answers(assignment)) this.trainer.released(assignment);
         await this.encryptOnce(assignment, (signal) => this.trainer.update(assignment, signal));
-        this.trainer.released(assignment);
-        await this.uploader.send(assignment.epochId, assignment.sumId);
+        await this.send(assignment);
         return true;
       case 'evaluate':
         await this.encryptOnce(assignment, (signal) => this.trainer.evaluation(assignment, signal));
-        await this.uploader.send(assignment.epochId, assignment.sumId);
+        await this.send(assignment);
         return true;
       case 'share':
         await this.opener.take(assignment);
@@ -177,12 +178,22 @@ export class Agent {
    * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement and a free index come before
    * training, which would spend privacy budget on a sum that is refused.
    */
-  private async encryptOnce({ epochId, sumId, sumIndex, federation }: AssignmentOf<'train' | 'evaluate'>, values: (signal: AbortSignal) => Promise<Uint32Array>): Promise<void> {
+  private async encryptOnce(assignment: AssignmentOf<'train' | 'evaluate'>, values: (signal: AbortSignal) => Promise<Uint32Array>): Promise<void> {
+    const { epochId, sumId, sumIndex, federation } = assignment;
     if (this.uploader.made(epochId, sumId)) return;
     checkTerms(this.stores.epochs.ceremony(epochId).header, federation);
     this.uploader.checkFree(epochId, sumIndex);
     await this.ceremony.agreed(epochId);
-    await this.uploader.encrypt(epochId, sumId, sumIndex, await whileAssigned(this.link, sumId, values));
+    const answers = assignment.kind === 'train' ? { runId: assignment.runId, round: assignment.round } : undefined;
+    await this.uploader.encrypt(epochId, sumId, sumIndex, await whileAssigned(this.link, sumId, values), answers);
+  }
+
+  /** What is released is the round that was encrypted, whatever the coordinator says of the sum now. */
+  private async send(assignment: AssignmentOf<'train' | 'evaluate'>): Promise<void> {
+    const { epochId, sumId } = assignment;
+    const answers = this.uploader.made(epochId, sumId)?.answers ?? (assignment.kind === 'train' ? assignment : undefined);
+    if (answers) this.trainer.released(answers);
+    await this.uploader.send(epochId, sumId);
   }
 
   private async install({ model, release: envelope }: AssignmentOf<'release'>): Promise<boolean> {

@@ -6,6 +6,7 @@ import { CodedError, framed, postHead, type AssignmentOf, type ErrorCode, type F
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, expect, it, vi, type MockInstance } from 'vitest';
 import { UploadStore } from '../secure-update/upload-store.js';
+import { Uploader } from '../secure-update/uploader.js';
 import { federation, enrolledNode, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
 import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
 import { EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '../testing/hospitals.fixture.js';
@@ -128,7 +129,9 @@ it.each<[string, () => Promise<void>]>([
   const hang: TaskRunner['train'] = async (job, charge, signal) => {
     await unchanged(job, charge);
     begun.resolve();
-    await new Promise((__, cut) => AbortSignal.any([signal!, stopping.signal]).addEventListener('abort', () => cut(new TrainingError('TRAINING_CANCELLED', 'it was cancelled'))));
+    await new Promise((__, cut) => {
+      for (const ends of [signal!, stopping.signal]) ends.addEventListener('abort', () => cut(new TrainingError('TRAINING_CANCELLED', 'it was cancelled')));
+    });
     return unchanged(job, charge);
   };
   trained.mockImplementation(hang);
@@ -143,4 +146,31 @@ it.each<[string, () => Promise<void>]>([
   await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).toHaveLength(1), 20_000);
   expect(refusals).toEqual([]);
   expect(rounds()).toMatchObject([{ released: true }]);
+});
+
+/** What a crash between the stored ciphertext and the ledger's release leaves. */
+const crashBeforeRelease = async (): Promise<void> => {
+  const release = vi.spyOn(PrivacyLedger.prototype, 'release').mockImplementation(() => stopping.abort());
+  vi.spyOn(Uploader.prototype, 'send').mockResolvedValueOnce();
+  await start();
+  coordinator.assign(train);
+  await running;
+  release.mockRestore();
+  expect(rounds()).toMatchObject([{ released: false }]);
+  coordinator.assign();
+  await start();
+};
+
+it('the stored update of a round is its answer whatever the sum is asked for as', async () => {
+  await crashBeforeRelease();
+  const { runId, roundId, epochId, sumId, sumIndex, featureSchemaSha256, modelSha256 } = train;
+  coordinator.assign({ kind: 'evaluate', runId, roundId, epochId, sumId, sumIndex, federation: recipe, featureSchemaSha256, modelSha256 });
+  await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), 20_000);
+  expect(rounds()).toMatchObject([{ released: true }]);
+});
+
+it('a round whose update is stored is not trained again as another sum', async () => {
+  await crashBeforeRelease();
+  await asks(again);
+  expect(refusals).toMatchObject([{ code: 'SITE_TRAINING_FAILED', id: OTHER_SUM, released: true }]);
 });

@@ -8,6 +8,7 @@ import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '../data/index.js';
 import { writeDurably } from '../durable-file.js';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
+import type { TrainingRound } from '../secure-update/epoch-store.js';
 import { TaskRunner, TrainingError, checkedNoise, testRecords, type NoisePlan, type PrivacyLedger } from '../training/index.js';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
@@ -59,7 +60,7 @@ export class Trainer {
   }
 
   /** Must be called when the encrypted update is on disk and before a byte of it is sent. */
-  released({ runId, round }: AssignmentOf<'train'>): void {
+  released({ runId, round }: TrainingRound): void {
     this.ledger.release(runId, round);
   }
 

@@ -9,8 +9,17 @@ import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, w
 const KEPT = 4;
 const LENGTH_BYTES = 4;
 
-/** What this site encrypted for one sum: written in one piece with the state in which that sum index is spent. */
-const uploadSchema = z.strictObject({ sumId: uuidSchema, sumIndex: z.int().nonnegative(), blocks: z.int().positive(), root: sha256Schema });
+/** The round of training that an upload is the answer of. */
+const trainingRoundSchema = z.strictObject({ runId: uuidSchema, round: z.int().positive() });
+export type TrainingRound = z.infer<typeof trainingRoundSchema>;
+
+/**
+ * What this site encrypted for one sum: written in one piece with the state in which that sum index is spent.
+ * An evaluation answers no round of training; a file of before does not say.
+ */
+const uploadSchema = z.strictObject({
+  sumId: uuidSchema, sumIndex: z.int().nonnegative(), blocks: z.int().positive(), root: sha256Schema, answers: trainingRoundSchema.optional(),
+});
 export type UploadRecord = z.infer<typeof uploadSchema>;
 
 const headSchema = z.strictObject({
@@ -101,11 +110,21 @@ export class EpochStore {
     for (const epochId of this.epochIds()) if (!epochIds.includes(epochId)) this.wipe(epochId);
   }
 
-  /** Sums this site may still be asked about. A damaged epoch opens none; one that cannot be read for the moment is not damaged. */
+  /** Sums this site may still be asked about. */
   sumIds(): string[] {
+    return this.uploads().map(({ sumId }) => sumId);
+  }
+
+  /** Whether the answer of this round is on disk, under whatever sum. */
+  answers({ runId, round }: TrainingRound): boolean {
+    return this.uploads().some(({ answers }) => answers?.runId === runId && answers.round === round);
+  }
+
+  /** A damaged epoch opens no sum; one that cannot be read for the moment is not damaged. */
+  private uploads(): UploadRecord[] {
     return this.epochIds().flatMap((epochId) => {
       try {
-        return this.known(epochId).uploads.map(({ sumId }) => sumId);
+        return this.known(epochId).uploads;
       } catch (error) {
         if (error instanceof CodedError && error.code === 'SITE_STATE_LOST') return [];
         throw error;

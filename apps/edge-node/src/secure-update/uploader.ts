@@ -3,7 +3,7 @@ import { CodedError, PROTOCOL, signStatement, uploadStatement } from '@koinon/co
 import { HeError, MerkleTree } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { SiteKeys } from '../link/site-keys.js';
-import type { EpochStore, UploadRecord } from './epoch-store.js';
+import type { EpochStore, TrainingRound, UploadRecord } from './epoch-store.js';
 import type { UploadStore } from './upload-store.js';
 
 const rootOf = (digests: readonly Uint8Array[]): string => Buffer.from(MerkleTree.from(digests).root).toString('hex');
@@ -34,13 +34,14 @@ export class Uploader {
    * The blocks are on disk before the record that names them, and the record before a byte is sent: a crash on the way
    * leaves blocks nobody has seen, which are made again.
    * @param values below 2^bits each
+   * @param answers the round of training that they are the result of
    * @throws HeError SUM_ALREADY_ENCRYPTED when another sum was given this index
    */
-  async encrypt(epochId: string, sumId: string, sumIndex: number, values: Uint32Array): Promise<void> {
+  async encrypt(epochId: string, sumId: string, sumIndex: number, values: Uint32Array, answers?: TrainingRound): Promise<void> {
     const { epoch } = await this.epochs.restore(epochId);
     using open = epoch;
     const digests = this.store.save(sumId, open.encrypt(sumIndex, values));
-    this.epochs.encrypted(epochId, open, { sumId, sumIndex, blocks: digests.length, root: rootOf(digests) });
+    this.epochs.encrypted(epochId, open, { sumId, sumIndex, blocks: digests.length, root: rootOf(digests), ...(answers ? { answers } : {}) });
     this.store.keepOnly(this.epochs.sumIds());
   }
 
