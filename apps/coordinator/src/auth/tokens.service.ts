@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError } from '@koinon/contracts';
-import type { DataSource } from 'typeorm';
+import { Not, type DataSource } from 'typeorm';
 import { CONFIG, type Config } from '../config.js';
 import { ApiTokenRow } from '../database/entities.js';
 import { keptFile } from '../kept-file.js';
@@ -15,7 +15,8 @@ const scopes = ['operator', 'viewer'] as const;
 
 /**
  * Scoped API tokens. Only digests are stored, so a look-up by digest leaks nothing through timing.
- * The first two tokens are written to `<home>/<scope>.token`, readable by the owner alone.
+ * The first two tokens are written to `<home>/<scope>.token`, readable by the owner alone. One that is removed there is replaced at the next start
+ * and opens nothing from then on.
  */
 @Injectable()
 export class TokensService implements OnModuleInit {
@@ -30,7 +31,11 @@ export class TokensService implements OnModuleInit {
       const text = await keptFile(join(this.config.home, `${scope}.token`), async () => `${randomBytes(32).toString('base64url')}\n`);
       const token = text.trim();
       if (!TOKEN.test(token)) throw new CodedError('TOKEN_FILE_DAMAGED', `${scope}.token`);
-      await this.database.getRepository(ApiTokenRow).upsert({ sha256: digest(token), name: scope, scope }, ['sha256']);
+      const row = { sha256: digest(token), name: scope, scope };
+      await this.database.transaction(async (m) => {
+        await m.upsert(ApiTokenRow, row, ['sha256']);
+        await m.delete(ApiTokenRow, { ...row, sha256: Not(row.sha256) });
+      });
     }
   }
 

@@ -1,5 +1,5 @@
 import { eventSchema, type KoinonEvent } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { tempDir, withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
 import { until } from '../testing/until.fixture.js';
@@ -26,13 +26,15 @@ async function listen(coordinator: InProcessCoordinator, signal: AbortSignal): P
 
 describe('the event stream', () => {
   const database = withDatabase();
+  const home = tempDir();
   const instances: InProcessCoordinator[] = [];
 
   beforeAll(async () => {
-    for (let i = 0; i < 2; i++) instances.push(await InProcessCoordinator.start({ databaseUrl: database.url, worker: false }));
+    for (let i = 0; i < 2; i++) instances.push(await InProcessCoordinator.start({ databaseUrl: database.url, home: home.path, worker: false }));
   });
   afterAll(async () => {
     for (const instance of instances) await instance[Symbol.asyncDispose]();
+    home[Symbol.dispose]();
   });
 
   it('tells listeners of every instance what happened at one of them, once it is committed', async () => {
