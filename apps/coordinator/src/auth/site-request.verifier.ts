@@ -6,6 +6,7 @@ import { CodedError, envelopeSchema, openStatement, parse, requestStatement, sit
 import type { FastifyRequest } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { SiteRow } from '../database/entities.js';
+import { CLOCK } from '../database/pause.js';
 import type { Caller } from './allow.decorator.js';
 import { NoncesService } from './nonces.service.js';
 
@@ -32,7 +33,8 @@ export class SiteRequestVerifier {
     if (signed.site !== claimed || signed.method !== request.method || signed.path !== request.url) throw new CodedError('SIGNATURE_INVALID');
     checkClock(signed.createdAt, Date.now());
     if (!(await this.nonces.spend(claimed, signed.nonce))) throw new CodedError('REQUEST_EXPIRED', 'its nonce was used');
-    if (Date.now() - (site.lastSeenAt?.getTime() ?? 0) > SEEN_EVERY_MS) await sites.update({ id: claimed }, { lastSeenAt: new Date() });
+    await sites.createQueryBuilder().update().set({ lastSeenAt: CLOCK }).where('id = :claimed', { claimed })
+      .andWhere("(last_seen_at > clock_timestamp() - :every * interval '1 ms') IS NOT TRUE", { every: SEEN_EVERY_MS }).execute();
     return { kind: 'site', name: claimed, bodySha256: signed.bodySha256 };
   }
 

@@ -3,6 +3,9 @@
  * every process of the coordinator shares, and a machine that slept finds out from it how long.
  */
 
+/** As the value of a column: the moment at which the database writes it. */
+export const CLOCK = (): string => 'clock_timestamp()';
+
 /** A silence longer than this is a pause: a process was stopped, restarted or cut off, or its machine slept. */
 export const PAUSE_MS = 5_000;
 /** How often one step gets its full time again: somebody who keeps stopping the coordinator cannot keep a run for ever. */

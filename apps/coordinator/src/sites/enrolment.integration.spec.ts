@@ -6,6 +6,7 @@ import { withFederation } from '../testing/federation.fixture.js';
 import { SealedBox } from '../testing/sealed-box.fixture.js';
 import { freshSigner } from '../testing/simulated-site.fixture.js';
 import { SiteLink, enrolmentOf } from '../testing/site-link.fixture.js';
+import { until } from '../testing/until.fixture.js';
 
 describe('enrolment', () => {
   const database = withDatabase();
@@ -44,6 +45,24 @@ describe('enrolment', () => {
     const bodies = await Promise.all(Array.from({ length: 4 }, async () => enrolmentOf('race', token, await freshSigner(), sealingKey)));
     const statuses = (await Promise.all(bodies.map(post))).map((r) => r.status);
     expect(statuses.toSorted((a, b) => a - b)).toEqual([201, 403, 403, 403]);
+  });
+
+  it('is not undone by an invitation that comes at the same moment', async () => {
+    await invite('enrolling');
+    const node = federation.coordinator.foundations.database.createQueryRunner();
+    try {
+      await node.startTransaction();
+      await node.query("UPDATE sites SET state = 'enrolled' WHERE id = 'enrolling'");
+      const again = invite('enrolling').catch((error: unknown) => error);
+      await until('the invitation to wait for the enrolment', async () =>
+        (await federation.coordinator.query(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%"sites"%'`)).length > 0);
+      await node.commitTransaction();
+      expect(await again).toMatchObject({ code: 'SITE_EXISTS' });
+    } finally {
+      await node.release();
+    }
+    expect(await federation.coordinator.query("SELECT state FROM sites WHERE id = 'enrolling'")).toEqual([{ state: 'enrolled' }]);
   });
 
   it('takes no made-up token, no token of another site and none for a site nobody invited', async () => {

@@ -1,10 +1,11 @@
 import type { Assignment, Federation, ServedModel, SiteView } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { dataSource } from '../database/data-source.js';
 import { SiteStatus20261127010000 } from '../database/migrations/20261127-site-status.js';
 import { EdgeNode, heartModel, heartSchema, heartSpec } from '../testing/edge-node.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
+import { SimulatedSite } from '../testing/simulated-site.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
 import { until } from '../testing/until.fixture.js';
 
@@ -90,6 +91,26 @@ describe('what a site tells of itself', () => {
     expect((await shown()).status!.serving).toEqual([{ ...served, releaseCounter: null, expired: false }]);
     await report({});
     expect((await shown()).status!.serving).toEqual([]);
+  });
+
+  it('is seen at a time of the database’s clock, whatever that of this host says', async () => {
+    const { coordinator } = federation;
+    const expectSeenNow = async () => {
+      const seen = "SELECT 1 FROM sites WHERE id = 'beta' AND last_seen_at BETWEEN clock_timestamp() - interval '10 minutes' AND clock_timestamp()";
+      expect(await coordinator.query(seen)).toHaveLength(1);
+      await coordinator.query("UPDATE sites SET last_seen_at = last_seen_at - interval '1 day' WHERE id = 'beta'");
+    };
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    try {
+      await using late = await SimulatedSite.enrol(coordinator, 'beta');
+      await expectSeenNow();
+      await late.assignments();
+      await expectSeenNow();
+      await late.link.ask('POST', '/v1/site/status', { json: {} });
+      await expectSeenNow();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('is held against what it told before: spent ε that is gone is audited once, and flagged until it is back', async () => {

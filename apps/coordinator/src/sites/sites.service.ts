@@ -8,6 +8,7 @@ import {
 import type { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { EpochRow, RefusalRow, RoundRow, SiteRow, SumRow } from '../database/entities.js';
+import { CLOCK } from '../database/pause.js';
 import { lockRun } from '../database/transition.js';
 import { EventsService } from '../events/events.service.js';
 import { JobsService } from '../jobs/jobs.service.js';
@@ -35,9 +36,12 @@ export class SitesService {
     const token = randomBytes(32).toString('base64url');
     const expiresAt = new Date(Date.now() + INVITATION_VALID_MS);
     await this.database.transaction(async (m) => {
-      const site = await m.findOneBy(SiteRow, { id });
-      if (site?.state === 'enrolled') throw new CodedError('SITE_EXISTS');
-      await m.upsert(SiteRow, { id, name, state: 'invited', tokenSha256: digest(token), tokenExpiresAt: expiresAt }, ['id']);
+      // One statement, which locks the row: a node may enrol at this moment, and stays enrolled.
+      const invited = await m.createQueryBuilder().insert().into(SiteRow)
+        .values({ id, name, state: 'invited', tokenSha256: digest(token), tokenExpiresAt: expiresAt })
+        .orUpdate(['name', 'token_sha256', 'token_expires_at'], ['id'], { overwriteCondition: { where: "sites.state = 'invited'" } })
+        .returning('id').execute();
+      if ((invited.raw as unknown[]).length === 0) throw new CodedError('SITE_EXISTS');
       await this.audit.append(m, { actor, action: 'site.invited', subject: id, detail: { name } });
       await this.events.publish(m, 'site', id, null);
     });
@@ -54,9 +58,8 @@ export class SitesService {
       if (!matches || statement.tokenSha256 !== site.tokenSha256) throw new CodedError('ENROLMENT_TOKEN_INVALID');
       if (site.state === 'enrolled' && site.identityKey === statement.identityKey && site.sealingKey === statement.sealingKey) return;
       if (site.state !== 'invited' || site.tokenExpiresAt!.getTime() <= Date.now()) throw new CodedError('ENROLMENT_TOKEN_INVALID');
-      const now = new Date();
       await m.update(SiteRow, { id: site.id }, {
-        state: 'enrolled', identityKey: statement.identityKey, sealingKey: statement.sealingKey, enrolledAt: now, lastSeenAt: now,
+        state: 'enrolled', identityKey: statement.identityKey, sealingKey: statement.sealingKey, enrolledAt: CLOCK, lastSeenAt: CLOCK,
       });
       const fingerprint = await keyIdOf(statement.identityKey);
       await this.audit.append(m, { actor: site.id, action: 'site.enrolled', subject: site.id, detail: { fingerprint } });
@@ -82,7 +85,7 @@ export class SitesService {
         await this.audit.append(m, { actor: id, action: 'site.epsilon-lowered', subject: id, detail: { from: highest, to: status.epsilonSpent } });
       }
       const epsilonHighest = Math.max(highest, status.epsilonSpent ?? 0);
-      await m.update(SiteRow, { id }, { status, epsilonHighest, lastSeenAt: new Date() });
+      await m.update(SiteRow, { id }, { status, epsilonHighest, lastSeenAt: CLOCK });
       await this.events.publish(m, 'site', id, null);
     });
   }
