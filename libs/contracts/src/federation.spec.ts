@@ -81,7 +81,7 @@ describe('the federation schema', () => {
     [['privacy', 'delta'], 0, 0.2, -1e-5, 1e-13],
     [['privacy', 'clippingNorm'], 0, -1, 1e-28, 0.0099, 1001, Number.NaN],
     [['privacy', 'accountant'], 'moments'],
-    [['privacy', 'rowCountNoise'], -1, 101],
+    [['privacy', 'rowCountNoise'], -1, 0.1, 101],
     [['encryption', 'scheme'], 'none', 'ckks'],
     [['encryption', 'bits'], 4, 12, 32, '16'],
     [['encryption', 'range'], 0, -1, 1e-4, 1001],

@@ -93,7 +93,7 @@ describe('an error of the API', () => {
     const spec = tinySpec();
     expect(await problem(await start({ spec: { ...spec, strategy: { name: 'fedsomething', params: {} } } }))).toMatchObject({ code: 'REQUEST_INVALID' });
     expect(await problem(await start({ spec: { ...spec, strategy: { name: 'fedavg', params: { serverLearningRate: -1 } } } }))).toMatchObject({ code: 'REQUEST_INVALID' });
-    const unreachable = { ...spec.privacy, epsilon: 0.01, accountant: 'rdp', rowCountNoise: 0.1 };
+    const unreachable = { ...spec.privacy, epsilon: 0.01, accountant: 'rdp', rowCountNoise: 0.3 };
     expect(await problem(await start({ spec: { ...spec, privacy: unreachable } }))).toMatchObject({ code: 'REQUEST_INVALID' });
     expect(await problem(await start({ spec: { ...spec, sites: { ...spec.sites, min: 9 } } }))).toMatchObject({ status: 409, code: 'RUN_NOT_ENOUGH_SITES' });
     expect(await federation.coordinator.client.runs()).toEqual([]);

@@ -183,6 +183,11 @@ describe('checkedNoise', () => {
     expect(codeOf(() => checkedNoise(federation, 0))).toBe('TRAINING_NOISE_REQUIRED');
   });
 
+  it('asks no accountant about a row count that is as good as exact, which would take it hours', () => {
+    const privacy = { ...federation.privacy, accountant: 'pld', rowCountNoise: 1e-5 } as const;
+    expect(codeOf(() => checkedNoise({ ...federation, privacy }, plan.noiseMultiplier))).toBe('TRAINING_NOISE_REQUIRED');
+  });
+
   it('takes no noise that would give away the record that is sampled, however rarely one is', () => {
     const rare = { ...federation, local: { ...federation.local, samplingRate: 1e-4 }, privacy: { ...federation.privacy, accountant: 'pld' } } as const;
     expect(checkedNoise(rare, leastNoiseMultiplier).noiseMultiplier).toBe(leastNoiseMultiplier);

@@ -25,7 +25,9 @@ export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan
   if (epsilon === null) return plan;
   const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.rowCount];
   // Before the accountant, whose time grows without bound as the noise goes to zero.
-  if (!(noiseMultiplier >= leastNoiseMultiplier)) throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise is below ${leastNoiseMultiplier} sensitivities`);
+  for (const noise of [noiseMultiplier, plan.rowCount.noiseMultiplier]) {
+    if (!(noise >= leastNoiseMultiplier)) throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise is below ${leastNoiseMultiplier} sensitivities`);
+  }
   if (!(epsilonOf(wholeRun, delta, accountant) <= epsilon)) {
     throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise would spend more than epsilon ${epsilon} at delta ${delta}`);
   }

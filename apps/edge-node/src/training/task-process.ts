@@ -75,10 +75,16 @@ export class TaskProcess {
   }
 
   private send(message: Order | Charged): void {
-    this.child.send(message, (error) => {
-      if (error) this.end(this.taken ? 'CRASHED' : 'NOT_TAKEN', 'its process did not take the task');
-      else this.taken = true;
-    });
+    const notTaken = (): void => this.end(this.taken ? 'CRASHED' : 'NOT_TAKEN', 'its process did not take the task');
+    try {
+      this.child.send(message, (error) => {
+        if (error) notTaken();
+        else this.taken = true;
+      });
+    } catch {
+      // Without a free file handle the child has no channel.
+      notTaken();
+    }
   }
 
   private pay(): void {

@@ -113,6 +113,15 @@ describe('TaskRunner', () => {
     await expect(runner(ready).train(job, refuse)).rejects.toMatchObject({ code: 'TRAINING_BUDGET_EXHAUSTED' });
   });
 
+  it('gives a paid result though the next process cannot be started', async () => {
+    const tasks = runner(childThat('last', `process.once('message', () => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: 5 } }, () => process.disconnect())); process.send({ kind: 'ready' });`));
+    const payAndLoseTheFile = (): number => {
+      Object.assign(tasks, { childFile: 'no file has\0this name' });
+      return 30;
+    };
+    expect(await tasks.train(job, payAndLoseTheFile)).toMatchObject({ steps: 5 });
+  });
+
   it('kills the child when it is cancelled, also before it starts', async () => {
     const childFile = childThat('hang', 'for (;;);');
     const tasks = runner(childFile);

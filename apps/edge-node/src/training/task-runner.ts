@@ -60,10 +60,19 @@ export class TaskRunner {
     let reply = await (waiting ?? this.start()).run(order, until, charge);
     // It was killed while it waited.
     if (waiting && reply.kind === 'ended' && reply.reason === 'NOT_TAKEN') reply = await this.start().run(order, until, charge);
-    if (!this.signal.aborted) this.waiting = this.start();
+    this.waiting = this.startAhead();
     if (reply.kind === 'done') return reply.result as TaskResults[Kind];
     if (reply.kind === 'failed') throw new TrainingError(reply.code, reply.message);
     throw new TrainingError(`${prefix}_${reply.reason === 'NOT_TAKEN' ? 'CRASHED' : reply.reason}`, reply.message);
+  }
+
+  /** A result is not lost because the next process cannot be started: the next task tries again and says why. */
+  private startAhead(): TaskProcess | undefined {
+    try {
+      return this.signal.aborted ? undefined : this.start();
+    } catch {
+      return undefined;
+    }
   }
 
   private start(): TaskProcess {
