@@ -78,21 +78,26 @@ export class UploadsService {
   }
 
   async sumBlock(sumId: string, site: string, index: number): Promise<Buffer> {
-    const { sum } = await this.opened(sumId, site);
-    return this.show(sum, { key: sumBlockKey(sumId, index), sha256: at(await this.sumDigests(sum), index) });
+    const sum = await this.shown(sumId, site, index);
+    return this.show(sum, { key: sumBlockKey(sumId, index), sha256: (await this.sumDigests(sum))[index]! });
   }
 
   /** Block `index` of the sum and of every committed upload, with Merkle proofs. */
   async opening(sumId: string, site: string, index: number): Promise<Opening> {
-    const { sum } = await this.opened(sumId, site);
+    const sum = await this.shown(sumId, site, index);
     const proven = async (digests: readonly string[], key: string) => ({
-      block: toBase64(await this.show(sum, { key, sha256: at(digests, index) })),
+      block: toBase64(await this.show(sum, { key, sha256: digests[index]! })),
       proof: treeOf(digests).proof(index).map((p) => Buffer.from(p).toString('hex')),
     });
-    const uploads = sum.uploads!.map(async ({ site: from }) => ({
+    const provenUpload = async (from: string) => ({
       site: from, ...(await proven(await this.digests(this.database.manager, sumId, from, sum.blocks), uploadBlockKey(sumId, from, index))),
-    }));
-    return { index, sum: await proven(await this.sumDigests(sum), sumBlockKey(sumId, index)), uploads: await Promise.all(uploads) };
+    });
+    // All are awaited together: a rejection that nobody waits for would end the process.
+    const [ofSum, uploads] = await Promise.all([
+      this.sumDigests(sum).then((digests) => proven(digests, sumBlockKey(sumId, index))),
+      Promise.all(sum.uploads!.map(({ site: from }) => provenUpload(from))),
+    ]);
+    return { index, sum: ofSum, uploads };
   }
 
   /** What cannot be shown to its decryptors is never decrypted: a damaged sum ends now, not at its deadline. */
@@ -173,14 +178,16 @@ export class UploadsService {
     if (!context.sum.activeSet!.includes(site)) throw new CodedError('FORBIDDEN', 'this site is not in the active set');
     return context;
   }
+
+  /** Blocks are shown to those whose shares the sum waits for, and to nobody after: ended rounds are cleared of them. */
+  private async shown(sumId: string, site: string, index: number): Promise<SumRow> {
+    const { sum } = await this.opened(sumId, site);
+    if (sum.state !== 'decrypting') throw new CodedError('STEP_OUT_OF_ORDER');
+    if (index < 0 || index >= sum.blocks) throw new CodedError('REQUEST_INVALID', 'block index out of range');
+    return sum;
+  }
 }
 
 const treeOf = (digests: readonly string[]): MerkleTree => MerkleTree.from(digests.map((sha256) => Buffer.from(sha256, 'hex')));
-
-function at(digests: readonly string[], index: number): string {
-  const sha256 = digests[index];
-  if (sha256 === undefined) throw new CodedError('REQUEST_INVALID', 'block index out of range');
-  return sha256;
-}
 
 const identityOf = (epoch: EpochRow, site: string): string => epoch.roster.find((r) => r.site === site)!.identityKey;

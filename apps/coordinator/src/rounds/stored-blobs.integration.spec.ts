@@ -129,6 +129,32 @@ describe('what the coordinator stored', () => {
     expect(readdirSync(folder)).toEqual([done]);
   });
 
+  it('of a sum is shown by its index while shares are missing, and not after; no such question ends the process', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    try {
+      hold('share');
+      const { id } = await startRun(federation.coordinator, tinySpec({ name: 'openings' }));
+      const { sumId, done } = await beforeLastShare(id);
+      const answer = async (path: string) => {
+        const response = await federation.site(done).link.request('GET', `/v1/site/sums/${sumId}/${path}`);
+        return response.ok ? response.status : ((await response.json()) as { code: string }).code;
+      };
+      for (const kind of ['sum', 'openings']) {
+        expect(await answer(`${kind}/0`)).toBe(200);
+        for (const index of [1, -1, 999_999]) expect(await answer(`${kind}/${index}`)).toBe('REQUEST_INVALID');
+      }
+      expect(unhandled).toEqual([]);
+      release();
+      expect(await ended(federation.coordinator, id)).toMatchObject({ state: 'done' });
+      for (const kind of ['sum', 'openings']) for (const index of [0, 999_999]) expect(await answer(`${kind}/${index}`)).toBe('STEP_OUT_OF_ORDER');
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
+
   it.each([['update', null], ['evaluation', 'the result of the evaluation']])('as the result of an %s counts for nothing when a bit of it flipped', async (purpose, detail) => {
     hold('share');
     const { id } = await startRun(federation.coordinator, tinySpec({ name: `result-${purpose}` }));
