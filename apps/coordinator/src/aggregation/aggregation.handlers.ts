@@ -63,7 +63,8 @@ export class SumShardHandler implements JobHandler<'sum.shard'> {
 
   async handle({ sumId, from, to }: JobPayload<'sum.shard'>): Promise<void> {
     const { sum, header, scheme } = await this.sums.load(sumId);
-    if (sum.sumRoot) return;
+    // The sum may be committed or its run be over since this was asked for.
+    if (sum.state !== 'aggregating' || sum.sumRoot) return;
     const adder = scheme.adder(header);
     const rows = this.sums.database.getRepository(SumBlockRow);
     for (let index = from; index < to; index++) {
@@ -94,6 +95,7 @@ export class SumCloseHandler implements JobHandler<'sum.close'> {
 
   async handle({ sumId }: JobPayload<'sum.close'>): Promise<void> {
     const { sum } = await this.sums.load(sumId);
+    if (sum.state !== 'aggregating') return;
     if (!sum.sumRoot) await this.closings.commit(sumId);
     await this.sums.advance(sumId, 'closed');
   }

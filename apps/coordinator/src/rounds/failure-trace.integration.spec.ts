@@ -4,7 +4,8 @@ import { MOST_RELEASES, type Assignment, type RunView } from '@koinon/contracts'
 import { StrategyError } from '@koinon/strategies';
 import { withDatabase } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { SumCombineHandler, SumJobs } from '../aggregation/aggregation.handlers.js';
+import { SumCloseHandler, SumCombineHandler, SumJobs, SumShardHandler } from '../aggregation/aggregation.handlers.js';
+import { ClosingService } from '../aggregation/closing.service.js';
 import { SumTransitions } from '../aggregation/sum-transitions.js';
 import { BLOBS } from '../blobs/blob-store.js';
 import { JobsService } from '../jobs/jobs.service.js';
@@ -34,11 +35,12 @@ describe('a failure', () => {
     const [sum] = await federation.coordinator.query<{ id: string }>('SELECT s.id FROM sums s JOIN rounds r ON r.id = s.round_id WHERE r.run_id = $1 AND s.state = $2', [runId, state]);
     return sum?.id;
   });
-  /** The handler as the worker has it, to be told late that its job gave up. */
-  const combine = () => {
+  const sumJobs = () => {
     const { app, foundations } = federation.coordinator;
-    return new SumCombineHandler(new SumJobs(foundations.database, app.get(BLOBS), app.get(SumTransitions), app.get(JobsService)));
+    return new SumJobs(foundations.database, app.get(BLOBS), app.get(SumTransitions), app.get(JobsService));
   };
+  /** The handler as the worker has it, to be told late that its job gave up. */
+  const combine = () => new SumCombineHandler(sumJobs());
   const leftTrace = async (run: RunView, code: string) => {
     const round = run.rounds[0]!;
     expect(run).toMatchObject({ failure: { code } });
@@ -112,6 +114,10 @@ describe('a failure', () => {
     const sumId = await sumOf(id, 'collecting');
     await leftTrace(await federation.coordinator.client.cancelRun(id), 'RUN_CANCELLED');
     expect((await audited(sumId)).at(-1)).toMatchObject({ action: 'sum.failed', actor: 'operator', code: 'RUN_CANCELLED' });
+    // Jobs that the queue had already.
+    await new SumShardHandler(sumJobs()).handle({ sumId, from: 0, to: 1 });
+    await new SumCloseHandler(sumJobs(), federation.coordinator.app.get(ClosingService)).handle({ sumId });
+    expect(await federation.coordinator.query('SELECT 1 FROM sum_blocks WHERE sum_id = $1', [sumId])).toEqual([]);
   });
 
   it('in the ceremony ends the epoch with its run', async () => {
