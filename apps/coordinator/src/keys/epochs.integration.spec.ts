@@ -77,4 +77,19 @@ describe('the relay of a key ceremony', () => {
     const gamma = await readInbox([await federation.site('gamma').link.bytes(`/v1/site/epochs/${ceremony.epochId}/inbox?step=commit`)]);
     expect(gamma.map((p) => p.bodies)).toEqual([[bodies[0]], [], []]);
   });
+  it('takes one of two posts of a step that arrive at once and tells the other so', async () => {
+    await federation.coordinator.change('UPDATE epochs SET step_index = 4 WHERE id = $1', [ceremony.epochId]);
+    const writes = federation.coordinator.foundations.database.createQueryRunner();
+    await writes.startTransaction();
+    await writes.query('LOCK TABLE epoch_messages IN SHARE MODE');
+    const posts = Promise.all(bodies.map(async (body) => post(bytesOf([postHead(await signed({ step: 'deal', messages: [{ sha256: digest(body) }] }), 1), body]))));
+    try {
+      await until('both to be about to write', async () =>
+        (await federation.coordinator.query("SELECT 1 FROM pg_locks WHERE relation = 'epoch_messages'::regclass AND NOT granted")).length === bodies.length);
+    } finally {
+      await writes.commitTransaction();
+      await writes.release();
+    }
+    expect((await posts).map(String).toSorted()).toEqual(['204', 'MESSAGE_CONFLICT']);
+  });
 });

@@ -50,15 +50,13 @@ export class EpochsService {
     if (!epoch || !entry) throw new CodedError('NOT_FOUND');
     const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, entry.identityKey);
     await this.check(epoch, site, statement);
-    const stored = await this.database.manager.findOneBy(EpochMessageRow, { epochId, step: statement.step, site });
-    if (stored) {
-      if (stored.statement.payload !== envelope.payload) throw new CodedError('MESSAGE_CONFLICT');
-      return;
-    }
+    if (await this.isStored(statement, envelope)) return;
     await this.storeBodies(statement, bodies);
     if (!isWhatWasSigned()) throw new CodedError('SIGNATURE_INVALID');
     await this.database.manager.createQueryBuilder().insert().into(EpochMessageRow)
       .values({ epochId, step: statement.step, site, statement: envelope }).orIgnore().execute();
+    // Of two posts that arrive at once one was ignored.
+    await this.isStored(statement, envelope);
     await this.wake(epoch, `${epochId}-${statement.step}-${site}`);
   }
 
@@ -135,6 +133,13 @@ export class EpochsService {
     const index = steps.indexOf(statement.step);
     if (epoch.state !== 'running' || index < 0 || index > epoch.stepIndex) throw new CodedError('STEP_OUT_OF_ORDER');
     if (statement.messages.some((msg) => msg.to !== undefined && !epoch.header.roster.includes(msg.to))) throw new CodedError('REQUEST_INVALID', 'a message is addressed outside the roster');
+  }
+
+  /** @throws CodedError MESSAGE_CONFLICT when the site has posted another statement of this step */
+  private async isStored({ epochId, step, site }: CeremonyStatement, envelope: Envelope): Promise<boolean> {
+    const stored = await this.database.manager.findOneBy(EpochMessageRow, { epochId, step, site });
+    if (stored && stored.statement.payload !== envelope.payload) throw new CodedError('MESSAGE_CONFLICT');
+    return stored !== null;
   }
 
   private async storeBodies({ epochId, step, site, messages }: CeremonyStatement, bodies: AsyncIterable<Uint8Array>): Promise<void> {
