@@ -5,6 +5,7 @@ import { federationSchema } from './federation.js';
 import { sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
 import { metricsSchema } from './metrics.js';
 import { errorCodeSchema, siteStatusSchema } from './site-api.js';
+import { storedFederationSchema } from './stored-federation.js';
 
 const instant = z.string();
 
@@ -65,7 +66,7 @@ export const runViewSchema = z.object({
   failure: failureSchema.nullable(),
   startedAt: instant,
   finishedAt: instant.nullable(),
-  spec: federationSchema,
+  spec: storedFederationSchema,
   seed: z.int().nullable(),
   rounds: z.array(roundViewSchema),
   encryption: z.object({ scheme: z.string(), bytesPerParameter: z.number(), valuesPerBlock: z.int() }),
