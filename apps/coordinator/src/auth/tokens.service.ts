@@ -15,8 +15,8 @@ const scopes = ['operator', 'viewer'] as const;
 
 /**
  * Scoped API tokens. Only digests are stored, so a look-up by digest leaks nothing through timing.
- * The first two tokens are written to `<home>/<scope>.token`, readable by the owner alone. One that is removed there is replaced at the next start
- * and opens nothing from then on.
+ * The first two tokens are written to `<home>/<scope>.token`, readable by the owner alone.
+ * One that is removed there is replaced at the next start and opens nothing from then on.
  */
 @Injectable()
 export class TokensService implements OnModuleInit {

@@ -50,6 +50,6 @@ export class RegistryController {
   @Get('site/blobs/:sha256')
   @Allow('site')
   async blob(@Param('sha256', new SchemaPipe(sha256Schema)) sha256: string) {
-    return new StreamableFile(await this.blobs.get(contentRef(sha256)));
+    return new StreamableFile(await this.blobs.stream(contentRef(sha256)));
   }
 }

@@ -7,6 +7,9 @@ import { EpochMessageRow, EpochRow, ModelAliasRow, ModelVersionRow, RefusalRow, 
 import { EventsService } from '../events/events.service.js';
 import { EpochsService } from '../keys/epochs.service.js';
 
+/** The coordinator stops: no change comes any more. */
+const STOPPED = Symbol('Stopped');
+
 /** What each site has to do, read from the database each time it asks. */
 @Injectable()
 export class AssignmentsService {
@@ -16,17 +19,18 @@ export class AssignmentsService {
     private readonly epochs: EpochsService,
   ) {}
 
-  /** Answers at once when there is something to do, else when an epoch is over, something changed or `waitMs` has passed. */
+  /** Answers at once when there is something to do, else when an epoch is over, the coordinator stops or `waitMs` has passed. */
   async wait(site: string, waitMs: number): Promise<Assignments> {
     const giveUpAt = Date.now() + waitMs;
     for (let before: Assignments | undefined; ; ) {
       // Subscribe before reading, so that a change in between is not missed.
-      const changed = firstValueFrom(race(this.events.stream.pipe(filter((e) => e.topic !== 'site')), timer(Math.max(0, giveUpAt - Date.now()))), { defaultValue: 0 });
+      const events = this.events.stream.pipe(filter((e) => e.topic !== 'site'));
+      const changed = firstValueFrom(race(events, timer(Math.max(0, giveUpAt - Date.now()))), { defaultValue: STOPPED });
       const now = await this.current(site);
       const isOver = before?.epochs.some((epoch) => !now.epochs.includes(epoch));
       if (now.assignments.length > 0 || isOver || Date.now() >= giveUpAt) return now;
       before = now;
-      await changed;
+      if ((await changed) === STOPPED) return now;
     }
   }
 
