@@ -118,10 +118,10 @@ describe('a node whose records a model cannot compute', () => {
   });
 
   it('refuses to evaluate and to read, with codes', async () => {
-    expect(await refusalOf({ kind: 'evaluate', ...common, sumId: OTHER_SUM, federation: asked })).toBe('MODEL_INVALID');
+    expect(await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: OTHER_SUM, federation: asked })).toBe('MODEL_INVALID');
     for (const row of [`x${whole},1,0`, `1,${fraction}`, `1,${whole}${whole},0`, `"${whole}`]) {
       writeTable(row);
-      expect(await refusalOf({ kind: 'evaluate', ...common, sumId: randomUUID(), federation: asked })).toBe('SITE_DATA_INVALID');
+      expect(await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: randomUUID(), federation: asked })).toBe('SITE_DATA_INVALID');
     }
     writeTable();
   });
