@@ -57,6 +57,7 @@ export const catalogue = {
   DISK_FULL: [507, 'The disk is full; make room and the work goes on by itself.'],
   SITE_STATE_LOST: [409, 'The site no longer has the secrets of this epoch; it sits the round out.'],
   RUN_CANCELLED: [409, 'An operator cancelled the run.'],
+  RUN_ENDED_BY_UPDATE: [409, 'The coordinator was updated while this run was under way and could not go on with it; start a run from its last version.'],
   DATABASE_UNREACHABLE: [503, 'PostgreSQL does not answer; check KOINON_DATABASE_URL and the server.'],
   REDIS_UNREACHABLE: [503, 'Redis does not answer; check KOINON_REDIS_URL and the server.'],
   REDIS_EVICTS: [500, 'Redis is set up to throw keys away when its memory is full, and jobs with them; set its maxmemory-policy to noeviction.'],

@@ -1,6 +1,8 @@
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
+import { AuditService } from '../audit/audit.service.js';
 import { connectDatabase, dataSource } from './data-source.js';
+import { RoundRow } from './entities.js';
 
 describe('the migrations', () => {
   const database = withDatabase();
@@ -44,6 +46,46 @@ describe('the migrations', () => {
       expect(await tables()).toEqual([]);
       await source.runMigrations();
       expect(await tables()).toEqual(before);
+    } finally {
+      await source.destroy();
+    }
+  });
+
+  it('end a run that a version before digests had begun, with all its parts, and leave the others', async () => {
+    const source = await connectDatabase(database.url, 10_000);
+    const old = [['done', 'done', 'ready', 'done'], ['running', 'decrypting', 'ready', 'decrypting'], ['running', 'planned', 'running', null]];
+    const rows = (table: string) => source.query<object[]>(`SELECT state, failure FROM ${table} ORDER BY id`);
+    try {
+      const before = source.migrations.findIndex((m) => m.name === 'BlobDigests20261127080000');
+      for (const _ of source.migrations.slice(before)) await source.undoLastMigration();
+      for (const [n, [run, round, epoch, sum]] of old.entries()) {
+        const id = `'00000000-0000-4000-8000-00000000000${n}'`;
+        await source.query(`
+          INSERT INTO runs (id, federation, spec, model_sha256, feature_schema_sha256, parameters, noise_multiplier, state, started_at)
+            VALUES (${id}, 'f${n}', '{}', '', '', 1, 0, '${run}', now());
+          INSERT INTO rounds (id, run_id, number, state, cohort, exclusions, base_version, timeline, started_at)
+            VALUES (${id}, ${id}, 1, '${round}', '{}', '[]', 1, '[{"state": "planned", "at": "2026-01-01T00:00:00.000Z"}]', now());
+          INSERT INTO epochs (id, round_id, header, header_sha256, roster, state, step_index, step_deadline_at) VALUES (${id}, ${id}, '{}', '', '[]', '${epoch}', 0, now());`);
+        if (sum) {
+          await source.query(`
+            INSERT INTO sums (id, round_id, epoch_id, purpose, sum_index, state, cohort, length, blocks, model_sha256, deadline_at)
+              VALUES (${id}, ${id}, ${id}, 'update', 0, '${sum}', '{}', 1, 1, '', now())`);
+        }
+      }
+      await source.runMigrations();
+      const failure = { code: 'RUN_ENDED_BY_UPDATE', detail: null };
+      const [done, failed] = [{ state: 'done', failure: null }, { state: 'failed', failure }];
+      expect(await rows('runs')).toEqual([done, failed, failed]);
+      expect(await rows('rounds')).toEqual([done, failed, failed]);
+      const ready = { state: 'ready', failure: null };
+      expect(await rows('epochs')).toEqual([ready, ready, { state: 'failed', failure: { ...failure, sites: [] } }]);
+      expect(await rows('sums')).toEqual([done, failed]);
+      const ends = await source.getRepository(RoundRow).find({ order: { id: 'ASC' } });
+      expect(ends.map((r) => [r.timeline.map((t) => t.state), r.timeline[1]?.at])).toEqual(
+        ends.map(({ state, finishedAt }) => (state === 'done' ? [['planned'], undefined] : [['planned', 'failed'], finishedAt!.toISOString()])));
+      const audit = new AuditService(source);
+      expect((await audit.entries(0, 10)).map(({ action, detail }) => [action, detail])).toEqual(Array.from({ length: 2 }, () => ['run.failed', { code: failure.code }]));
+      expect(await audit.verify()).toMatchObject({ entries: 2, intact: true });
     } finally {
       await source.destroy();
     }
