@@ -14,6 +14,12 @@ import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
 /** How long a question waits for a connection: to the server, or for one of ours to become free. */
 const CONNECT_MS = 15_000;
 
+/**
+ * Every connection of ours. A server that vanished without a word is noticed and what waited for it is answered: without a delay
+ * of its own the operating system's two hours count. A transaction that its process left open holds its locks for a minute at most.
+ */
+export const CONNECTION = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, idle_in_transaction_session_timeout: 60_000 } as const;
+
 export function dataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -26,8 +32,7 @@ export function dataSource(url: string): DataSource {
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,
-    // Keep-alive: a server that vanished without a word is noticed, and what waited for it is answered.
-    extra: { max: 6, connectionTimeoutMillis: CONNECT_MS, keepAlive: true, Client: QuietClient },
+    extra: { max: 6, connectionTimeoutMillis: CONNECT_MS, Client: QuietClient, ...CONNECTION },
   });
 }
 

@@ -4,6 +4,7 @@ import { eventSchema, type KoinonEvent } from '@koinon/contracts';
 import pg from 'pg';
 import { Subject } from 'rxjs';
 import type { DataSource, EntityManager } from 'typeorm';
+import { CONNECTION } from '../database/data-source.js';
 
 const CHANNEL = 'koinon_events';
 const RECONNECT_MS = 500;
@@ -38,7 +39,7 @@ export class EventsService implements OnModuleInit, OnModuleDestroy {
 
   private async listen(): Promise<void> {
     const { url } = this.database.options as { url?: string };
-    const client = new pg.Client({ connectionString: url, keepAlive: true });
+    const client = new pg.Client({ connectionString: url, ...CONNECTION });
     client.on('error', () => this.reconnect(client));
     client.on('end', () => this.reconnect(client));
     client.on('notification', ({ payload }) => {
