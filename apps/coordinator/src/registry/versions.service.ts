@@ -11,6 +11,12 @@ import { COORDINATOR_KEY } from './coordinator-key.js';
 export const LINEAGE_TYPE = 'application/vnd.in-toto+json';
 export const LINEAGE_PREDICATE = 'https://koinon.dev/lineage/v1';
 
+/** A model file in the blob store. */
+export interface StoredModel {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
 /** Immutable model versions, each with a signed record of where it came from (in-toto Statement v1 in a DSSE envelope). */
 @Injectable()
 export class VersionsService {
@@ -26,11 +32,16 @@ export class VersionsService {
     return (last?.version ?? 0) + 1;
   }
 
-  async record(m: EntityManager, bytes: Uint8Array, lineage: Lineage, metrics: Metrics | null): Promise<ModelVersionRow> {
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    await this.blobs.put(contentKey(sha256), bytes);
+  /** Before the transaction that records it, which holds locks: a large file takes its time. Stored twice it is the same. */
+  async store(model: Uint8Array): Promise<StoredModel> {
+    const sha256 = createHash('sha256').update(model).digest('hex');
+    await this.blobs.put(contentKey(sha256), model);
+    return { sha256, bytes: model.length };
+  }
+
+  async record(m: EntityManager, { sha256, bytes }: StoredModel, lineage: Lineage, metrics: Metrics | null): Promise<ModelVersionRow> {
     const row: ModelVersionRow = {
-      model: lineage.model, version: lineage.version, sha256, bytes: bytes.length, baseVersion: lineage.baseVersion, runId: lineage.runId,
+      model: lineage.model, version: lineage.version, sha256, bytes, baseVersion: lineage.baseVersion, runId: lineage.runId,
       round: lineage.round, lineage, statement: await this.sign(sha256, lineage), metrics, createdAt: new Date(),
     };
     await m.insert(ModelVersionRow, row);

@@ -47,12 +47,13 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
       const { model, strategySha256 } = await this.step(run, round, sum);
       const epsilonSpent = await this.epsilon.ofLineage(run, round.number);
+      const stored = await this.versions.store(model);
       await this.database.transaction(async (tx) => {
         await lockRun(tx, run.id);
         const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
-        await this.versions.record(tx, model, this.lineage(run, locked, sum, { header, version, epsilonSpent }), null);
+        await this.versions.record(tx, stored, this.lineage(run, locked, sum, { header, version, epsilonSpent }), null);
         await tx.update(RoundRow, { id: roundId }, { version, strategySha256 });
       });
     }

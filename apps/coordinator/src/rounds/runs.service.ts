@@ -48,7 +48,7 @@ export class RunsService {
         seed: request.seed ?? null, noiseMultiplier, epsilonAfter: {}, state: 'running', failure: null, startedAt: new Date(), finishedAt: null,
       });
       const version = await this.versions.nextVersion(m, spec.name);
-      await this.versions.record(m, model, baseLineage(request, { id, version, base }), null);
+      await this.versions.record(m, { sha256: request.modelSha256, bytes: model.length }, baseLineage(request, { id, version, base }), null);
       await this.audit.append(m, { actor, action: 'run.started', subject: id, detail: { federation: spec.name, modelSha256: request.modelSha256 } });
       await this.events.publish(m, 'run', id, id);
     }).catch((error: unknown) => {
