@@ -1,6 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { LessThan, type DataSource } from 'typeorm';
+import { In, LessThan, Not, type DataSource } from 'typeorm';
 import { scratchKeys } from '../aggregation/keys.js';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { EpochRow, RoundRow, SumRow } from '../database/entities.js';
@@ -18,15 +18,43 @@ const ROUNDS_AT_ONCE = 20;
  */
 @Injectable()
 export class ClearRoundsService {
+  private readonly log = new Logger('clear-rounds');
+  private running = false;
+  /** Rounds whose bytes could not be removed: told once, and tried again when nothing else is left. */
+  private readonly stuck = new Set<string>();
+
   constructor(@InjectDataSource() private readonly database: DataSource, @Inject(BLOBS) private readonly blobs: BlobStore) {}
 
+  /** One pass at a time: the queue asks every two seconds, and large rounds may take longer. */
   async clear(): Promise<void> {
-    const m = this.database.manager;
-    const ended = await m.find(RoundRow, { where: { cleared: false, finishedAt: LessThan(new Date(Date.now() - LINGER_MS)) }, take: ROUNDS_AT_ONCE });
-    for (const { id: roundId } of ended) {
-      const [sums, epochs] = [await m.findBy(SumRow, { roundId }), await m.findBy(EpochRow, { roundId })];
-      for (const key of [...sums.flatMap(({ id }) => scratchKeys(id)), ...epochs.map(({ id }) => ceremonyKey(id))]) await this.blobs.removeBelow(key);
-      await m.update(RoundRow, { id: roundId }, { cleared: true });
+    if (this.running) return;
+    this.running = true;
+    try {
+      for (const { id } of await this.next()) await this.clearRound(id);
+    } finally {
+      this.running = false;
     }
+  }
+
+  private async next(): Promise<RoundRow[]> {
+    const ended = { cleared: false, finishedAt: LessThan(new Date(Date.now() - LINGER_MS)) };
+    const first = { order: { finishedAt: 'ASC' }, take: ROUNDS_AT_ONCE } as const;
+    const rounds = this.database.getRepository(RoundRow);
+    const others = await rounds.find({ where: { ...ended, id: Not(In([...this.stuck])) }, ...first });
+    return others.length > 0 || this.stuck.size === 0 ? others : rounds.find({ where: ended, ...first });
+  }
+
+  private async clearRound(roundId: string): Promise<void> {
+    const m = this.database.manager;
+    const [sums, epochs] = [await m.findBy(SumRow, { roundId }), await m.findBy(EpochRow, { roundId })];
+    try {
+      for (const key of [...sums.flatMap(({ id }) => scratchKeys(id)), ...epochs.map(({ id }) => ceremonyKey(id))]) await this.blobs.removeBelow(key);
+    } catch (error) {
+      if (!this.stuck.has(roundId)) this.log.warn(`bytes of round ${roundId} cannot be removed: ${(error as { code?: string }).code ?? 'INTERNAL'}`);
+      this.stuck.add(roundId);
+      return;
+    }
+    this.stuck.delete(roundId);
+    await m.update(RoundRow, { id: roundId }, { cleared: true });
   }
 }
