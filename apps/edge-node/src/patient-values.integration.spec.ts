@@ -114,7 +114,7 @@ afterAll(async () => {
 describe('a node whose records a model cannot compute', () => {
   it('trains, where an index beyond its table is moved into it', async () => {
     coordinator.assign({ kind: 'train', ...common, sumId: SUM, round: 1, noiseMultiplier: 9, fit: { proximalMu: 0, controlVariate: false }, federation: asked });
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).toHaveLength(1), { timeout: 20_000, interval: 50 });
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), { timeout: 20_000, interval: 50 });
   });
 
   it('refuses to evaluate and to read, with codes', async () => {

@@ -89,7 +89,7 @@ describe('the agent thread', () => {
     coordinator.assign(training());
     await start();
     expect((await atFirstByte.promise).map(({ id, released }) => [id.split('/').at(-1), released])).toEqual([['rows', true], ['1', true]]);
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).toHaveLength(1), 10_000);
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), 10_000);
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
     // The model lay there for the child process only.
     expect(readdirSync(join(home, 'work'))).toEqual([`${sha256(schema)}.json`]);
@@ -104,7 +104,7 @@ describe('the agent thread', () => {
     };
     coordinator.assign(training());
     await start();
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).toHaveLength(1), 20_000);
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).not.toEqual([]), 20_000);
     expect(ledger().map(({ mechanism }) => mechanism.steps)).toEqual([undefined, 2, 7]);
   });
 
@@ -126,7 +126,7 @@ describe('the agent thread', () => {
       return undefined;
     };
     coordinator.assign(training({ runId: randomUUID(), sumId: OTHER_SUM, sumIndex: 1 }));
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).toHaveLength(1), 20_000);
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).not.toEqual([]), 20_000);
     expect(ledger().map(({ released }) => released)).toEqual([true, false, true, true]);
     expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).toEqual([]);
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
