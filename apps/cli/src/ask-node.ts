@@ -15,14 +15,14 @@ const TIMEOUT_MS = 10_000;
 /**
  * Asks a node for a prediction, once it has proved that it is the one that its hospital named: until then it gets a challenge and
  * the model's name. This tells a wrong address, not a relay on the line; that takes TLS in front of the node.
- * @returns undefined when it does not answer or does not serve the model
+ * @returns undefined when it does not answer, cannot say who it is (it starts, is busy, or is no node), or does not serve the model
  * @throws CodedError SIGNATURE_INVALID when another node answers, REQUEST_INVALID with the node's reason
  */
 export async function askNode(site: string, { url, fingerprint }: ConfiguredNode, model: string, inputs: readonly unknown[]): Promise<Answer | undefined> {
   const challenge = randomBytes(32).toString('hex');
   const path = `/v2/models/${encodeURIComponent(model)}`;
   const proof = await send(url, `/v2/identity?challenge=${challenge}`);
-  if (!proof) return undefined;
+  if (!proof?.ok) return undefined;
   await checkIdentity(await jsonOf(proof), { site, fingerprint, challenge });
   if (!(await send(url, path))?.ok) return undefined;
   const response = await send(url, `${path}/infer`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ inputs }) });

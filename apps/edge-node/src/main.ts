@@ -1,6 +1,6 @@
 /** The edge node: answers predictions in this thread, takes part in the federation in another. */
 import { failureOf } from '@koinon/contracts';
-import { AgentThread } from './agent/agent-thread.js';
+import { AgentHost } from './agent/agent-host.js';
 import { readConfig } from './config.js';
 import { failureText } from './failure-text.js';
 import { loadSiteKeys } from './link/site-keys.js';
@@ -16,7 +16,7 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
   const server = buildServer({ runtime, models, stats, log: (entry) => print({ site: config.site, ...entry }) });
   addIdentityRoute(server, config.site, signer);
   const url = await server.listen({ host: config.host, port: config.port });
-  const agent = await AgentThread.start({ config, servingUrl: url }, { runtime, models, stats });
+  const agent = await AgentHost.start({ config, servingUrl: url }, { runtime, models, stats });
   const stop = async () => {
     await agent.stop();
     await server.close();

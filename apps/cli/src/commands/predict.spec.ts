@@ -89,6 +89,14 @@ describe('koinon predict', () => {
     expect(elsewhere.received).toEqual([]);
   });
 
+  it.each([404, 503])('takes a node that answers %i when asked who it is for one that is away', async (status) => {
+    const busy = await listen((_request, response) => void (response.statusCode = status));
+    const nodes = { cleveland: { ...busy, fingerprint: 'ab'.repeat(32) }, va: await node('va') };
+    expect(await predict(nodes)).toContain('at va\n');
+    await expect(predict(nodes, '--site', 'cleveland')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(busy.received.every((request) => request.startsWith('/v2/identity?'))).toBe(true);
+  });
+
   it('asks the next node when one is away, and says when none serves the model', async () => {
     const away = { url: 'http://127.0.0.1:1', fingerprint: 'ab'.repeat(32) };
     expect(await predict({ cleveland: away, va: await node('va') })).toContain('at va\n');

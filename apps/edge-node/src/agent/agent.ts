@@ -20,9 +20,9 @@ import { ShareStore } from '../secure-update/share-store.js';
 import { UploadStore } from '../secure-update/upload-store.js';
 import { Uploader } from '../secure-update/uploader.js';
 import { PrivacyLedger } from '../training/index.js';
-import type { ServingNow } from './protocol.js';
+import type { ServingNow } from './thread-protocol.js';
 import { isTransient, refusalCode } from './refusal-code.js';
-import { Trainer } from './trainer.js';
+import { TaskVectors } from './task-vectors.js';
 import { whileAssigned } from './while-assigned.js';
 
 /** What the agent needs of the thread that serves. */
@@ -54,7 +54,7 @@ export class Agent {
     private readonly ceremony: Ceremony,
     private readonly uploader: Uploader,
     private readonly opener: Opener,
-    private readonly trainer: Trainer,
+    private readonly vectors: TaskVectors,
     private readonly releases: ReleaseStore,
     private readonly ledger: PrivacyLedger,
     private readonly config: NodeConfig,
@@ -78,7 +78,7 @@ export class Agent {
     const pins = new RosterPins(config.home, (added, fingerprint) => log({ level: 'info', event: 'roster', added, fingerprint }));
     return new Agent(
       link, stores, new Ceremony(config.site, keys, link, epochs, pins), uploader, opener,
-      new Trainer(config, ledger, link, signal), new ReleaseStore(at('releases'), coordinatorKey, link, config.servesExpiredMs), ledger, config, side, signal, log,
+      new TaskVectors(config, ledger, link, signal), new ReleaseStore(at('releases'), coordinatorKey, link, config.servesExpiredMs), ledger, config, side, signal, log,
     );
   }
 
@@ -144,7 +144,7 @@ export class Agent {
         await this.hold(assignment.model, refusalCode(error));
         return false;
       }
-      if (assignment.kind === 'train') this.trainer.refused(assignment);
+      if (assignment.kind === 'train') this.vectors.refused(assignment);
       const subject = assignment.kind === 'ceremony' ? ({ subject: 'epoch', id: assignment.epochId } as const) : ({ subject: 'sum', id: assignment.sumId } as const);
       await this.link.refuse({ ...subject, code: refusalCode(error) });
       return true;
@@ -158,12 +158,12 @@ export class Agent {
         return true;
       case 'train':
         // Stored under another sum and never sent: the answer of this round is that one.
-        if (this.stores.epochs.answers(assignment)) this.trainer.released(assignment);
-        await this.encryptOnce(assignment, (signal) => this.trainer.update(assignment, signal));
+        if (this.stores.epochs.answers(assignment)) this.vectors.released(assignment);
+        await this.encryptOnce(assignment, (signal) => this.vectors.update(assignment, signal));
         await this.send(assignment);
         return true;
       case 'evaluate':
-        await this.encryptOnce(assignment, (signal) => this.trainer.evaluation(assignment, signal));
+        await this.encryptOnce(assignment, (signal) => this.vectors.evaluation(assignment, signal));
         await this.send(assignment);
         return true;
       case 'share':
@@ -192,7 +192,7 @@ export class Agent {
   private async send(assignment: AssignmentOf<'train' | 'evaluate'>): Promise<void> {
     const { epochId, sumId } = assignment;
     const answers = this.uploader.made(epochId, sumId)?.answers ?? (assignment.kind === 'train' ? assignment : undefined);
-    if (answers) this.trainer.released(answers);
+    if (answers) this.vectors.released(answers);
     await this.uploader.send(epochId, sumId);
   }
 

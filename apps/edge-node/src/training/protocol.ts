@@ -77,8 +77,11 @@ export interface Order {
   readonly limits: TaskLimits;
 }
 
-/** `ready`: data, model and recipe of a training fit together and its graph runs; nothing of a record has been used yet. */
-export type ChildReply = { readonly kind: 'ready' } | ChildAnswer;
+/**
+ * `taken`: the order was read; a process that ends without a word of it has begun nothing.
+ * `ready`: data, model and recipe of a training fit together and its graph runs; nothing of a record has been used yet.
+ */
+export type ChildReply = { readonly kind: 'taken' } | { readonly kind: 'ready' } | ChildAnswer;
 
 export type ChildAnswer =
   | { readonly kind: 'done'; readonly result: TaskResults[keyof TaskResults] }

@@ -5,7 +5,7 @@ import type { Charged, ChildAnswer, ChildReply, Order } from './protocol.js';
 /** How a process ended that did not answer. */
 export interface Ending {
   readonly kind: 'ended';
-  /** NOT_TAKEN: it was gone before it got the task. */
+  /** NOT_TAKEN: it was gone before it read the task, of which it then knows and has done nothing. */
   readonly reason: 'TIMED_OUT' | 'MEMORY_EXCEEDED' | 'CANCELLED' | 'CRASHED' | 'NOT_TAKEN';
   readonly message: string;
 }
@@ -36,7 +36,8 @@ export class TaskProcess {
       errorOutput = (errorOutput + text).slice(-keptErrorOutput);
     });
     this.child.on('message', (reply: ChildReply) => {
-      if (reply.kind === 'ready') this.pay();
+      if (reply.kind === 'taken') this.taken = true;
+      else if (reply.kind === 'ready') this.pay();
       else this.answer.resolve(reply);
     });
     this.child.on('error', ({ name }) => {
@@ -79,7 +80,6 @@ export class TaskProcess {
     try {
       this.child.send(message, (error) => {
         if (error) notTaken();
-        else this.taken = true;
       });
     } catch {
       // Without a free file handle the child has no channel.

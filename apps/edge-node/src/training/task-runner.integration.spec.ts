@@ -99,6 +99,17 @@ describe('TaskRunner', () => {
     expect(await tasks.evaluate(evaluation)).not.toBe(killed);
   });
 
+  it('starts another process where the waiting one was killed after the order was written to it and before it read it', async () => {
+    const tasks = runner(childThat('unread', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`));
+    await tasks.evaluate(evaluation);
+    const [killed] = running('unread');
+    process.kill(killed!, 'SIGSTOP');
+    const answer = tasks.evaluate(evaluation);
+    await new Promise((written) => setImmediate(() => setImmediate(written)));
+    process.kill(killed!, 'SIGKILL');
+    expect(await answer).not.toBe(killed);
+  });
+
   it('pays when the child says that it could train, and not before', async () => {
     const ready = childThat('ready', `process.once('message', ({ noisedRowCount }) => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: noisedRowCount } }, () => process.disconnect())); process.send({ kind: 'ready' });`);
     const unfit = childThat('unfit', `process.send({ kind: 'failed', code: 'TRAINING_MODEL_INVALID', message: 'no such value' })`);

@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { SessionError } from '@koinon/onnx-runtime';
 import { scoresOf } from './evaluation.js';
-import type { ChildAnswer, Order, Task } from './protocol.js';
+import type { ChildAnswer, ChildReply, Order, Task } from './protocol.js';
 import { TrainingError } from './training-error.js';
 
 process.once('message', (order: Order) => {
+  process.send?.({ kind: 'taken' } satisfies ChildReply);
   void answer(order).then((reply) => process.send?.(reply, () => process.disconnect()));
 });
 // The edge node is gone: nobody is left to hand a result to.

@@ -11,7 +11,7 @@ import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
 import { EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '../testing/hospitals.fixture.js';
 import { ReleaseStore } from '../releases/release-store.js';
 
-const { AgentThread } = (await import(new URL('../../dist/agent/agent-thread.js', import.meta.url).href)) as typeof import('./agent-thread.js');
+const { AgentHost } = (await import(new URL('../../dist/agent/agent-host.js', import.meta.url).href)) as typeof import('./agent-host.js');
 const heart = (name: string): Uint8Array => new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../models/heart-disease/${name}`, import.meta.url))));
 const [model, schema] = [heart('generated/model.onnx'), heart('features.schema.json')];
 const training = (changes: Partial<AssignmentOf<'train'>> = {}, local: Partial<Federation['local']> = {}): AssignmentOf<'train'> => ({
@@ -43,12 +43,12 @@ describe('the agent thread', () => {
   let home: string;
   let coordinator: FakeCoordinator;
   let node: EnrolledNode;
-  let agent: Awaited<ReturnType<typeof AgentThread.start>> | undefined;
+  let agent: Awaited<ReturnType<typeof AgentHost.start>> | undefined;
   const load = vi.fn<() => Promise<never>>(async () => undefined as never);
   const limit = vi.fn<(model: string, term: unknown) => void>();
   const start = async (config = node.config): Promise<void> => {
     const serving = { runtime: { load }, models: { limit }, stats: { snapshot: () => ({ requests: 0, p50Ms: null, p99Ms: null }) } };
-    agent = await AgentThread.start({ config, servingUrl: 'http://127.0.0.1:8000' }, serving);
+    agent = await AgentHost.start({ config, servingUrl: 'http://127.0.0.1:8000' }, serving);
   };
   const ledger = (): { id: string; released: boolean; mechanism: { steps?: number } }[] =>
     (JSON.parse(readFileSync(join(home, 'privacy-ledger.json'), 'utf8')) as { entries: { id: string; released: boolean; mechanism: { steps?: number } }[] }).entries;

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { CodedError, fromWire, toWire } from '@koinon/contracts';
 import { failureText } from '../failure-text.js';
 import { Agent, type ServingSide } from './agent.js';
-import type { AgentStart, ServingNow, ToAgent, ToServing } from './protocol.js';
+import type { AgentStart, ServingNow, ToAgent, ToServing } from './thread-protocol.js';
 
 const port = parentPort!;
 const { config, servingUrl } = workerData as AgentStart;

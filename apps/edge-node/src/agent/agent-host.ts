@@ -6,7 +6,7 @@ import { CodedError, fromWire, toWire, type Problem } from '@koinon/contracts';
 import { AgentFailure } from '../failure-text.js';
 import type { ModelRuntime } from '../runtime/index.js';
 import type { ModelDirectory, ServingStats } from '../serving/index.js';
-import type { AgentStart, ToAgent, ToServing } from './protocol.js';
+import type { AgentStart, ToAgent, ToServing } from './thread-protocol.js';
 
 const STATS_EVERY_MS = 5_000;
 /** The agent answers in a few milliseconds unless it computes; the end of the process then ends it, and all it stores survives that. */
@@ -20,7 +20,7 @@ export interface Serving {
 }
 
 /** The serving thread's handle on the agent: loads what it brings, tells it how serving goes. */
-export class AgentThread {
+export class AgentHost {
   /** Rejects when the agent cannot go on. */
   readonly failed: Promise<never>;
   private readonly ended: Promise<void>;
@@ -31,8 +31,8 @@ export class AgentThread {
   }
 
   /** Resolves when the node has enrolled. @throws CodedError why it could not */
-  static async start(start: AgentStart, serving: Serving): Promise<AgentThread> {
-    const worker = new Worker(new URL('agent.thread.js', import.meta.url), { workerData: start });
+  static async start(start: AgentStart, serving: Serving): Promise<AgentHost> {
+    const worker = new Worker(new URL('agent-worker.js', import.meta.url), { workerData: start });
     const tell = (message: ToAgent): void => worker.postMessage(message);
     const enrolled = Promise.withResolvers<void>();
     const failed = Promise.withResolvers<never>();
@@ -49,7 +49,7 @@ export class AgentThread {
     const report = (): void => tell({ kind: 'serving', stats: serving.stats.snapshot() });
     const timer = setInterval(report, STATS_EVERY_MS);
     failed.promise.catch(() => undefined);
-    const thread = new AgentThread(worker, timer, failed.promise);
+    const thread = new AgentHost(worker, timer, failed.promise);
     await enrolled.promise.catch(async (error: unknown) => {
       await thread.stop();
       throw error;

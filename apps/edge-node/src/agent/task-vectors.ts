@@ -12,7 +12,7 @@ import type { TrainingRound } from '../secure-update/epoch-store.js';
 import { TaskRunner, TrainingError, checkedNoise, testRecords, type NoisePlan, type PrivacyLedger } from '../training/index.js';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
-export class Trainer {
+export class TaskVectors {
   private readonly tasks: TaskRunner;
   /** The assignment that was paid for last: from then on what is said of it may hang on records. */
   private paid: AssignmentOf<'train'> | undefined;
