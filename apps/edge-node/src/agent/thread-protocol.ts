@@ -1,4 +1,19 @@
-/** Messages between the serving thread and the agent thread. */
+/**
+ * Messages between the thread that serves (agent-host.ts) and the thread that takes part in the federation (agent-worker.ts).
+ *
+ * | message    | from  | when                                                   | answered by                          |
+ * |------------|-------|--------------------------------------------------------|--------------------------------------|
+ * | workerData | host  | once, an `AgentStart`                                  | `enrolled` or `failed`               |
+ * | `enrolled` | agent | once, when keys, ledger and enrolment are in order     | nothing                              |
+ * | `load`     | agent | any time, several may be open                          | one `loaded` of the same `id`        |
+ * | `loaded`   | host  | when the model answers requests, or why it does not    | nothing; a `serving` follows         |
+ * | `serving`  | host  | every few seconds and after each `loaded`              | nothing; the agent reports it upward |
+ * | `failed`   | agent | at most once, its last message: the agent cannot go on | the host stops the node              |
+ * | `stop`     | host  | at most once                                           | the thread’s exit                    |
+ *
+ * `enrolled` comes before the first `load`. Messages of one direction arrive in order. No record, key or path to records crosses
+ * after the start; `file` names a verified model in the node’s home.
+ */
 import type { Problem } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
 import type { Term } from '../releases/term.js';

@@ -2,8 +2,18 @@ import type { TensorData } from './datatypes.js';
 import type { RuntimeErrorCode } from './runtime-error.js';
 
 /**
- * Messages between the runtime and a worker thread. A worker answers each request with exactly one
- * reply and is sent the next one only afterwards, so replies need no ids.
+ * Messages between the runtime (worker-thread.ts) and a worker thread that owns sessions (session-worker.ts).
+ *
+ * | message   | from    | answered by                                                             |
+ * |-----------|---------|-------------------------------------------------------------------------|
+ * | `ready`   | worker  | nothing: sent once, unasked, when ONNX Runtime is in memory             |
+ * | `load`    | runtime | `loaded`, or `failed` and there is no session of this number            |
+ * | `run`     | runtime | `ran`, or `failed` and the session goes on                              |
+ * | `release` | runtime | `released`, also where there was no such session                        |
+ * | `close`   | runtime | the thread's exit, after every session was released; nothing comes after |
+ *
+ * The runtime waits for `ready` first and then has one request open at most, so replies need no ids. Session numbers are the
+ * runtime’s. Buffers handed over with a message, in either direction, are gone for whoever sent them.
  */
 export interface WireTensor {
   readonly ortType: string;
