@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tempDir } from '@koinon/testing';
+import { runKilled, tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { namesIn, removeUnfinished } from './durable-file.js';
-import { runKilled } from './testing/killed.fixture.js';
 
+const dist = new URL('../dist/', import.meta.url);
 const SECRET = 'secret'.repeat(100);
 const creating = `
   const { createDurably } = await import(dist + 'durable-file.js');
@@ -43,7 +43,7 @@ describe('a file that is created', () => {
     for (let point = 1, killed = true; killed; point++) {
       using dir = tempDir();
       const folder = join(dir.path, 'home');
-      ({ killed } = runKilled(creating, point, [join(folder, 'keys.json'), SECRET]));
+      ({ killed } = runKilled(dist, creating, point, [join(folder, 'keys.json'), SECRET]));
       removeUnfinished(folder);
       endings.add(stateOf(folder));
     }
@@ -55,7 +55,7 @@ describe('a file that is created', () => {
       using dir = tempDir();
       writeFileSync(join(dir.path, 'keys.json'), SECRET);
       linkSync(join(dir.path, 'keys.json'), join(dir.path, `keys.json.${randomUUID()}.new`));
-      ({ killed } = runKilled(removing, point, [dir.path]));
+      ({ killed } = runKilled(dist, removing, point, [dir.path]));
       removeUnfinished(dir.path);
       expect(stateOf(dir.path), `killed at ${point}`).toBe('whole');
     }
@@ -67,7 +67,7 @@ describe('a file that is created', () => {
       const file = join(dir.path, 'keys.json');
       const temporary = `${file}.${randomUUID()}.new`;
       writeFileSync(temporary, SECRET);
-      calls = Number(runKilled(removingWhileAnotherCreates, 0, [dir.path, temporary, file, String(at)]).output);
+      calls = Number(runKilled(dist, removingWhileAnotherCreates, 0, [dir.path, temporary, file, String(at)]).output);
       expect(stateOf(dir.path), `created before operation ${at}`).toMatch(/^(absent|whole)$/);
     }
   }, 120_000);

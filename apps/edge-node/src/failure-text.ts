@@ -4,9 +4,9 @@ import { HeError } from '@koinon/he';
 import { OnnxError } from '@koinon/onnx';
 import { SessionError } from '@koinon/onnx-runtime';
 import { PrivacyError } from '@koinon/privacy';
-import { DataError } from './data/data-error.js';
-import { RuntimeError } from './runtime/runtime-error.js';
-import { TrainingError } from './training/training-error.js';
+import { DataError } from './data/index.js';
+import { RuntimeError } from './runtime/index.js';
+import { TrainingError } from './training/index.js';
 
 /** What nobody expected in the agent thread, in the words that `failureText` chose there. */
 export class AgentFailure extends Error {

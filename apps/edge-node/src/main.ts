@@ -3,9 +3,10 @@ import { failureOf } from '@koinon/contracts';
 import { AgentHost } from './agent/agent-host.js';
 import { readConfig } from './config.js';
 import { failureText } from './failure-text.js';
+import { addIdentityRoute } from './identity.route.js';
 import { loadSiteKeys } from './link/site-keys.js';
 import { ModelRuntime } from './runtime/index.js';
-import { ModelDirectory, ServingStats, addIdentityRoute, buildServer } from './serving/index.js';
+import { ModelDirectory, ServingStats, buildServer } from './serving/index.js';
 
 async function start(): Promise<{ url: string; fingerprint: string; stop: () => Promise<void> }> {
   const config = readConfig(process.env);
@@ -13,7 +14,8 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
   const runtime = await ModelRuntime.start(config.servingThreads ? { threads: config.servingThreads } : {});
   const stats = new ServingStats();
   const models = new ModelDirectory(runtime, config.models);
-  const server = buildServer({ runtime, models, stats, log: (entry) => print({ site: config.site, ...entry }) });
+  const onFailure = (error: unknown): void => print({ site: config.site, level: 'error', code: 'INTERNAL', doing: 'request', message: failureText(error) });
+  const server = buildServer({ runtime, models, stats, onFailure });
   addIdentityRoute(server, config.site, signer);
   const url = await server.listen({ host: config.host, port: config.port });
   const agent = await AgentHost.start({ config, servingUrl: url }, { runtime, models, stats });

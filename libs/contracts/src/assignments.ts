@@ -3,7 +3,7 @@
  * asking twice gives the same answer, and one disappears only when its result has arrived.
  */
 import { z } from 'zod';
-import { envelopeSchema } from './dsse.js';
+import { envelopeSchema } from './envelope.js';
 import { federationSchema } from './federation.js';
 import { MAX_KEY_HOLDERS, MAX_SUMS, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
 import { ranges } from './ranges.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isFor, postHead, readInbox, readPost } from './ceremony-post.js';
-import type { Envelope } from './dsse.js';
+import type { Envelope } from './envelope.js';
 import { CodedError } from './errors.js';
 import { MAX_FRAME_BYTES, framed, readFrames } from './frames.js';
 

@@ -3,10 +3,11 @@
  * statement and the number of bodies, then these bodies in the statement's order.
  */
 import { z } from 'zod';
-import { envelopeSchema, parse, type Envelope } from './dsse.js';
+import { envelopeSchema, type Envelope } from './envelope.js';
 import { CodedError } from './errors.js';
 import { readFrames } from './frames.js';
 import { MAX_KEY_HOLDERS } from './ids.js';
+import { parse } from './parse.js';
 import type { CeremonyStatement } from './statements.js';
 
 const MAX_POST_FRAMES = 1 + MAX_KEY_HOLDERS;

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { CodedError, fromWire } from './errors.js';
 import { sha256Hex } from './canonical.js';
-import { parse } from './dsse.js';
+import { parse } from './parse.js';
 import { auditReportSchema, failedJobSchema, invitationSchema, modelViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type StartRun } from './views.js';
 
 export class KoinonClient {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { fromBase64, toBase64 } from './base64.js';
-import { envelopeSchema, generateSigningKey, keyIdOf, openStatement, parse, preAuthEncoding, signStatement, signerFrom, type Envelope, type Signer } from './dsse.js';
+import { generateSigningKey, keyIdOf, openStatement, preAuthEncoding, signStatement, signerFrom, type Signer } from './dsse.js';
+import { envelopeSchema, type Envelope } from './envelope.js';
+import { parse } from './parse.js';
 import { CodedError } from './errors.js';
 import { vectors } from './vectors.fixture.js';
 

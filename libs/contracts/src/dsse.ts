@@ -6,14 +6,9 @@
 import { z } from 'zod';
 import { canonicalBytes, sha256Hex } from './canonical.js';
 import { fromBase64, toBase64 } from './base64.js';
+import type { Envelope } from './envelope.js';
 import { CodedError } from './errors.js';
-
-export const envelopeSchema = z.object({
-  payloadType: z.string().max(200),
-  payload: z.base64(),
-  signatures: z.array(z.object({ keyid: z.string().max(64), sig: z.base64() })).length(1),
-});
-export type Envelope = z.infer<typeof envelopeSchema>;
+import { parse } from './parse.js';
 
 /** An Ed25519 key pair. `publicKey` is the 32 raw bytes in base64; `keyId` their SHA-256. */
 export interface Signer {
@@ -106,12 +101,4 @@ function jsonOf(payload: Uint8Array): unknown {
     // No JSON, or none with a canonical form: refused like the rest.
   }
   throw new CodedError('REQUEST_INVALID', 'the signed payload is not canonical JSON');
-}
-
-/** @throws CodedError REQUEST_INVALID with one issue per field */
-export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map((i) => ({ path: i.path.join('.'), message: i.message }));
-  throw new CodedError('REQUEST_INVALID', undefined, issues);
 }

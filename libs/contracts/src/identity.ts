@@ -1,12 +1,10 @@
 /** A node proves, to whoever asks, that it holds the key whose fingerprint that one was given by the hospital. */
-import { z } from 'zod';
 import { CodedError } from './errors.js';
-import { envelopeSchema, keyIdOf, openStatement, parse, signStatement, type Signer } from './dsse.js';
-import { PROTOCOL, publicKeySchema } from './ids.js';
+import { keyIdOf, openStatement, signStatement, type Signer } from './dsse.js';
+import { identityProofSchema, type IdentityProof } from './identity-proof.js';
+import { PROTOCOL } from './ids.js';
+import { parse } from './parse.js';
 import { identityStatement } from './statements.js';
-
-export const identityProofSchema = z.object({ identityKey: publicKeySchema, proof: envelopeSchema });
-export type IdentityProof = z.infer<typeof identityProofSchema>;
 
 /** Answers a challenge: 32 random bytes in hex, so that no answer of before fits. @throws CodedError REQUEST_INVALID */
 export async function proveIdentity(signer: Signer, site: string, challenge: string): Promise<IdentityProof> {

@@ -1,7 +1,7 @@
 /** Bodies of the site endpoints. */
 import { z } from 'zod';
 import { catalogue, type ErrorCode } from './errors.js';
-import { envelopeSchema } from './dsse.js';
+import { envelopeSchema } from './envelope.js';
 import { publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
 
 export const enrolRequestSchema = z.strictObject({ token: z.string().min(20).max(200), statement: envelopeSchema });

@@ -1,6 +1,6 @@
 /** What operators, the dashboard and the CLI read. */
 import { z } from 'zod';
-import { envelopeSchema } from './dsse.js';
+import { envelopeSchema } from './envelope.js';
 import { federationSchema } from './federation.js';
 import { sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
 import { metricsSchema } from './metrics.js';

@@ -1,4 +1,5 @@
 export { freePort } from './free-port.js';
+export { runKilled } from './run-killed.js';
 export { bitStep, runs } from './runs.js';
 export { tempDir, type TempDir } from './temp-dir.js';
 export type { TestPostgres } from './test-postgres.js';

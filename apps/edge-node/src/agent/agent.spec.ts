@@ -8,7 +8,8 @@ import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
 import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../testing/hospitals.fixture.js';
-import { enrolledNode, federation, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { federation } from '../testing/federation.fixture.js';
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
 import { Agent } from './agent.js';
 

@@ -3,9 +3,20 @@ import { readFileSync } from 'node:fs';
 import {
   CodedError, PROTOCOL, enrolResponseSchema, enrolmentStatement, errorOf, keyIdOf, parse, signStatement,
 } from '@koinon/contracts';
-import type { NodeConfig } from '../config.js';
 import { readEnrolment, writeEnrolment } from './enrolment-file.js';
 import type { SiteKeys } from './site-keys.js';
+
+/** Who enrols, and with whom. */
+export interface EnrolmentOptions {
+  readonly site: string;
+  /** Folder of the node's keys and of what it remembers of the coordinator. */
+  readonly home: string;
+  readonly coordinatorUrl: string;
+  /** SHA-256 of the coordinator's public key, as the invitation says. */
+  readonly coordinatorFingerprint: string;
+  /** Holds the one-time token; needed until the node has enrolled. */
+  readonly enrolmentTokenFile: string | undefined;
+}
 
 /** How long the coordinator may take to answer. */
 const TIMEOUT_MS = 30_000;
@@ -16,7 +27,7 @@ const TIMEOUT_MS = 30_000;
  * @returns the coordinator's public key
  * @throws CodedError ENROLMENT_TOKEN_INVALID, SIGNATURE_INVALID, COORDINATOR_UNREACHABLE, CONFIG_INVALID
  */
-export async function enrol(config: NodeConfig, keys: SiteKeys): Promise<string> {
+export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<string> {
   const known = readEnrolment(config.home);
   if (known) {
     const key = await checked(known.coordinatorKey, config);
@@ -45,7 +56,7 @@ export async function enrol(config: NodeConfig, keys: SiteKeys): Promise<string>
 }
 
 /** The configured fingerprint holds at every start, not only at the first. */
-async function checked(coordinatorKey: string, { coordinatorFingerprint }: NodeConfig): Promise<string> {
+async function checked(coordinatorKey: string, { coordinatorFingerprint }: EnrolmentOptions): Promise<string> {
   if ((await keyIdOf(coordinatorKey)) !== coordinatorFingerprint) throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
   return coordinatorKey;
 }

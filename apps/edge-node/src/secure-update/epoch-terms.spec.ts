@@ -1,6 +1,6 @@
 import type { EpochHeader } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
-import { federation } from '../testing/enrolled-node.fixture.js';
+import { federation } from '../testing/federation.fixture.js';
 import { checkTerms } from './epoch-terms.js';
 
 describe('the terms of a key epoch', () => {

@@ -1,12 +1,12 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { tempDir } from '@koinon/testing';
+import { runKilled, tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { SUM } from '../testing/hospitals.fixture.js';
-import { runKilled } from '../testing/killed.fixture.js';
 import { ShareStore } from './share-store.js';
 
+const dist = new URL('../../dist/', import.meta.url);
 /** Makes a share of fresh randomness, notes its digest, and prints it: what is printed has left the site. */
 const script = `
   import { appendFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ class Site {
 
   /** One life of the process. */
   killedAt(point: number, closing: string): boolean {
-    const { output, killed } = runKilled(script, point, [this.folder, SUM, closing]);
+    const { output, killed } = runKilled(dist, script, point, [this.folder, SUM, closing]);
     if (output !== '') this.sent.push(output);
     return killed;
   }

@@ -1,10 +1,10 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { tempDir } from '@koinon/testing';
+import { runKilled, tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { EPOCH, Hospitals, SUM } from '../testing/hospitals.fixture.js';
-import { runKilled } from '../testing/killed.fixture.js';
 
+const dist = new URL('../../dist/', import.meta.url);
 const first = Uint32Array.from({ length: 5 }, (_, i) => i);
 /** Training again after a crash draws new noise: another vector for the same sum. */
 const again = Uint32Array.from({ length: 5 }, (_, i) => 100 + i);
@@ -28,7 +28,7 @@ describe('a site killed while it encrypts with a one-time key', () => {
     for (let point = 1, killed = true; killed; point += 3) {
       const folder = join(dir.path, String(point));
       cpSync(start, folder, { recursive: true });
-      ({ killed } = runKilled(script, point, [join(folder, 'basel'), 'basel', EPOCH, SUM]));
+      ({ killed } = runKilled(dist, script, point, [join(folder, 'basel'), 'basel', EPOCH, SUM]));
       const hospitals = await Hospitals.start(folder, 'one-time-key');
       const stored = hospitals.site('basel').uploader.made(EPOCH, SUM) !== null;
       const ending = `${killed ? 'killed' : 'lived'}, ${stored ? 'stored' : 'to be made again'}`;

@@ -1,5 +1,4 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { failureText } from '../failure-text.js';
 import type { InferenceRuntime } from '../runtime/index.js';
 import { addInferRoutes } from './infer.routes.js';
 import { addMetadataRoutes } from './metadata.routes.js';
@@ -16,8 +15,8 @@ export interface ServerOptions {
   readonly stats?: ServingStats;
   /** Largest request body in bytes. */
   readonly maxBodyBytes?: number;
-  /** Told of a failure that is the node's own. */
-  readonly log?: (entry: Record<string, unknown>) => void;
+  /** Told of a failure that is the server's own; its text may quote what was asked. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** Seconds; the queue of a healthy node drains in far less. */
@@ -29,7 +28,7 @@ const retryAfterSeconds = '1';
  * `koinon-model-version` which version answered. This thread parses, admits and replies; models run in the runtime's threads.
  * The caller listens and closes.
  */
-export function buildServer({ runtime, models, stats = new ServingStats(), maxBodyBytes = 1 << 20, log }: ServerOptions): FastifyInstance {
+export function buildServer({ runtime, models, stats = new ServingStats(), maxBodyBytes = 1 << 20, onFailure }: ServerOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
     bodyLimit: maxBodyBytes,
     // A body has to arrive within this time, so that slow senders cannot hold connections for ever.
@@ -41,7 +40,7 @@ export function buildServer({ runtime, models, stats = new ServingStats(), maxBo
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, _request, reply) => {
     const told = fail(error, reply);
-    if (told.code === 'INTERNAL') log?.({ level: 'error', code: told.code, doing: 'request', message: failureText(error) });
+    if (told.code === 'INTERNAL') onFailure?.(error);
   });
   app.setNotFoundHandler((_request, reply) => {
     fail(new ServingError('ROUTE_NOT_FOUND', 'There is nothing at this address; the API begins at /v2.'), reply);

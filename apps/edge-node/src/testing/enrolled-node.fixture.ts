@@ -1,6 +1,6 @@
 /** A node's home after enrolment with a coordinator of the test, which signs what the node is to believe. */
 import { join } from 'node:path';
-import { PROTOCOL, keyIdOf, releaseStatement, signStatement, type AssignmentOf, type Federation, type ReleaseStatement, type Signer } from '@koinon/contracts';
+import { PROTOCOL, keyIdOf, releaseStatement, signStatement, type AssignmentOf, type ReleaseStatement, type Signer } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
 import { writeEnrolment } from '../link/enrolment-file.js';
 import { loadSiteKeys } from '../link/site-keys.js';
@@ -31,16 +31,3 @@ export async function releaseOf(bytes: Uint8Array, version: number, signer: Sign
   };
   return { kind: 'release', model: statement.model, release: await signStatement(releaseStatement.type, statement, signer), alias: 'champion' };
 }
-
-export const federation: Federation = {
-  name: 'heart-disease',
-  model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
-  features: 'features.schema.json',
-  sites: { min: 2, threshold: 2, roundTimeoutMs: 60_000, fraction: 1, maxRows: 256 },
-  strategy: { name: 'fedavg', params: {} },
-  rounds: 1,
-  local: { steps: 2, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
-  privacy: { unit: 'record', epsilon: 1.2, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', rowCountNoise: 20 },
-  encryption: { scheme: 'one-time-key', bits: 16, range: 1 },
-  promotion: { alias: 'champion', gate: {} },
-};

@@ -1,7 +1,6 @@
 import { proveIdentity, sha256Schema, type Signer } from '@koinon/contracts';
 import type { FastifyInstance } from 'fastify';
-import { addRoute } from './routes.js';
-import { ServingError } from './serving-error.js';
+import { ServingError, addRoute } from './serving/index.js';
 
 /** Who is about to send a patient asks first whether this is the hospital's node: GET /v2/identity?challenge=<32 random bytes in hex>. */
 export function addIdentityRoute(app: FastifyInstance, site: string, signer: Signer): void {
