@@ -3,7 +3,7 @@
  *   - imports what its own package.json does not list (specs and configuration files may use devDependencies),
  *   - imports another workspace package past its root, or with a relative path,
  *   - imports a workspace package against the table "Packages" of docs/architecture.md,
- *   - uses a package that exists for specs only outside a spec,
+ *   - uses a package, or the part `/testing` of one, that exists for specs only outside a spec,
  *   - imports a library around the package that wraps it,
  *   - imports in a circle, between its files or between its folders.
  */
@@ -77,7 +77,9 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
       if (wrapper !== folder) say(`is imported by ${wrapper} alone: import that package`);
       const target = byName.get(name);
       if (target === undefined || target === item) continue;
-      if (specifier !== name) say('goes past the package root: import from its index');
+      const isShared = specifier === `${name}/testing`;
+      if (isShared && !isTest) say('holds helpers of specs');
+      if (specifier !== name && !isShared) say('goes past the package root: import from its index');
       if (SPEC_ONLY.has(target.folder) ? !isTest : !mayImport.has(target.folder)) say(`goes against docs/architecture.md: ${folder} must not use ${target.folder}`);
     }
   }

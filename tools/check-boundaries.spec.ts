@@ -43,7 +43,7 @@ describe('findViolations', () => {
   it('accepts what the table and the manifests allow', () => {
     write('libs/contracts/src/index.ts', "import { readFileSync } from 'node:fs';\nimport { z } from 'zod';\nexport * from './error.js';\n");
     write('models/heart/src/index.ts', "import { Graph } from '@koinon/onnx';\n");
-    write('apps/node/src/main.spec.ts', "import { it } from 'vitest';\nimport { tempDir } from '@koinon/testing';\nimport { main } from './main.js';\n");
+    write('apps/node/src/main.spec.ts', "import { it } from 'vitest';\nimport { tempDir } from '@koinon/testing';\nimport { model } from '@koinon/onnx/testing';\nimport { main } from './main.js';\n");
     write('apps/node/dist/main.js', "import 'left-over';\n");
     expect(findViolations(root)).toEqual([]);
   });
@@ -71,6 +71,7 @@ describe('findViolations', () => {
     ['a type import against the arrows', 'libs/onnx/src/a.ts', "type E = import('@koinon/contracts').Error;", 'libs/onnx must not use libs/contracts'],
     ['a dynamic import against the arrows', 'apps/node/src/a.ts', "const m = await import('@koinon/heart');", 'apps/node must not use models/heart'],
     ['fixtures in shipped code', 'apps/node/src/a.ts', "import { tempDir } from '@koinon/testing';", 'apps/node must not use libs/testing'],
+    ['helpers of another package’s specs in shipped code', 'apps/node/src/a.ts', "import { model } from '@koinon/onnx/testing';", 'holds helpers of specs'],
     ['a package by its own name', 'libs/onnx/src/a.ts', "import '@koinon/onnx';", 'is this package itself'],
     ['a wrapped library', 'libs/onnx/src/a.spec.ts', "import { Tensor } from 'onnxruntime-node';", 'libs/onnx-runtime alone'],
     ['what a wrapped library is made of', 'libs/onnx/src/a.ts', "import { InferenceSession } from 'onnxruntime-common';", 'libs/onnx-runtime alone'],

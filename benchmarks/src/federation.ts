@@ -7,10 +7,8 @@
 import { readFileSync } from 'node:fs';
 import { noiseFor } from '@koinon/coordinator';
 import { federationSchema, fitSchema, meanUpdate, updateLength, updateVector, type Federation } from '@koinon/contracts';
-import {
-  ClippedGradient, checkedNoise, loadHospitalData, noisyRowCount, pooledMetrics, referenceRuns, seededBytes, trainLocally,
-  type HospitalData, type NoisePlan, type Scores,
-} from '@koinon/edge-node';
+import { ClippedGradient, checkedNoise, noisyRowCount, pooledMetrics, referenceRuns, seededBytes, trainLocally, type NoisePlan, type Scores } from '@koinon/local-training';
+import { loadHospitalData, type HospitalData } from '@koinon/records';
 import { Quantiser } from '@koinon/he';
 import { dataFile, featureSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
 import { readWeights, writeWeights } from '@koinon/onnx';

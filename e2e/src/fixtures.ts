@@ -1,6 +1,7 @@
 /** Schema-valid views for states that are hard to reach for real. Moments are relative to now. */
 import { createHash } from 'node:crypto';
-import { canonicalBytes, federationSchema, modelViewSchema, roundViewSchema, runViewSchema, siteViewSchema, toBase64, versionDetailSchema, type ErrorCode, type Lineage, type ModelView, type RoundState, type RoundView, type RunView, type SiteView, type VersionDetail, type VersionView } from '@koinon/contracts';
+import { canonicalBytes, toBase64 } from '@koinon/signing';
+import { federationSchema, modelViewSchema, roundViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type ErrorCode, type Lineage, type ModelView, type RoundState, type RoundView, type RunView, type SiteView, type VersionDetail, type VersionView } from '@koinon/contracts';
 
 export const siteIds = ['cleveland', 'hungary', 'switzerland', 'va-long-beach'] as const;
 const siteNames = ['Cleveland Clinic', 'Hungarian Institute of Cardiology', 'University Hospitals Zurich and Basel', 'VA Long Beach'];

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { CodedError, checkIdentity } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
+import { checkIdentity } from '@koinon/signing';
 import { z } from 'zod';
 import type { ConfiguredNode } from './nodes-file.js';
 

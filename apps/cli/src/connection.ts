@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, KoinonClient, readSetting } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
+import { KoinonClient } from '@koinon/client';
+import { readSetting } from '@koinon/service';
 import { homeFolder } from './home.js';
 import { currentFederation } from './federation-folder.js';
 

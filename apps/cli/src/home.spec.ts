@@ -4,7 +4,7 @@ import { tempDir } from '@koinon/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { homeFolder, lockHome } from './home.js';
 import { defaultHome } from './layout.js';
-import { identityOf } from './process-identity.js';
+import { identityOf } from '@koinon/supervisor';
 
 describe('homeFolder', () => {
   it('is KOINON_HOME made absolute, or the default when it is not set; an empty one is a mistake', () => {

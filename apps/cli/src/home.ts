@@ -1,8 +1,9 @@
 import { accessSync, constants, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CodedError, readSetting } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
+import { readSetting } from '@koinon/service';
 import { defaultHome } from './layout.js';
-import { identityOf, isRunning, pidOf } from './process-identity.js';
+import { identityOf, isRunning, pidOf } from '@koinon/supervisor';
 
 /** KOINON_HOME: everything a local federation keeps. */
 export function homeFolder(): string {

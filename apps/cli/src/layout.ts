@@ -7,7 +7,7 @@ export const programs = {
   coordinator: at('apps/coordinator/dist/main.js'),
   worker: at('apps/coordinator/dist/worker.js'),
   edgeNode: at('apps/edge-node/dist/main.js'),
-  reference: at('apps/edge-node/dist/reference.js'),
+  reference: at('libs/local-training/dist/reference.js'),
   dashboard: at('apps/dashboard/dist'),
 } as const;
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { CodedError, parse, readSetting, sha256Schema, siteIdSchema } from '@koinon/contracts';
+import { CodedError, parse, sha256Schema, siteIdSchema } from '@koinon/contracts';
+import { readSetting } from '@koinon/service';
 import { z } from 'zod';
 import { read } from './connection.js';
 import { homeFolder } from './home.js';

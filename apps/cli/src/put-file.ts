@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { KoinonClient } from '@koinon/contracts';
+import type { KoinonClient } from '@koinon/client';
 
 /** Stores the file's bytes at the coordinator. @returns their SHA-256 */
 export async function putFile(client: KoinonClient, file: string): Promise<string> {

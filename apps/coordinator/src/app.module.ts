@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { join } from 'node:path';
-import type { Signer } from '@koinon/contracts';
+import type { Signer } from '@koinon/signing';
 import type { DataSource } from 'typeorm';
 import { SumCloseHandler, SumCombineHandler, SumJobs, SumShardHandler } from './aggregation/aggregation.handlers.js';
 import { ClosingService } from './aggregation/closing.service.js';

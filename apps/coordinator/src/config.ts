@@ -2,7 +2,8 @@
 import { mkdirSync, accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { CodedError, milliseconds, readSettings, whole } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
+import { milliseconds, readSettings, whole } from '@koinon/service';
 
 const environmentSchema = z.object({
   KOINON_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),

@@ -10,7 +10,7 @@ import { connectionLimits, limitConnections, serverOptions, type ConnectionLimit
 import { serveDashboard, setHeaders } from './http/dashboard.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { logger } from './log.js';
-import { runProcess } from './process.js';
+import { runProcess } from '@koinon/service';
 
 export async function createHttp(foundations: Foundations, limits: ConnectionLimits = connectionLimits): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({ ...serverOptions(limits), frameworkErrors: answerBadUrl });

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { WorkerModule } from './app.module.js';
 import { openFoundations } from './foundations.js';
 import { logger } from './log.js';
-import { runProcess } from './process.js';
+import { runProcess } from '@koinon/service';
 
 await runProcess(async () => {
   const foundations = await openFoundations(process.env);

@@ -1,6 +1,6 @@
 /** The browser's side of the coordinator's API: the token of this tab, the client, the views kept live. */
 import { createContext, use, useSyncExternalStore } from 'react';
-import { KoinonClient } from '@koinon/contracts';
+import { KoinonClient } from '@koinon/client';
 import { follow, isRefusal, type LiveState } from './live.js';
 import { Store } from './store.js';
 import { splitToken } from './token.js';

@@ -1,5 +1,6 @@
 /** Every view the pages read, and which of them an event touches. */
-import type { KoinonClient, KoinonEvent, ModelView, RunView, SiteView, VersionDetail } from '@koinon/contracts';
+import type { KoinonClient } from '@koinon/client';
+import type { KoinonEvent, ModelView, RunView, SiteView, VersionDetail } from '@koinon/contracts';
 import { View } from './view.js';
 
 export type Reads = Pick<KoinonClient, 'runs' | 'run' | 'models' | 'sites' | 'version'>;

@@ -2,7 +2,8 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { CodedError, milliseconds, readSettings, sha256Schema, siteIdSchema, whole } from '@koinon/contracts';
+import { CodedError, sha256Schema, siteIdSchema } from '@koinon/contracts';
+import { milliseconds, readSettings, whole } from '@koinon/service';
 
 const modelNameSchema = z.string().regex(/^[a-z][a-z0-9-]{1,62}$/, 'lower-case letters, digits and hyphens');
 

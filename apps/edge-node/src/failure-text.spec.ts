@@ -8,7 +8,7 @@ import { SessionError } from '@koinon/onnx-runtime';
 import { PrivacyError } from '@koinon/privacy';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { DataError } from './data/index.js';
+import { DataError } from '@koinon/records';
 import { failureText } from './failure-text.js';
 
 /** What a call throws. */

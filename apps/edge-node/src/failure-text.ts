@@ -4,9 +4,9 @@ import { HeError } from '@koinon/he';
 import { OnnxError } from '@koinon/onnx';
 import { SessionError } from '@koinon/onnx-runtime';
 import { PrivacyError } from '@koinon/privacy';
-import { DataError } from './data/index.js';
-import { RuntimeError } from './runtime/index.js';
-import { TrainingError } from './training/index.js';
+import { DataError } from '@koinon/records';
+import { RuntimeError } from '@koinon/inference';
+import { TrainingError } from '@koinon/local-training';
 
 /** What nobody expected in the agent thread, in the words that `failureText` chose there. */
 export class AgentFailure extends Error {

@@ -9,11 +9,11 @@ const script = `
 import { rmSync, writeFileSync } from 'node:fs';
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { PROTOCOL, generateSigningKey, releaseStatement, signStatement, signerFrom } from '@koinon/contracts';
-const { PrivacyLedger } = await import(${JSON.stringify(dist)} + 'training/ledger.js');
-const { checkedNoise } = await import(${JSON.stringify(dist)} + 'training/noise-plan.js');
+import { PROTOCOL, releaseStatement } from '@koinon/contracts';
+import { generateSigningKey, signStatement, signerFrom } from '@koinon/signing';
+import { PrivacyLedger, checkedNoise } from '@koinon/local-training';
 const { ReleaseStore } = await import(${JSON.stringify(dist)} + 'releases/release-store.js');
-const { loadSiteKeys } = await import(${JSON.stringify(dist)} + 'link/site-keys.js');
+import { loadSiteKeys } from '@koinon/site-client';
 const [home, fill] = process.argv.slice(-2);
 const at = (name) => join(home, name);
 const codeOf = async (act) => { try { await act(); return 'none'; } catch (error) { return error.code ?? String(error); } };

@@ -1,4 +1,5 @@
-import { checkIdentity, generateSigningKey, signerFrom, type IdentityProof } from '@koinon/contracts';
+import { checkIdentity, generateSigningKey, signerFrom } from '@koinon/signing';
+import { type IdentityProof } from '@koinon/contracts';
 import Fastify from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
 import { addIdentityRoute } from './identity.route.js';

@@ -1,6 +1,7 @@
-import { proveIdentity, sha256Schema, type Signer } from '@koinon/contracts';
+import { proveIdentity, type Signer } from '@koinon/signing';
+import { sha256Schema } from '@koinon/contracts';
 import type { FastifyInstance } from 'fastify';
-import { ServingError, addRoute } from './serving/index.js';
+import { ServingError, addRoute } from '@koinon/open-inference';
 
 /** Who is about to send a patient asks first whether this is the hospital's node: GET /v2/identity?challenge=<32 random bytes in hex>. */
 export function addIdentityRoute(app: FastifyInstance, site: string, signer: Signer): void {

@@ -1,12 +1,12 @@
 /** The edge node: answers predictions in this thread, takes part in the federation in another. */
-import { failureOf } from '@koinon/contracts';
+import { failureOf } from '@koinon/service';
 import { AgentHost } from './agent/agent-host.js';
 import { readConfig } from './config.js';
 import { failureText } from './failure-text.js';
 import { addIdentityRoute } from './identity.route.js';
-import { loadSiteKeys } from './link/site-keys.js';
-import { ModelRuntime } from './runtime/index.js';
-import { ModelDirectory, ServingStats, buildServer } from './serving/index.js';
+import { loadSiteKeys } from '@koinon/site-client';
+import { ModelRuntime } from '@koinon/inference';
+import { ModelDirectory, ServingStats, buildServer } from '@koinon/open-inference';
 
 async function start(): Promise<{ url: string; fingerprint: string; stop: () => Promise<void> }> {
   const config = readConfig(process.env);

@@ -10,9 +10,7 @@ import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { enrolledNode, releaseOf } from './testing/enrolled-node.fixture.js';
-import { federation } from './testing/federation.fixture.js';
-import { FakeCoordinator } from './testing/fake-coordinator.fixture.js';
-import { EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from './testing/hospitals.fixture.js';
+import { federation, FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { environmentOf } from './testing/node-config.fixture.js';
 
 /** Exact in float32, and never in a text by chance. */

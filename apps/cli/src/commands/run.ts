@@ -1,4 +1,5 @@
-import { CodedError, type KoinonClient, type RunView } from '@koinon/contracts';
+import { CodedError, type RunView } from '@koinon/contracts';
+import { type KoinonClient } from '@koinon/client';
 import type { Command } from 'commander';
 import { seed } from '../arguments.js';
 import { connect } from '../connection.js';

@@ -1,12 +1,13 @@
 /** One edge node per hospital of the demo, each a process with a home and data of its own. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CodedError, KoinonClient, SiteView } from '@koinon/contracts';
+import type { CodedError, SiteView } from '@koinon/contracts';
+import type { KoinonClient } from '@koinon/client';
 import { sites, splitFile } from '@koinon/heart-disease';
 import { read } from '../connection.js';
 import { programs } from '../layout.js';
 import { nodesFileOf, type ConfiguredNode, type Nodes } from '../nodes-file.js';
-import type { Program } from './child-process.js';
+import type { Program } from '@koinon/supervisor';
 import type { Host } from './host.js';
 
 type Site = (typeof sites)[number];

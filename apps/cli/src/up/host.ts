@@ -1,5 +1,5 @@
 import type { CodedError } from '@koinon/contracts';
-import type { Program } from './child-process.js';
+import type { Program } from '@koinon/supervisor';
 import type { Plan } from './options.js';
 
 export interface MachineOptions {

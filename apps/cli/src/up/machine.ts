@@ -1,16 +1,15 @@
 /** The coordinator's side of a federation on one machine: database, coordinator and worker. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, KoinonClient, readSetting } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
+import { KoinonClient } from '@koinon/client';
+import { readSetting } from '@koinon/service';
 import { LocalPostgresError, startLocalPostgres } from '@koinon/local-postgres';
 import { read, tokenFileOf } from '../connection.js';
 import { programs } from '../layout.js';
-import { identityOf, isRunning } from '../process-identity.js';
-import { Program } from './child-process.js';
+import { identityOf, isRunning, Program, waitForLeftovers, type LogEntry } from '@koinon/supervisor';
 import { Hospitals } from './hospitals.js';
 import type { Host, MachineOptions } from './host.js';
-import { waitForLeftovers } from './leftovers.js';
-import type { LogEntry } from './log-entry.js';
 import { patientFetch } from './patient-fetch.js';
 
 const READY_TIMEOUT_MS = 60_000;

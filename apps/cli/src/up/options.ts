@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { CodedError, canonicalBytes, federationSchema, parse, type Federation } from '@koinon/contracts';
+import { CodedError, federationSchema, parse, type Federation } from '@koinon/contracts';
+import { canonicalBytes } from '@koinon/signing';
 import { federationFile } from '@koinon/heart-disease';
 import { parse as parseYaml } from 'yaml';
 import { fileDigests, hospitalFiles, type HospitalFiles } from './hospital-files.js';

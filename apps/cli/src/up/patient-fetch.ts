@@ -1,4 +1,4 @@
-import { pause } from './pause.js';
+import { pause } from '@koinon/supervisor';
 
 const RETRY_MS = 200;
 /** Starting a program again and waiting for its database take less, also on a busy machine. */

@@ -1,4 +1,5 @@
-import { CodedError, type KoinonClient, type RunView } from '@koinon/contracts';
+import { CodedError, type RunView } from '@koinon/contracts';
+import { type KoinonClient } from '@koinon/client';
 import { describe, expect, it } from 'vitest';
 import { roundView, runView } from '../testing/views.js';
 import { planFrom } from './options.js';

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { CodedError, type Failure, type Federation, type KoinonClient, type RunView } from '@koinon/contracts';
+import { CodedError, type Failure, type Federation, type RunView } from '@koinon/contracts';
+import { type KoinonClient } from '@koinon/client';
 import { featureSchemaFile, modelFile } from '@koinon/heart-disease';
 import { putFile } from '../put-file.js';
 import type { Plan } from './options.js';
-import { pause } from './pause.js';
+import { pause } from '@koinon/supervisor';
 import { RunProgress } from './progress.js';
 
 const POLL_MS = 250;

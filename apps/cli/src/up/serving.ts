@@ -2,7 +2,7 @@ import { CodedError, type VersionView } from '@koinon/contracts';
 import { z } from 'zod';
 import type { ServingNode } from './hospitals.js';
 import { isBroken } from './patient-fetch.js';
-import { pause } from './pause.js';
+import { pause } from '@koinon/supervisor';
 
 export interface ServingReport {
   readonly site: string;

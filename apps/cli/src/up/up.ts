@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { CodedError, catalogue, type KoinonClient, type VersionView } from '@koinon/contracts';
+import { CodedError, catalogue, type VersionView } from '@koinon/contracts';
+import { type KoinonClient } from '@koinon/client';
 import { readWeights } from '@koinon/onnx';
 import { output } from '../format.js';
 import { homeFolder, lockHome } from '../home.js';

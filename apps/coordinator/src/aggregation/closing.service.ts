@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, PROTOCOL, closingStatement, signStatement, type ClosingStatement, type Federation, type Signer } from '@koinon/contracts';
+import { CodedError, PROTOCOL, closingStatement, type ClosingStatement, type Federation } from '@koinon/contracts';
+import { signStatement, type Signer } from '@koinon/signing';
 import { MerkleTree } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
 import { EpochRow, SiteRow, SumBlockRow, SumRow, UploadRow } from '../database/entities.js';

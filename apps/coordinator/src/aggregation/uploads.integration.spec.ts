@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROTOCOL, signStatement, uploadStatement, type AssignmentOf } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { PROTOCOL, uploadStatement, type AssignmentOf } from '@koinon/contracts';
+import { signStatement } from '@koinon/signing';
+import { withDatabase, until } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { rootOf, type Behaviour, type SentSum, type SimulatedSite } from '../testing/simulated-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 /** More values than one block holds. */
 const FEATURES = 17_000;

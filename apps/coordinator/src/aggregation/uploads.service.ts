@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import {
-  CodedError, openStatement, sha256Hex, shareStatement, toBase64, uploadStatement, type Envelope, type Opening, fromBase64,
-} from '@koinon/contracts';
+import { CodedError, shareStatement, uploadStatement, type Envelope, type Opening } from '@koinon/contracts';
+import { openStatement, sha256Hex, toBase64, fromBase64 } from '@koinon/signing';
 import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type Admit, type BlobRef, type BlobStore } from '../blobs/blob-store.js';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { canonicalBytes, sha256Hex, type AuditEntry } from '@koinon/contracts';
+import { canonicalBytes, sha256Hex } from '@koinon/signing';
+import { type AuditEntry } from '@koinon/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { AuditRow } from '../database/entities.js';
 

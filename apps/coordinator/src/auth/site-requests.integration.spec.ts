@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
-import { PROTOCOL, requestStatement, signStatement } from '@koinon/contracts';
+import { PROTOCOL, requestStatement } from '@koinon/contracts';
+import { signStatement } from '@koinon/signing';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { withFederation } from '../testing/federation.fixture.js';

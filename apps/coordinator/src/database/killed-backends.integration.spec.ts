@@ -1,11 +1,10 @@
 import { roundStates, type RoundState } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { withDatabase, until } from '@koinon/testing';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 describe('coordinator and worker whose database connections are all killed', () => {
   const database = withDatabase();

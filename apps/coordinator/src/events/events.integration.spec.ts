@@ -1,8 +1,7 @@
 import { eventSchema, type KoinonEvent } from '@koinon/contracts';
-import { tempDir, withDatabase } from '@koinon/testing';
+import { tempDir, withDatabase, until } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 /** Events as they come out of the stream of one instance. */
 async function listen(coordinator: InProcessCoordinator, signal: AbortSignal): Promise<KoinonEvent[]> {

@@ -1,8 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { withDatabase } from '@koinon/testing';
+import { withDatabase, until } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 const HUGE = 30 * 2 ** 20;
 const LIMITS = { maxConnections: 80, headersTimeoutMs: 300, checkEveryMs: 50, lingerMs: 300 };

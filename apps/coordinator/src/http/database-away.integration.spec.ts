@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { withDatabase } from '@koinon/testing';
+import { withDatabase, until } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../auth/allow.decorator.js';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
 import { SimulatedSite, freshSigner } from '../testing/simulated-site.fixture.js';
 import { enrolmentOf } from '../testing/site-link.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 /** A way to a server that can be cut and mended. */
 class Passage {

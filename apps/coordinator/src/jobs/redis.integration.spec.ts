@@ -1,4 +1,4 @@
-import { withDatabase, withRedis } from '@koinon/testing';
+import { withDatabase, withRedis, until } from '@koinon/testing';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -7,7 +7,6 @@ import { startRun, withFederation } from '../testing/federation.fixture.js';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
 import { openQueueBackend } from './backend.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 describe('a Redis that holds the queues', () => {
   const database = withDatabase();

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { PROTOCOL, ceremonyStatement, framed, postHead, readInbox, signStatement, type AssignmentOf, type CeremonyStatement, type Signer } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { PROTOCOL, ceremonyStatement, framed, postHead, readInbox, type AssignmentOf, type CeremonyStatement } from '@koinon/contracts';
+import { signStatement, type Signer } from '@koinon/signing';
+import { withDatabase, until } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startRun, withFederation } from '../testing/federation.fixture.js';
 import { freshSigner, type SimulatedSite } from '../testing/simulated-site.fixture.js';
 import { digest, tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 describe('the relay of a key ceremony', () => {
   const database = withDatabase();

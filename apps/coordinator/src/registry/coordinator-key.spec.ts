@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateSigningKey } from '@koinon/contracts';
+import { generateSigningKey } from '@koinon/signing';
 import { tempDir } from '@koinon/testing';
 import { expect, it } from 'vitest';
 import { loadCoordinatorKey } from './coordinator-key.js';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { CodedError, fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/contracts';
+import { CodedError } from '@koinon/contracts';
+import { fromBase64, generateSigningKey, signerFrom, toBase64, type Signer } from '@koinon/signing';
 import { z } from 'zod';
 import { keptFile } from '../kept-file.js';
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { signStatement, type Envelope, type Lineage, type Metrics, type Signer } from '@koinon/contracts';
+import { signStatement, type Signer } from '@koinon/signing';
+import { type Envelope, type Lineage, type Metrics } from '@koinon/contracts';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { MOST_RELEASES, CodedError, PROTOCOL, releaseStatement, signStatement, type ReleaseStatement, type Signer } from '@koinon/contracts';
+import { MOST_RELEASES, CodedError, PROTOCOL, releaseStatement, type ReleaseStatement } from '@koinon/contracts';
+import { signStatement, type Signer } from '@koinon/signing';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { ModelAliasRow, ModelVersionRow, RoundRow, RunRow } from '../database/entities.js';

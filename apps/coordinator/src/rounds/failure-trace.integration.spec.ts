@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MOST_RELEASES, type Assignment, type RunView } from '@koinon/contracts';
 import { StrategyError } from '@koinon/strategies';
-import { withDatabase } from '@koinon/testing';
+import { withDatabase, until } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SumCloseHandler, SumCombineHandler, SumJobs, SumShardHandler } from '../aggregation/aggregation.handlers.js';
 import { ClosingService } from '../aggregation/closing.service.js';
@@ -12,7 +12,6 @@ import { JobsService } from '../jobs/jobs.service.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import type { Behaviour } from '../testing/simulated-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 import { RunAdvanceHandler } from './run-advance.handler.js';
 import { RunTransitions } from './run-transitions.js';
 

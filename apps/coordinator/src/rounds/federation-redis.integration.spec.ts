@@ -1,10 +1,9 @@
-import { withDatabase, withRedis } from '@koinon/testing';
+import { withDatabase, withRedis, until } from '@koinon/testing';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 describe('a run whose queues live in Redis', () => {
   const database = withDatabase();

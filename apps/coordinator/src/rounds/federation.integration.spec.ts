@@ -1,9 +1,8 @@
-import { withDatabase } from '@koinon/testing';
+import { withDatabase, until } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { expectOpenedOnce, expectPlainFedAvg } from '../testing/fed-avg-check.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 describe('a run of two rounds with three sites', () => {
   const database = withDatabase();

@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CeremonyStatement, Envelope, RunView } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { withDatabase, until } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DiskBlobStore } from '../blobs/blob-store.js';
 import { REQUEST_TIMEOUT_MS } from '../http/connections.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import type { Behaviour } from '../testing/simulated-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 import { ClearRoundsService } from './clear-rounds.service.js';
 
 interface Held {

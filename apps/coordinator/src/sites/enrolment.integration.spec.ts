@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { fromBase64, signStatement, toBase64, type Envelope } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { fromBase64, signStatement, toBase64 } from '@koinon/signing';
+import { type Envelope } from '@koinon/contracts';
+import { withDatabase, until } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { withFederation } from '../testing/federation.fixture.js';
 import { SealedBox } from '../testing/sealed-box.fixture.js';
 import { freshSigner } from '../testing/simulated-site.fixture.js';
 import { SiteLink, enrolmentOf } from '../testing/site-link.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 describe('enrolment', () => {
   const database = withDatabase();

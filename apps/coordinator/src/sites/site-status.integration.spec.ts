@@ -1,5 +1,5 @@
 import type { Assignment, Federation, ServedModel, SiteView } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { withDatabase, until } from '@koinon/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { dataSource } from '../database/data-source.js';
 import { SiteStatus20261127010000 } from '../database/migrations/20261127-site-status.js';
@@ -7,7 +7,6 @@ import { EdgeNode, heartModel, heartSchema, heartSpec } from '../testing/edge-no
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { SimulatedSite } from '../testing/simulated-site.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
-import { until } from '../testing/until.fixture.js';
 
 describe('what is released', () => {
   const database = withDatabase();

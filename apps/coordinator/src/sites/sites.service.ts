@@ -1,10 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import {
-  CodedError, enrolmentStatement, fromBase64, keyIdOf, openStatement,
-  type Envelope, type Refusal, type Signer, type SiteStatus, type SiteView,
-} from '@koinon/contracts';
+import { CodedError, enrolmentStatement, type Envelope, type Refusal, type SiteStatus, type SiteView } from '@koinon/contracts';
+import { fromBase64, keyIdOf, openStatement, type Signer } from '@koinon/signing';
 import type { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { EpochRow, RefusalRow, RoundRow, SiteRow, SumRow } from '../database/entities.js';

@@ -1,4 +1,5 @@
-import { closingStatement, lineageSchema, openStatement, releaseStatement, versionDetailSchema, type RunView } from '@koinon/contracts';
+import { closingStatement, lineageSchema, releaseStatement, versionDetailSchema, type RunView } from '@koinon/contracts';
+import { openStatement } from '@koinon/signing';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { readWeights } from '../registry/model-weights.js';

@@ -1,9 +1,9 @@
 import type { Federation, RunView } from '@koinon/contracts';
+import { until } from '@koinon/testing';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { InProcessCoordinator, type CoordinatorOptions } from './in-process.fixture.js';
 import { SimulatedSite, type Behaviour } from './simulated-site.fixture.js';
 import { digest, schemaOf, tinyModel } from './tiny-federation.fixture.js';
-import { until } from './until.fixture.js';
 
 // A run takes seconds where nothing else runs, and much longer on a busy machine: these only end what hangs.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });

@@ -1,10 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import {
-  PROTOCOL, ceremonyStatement, closingStatement, countsLength, digitsOfCounts, framed, fromBase64, generateSigningKey, isFor, keyIdOf, openStatement, postHead, readInbox, shareStatement,
-  signStatement, signerFrom,
-  updateVector, uploadStatement, type Assignment, type AssignmentOf, type Assignments, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode,
-  type Opening, type ServedModel, type Signer, type UploadStatement,
-} from '@koinon/contracts';
+import { PROTOCOL, ceremonyStatement, closingStatement, countsLength, digitsOfCounts, framed, isFor, postHead, readInbox, shareStatement, updateVector, uploadStatement, type Assignment, type AssignmentOf, type Assignments, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode, type Opening, type ServedModel, type UploadStatement } from '@koinon/contracts';
+import { fromBase64, generateSigningKey, keyIdOf, openStatement, signStatement, signerFrom, type Signer } from '@koinon/signing';
 import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
 import type { InProcessCoordinator } from './in-process.fixture.js';

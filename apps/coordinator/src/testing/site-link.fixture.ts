@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
-import { PROTOCOL, enrolmentStatement, requestStatement, signStatement, toBase64, type Envelope, type RequestStatement, type Signer } from '@koinon/contracts';
+import { PROTOCOL, enrolmentStatement, requestStatement, type Envelope, type RequestStatement } from '@koinon/contracts';
+import { signStatement, toBase64, type Signer } from '@koinon/signing';
 import { digest } from './tiny-federation.fixture.js';
 
 export type Body = { readonly json: unknown } | { readonly bytes: Uint8Array };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalBytes, toBase64, type Lineage, type VersionView } from '@koinon/contracts';
+import { canonicalBytes, toBase64 } from '@koinon/signing';
+import { type Lineage, type VersionView } from '@koinon/contracts';
 import { ancestorsOf, checkStatement } from './provenance.js';
 
 const version = (number: number, baseVersion: number | null) => ({ version: number, baseVersion }) as VersionView;

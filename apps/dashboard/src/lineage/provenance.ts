@@ -1,5 +1,6 @@
 /** Reading lineage: ancestors of a version and what its signed statement says. Pure. */
-import { canonicalBytes, fromBase64, lineageSchema, type Envelope, type ModelView, type VersionDetail, type VersionView } from '@koinon/contracts';
+import { canonicalBytes, fromBase64 } from '@koinon/signing';
+import { lineageSchema, type Envelope, type ModelView, type VersionDetail, type VersionView } from '@koinon/contracts';
 
 /** The chain of base versions from the first to this one. */
 export function ancestorsOf(versions: readonly VersionView[], version: number): VersionView[] {

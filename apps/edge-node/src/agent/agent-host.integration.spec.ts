@@ -7,9 +7,7 @@ import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
-import { federation } from '../testing/federation.fixture.js';
-import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
-import { EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '../testing/hospitals.fixture.js';
+import { federation, FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { ReleaseStore } from '../releases/release-store.js';
 
 const { AgentHost } = (await import(new URL('../../dist/agent/agent-host.js', import.meta.url).href)) as typeof import('./agent-host.js');

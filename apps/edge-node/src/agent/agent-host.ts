@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import '@koinon/onnx-runtime';
 import { CodedError, fromWire, toWire, type Problem } from '@koinon/contracts';
 import { AgentFailure } from '../failure-text.js';
-import type { ModelRuntime } from '../runtime/index.js';
-import type { ModelDirectory, ServingStats } from '../serving/index.js';
+import type { ModelRuntime } from '@koinon/inference';
+import type { ModelDirectory, ServingStats } from '@koinon/open-inference';
 import type { AgentStart, ToAgent, ToServing } from './thread-protocol.js';
 
 const STATS_EVERY_MS = 5_000;

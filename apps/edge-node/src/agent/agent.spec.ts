@@ -3,13 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
-import { CodedError, closingStatement, framed, postHead, signStatement, type AssignmentOf, type CeremonyPost, type ReleaseStatement, type SiteStatus } from '@koinon/contracts';
+import { CodedError, closingStatement, framed, postHead, type AssignmentOf, type CeremonyPost, type ReleaseStatement, type SiteStatus } from '@koinon/contracts';
+import { signStatement } from '@koinon/signing';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
-import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../testing/hospitals.fixture.js';
+import { FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256, federation } from '@koinon/site-client/testing';
 import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
-import { federation } from '../testing/federation.fixture.js';
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
 import { Agent } from './agent.js';
 

@@ -5,14 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { CodedError, framed, postHead, type AssignmentOf, type ErrorCode, type Federation } from '@koinon/contracts';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, expect, it, vi, type MockInstance } from 'vitest';
-import { UploadStore } from '../secure-update/upload-store.js';
-import { Uploader } from '../secure-update/uploader.js';
+import { UploadStore, Uploader } from '@koinon/site-client';
 import { enrolledNode, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
-import { federation } from '../testing/federation.fixture.js';
-import { FakeCoordinator } from '../testing/fake-coordinator.fixture.js';
-import { EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '../testing/hospitals.fixture.js';
-import { PrivacyLedger, TaskRunner, TrainingError } from '../training/index.js';
-import { readLedger, type LedgerEntry } from '../training/ledger-file.js';
+import { federation, FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
+import { PrivacyLedger, TaskRunner, TrainingError, readLedger, type LedgerEntry } from '@koinon/local-training';
 import { Agent } from './agent.js';
 
 const heart = fileURLToPath(new URL('../../../../models/heart-disease/', import.meta.url));

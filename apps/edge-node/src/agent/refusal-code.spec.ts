@@ -1,8 +1,8 @@
 import { CodedError, isErrorCode } from '@koinon/contracts';
 import { HeError, type HeErrorCode } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
-import { DataError } from '../data/index.js';
-import { TrainingError, type TrainingErrorCode } from '../training/training-error.js';
+import { DataError } from '@koinon/records';
+import { TrainingError, type TrainingErrorCode } from '@koinon/local-training';
 import { isTransient, refusalCode } from './refusal-code.js';
 
 describe('what the coordinator is told of a failure', () => {

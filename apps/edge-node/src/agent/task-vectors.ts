@@ -5,11 +5,10 @@ import { countScores, digitsOfCounts, isSaturated, updateVector, type Assignment
 import { Quantiser } from '@koinon/he';
 import { readWeights } from '@koinon/onnx';
 import type { NodeConfig } from '../config.js';
-import { loadHospitalData } from '../data/index.js';
-import { writeDurably } from '../durable-file.js';
-import type { CoordinatorLink } from '../link/coordinator-link.js';
-import type { TrainingRound } from '../secure-update/epoch-store.js';
-import { TaskRunner, TrainingError, checkedNoise, testRecords, type NoisePlan, type PrivacyLedger } from '../training/index.js';
+import { loadHospitalData } from '@koinon/records';
+import { writeDurably } from '@koinon/service';
+import type { CoordinatorLink, TrainingRound } from '@koinon/site-client';
+import { TaskRunner, TrainingError, checkedNoise, testRecords, type NoisePlan, type PrivacyLedger } from '@koinon/local-training';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
 export class TaskVectors {

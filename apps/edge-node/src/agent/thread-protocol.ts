@@ -16,7 +16,7 @@
  */
 import type { Problem } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
-import type { Term } from '../releases/term.js';
+import type { Term } from '@koinon/open-inference';
 
 export interface AgentStart {
   readonly config: NodeConfig;

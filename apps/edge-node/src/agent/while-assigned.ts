@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError, type Assignment } from '@koinon/contracts';
-import type { CoordinatorLink } from '../link/coordinator-link.js';
+import type { CoordinatorLink } from '@koinon/site-client';
 
 /** A site whose run was cancelled is free for the next one within this time and one answer. */
 const ASK_EVERY_MS = 2_000;

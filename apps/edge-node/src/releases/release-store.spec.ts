@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, PROTOCOL, releaseStatement, signStatement, type Envelope, type ReleaseStatement, type Signer } from '@koinon/contracts';
+import { CodedError, PROTOCOL, releaseStatement, type Envelope, type ReleaseStatement } from '@koinon/contracts';
+import { signStatement, type Signer } from '@koinon/signing';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { newSigner, sha256 } from '../testing/hospitals.fixture.js';
+import { newSigner, sha256 } from '@koinon/site-client/testing';
 import { ReleaseStore } from './release-store.js';
 
 const NOW = Date.parse('2026-11-23T12:00:00Z');

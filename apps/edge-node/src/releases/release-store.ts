@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, envelopeSchema, openStatement, releaseStatement, sha256Schema, type Envelope, type ReleaseStatement } from '@koinon/contracts';
+import { CodedError, envelopeSchema, releaseStatement, sha256Schema, type Envelope, type ReleaseStatement } from '@koinon/contracts';
+import { openStatement } from '@koinon/signing';
 import { z } from 'zod';
-import { namesIn, readIfThere, removeUnfinished, writeDurably } from '../durable-file.js';
-import type { CoordinatorLink } from '../link/coordinator-link.js';
-import { isExpired, isOver, type Term } from './term.js';
+import { namesIn, readIfThere, removeUnfinished, writeDurably } from '@koinon/service';
+import type { CoordinatorLink } from '@koinon/site-client';
+import { isExpired, isOver, type Term } from '@koinon/open-inference';
 
 /** The release as the coordinator signed it: nothing else on this disk says what may be served. */
 const signedSchema = z.strictObject({ release: envelopeSchema });

@@ -1,12 +1,11 @@
 /** A node's home after enrolment with a coordinator of the test, which signs what the node is to believe. */
 import { join } from 'node:path';
-import { PROTOCOL, keyIdOf, releaseStatement, signStatement, type AssignmentOf, type ReleaseStatement, type Signer } from '@koinon/contracts';
+import { PROTOCOL, releaseStatement, type AssignmentOf, type ReleaseStatement } from '@koinon/contracts';
+import { keyIdOf, signStatement, type Signer } from '@koinon/signing';
 import type { NodeConfig } from '../config.js';
-import { writeEnrolment } from '../link/enrolment-file.js';
-import { loadSiteKeys } from '../link/site-keys.js';
-import { PrivacyLedger } from '../training/index.js';
-import type { FakeCoordinator } from './fake-coordinator.fixture.js';
-import { newSigner, sha256 } from './hospitals.fixture.js';
+import { writeEnrolment, loadSiteKeys } from '@koinon/site-client';
+import { PrivacyLedger } from '@koinon/local-training';
+import { type FakeCoordinator, newSigner, sha256 } from '@koinon/site-client/testing';
 import { configOf } from './node-config.fixture.js';
 
 export interface EnrolledNode {

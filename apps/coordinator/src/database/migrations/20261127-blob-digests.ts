@@ -1,4 +1,4 @@
-import { canonicalBytes, sha256Hex } from '@koinon/contracts';
+import { canonicalBytes, sha256Hex } from '@koinon/signing';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** The digest of every stored blob, and which finished rounds have been cleared of theirs. */

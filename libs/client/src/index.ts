@@ -1,0 +1,1 @@
+export { errorOf, KoinonClient } from './client.js';

@@ -1,0 +1,1 @@
+export { featureCount, linearAnswer, writeLinearModel, writeModel } from './linear-model.js';

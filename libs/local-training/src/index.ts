@@ -1,0 +1,11 @@
+export { testRecords } from './evaluation.js';
+export { ClippedGradient } from './clipped-gradient.js';
+export { PrivacyLedger, type LedgerOptions } from './ledger.js';
+export { checkedNoise, noisyRowCount, type NoisePlan } from './noise-plan.js';
+export type { EvaluateJob, TaskLimits, TrainJob, TrainResult } from './protocol.js';
+export { seededBytes } from './random-source.js';
+export { pooledMetrics, referenceRuns, type Recipe, type ReferenceMetrics, type Scores } from './reference-runs.js';
+export { TaskRunner, type RunnerOptions } from './task-runner.js';
+export { trainLocally, type GradientSource, type LocalRecipe } from './trainer.js';
+export { TrainingError, type TrainingErrorCode } from './training-error.js';
+export { type LedgerEntry, readLedger } from './ledger-file.js';

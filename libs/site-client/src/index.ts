@@ -1,0 +1,13 @@
+export { CoordinatorLink } from './link/coordinator-link.js';
+export { enrol } from './link/enrolment.js';
+export { isUnused, writeEnrolment } from './link/enrolment-file.js';
+export { RosterPins } from './link/roster-pins.js';
+export { loadSiteKeys } from './link/site-keys.js';
+export { Ceremony } from './secure-update/ceremony.js';
+export { EpochStore, type TrainingRound } from './secure-update/epoch-store.js';
+export { checkTerms } from './secure-update/epoch-terms.js';
+export { forgetAllBut, type SumStores } from './secure-update/forget.js';
+export { Opener } from './secure-update/opener.js';
+export { ShareStore } from './secure-update/share-store.js';
+export { UploadStore } from './secure-update/upload-store.js';
+export { Uploader } from './secure-update/uploader.js';

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { CodedError, PROTOCOL, enrolResponseSchema, enrolmentStatement, parse } from '@koinon/contracts';
+import { errorOf } from '@koinon/client';
+import { keyIdOf, signStatement } from '@koinon/signing';
+import { readEnrolment, writeEnrolment } from './enrolment-file.js';
+import type { SiteKeys } from './site-keys.js';
+
+/** Who enrols, and with whom. */
+export interface EnrolmentOptions {
+  readonly site: string;
+  /** Folder of the node's keys and of what it remembers of the coordinator. */
+  readonly home: string;
+  readonly coordinatorUrl: string;
+  /** SHA-256 of the coordinator's public key, as the invitation says. */
+  readonly coordinatorFingerprint: string;
+  /** Holds the one-time token; needed until the node has enrolled. */
+  readonly enrolmentTokenFile: string | undefined;
+}
+
+/** How long the coordinator may take to answer. */
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Registers this node's public keys once and remembers the coordinator's key, checked against the
+ * fingerprint that came with the token. Keys and ledger must be on disk: from here on they are never made anew.
+ * @returns the coordinator's public key
+ * @throws CodedError ENROLMENT_TOKEN_INVALID, SIGNATURE_INVALID, COORDINATOR_UNREACHABLE, CONFIG_INVALID
+ */
+export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<string> {
+  const known = readEnrolment(config.home);
+  if (known) {
+    const key = await checked(known.coordinatorKey, config);
+    if (known.version === undefined) writeEnrolment(config.home, key);
+    return key;
+  }
+  const token = readToken(config.enrolmentTokenFile);
+  const statement = {
+    protocol: PROTOCOL, site: config.site, identityKey: keys.signer.publicKey, sealingKey: keys.box.publicKey,
+    tokenSha256: createHash('sha256').update(token).digest('hex'),
+  };
+  const body = { token, statement: await signStatement(enrolmentStatement.type, statement, keys.signer) };
+  const response = await fetch(new URL('/v1/enrol', config.coordinatorUrl), {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+    redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch(() => {
+    throw new CodedError('COORDINATOR_UNREACHABLE');
+  });
+  if (!response.ok) throw await errorOf(response);
+  const answer: unknown = await response.json().catch(() => {
+    throw new CodedError('COORDINATOR_UNREACHABLE');
+  });
+  const coordinatorKey = await checked(parse(enrolResponseSchema, answer).coordinatorKey, config);
+  writeEnrolment(config.home, coordinatorKey);
+  return coordinatorKey;
+}
+
+/** The configured fingerprint holds at every start, not only at the first. */
+async function checked(coordinatorKey: string, { coordinatorFingerprint }: EnrolmentOptions): Promise<string> {
+  if ((await keyIdOf(coordinatorKey)) !== coordinatorFingerprint) throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
+  return coordinatorKey;
+}
+
+function readToken(file: string | undefined): string {
+  try {
+    return readFileSync(file ?? '', 'utf8').trim();
+  } catch {
+    throw new CodedError('CONFIG_INVALID', 'KOINON_ENROLMENT_TOKEN_FILE: this node has not enrolled yet and the file cannot be read');
+  }
+}

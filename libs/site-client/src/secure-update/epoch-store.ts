@@ -1,0 +1,193 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError, envelopeSchema, epochHeaderSchema, parse, rosterEntrySchema, sha256Schema, uuidSchema, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
+import { fromBase64, toBase64 } from '@koinon/signing';
+import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
+import { z } from 'zod';
+import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile } from '@koinon/service';
+
+/** Epochs whose secrets are kept at most, whatever the coordinator says is going on. */
+const KEPT = 4;
+const LENGTH_BYTES = 4;
+
+/** The round of training that an upload is the answer of. */
+const trainingRoundSchema = z.strictObject({ runId: uuidSchema, round: z.int().positive() });
+export type TrainingRound = z.infer<typeof trainingRoundSchema>;
+
+/**
+ * What this site encrypted for one sum: written in one piece with the state in which that sum index is spent.
+ * An evaluation answers no round of training; a file of before does not say.
+ */
+const uploadSchema = z.strictObject({
+  sumId: uuidSchema, sumIndex: z.int().nonnegative(), blocks: z.int().positive(), root: sha256Schema, answers: trainingRoundSchema.optional(),
+});
+export type UploadRecord = z.infer<typeof uploadSchema>;
+
+const headSchema = z.strictObject({
+  header: epochHeaderSchema,
+  /** The keys behind the header's roster, in its order, as the ceremony checked them. */
+  roster: z.array(rosterEntrySchema),
+  /** The last step and what this site posted in it, to be sent again unchanged after a crash. */
+  step: z.string(),
+  post: z.strictObject({ statement: envelopeSchema, bodies: z.array(z.base64()) }),
+  /** Whether all sites were seen to confirm the transcript of this one. */
+  agreed: z.boolean(),
+  uploads: z.array(uploadSchema),
+});
+type Head = z.infer<typeof headSchema>;
+
+/**
+ * The secret state of key epochs, one file each, readable by this node alone, zeroised and deleted when nothing can be asked
+ * of it any more.
+ * A file is the length of its head (u32, little-endian), the head as JSON, and the state: bytes, which can be zeroised.
+ */
+export class EpochStore {
+  constructor(private readonly folder: string, private readonly site: string) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    removeUnfinished(folder);
+  }
+
+  /** Also when its secrets were wiped since: an epoch of this name is never begun again. */
+  began(epochId: string): boolean {
+    return namesIn(this.folder).some((name) => name === `${epochId}.epoch` || name === `${epochId}.over`);
+  }
+
+  /** The epoch as it was after its last step, upload or share. Dispose it. @throws CodedError SITE_STATE_LOST */
+  async restore(epochId: string): Promise<{ header: EpochHeader; roster: readonly RosterEntry[]; epoch: SiteEpoch }> {
+    const stored = this.read(epochId);
+    if (!stored) throw new CodedError('SITE_STATE_LOST');
+    const { header, roster } = stored.head;
+    const scheme = await siteScheme(header.scheme);
+    try {
+      return { header, roster, epoch: scheme.restore(header, this.site, stored.state) };
+    } finally {
+      stored.state.fill(0);
+    }
+  }
+
+  /** What this site posted in `step`, if that was its last. @throws CodedError MESSAGE_CONFLICT when the epoch began under another header */
+  posted(header: EpochHeader, step: string): CeremonyPost | null {
+    const head = this.head(header.epochId);
+    if (head && headerDigest(head.header) !== headerDigest(header)) throw new CodedError('MESSAGE_CONFLICT', 'this epoch began under another header');
+    return head?.step === step ? { statement: head.post.statement, bodies: head.post.bodies.map(fromBase64) } : null;
+  }
+
+  /** State and post become durable together, before anything of them leaves the site. */
+  save(header: EpochHeader, roster: readonly RosterEntry[], epoch: SiteEpoch, step: string, { statement, bodies }: CeremonyPost): void {
+    const post = { statement, bodies: bodies.map(toBase64) };
+    this.write({ header: { ...header, roster: [...header.roster] }, roster: [...roster], step, post, agreed: false, uploads: [] }, epoch.save());
+    this.prune();
+  }
+
+  /** What the agreement of all sites is compared with. @throws CodedError SITE_STATE_LOST */
+  ceremony(epochId: string): Pick<Head, 'header' | 'roster' | 'post' | 'agreed' | 'uploads'> {
+    return this.known(epochId);
+  }
+
+  /** Records that all sites confirmed what this one did: it need not ask again. */
+  agree(epochId: string): void {
+    const stored = this.read(epochId);
+    if (!stored) throw new CodedError('SITE_STATE_LOST');
+    this.write({ ...stored.head, agreed: true }, stored.state);
+  }
+
+  /** Records a stored upload and, with it, that its sum index is spent: no other vector is ever encrypted for it. */
+  encrypted(epochId: string, epoch: SiteEpoch, upload: UploadRecord): void {
+    const head = this.known(epochId);
+    this.write({ ...head, uploads: [...head.uploads, upload] }, epoch.save());
+  }
+
+  /** Records that the epoch made its share of a sum and keeps nothing with which it could make another. */
+  shared(epochId: string, epoch: SiteEpoch): void {
+    this.write(this.known(epochId), epoch.save());
+  }
+
+  upload(epochId: string, sumId: string): UploadRecord | null {
+    return this.head(epochId)?.uploads.find((upload) => upload.sumId === sumId) ?? null;
+  }
+
+  /** Wipes every epoch but these. A crash on the way leaves the rest for the next time. */
+  keepOnly(epochIds: readonly string[]): void {
+    for (const epochId of this.epochIds()) if (!epochIds.includes(epochId)) this.wipe(epochId);
+  }
+
+  /** Sums this site may still be asked about. */
+  sumIds(): string[] {
+    return this.uploads().map(({ sumId }) => sumId);
+  }
+
+  /** Whether the answer of this round is on disk, under whatever sum. */
+  answers({ runId, round }: TrainingRound): boolean {
+    return this.uploads().some(({ answers }) => answers?.runId === runId && answers.round === round);
+  }
+
+  /** A damaged epoch opens no sum; one that cannot be read for the moment is not damaged. */
+  private uploads(): UploadRecord[] {
+    return this.epochIds().flatMap((epochId) => {
+      try {
+        return this.known(epochId).uploads;
+      } catch (error) {
+        if (error instanceof CodedError && error.code === 'SITE_STATE_LOST') return [];
+        throw error;
+      }
+    });
+  }
+
+  private known(epochId: string): Head {
+    const head = this.head(epochId);
+    if (!head) throw new CodedError('SITE_STATE_LOST');
+    return head;
+  }
+
+  private head(epochId: string): Head | null {
+    const stored = this.read(epochId);
+    stored?.state.fill(0);
+    return stored && stored.head;
+  }
+
+  private read(epochId: string): { head: Head; state: Uint8Array } | null {
+    const bytes = readIfThere(this.file(epochId));
+    if (!bytes) return null;
+    try {
+      const end = LENGTH_BYTES + bytes.readUInt32LE(0);
+      return { head: parse(headSchema, JSON.parse(bytes.toString('utf8', LENGTH_BYTES, end))), state: new Uint8Array(bytes.subarray(end)) };
+    } catch {
+      throw new CodedError('SITE_STATE_LOST', 'the stored state of this epoch is damaged');
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  /** Zeroises `state`. */
+  private write(head: Head, state: Uint8Array): void {
+    const text = Buffer.from(JSON.stringify(head));
+    const length = Buffer.alloc(LENGTH_BYTES);
+    length.writeUInt32LE(text.length);
+    const bytes = Buffer.concat([length, text, state]);
+    try {
+      replaceSecret(this.file(head.header.epochId), bytes);
+    } finally {
+      bytes.fill(0);
+      state.fill(0);
+    }
+  }
+
+  private prune(): void {
+    const newestFirst = this.epochIds().map((id) => ({ id, at: statSync(this.file(id)).mtimeMs })).toSorted((a, b) => b.at - a.at);
+    for (const { id } of newestFirst.slice(KEPT)) this.wipe(id);
+  }
+
+  /** What stays is an empty file with the epoch's name, before its secrets go. */
+  private wipe(epochId: string): void {
+    createDurably(join(this.folder, `${epochId}.over`), '');
+    wipeFile(this.file(epochId));
+  }
+
+  private epochIds(): string[] {
+    return namesIn(this.folder).filter((name) => name.endsWith('.epoch')).map((name) => name.slice(0, -'.epoch'.length));
+  }
+
+  private file(epochId: string): string {
+    return join(this.folder, `${epochId}.epoch`);
+  }
+}

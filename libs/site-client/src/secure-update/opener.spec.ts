@@ -1,0 +1,205 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError, PROTOCOL, shareStatement, uploadStatement, type AssignmentOf, type ClosingStatement, type Envelope, type Opening, type UploadStatement } from '@koinon/contracts';
+import { openStatement, signStatement, type Signer } from '@koinon/signing';
+import { sumScheme, type SchemeId } from '@koinon/he';
+import { tempDir } from '@koinon/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../testing/hospitals.js';
+
+const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
+const ALL = ['basel', 'cleveland', 'hungary'];
+const values = (seed: number): Uint32Array => Uint32Array.from({ length: 20_000 }, (_, i) => (seed * 1000 + i) % 65536);
+const refused = expect.objectContaining({ code: 'SHARE_REFUSED' }) as Error;
+
+describe.each(schemes)('a decryption share of %s', (scheme) => {
+  const dir = tempDir();
+  let hospitals: Hospitals;
+  beforeAll(async () => {
+    hospitals = await Hospitals.ready(dir.path, scheme);
+    for (const [i, site] of ALL.entries()) await hospitals.upload(site, SUM, 0, values(i + 1));
+  });
+  afterAll(() => dir[Symbol.dispose]());
+  beforeEach(async () => {
+    const { relay } = hospitals;
+    relay.changeOpening = (opening) => opening;
+    relay.sums.clear();
+    relay.sums.set(SUM, await relay.add(SUM, ALL));
+    relay.shares.length = 0;
+  });
+
+  const ask = (closing: AssignmentOf<'share'>) => hospitals.site('basel').opener.take(closing);
+  const closed = (changes: Partial<ClosingStatement> = {}) => hospitals.close(SUM, 0, ALL, changes);
+  const roots = async (): Promise<ClosingStatement['uploads']> => {
+    const { closing } = await closed();
+    return (JSON.parse(Buffer.from(closing.payload, 'base64').toString()) as ClosingStatement).uploads;
+  };
+  /** Refused, nothing sent, and, but for what the scheme itself refuses, the one share not spent. */
+  const expectRefused = async (closing: AssignmentOf<'share'>, error: Error = refused) => {
+    await expect(ask(closing)).rejects.toThrow(error);
+    expect(hospitals.relay.shares).toEqual([]);
+  };
+
+  it('is refused for a closing signed with another key', async () => {
+    await expectRefused(await hospitals.close(SUM, 0, ALL, {}, await newSigner()), expect.objectContaining({ code: 'SIGNATURE_INVALID' }));
+    await expectRefused(await hospitals.close(SUM, 0, ALL, {}, hospitals.site('cleveland').keys.signer), expect.objectContaining({ code: 'SIGNATURE_INVALID' }));
+  });
+
+  it('is refused for fewer uploads than agreed, a single victim’s among them, and for one upload listed twice', async () => {
+    const [own, second] = await roots();
+    await expectRefused(await closed({ uploads: [] }));
+    await expectRefused(await closed({ uploads: [own!] }));
+    await expectRefused(await closed({ uploads: [second!] }));
+    await expectRefused(await closed({ uploads: [own!, own!, own!] }));
+  });
+
+  it('is refused when the site’s own upload is missing, swapped or changed', async () => {
+    const [own, second, third] = await roots();
+    await expectRefused(await closed({ uploads: [second!, third!] }));
+    await expectRefused(await closed({ uploads: [{ site: 'basel', root: second!.root }, second!, third!] }));
+    await expectRefused(await closed({ uploads: [{ ...own!, root: sha256('x') }, second!, third!] }));
+  });
+
+  it('is refused for another sum, epoch, index or length than this site encrypted for', async () => {
+    await expectRefused(await closed({ sumIndex: 1 }));
+    await expectRefused(await closed({ blocks: 1 }));
+    await expectRefused(await closed({ sumId: OTHER_SUM }));
+    await expectRefused(await closed({ epochId: OTHER_SUM }));
+    await expectRefused({ ...(await closed()), sumId: OTHER_SUM });
+    await expectRefused({ ...(await closed()), epochId: OTHER_SUM }, expect.objectContaining({ code: 'SITE_STATE_LOST' }));
+  });
+
+  it('is refused to a site outside the active set', async () => {
+    await expectRefused(await closed({ activeSet: ['cleveland', 'hungary'] }));
+  });
+
+  it('is refused when the sum is one hospital’s ciphertext', async () => {
+    hospitals.relay.sums.set(SUM, hospitals.relay.uploadsOf(SUM).get('cleveland')!);
+    await expectRefused(await closed(), expect.objectContaining({ code: expect.stringMatching(/SPOT_CHECK_FAILED|SHARE_REFUSED/) }));
+  });
+
+  it('is refused when the sum leaves a listed upload out', async () => {
+    hospitals.relay.sums.set(SUM, await hospitals.relay.add(SUM, ['basel', 'cleveland']));
+    await expectRefused(await closed(), expect.objectContaining({ code: 'SPOT_CHECK_FAILED' }));
+  });
+
+  it('is refused when a block of the sum is not the committed one', async () => {
+    const genuine = await closed();
+    const [first, ...rest] = hospitals.relay.sums.get(SUM)!;
+    const tampered = new Uint8Array(first!);
+    tampered[tampered.length - 1]! ^= 1;
+    // The openings still show the committed blocks with their proofs; only what is to be decrypted differs.
+    const openings: Opening[] = [];
+    for (let index = 0; index <= rest.length; index++) openings[index] = await hospitals.relay.linkOf('basel').opening(SUM, index);
+    hospitals.relay.sums.set(SUM, [tampered, ...rest]);
+    hospitals.relay.changeOpening = ({ index }) => openings[index]!;
+    await expectRefused(genuine);
+  });
+
+  it.each<[string, (opening: Opening) => Opening]>([
+    ['withholds an upload', (o) => ({ ...o, uploads: o.uploads.slice(1) })],
+    ['shows another block of an upload', (o) => ({ ...o, uploads: o.uploads.map((u, i) => (i === 1 ? { ...u, block: o.uploads[2]!.block } : u)) })],
+    ['gives a wrong proof of an upload', (o) => ({ ...o, uploads: o.uploads.map((u, i) => (i === 1 ? { ...u, proof: u.proof.map(() => 'ab'.repeat(32)) } : u)) })],
+    ['gives a wrong proof of the sum', (o) => ({ ...o, sum: { ...o.sum, proof: [] } })],
+    ['gives the proofs of another index', (o) => ({ ...o, sum: { ...o.sum, proof: o.sum.proof.toReversed().concat('00'.repeat(32)) } })],
+  ])('is refused when the coordinator %s', async (_, change) => {
+    hospitals.relay.changeOpening = change;
+    await expectRefused(await closed(), expect.objectContaining({ code: expect.stringMatching(/SPOT_CHECK_FAILED|SHARE_REFUSED/) }));
+  });
+
+  describe('of an upload that its site did not sign as listed', () => {
+    /** What cleveland would have signed, but for the changes. */
+    const signed = async (changes: Partial<UploadStatement>, signer: Signer = hospitals.site('cleveland').keys.signer): Promise<Envelope> => {
+      const { root } = (await roots()).find(({ site }) => site === 'cleveland')!;
+      const statement: UploadStatement = { protocol: PROTOCOL, sumId: SUM, site: 'cleveland', blocks: hospitals.relay.sums.get(SUM)!.length, root, ...changes };
+      return signStatement(uploadStatement.type, statement, signer);
+    };
+    const clevelands = async (envelopes: Envelope[], extra: Partial<ClosingStatement> = {}) => {
+      const closing = await closed(extra);
+      return { ...closing, uploads: [...hospitals.relay.signedUploads(SUM, ['basel', 'hungary']), ...envelopes] };
+    };
+    const expectNamed = async (closing: AssignmentOf<'share'>, site = 'cleveland') => {
+      await expectRefused(closing, expect.objectContaining({ code: 'SHARE_REFUSED', detail: expect.stringContaining(site) }));
+      expect(readdirSync(join(dir.path, 'basel')), 'the one share is not spent').not.toContain('shares');
+    };
+
+    it('is refused when the statement is missing', async () => {
+      await expectNamed(await clevelands([]));
+      await expectNamed(await clevelands(hospitals.relay.signedUploads(SUM, ['hungary'])));
+    });
+
+    it('is refused when another key signed it, also under the key id of the site', async () => {
+      const { keyId } = hospitals.site('cleveland').keys.signer;
+      for (const signer of [await newSigner(), hospitals.coordinator, hospitals.site('hungary').keys.signer]) {
+        const forged = await signed({}, signer);
+        await expectNamed(await clevelands([forged, { ...forged, signatures: [{ ...forged.signatures[0]!, keyid: keyId }] }]));
+      }
+    });
+
+    it('is refused when it was signed for another sum', async () => {
+      await expectNamed(await clevelands([await signed({ sumId: OTHER_SUM })]));
+    });
+
+    it('is refused when it was signed with another root', async () => {
+      await expectNamed(await clevelands([await signed({ root: sha256('x') })]));
+    });
+
+    it('is refused when it was signed with another number of blocks', async () => {
+      await expectNamed(await clevelands([await signed({ blocks: hospitals.relay.sums.get(SUM)!.length + 1 })]));
+    });
+
+    it('is refused when it was signed in the name of another site', async () => {
+      await expectNamed(await clevelands([await signed({ site: 'hungary' })]));
+    });
+
+    it('is refused when the site is not one of the epoch', async () => {
+      const key = await newSigner();
+      const root = sha256('an upload of nobody');
+      const listed = [...(await roots()), { site: 'zurich', root }];
+      await expectNamed(await clevelands([await signed({}), await signed({ site: 'zurich', root }, key)], { uploads: listed }), 'zurich');
+    });
+  });
+
+  // Last: from here on the share is spent.
+  it('is made once all of that was refused, sent again unchanged, and refused for a second closing', async () => {
+    const { relay } = hospitals;
+    const closing = await closed();
+    relay.onSend = () => {
+      throw new CodedError('COORDINATOR_UNREACHABLE');
+    };
+    await expect(ask(closing)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
+    relay.onSend = () => undefined;
+    for (const uploads of [closing.uploads, closing.uploads.toReversed()]) await (await hospitals.restart('basel')).opener.take({ ...closing, uploads });
+    const [one, two] = relay.shares;
+    expect(one!.share).toEqual(two!.share);
+    expect(one!.share).toHaveLength((await sumScheme(scheme)).layout(relay.header).shareBytes(relay.sums.get(SUM)!.length));
+    const statement = await openStatement(relay.statements.at(-1)!, shareStatement.type, shareStatement.schema, hospitals.site('basel').entry.identityKey);
+    expect(statement).toMatchObject({
+      site: 'basel', sumId: SUM, shareSha256: sha256(one!.share), closingSha256: sha256(Buffer.from(closing.closing.payload, 'base64')),
+      blocksChecked: Math.min(8, relay.sums.get(SUM)!.length),
+    });
+
+    relay.shares.length = 0;
+    await expectRefused(await closed({ activeSet: ['basel', 'hungary'] }));
+    relay.sums.set(SUM, await relay.add(SUM, ['basel', 'cleveland']));
+    await expectRefused(await hospitals.close(SUM, 0, ['basel', 'cleveland']));
+  });
+
+  it('cannot be made again even by somebody who deletes the record of it: the state has spent the sum', async () => {
+    rmSync(join(dir.path, 'basel', 'shares'), { recursive: true });
+    await hospitals.restart('basel');
+    await expectRefused(await closed(), expect.objectContaining({ code: 'SHARE_ALREADY_MADE' }));
+  });
+
+  it('of the two sites opens the sum', async () => {
+    using fresh = tempDir();
+    const own = await Hospitals.ready(fresh.path, scheme);
+    for (const [i, site] of ALL.entries()) await own.upload(site, SUM, 0, values(i + 1));
+    const closing = await own.close(SUM, 0, ALL);
+    for (const site of ['basel', 'cleveland']) await own.site(site).opener.take(closing);
+    const sums = await own.open(SUM, 0, ALL, ['basel', 'cleveland']);
+    const [one, two, three] = [values(1), values(2), values(3)];
+    expect(sums.slice(0, 20_000)).toEqual([...one].map((v, i) => v + two[i]! + three[i]!));
+    expect(own.site('basel').uploader.made(EPOCH, SUM)).not.toBeNull();
+  });
+});

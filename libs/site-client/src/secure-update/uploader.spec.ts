@@ -1,0 +1,119 @@
+import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError, uploadStatement } from '@koinon/contracts';
+import { openStatement } from '@koinon/signing';
+import type { SchemeId } from '@koinon/he';
+import { tempDir } from '@koinon/testing';
+import { describe, expect, it } from 'vitest';
+import { EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.js';
+import { EpochStore } from './epoch-store.js';
+import { forgetAllBut } from './forget.js';
+import { ShareStore } from './share-store.js';
+import { UploadStore } from './upload-store.js';
+
+const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
+/** More than one block in either scheme. */
+const values = (seed: number): Uint32Array => Uint32Array.from({ length: 20_000 }, (_, i) => (seed * 31 + i) % 65536);
+
+describe.each(schemes)('an upload under %s', (scheme) => {
+  it('goes out with the same bytes after every broken connection and restart', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, scheme);
+    const { relay } = hospitals;
+    await hospitals.site('basel').uploader.encrypt(EPOCH, SUM, 0, values(1));
+    const sent = new Map<string, number>();
+    relay.onSend = (what) => {
+      sent.set(what, (sent.get(what) ?? 0) + 1);
+      if (sent.get(what) === 1) throw new CodedError('COORDINATOR_UNREACHABLE');
+    };
+    const { blocks, root } = hospitals.site('basel').uploader.made(EPOCH, SUM)!;
+    expect(blocks).toBeGreaterThan(1);
+    for (let i = 0; i <= blocks; i++) {
+      const { uploader } = await hospitals.restart('basel');
+      await expect(uploader.send(EPOCH, SUM)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
+    }
+    await (await hospitals.restart('basel')).uploader.send(EPOCH, SUM);
+    // Lost once and taken once: a block that the coordinator has is not sent again.
+    expect([...sent.values()]).toEqual(Array.from({ length: blocks + 1 }, () => 2));
+    const [commit] = relay.commits;
+    const statement = await openStatement(commit!.envelope, uploadStatement.type, uploadStatement.schema, hospitals.site('basel').entry.identityKey);
+    expect(statement).toMatchObject({ sumId: SUM, site: 'basel', blocks, root });
+  });
+
+  it('spends its sum index on disk: no other sum is ever encrypted for it', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, scheme);
+    await hospitals.upload('basel', SUM, 0, values(1));
+    const before = hospitals.relay.uploadsOf(OTHER_SUM).size;
+    const { uploader } = await hospitals.restart('basel');
+    await expect(uploader.encrypt(EPOCH, OTHER_SUM, 0, values(2))).rejects.toMatchObject({ code: 'SUM_ALREADY_ENCRYPTED' });
+    await expect(uploader.encrypt(EPOCH, SUM, 0, values(2))).rejects.toMatchObject({ code: 'SUM_ALREADY_ENCRYPTED' });
+    expect(hospitals.relay.uploadsOf(OTHER_SUM).size).toBe(before);
+    await uploader.encrypt(EPOCH, OTHER_SUM, 1, values(2));
+    expect(uploader.made(EPOCH, OTHER_SUM)).toMatchObject({ sumIndex: 1 });
+  });
+});
+
+describe('stored uploads', () => {
+  it('are kept while a sum may still be opened, also when the next one is made', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    await hospitals.upload('basel', SUM, 0, values(1));
+    await hospitals.upload('basel', OTHER_SUM, 1, values(2));
+    expect(readdirSync(join(dir.path, 'basel', 'uploads')).toSorted()).toEqual([SUM, OTHER_SUM]);
+    expect(hospitals.site('basel').uploader.made(EPOCH, SUM)).toMatchObject({ sumId: SUM, sumIndex: 0 });
+  });
+
+  it('are lost with their epoch', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    const uploads = join(dir.path, 'basel', 'uploads');
+    await hospitals.upload('basel', SUM, 0, values(1));
+    writeFileSync(join(uploads, 'of-an-epoch-that-is-gone'), '');
+    await hospitals.upload('basel', OTHER_SUM, 1, values(2));
+    expect(readdirSync(uploads).toSorted()).toEqual([SUM, OTHER_SUM]);
+  });
+
+  it.each<[string, (uploads: UploadStore) => unknown]>([
+    ['are made again', (uploads) => uploads.save(SUM, [Uint8Array.of(1)])],
+    ['are dropped', (uploads) => uploads.keepOnly([])],
+  ])('are overwritten where they lay when they %s', async (_, drop) => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    await hospitals.upload('basel', SUM, 0, values(1));
+    // A second name of the same blocks shows what is in them.
+    const [block, blocks] = [join(dir.path, 'basel', 'uploads', SUM, '0.block'), join(dir.path, 'blocks')];
+    linkSync(block, blocks);
+    drop(new UploadStore(join(dir.path, 'basel', 'uploads')));
+    expect(readFileSync(blocks).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('and shares outlast an epoch that cannot be read for the moment', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    await hospitals.upload('basel', SUM, 0, values(1));
+    const at = (name: string): string => join(dir.path, 'basel', name);
+    const epoch = join(at('epochs'), `${EPOCH}.epoch`);
+    const uploads = new UploadStore(at('uploads'));
+    const stores = { epochs: new EpochStore(at('epochs'), 'basel'), uploads, shares: new ShareStore(at('shares')) };
+    renameSync(epoch, `${epoch} away`);
+    // A folder in its place: reading it fails, as a disk does, and says nothing of what it holds.
+    mkdirSync(epoch);
+    expect(() => forgetAllBut([EPOCH], stores)).toThrow('EISDIR');
+    expect(uploads.load(SUM, 1)).toHaveLength(1);
+  });
+
+  it('are not sent when a block is gone or damaged', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
+    const block = join(dir.path, 'basel', 'uploads', SUM, '1.block');
+    const { uploader } = hospitals.site('basel');
+    await uploader.encrypt(EPOCH, SUM, 0, values(1));
+    writeFileSync(block, 'damaged');
+    await expect(uploader.send(EPOCH, SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    rmSync(block);
+    await expect(uploader.send(EPOCH, SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(uploader.send(EPOCH, OTHER_SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    expect(hospitals.relay.uploadsOf(SUM).size).toBe(0);
+  });
+});

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { CodedError, PROTOCOL, uploadStatement } from '@koinon/contracts';
+import { signStatement } from '@koinon/signing';
+import { HeError, MerkleTree } from '@koinon/he';
+import type { CoordinatorLink } from '../link/coordinator-link.js';
+import type { SiteKeys } from '../link/site-keys.js';
+import type { EpochStore, TrainingRound, UploadRecord } from './epoch-store.js';
+import type { UploadStore } from './upload-store.js';
+
+const rootOf = (digests: readonly Uint8Array[]): string => Buffer.from(MerkleTree.from(digests).root).toString('hex');
+
+/** Encrypts a vector once, stores the ciphertext, and sends it until the coordinator has all of it. */
+export class Uploader {
+  constructor(
+    private readonly site: string,
+    private readonly keys: Pick<SiteKeys, 'signer'>,
+    private readonly link: Pick<CoordinatorLink, 'blocks' | 'putBlock' | 'commitUpload'>,
+    private readonly epochs: EpochStore,
+    private readonly store: UploadStore,
+  ) {}
+
+  /** What this site encrypted for a sum; then nothing must be computed from records for it again. */
+  made(epochId: string, sumId: string): UploadRecord | null {
+    return this.epochs.upload(epochId, sumId);
+  }
+
+  /** Before anything is computed for a sum. @throws HeError SUM_INDEX_INVALID, SUM_ALREADY_ENCRYPTED as `encrypt` would */
+  checkFree(epochId: string, sumIndex: number): void {
+    const { header, uploads } = this.epochs.ceremony(epochId);
+    if (sumIndex >= header.sums) throw new HeError('SUM_INDEX_INVALID', `this key epoch serves sums 0 to ${header.sums - 1}; begin a new one`);
+    if (uploads.some((upload) => upload.sumIndex === sumIndex)) throw new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for another sum of this index');
+  }
+
+  /**
+   * The blocks are on disk before the record that names them, and the record before a byte is sent: a crash on the way
+   * leaves blocks nobody has seen, which are made again.
+   * @param values below 2^bits each
+   * @param answers the round of training that they are the result of
+   * @throws HeError SUM_ALREADY_ENCRYPTED when another sum was given this index
+   */
+  async encrypt(epochId: string, sumId: string, sumIndex: number, values: Uint32Array, answers?: TrainingRound): Promise<void> {
+    const { epoch } = await this.epochs.restore(epochId);
+    using open = epoch;
+    const digests = this.store.save(sumId, open.encrypt(sumIndex, values));
+    this.epochs.encrypted(epochId, open, { sumId, sumIndex, blocks: digests.length, root: rootOf(digests), ...(answers ? { answers } : {}) });
+    this.store.keepOnly(this.epochs.sumIds());
+  }
+
+  /** Resumable: blocks the coordinator has are not sent again. @throws CodedError SITE_STATE_LOST */
+  async send(epochId: string, sumId: string): Promise<void> {
+    const upload = this.made(epochId, sumId);
+    if (!upload) throw new CodedError('SITE_STATE_LOST');
+    const blocks = this.store.load(sumId, upload.blocks);
+    const digests = blocks.map((block) => createHash('sha256').update(block).digest());
+    if (rootOf(digests) !== upload.root) throw new CodedError('SITE_STATE_LOST', 'the stored upload is damaged');
+    const there = new Map((await this.link.blocks(sumId)).map(({ index, sha256 }) => [index, sha256]));
+    for (const [index, block] of blocks.entries()) {
+      if (there.get(index) !== digests[index]!.toString('hex')) await this.link.putBlock(sumId, index, block);
+    }
+    const statement = { protocol: PROTOCOL, sumId, site: this.site, blocks: upload.blocks, root: upload.root };
+    await this.link.commitUpload(sumId, await signStatement(uploadStatement.type, statement, this.keys.signer));
+  }
+}
