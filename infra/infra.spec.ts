@@ -54,17 +54,32 @@ describe('an image of the coordinator', () => {
 describe('compose.yaml', () => {
   it('has the services of one federation', () => {
     const names = services.map(([name]) => name);
-    expect(names).toEqual(expect.arrayContaining(['coordinator', 'worker', 'cleveland', 'hungarian', 'switzerland', 'va', 'postgres', 'redis']));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'coordinator',
+        'worker',
+        'cleveland',
+        'hungarian',
+        'switzerland',
+        'va',
+        'postgres',
+        'redis',
+      ]),
+    );
     expect(compose.services['postgres']?.image).toMatch(/^postgres:18/);
     expect(compose.services['redis']?.image).toMatch(/^redis:8/);
   });
 
   it.each(services)('%s has limits, a health check and only what the file declares', (_, service) => {
-    expect(service.deploy.resources.limits).toMatchObject({ cpus: expect.any(String), memory: expect.stringMatching(/^\d+[MG]$/) });
+    expect(service.deploy.resources.limits).toMatchObject({
+      cpus: expect.any(String),
+      memory: expect.stringMatching(/^\d+[MG]$/),
+    });
     const target = service.build?.target;
     expect(service.healthcheck !== undefined || /^HEALTHCHECK .*CMD/m.test(inherited(target ?? ''))).toBe(true);
     for (const network of service.networks) expect(compose.networks).toHaveProperty(network);
-    for (const secret of service.secrets ?? []) expect(compose.secrets).toHaveProperty(typeof secret === 'string' ? secret : secret.source);
+    for (const secret of service.secrets ?? [])
+      expect(compose.secrets).toHaveProperty(typeof secret === 'string' ? secret : secret.source);
     for (const volume of service.volumes ?? []) {
       const [source = ''] = volume.split(':');
       if (source.startsWith('.')) expect(globSync(source, { cwd: join(root, 'infra/compose') })).toHaveLength(1);
@@ -89,7 +104,9 @@ describe('compose.yaml', () => {
   });
 
   it('sets only variables that the applications read', () => {
-    const configs = globSync('apps/*/src/config.ts', { cwd: root }).map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+    const configs = globSync('apps/*/src/config.ts', { cwd: root })
+      .map((file) => readFileSync(join(root, file), 'utf8'))
+      .join('\n');
     const entrypoint = readFileSync(join(root, 'infra/docker/entrypoint.sh'), 'utf8');
     const names = new Set(`${composeText}\n${dockerfile}`.match(/\bKOINON_[A-Z_]+(?=: |=)/g));
     expect(names.size).toBeGreaterThan(8);
@@ -109,7 +126,8 @@ describe('Dockerfile', () => {
     const sources = [...dockerfile.matchAll(/^COPY --from=(\S+)/gm)].map(([, stage = '']) => stage);
     expect(sources.length).toBeGreaterThan(5);
     for (const stage of sources) expect(stages.has(stage)).toBe(true);
-    for (const [, file = ''] of dockerfile.matchAll(/^COPY (?:--chmod=\d+ )?(infra\/\S+) /gm)) expect(globSync(file, { cwd: root })).toEqual([file]);
+    for (const [, file = ''] of dockerfile.matchAll(/^COPY (?:--chmod=\d+ )?(infra\/\S+) /gm))
+      expect(globSync(file, { cwd: root })).toEqual([file]);
     for (const [, { base }] of stages) expect(base === 'node:24-bookworm-slim' || stages.has(base)).toBe(true);
   });
 

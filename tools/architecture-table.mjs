@@ -17,9 +17,15 @@ export function allowedImports(markdown, folders) {
   const [table = ''] = section.split(/^## /m);
   for (const [, pattern = '', imports = ''] of table.matchAll(/^\| `([^`]+)` \|[^|]*\| *([^|]*?) *\|$/gm)) {
     const matcher = new RegExp(`^${pattern.replace(/<\w+>/g, '[^/]+')}$`);
-    const targets = imports === '–' ? [] : imports.split(/, */).flatMap((name) => (name === 'libs' ? libraries : [name.includes('/') ? name : `libs/${name}`]));
+    const targets =
+      imports === '–'
+        ? []
+        : imports
+            .split(/, */)
+            .flatMap((name) => (name === 'libs' ? libraries : [name.includes('/') ? name : `libs/${name}`]));
     const unknown = targets.filter((target) => !folders.includes(target));
-    if (unknown.length > 0) throw new Error(`docs/architecture.md: ${pattern} imports ${unknown.join(', ')}, which does not exist`);
+    if (unknown.length > 0)
+      throw new Error(`docs/architecture.md: ${pattern} imports ${unknown.join(', ')}, which does not exist`);
     for (const folder of folders) if (matcher.test(folder)) allowed.set(folder, new Set(targets));
   }
   return allowed;

@@ -1,6 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, globSync, mkdirSync, mkdtempDisposableSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempDisposableSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -34,25 +45,36 @@ function checkout(root: string) {
   const manifest = { name: 'tiny', version: '1.0.0', private: true, type: 'module', workspaces: ['apps/*'] };
   write('package.json', JSON.stringify(manifest));
   write('nx.json', readFileSync(join(repository, 'nx.json'), 'utf8'));
-  write('apps/cli/package.json', JSON.stringify({ name: 'cli', version: '1.0.0', type: 'module', scripts: { build: 'node build.js' } }));
+  write(
+    'apps/cli/package.json',
+    JSON.stringify({ name: 'cli', version: '1.0.0', type: 'module', scripts: { build: 'node build.js' } }),
+  );
   write('apps/cli/build.js', BUILD);
   write('apps/cli/src/main.js', MAIN);
   write('apps/cli/src/late.js', "export default 'one';");
-  for (const file of globSync('*.mjs', { cwd: import.meta.dirname })) cpSync(join(import.meta.dirname, file), join(root, 'tools', file));
+  for (const file of globSync('*.mjs', { cwd: import.meta.dirname }))
+    cpSync(join(import.meta.dirname, file), join(root, 'tools', file));
   mkdirSync(join(root, 'node_modules'));
   for (const name of readdirSync(join(repository, 'node_modules'))) {
-    if (!name.startsWith('.') || name === '.bin') symlinkSync(join(repository, 'node_modules', name), join(root, 'node_modules', name));
+    if (!name.startsWith('.') || name === '.bin')
+      symlinkSync(join(repository, 'node_modules', name), join(root, 'node_modules', name));
   }
   write('node_modules/.koinon-installed', installDigest(root));
-  const start = (...args: string[]): ChildProcess => spawn(process.execPath, [join(root, 'tools', 'bootstrap.mjs'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const start = (...args: string[]): ChildProcess =>
+    spawn(process.execPath, [join(root, 'tools', 'bootstrap.mjs'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   return {
-    start, write, manifest,
+    start,
+    write,
+    manifest,
     show: async () => {
       const child = start('koinon', 'show');
       const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
       return stdout.trim() || stderr.trim();
     },
-    built: () => ({ file: statSync(join(root, 'apps/cli/dist/late.js')).ino, builds: readFileSync(join(root, 'builds'), 'utf8').length }),
+    built: () => ({
+      file: statSync(join(root, 'apps/cli/dist/late.js')).ino,
+      builds: readFileSync(join(root, 'builds'), 'utf8').length,
+    }),
   };
 }
 
@@ -70,7 +92,10 @@ describe('bootstrap', () => {
     write('apps/cli/federation.yaml', 'read when a run starts');
     expect(await show()).toBe('one');
     expect(built()).toEqual(first);
-    const refusal = (what: string) => new RegExp(`^koinon: ${what} changed, and process \\d+ \\(apps/cli/dist/main.js up\\) runs from this checkout: stop it, then try again$`);
+    const refusal = (what: string) =>
+      new RegExp(
+        `^koinon: ${what} changed, and process \\d+ \\(apps/cli/dist/main.js up\\) runs from this checkout: stop it, then try again$`,
+      );
     write('package.json', JSON.stringify({ ...manifest, description: 'with other dependencies' }));
     expect(await show()).toMatch(refusal('dependencies'));
     write('package.json', JSON.stringify(manifest));
@@ -82,7 +107,7 @@ describe('bootstrap', () => {
 
     expect(await Promise.all([show(), show(), show()])).toEqual(['another', 'another', 'another']);
     expect(built().builds).toBe(2);
-    appendFileSync(join(dir.path, 'apps/cli/dist/late.js'), "export const byAnotherHand = true;");
+    appendFileSync(join(dir.path, 'apps/cli/dist/late.js'), 'export const byAnotherHand = true;');
     expect(await show()).toBe('another');
     expect(readFileSync(join(dir.path, 'apps/cli/dist/late.js'), 'utf8')).not.toContain('byAnotherHand');
   });

@@ -24,7 +24,8 @@ const [name = '', ...rest] = process.argv.slice(2);
 const command = COMMANDS[/** @type {keyof typeof COMMANDS} */ (name)];
 
 try {
-  if (command === undefined) throw new Error(`unknown command "${name}": use one of ${Object.keys(COMMANDS).join(', ')}`);
+  if (command === undefined)
+    throw new Error(`unknown command "${name}": use one of ${Object.keys(COMMANDS).join(', ')}`);
   // Two starts at once: one installs and builds, the other finds it done.
   const node = await exclusively(root, async () => {
     const pinned = await ensureInstalled(root);

@@ -29,7 +29,12 @@ async function build(root, node) {
   const nx = join(root, 'node_modules', 'nx', 'dist', 'bin', 'nx.js');
   const child = spawn(node, [nx, 'run-many', '-t', 'build', '--output-style=static'], {
     cwd: root,
-    env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH ?? ''}`, NX_DAEMON: 'false', NX_TUI: 'false' },
+    env: {
+      ...process.env,
+      PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH ?? ''}`,
+      NX_DAEMON: 'false',
+      NX_TUI: 'false',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   /** @type {Buffer[]} */
@@ -52,7 +57,8 @@ function buildDigest(root) {
     hash.update(`${file}\0${isOutput ? `${size} ${mtimeMs}` : size}\0`);
     if (!isOutput) hash.update(readFileSync(join(root, file)));
   };
-  for (const file of ['package.json', 'package-lock.json', 'nx.json', 'tsconfig.base.json']) if (existsSync(join(root, file))) add(file, false);
+  for (const file of ['package.json', 'package-lock.json', 'nx.json', 'tsconfig.base.json'])
+    if (existsSync(join(root, file))) add(file, false);
   for (const folder of workspaceFolders(root)) {
     for (const { name } of entriesOf(root, folder)) {
       const path = `${folder}/${name}`;
@@ -66,7 +72,11 @@ function buildDigest(root) {
 function workspaceFolders(root) {
   /** @type {{ workspaces: string[] }} */
   const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  return workspaces.flatMap((pattern) => (pattern.endsWith('/*') ? entriesOf(root, dirname(pattern)).map(({ name }) => `${dirname(pattern)}/${name}`) : [pattern]));
+  return workspaces.flatMap((pattern) =>
+    pattern.endsWith('/*')
+      ? entriesOf(root, dirname(pattern)).map(({ name }) => `${dirname(pattern)}/${name}`)
+      : [pattern],
+  );
 }
 
 /** @param {string} root @param {string} path @returns {string[]} a file itself, or every file of a folder */
@@ -78,6 +88,8 @@ function filesBelow(root, path) {
 /** In one order on every file system. @param {string} root @param {string} folder */
 function entriesOf(root, folder) {
   if (!existsSync(join(root, folder))) return [];
-  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter(({ name }) => name !== 'node_modules');
+  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter(
+    ({ name }) => name !== 'node_modules',
+  );
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -19,7 +19,10 @@ import { importedModules } from './imported-modules.mjs';
 const SPEC_ONLY = new Set(['libs/testing']);
 
 /** Libraries that one package alone may import, specs included. */
-const WRAPPED = new Map([['onnxruntime-node', 'libs/onnx-runtime'], ['onnxruntime-common', 'libs/onnx-runtime']]);
+const WRAPPED = new Map([
+  ['onnxruntime-node', 'libs/onnx-runtime'],
+  ['onnxruntime-common', 'libs/onnx-runtime'],
+]);
 
 /** Specs, suites that several specs share, and their helpers in a folder `testing`. */
 const TEST_CODE = /\.(spec|suite|contract)\.tsx?$|(^|\/)testing\//;
@@ -39,9 +42,18 @@ const NOT_OURS = ['**/node_modules', '**/dist', '**/generated', '**/asm'];
  */
 export function findViolations(root) {
   const rootManifest = readManifest(root);
-  const folders = globSync((rootManifest.workspaces ?? []).map((pattern) => `${pattern}/package.json`), { cwd: root });
-  const packages = folders.map((file) => ({ folder: join(file, '..'), manifest: readManifest(join(root, file, '..')) }));
-  const allowed = allowedImports(readFileSync(join(root, 'docs', 'architecture.md'), 'utf8'), packages.map(({ folder }) => folder));
+  const folders = globSync(
+    (rootManifest.workspaces ?? []).map((pattern) => `${pattern}/package.json`),
+    { cwd: root },
+  );
+  const packages = folders.map((file) => ({
+    folder: join(file, '..'),
+    manifest: readManifest(join(root, file, '..')),
+  }));
+  const allowed = allowedImports(
+    readFileSync(join(root, 'docs', 'architecture.md'), 'utf8'),
+    packages.map(({ folder }) => folder),
+  );
   const byName = new Map(packages.map((item) => [item.manifest.name, item]));
   return packages.flatMap((item) => packageViolations(root, item, { byName, allowed, rootManifest }));
 }
@@ -55,8 +67,13 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
   const { folder, manifest } = item;
   const mayImport = allowed.get(folder);
   if (mayImport === undefined) return [`${folder}: has no row in the table of docs/architecture.md`];
-  const shipped = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }));
-  const forTests = new Set([...shipped, ...Object.keys({ ...manifest.devDependencies, ...rootManifest.devDependencies })]);
+  const shipped = new Set(
+    Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }),
+  );
+  const forTests = new Set([
+    ...shipped,
+    ...Object.keys({ ...manifest.devDependencies, ...rootManifest.devDependencies }),
+  ]);
   const files = globSync('**/*.{ts,tsx,mts,js,mjs}', { cwd: join(root, folder), exclude: NOT_OURS });
 
   /** @type {string[]} */
@@ -66,13 +83,15 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
     for (const specifier of importedModules(join(root, folder, file))) {
       const say = (/** @type {string} */ what) => found.push(`${folder}/${file}: "${specifier}" ${what}`);
       if (specifier.startsWith('.')) {
-        if (relative('.', join(file, '..', specifier)).startsWith('..')) say('leaves the package: import the other package by its name');
+        if (relative('.', join(file, '..', specifier)).startsWith('..'))
+          say('leaves the package: import the other package by its name');
         continue;
       }
       if (isBuiltin(specifier) || specifier.startsWith('virtual:')) continue;
       const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
       if (name === manifest.name) say('is this package itself: import relatively');
-      else if (!(isTest ? forTests : shipped).has(name)) say(`is not listed in ${folder}/package.json${forTests.has(name) ? ' under dependencies' : ''}`);
+      else if (!(isTest ? forTests : shipped).has(name))
+        say(`is not listed in ${folder}/package.json${forTests.has(name) ? ' under dependencies' : ''}`);
       const wrapper = WRAPPED.get(name) ?? folder;
       if (wrapper !== folder) say(`is imported by ${wrapper} alone: import that package`);
       const target = byName.get(name);
@@ -80,7 +99,8 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
       const isShared = specifier === `${name}/testing`;
       if (isShared && !isTest) say('holds helpers of specs');
       if (specifier !== name && !isShared) say('goes past the package root: import from its index');
-      if (SPEC_ONLY.has(target.folder) ? !isTest : !mayImport.has(target.folder)) say(`goes against docs/architecture.md: ${folder} must not use ${target.folder}`);
+      if (SPEC_ONLY.has(target.folder) ? !isTest : !mayImport.has(target.folder))
+        say(`goes against docs/architecture.md: ${folder} must not use ${target.folder}`);
     }
   }
   const shippedFiles = files.filter((file) => file.startsWith('src') && !TEST_CODE.test(file));

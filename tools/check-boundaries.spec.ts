@@ -21,13 +21,19 @@ describe('findViolations', () => {
   let root: string;
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'koinon-'));
-    write('package.json', JSON.stringify({ name: 'root', workspaces: ['libs/*', 'apps/*', 'models/*'], devDependencies: { vitest: '1' } }));
+    write(
+      'package.json',
+      JSON.stringify({ name: 'root', workspaces: ['libs/*', 'apps/*', 'models/*'], devDependencies: { vitest: '1' } }),
+    );
     write('docs/architecture.md', ARCHITECTURE);
     manifest('libs/contracts', { dependencies: { zod: '4' } });
     manifest('libs/onnx', {});
     manifest('libs/testing', { dependencies: { '@koinon/contracts': '1' } });
     manifest('models/heart', { dependencies: { '@koinon/onnx': '1' } });
-    manifest('apps/node', { dependencies: { '@koinon/onnx': '1', '@koinon/heart': '1' }, devDependencies: { '@koinon/testing': '1' } });
+    manifest('apps/node', {
+      dependencies: { '@koinon/onnx': '1', '@koinon/heart': '1' },
+      devDependencies: { '@koinon/testing': '1' },
+    });
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
@@ -41,9 +47,15 @@ describe('findViolations', () => {
   }
 
   it('accepts what the table and the manifests allow', () => {
-    write('libs/contracts/src/index.ts', "import { readFileSync } from 'node:fs';\nimport { z } from 'zod';\nexport * from './error.js';\n");
+    write(
+      'libs/contracts/src/index.ts',
+      "import { readFileSync } from 'node:fs';\nimport { z } from 'zod';\nexport * from './error.js';\n",
+    );
     write('models/heart/src/index.ts', "import { Graph } from '@koinon/onnx';\n");
-    write('apps/node/src/main.spec.ts', "import { it } from 'vitest';\nimport { tempDir } from '@koinon/testing';\nimport { model } from '@koinon/onnx/testing';\nimport { main } from './main.js';\n");
+    write(
+      'apps/node/src/main.spec.ts',
+      "import { it } from 'vitest';\nimport { tempDir } from '@koinon/testing';\nimport { model } from '@koinon/onnx/testing';\nimport { main } from './main.js';\n",
+    );
     write('apps/node/dist/main.js', "import 'left-over';\n");
     expect(findViolations(root)).toEqual([]);
   });
@@ -65,17 +77,67 @@ describe('findViolations', () => {
 
   it.each([
     ['a package nobody listed', 'libs/onnx/src/a.ts', "import 'fastify';", 'is not listed in libs/onnx/package.json'],
-    ['a test tool in shipped code', 'libs/onnx/src/a.ts', "import { it } from 'vitest';", 'is not listed in libs/onnx/package.json under dependencies'],
-    ['a deep import', 'models/heart/src/a.ts', "export * from '@koinon/onnx/dist/graph.js';", 'goes past the package root'],
-    ['a relative path out of the package', 'libs/onnx/src/a.ts', "import '../../contracts/src/index.js';", 'leaves the package'],
-    ['a type import against the arrows', 'libs/onnx/src/a.ts', "type E = import('@koinon/contracts').Error;", 'libs/onnx must not use libs/contracts'],
-    ['a dynamic import against the arrows', 'apps/node/src/a.ts', "const m = await import('@koinon/heart');", 'apps/node must not use models/heart'],
-    ['fixtures in shipped code', 'apps/node/src/a.ts', "import { tempDir } from '@koinon/testing';", 'apps/node must not use libs/testing'],
-    ['helpers of another package’s specs in shipped code', 'apps/node/src/a.ts', "import { model } from '@koinon/onnx/testing';", 'holds helpers of specs'],
+    [
+      'a test tool in shipped code',
+      'libs/onnx/src/a.ts',
+      "import { it } from 'vitest';",
+      'is not listed in libs/onnx/package.json under dependencies',
+    ],
+    [
+      'a deep import',
+      'models/heart/src/a.ts',
+      "export * from '@koinon/onnx/dist/graph.js';",
+      'goes past the package root',
+    ],
+    [
+      'a relative path out of the package',
+      'libs/onnx/src/a.ts',
+      "import '../../contracts/src/index.js';",
+      'leaves the package',
+    ],
+    [
+      'a type import against the arrows',
+      'libs/onnx/src/a.ts',
+      "type E = import('@koinon/contracts').Error;",
+      'libs/onnx must not use libs/contracts',
+    ],
+    [
+      'a dynamic import against the arrows',
+      'apps/node/src/a.ts',
+      "const m = await import('@koinon/heart');",
+      'apps/node must not use models/heart',
+    ],
+    [
+      'fixtures in shipped code',
+      'apps/node/src/a.ts',
+      "import { tempDir } from '@koinon/testing';",
+      'apps/node must not use libs/testing',
+    ],
+    [
+      'helpers of another package’s specs in shipped code',
+      'apps/node/src/a.ts',
+      "import { model } from '@koinon/onnx/testing';",
+      'holds helpers of specs',
+    ],
     ['a package by its own name', 'libs/onnx/src/a.ts', "import '@koinon/onnx';", 'is this package itself'],
-    ['a wrapped library', 'libs/onnx/src/a.spec.ts', "import { Tensor } from 'onnxruntime-node';", 'libs/onnx-runtime alone'],
-    ['what a wrapped library is made of', 'libs/onnx/src/a.ts', "import { InferenceSession } from 'onnxruntime-common';", 'libs/onnx-runtime alone'],
-    ['resolve of a path outside', 'libs/onnx/src/a.ts', "import.meta.resolve('../../contracts/package.json');", 'leaves the package'],
+    [
+      'a wrapped library',
+      'libs/onnx/src/a.spec.ts',
+      "import { Tensor } from 'onnxruntime-node';",
+      'libs/onnx-runtime alone',
+    ],
+    [
+      'what a wrapped library is made of',
+      'libs/onnx/src/a.ts',
+      "import { InferenceSession } from 'onnxruntime-common';",
+      'libs/onnx-runtime alone',
+    ],
+    [
+      'resolve of a path outside',
+      'libs/onnx/src/a.ts',
+      "import.meta.resolve('../../contracts/package.json');",
+      'leaves the package',
+    ],
   ])('refuses %s', (_, file, text, expected) => {
     write(file, `${text}\n`);
     expect(findViolations(root).join('\n')).toContain(expected);

@@ -30,12 +30,18 @@ export function findUnused(root) {
 /** @param {ReadonlyMap<string, string>} sources @returns {string[]} */
 function unraisedCodes(sources) {
   const shipped = [...sources].filter(([file]) => !TEST_CODE.test(file));
-  const lists = shipped.map(([file, text]) => ({ file, codes: (text.match(CODE_LISTS) ?? []).flatMap((list) => list.match(MEMBER) ?? []) }));
+  const lists = shipped.map(([file, text]) => ({
+    file,
+    codes: (text.match(CODE_LISTS) ?? []).flatMap((list) => list.match(MEMBER) ?? []),
+  }));
   const raised = new Set(shipped.flatMap(([, text]) => text.replace(CODE_LISTS, '').match(RAISED) ?? []));
   const endings = new Set(shipped.flatMap(([, text]) => text.match(ENDING) ?? []));
   // A code may be put together from what was done and what went wrong: `${task}_TIMED_OUT`, `${task}_${'CRASHED'}`.
-  const isRaised = (/** @type {string} */ code) => raised.has(code) || raised.has(code.slice(code.indexOf('_') + 1)) || endings.has(code.slice(code.indexOf('_')));
-  return lists.flatMap(({ file, codes }) => codes.filter((code) => !isRaised(code)).map((code) => `${file}: nothing raises ${code}`));
+  const isRaised = (/** @type {string} */ code) =>
+    raised.has(code) || raised.has(code.slice(code.indexOf('_') + 1)) || endings.has(code.slice(code.indexOf('_')));
+  return lists.flatMap(({ file, codes }) =>
+    codes.filter((code) => !isRaised(code)).map((code) => `${file}: nothing raises ${code}`),
+  );
 }
 
 /** @param {string} root @param {ReadonlyMap<string, string>} sources @returns {string[]} */
@@ -47,9 +53,13 @@ function unusedExports(root, sources) {
     const { name, exports } = JSON.parse(readFileSync(join(root, manifest), 'utf8'));
     if (exports?.['.'] === undefined) return [];
     const index = `${folder}/${exports['.'].default.replace('./dist/', 'src/').replace(/\.js$/, '.ts')}`;
-    const users = imported.filter(({ file, from }) => (from === name || from === index) && !file.startsWith(`${dirname(index)}/`));
+    const users = imported.filter(
+      ({ file, from }) => (from === name || from === index) && !file.startsWith(`${dirname(index)}/`),
+    );
     const used = new Set(users.map((entry) => entry.name));
-    return namedExports(sources, index).filter((value) => !used.has(value)).map((value) => `${index}: nobody imports ${value}`);
+    return namedExports(sources, index)
+      .filter((value) => !used.has(value))
+      .map((value) => `${index}: nobody imports ${value}`);
   });
 }
 
@@ -62,10 +72,13 @@ function importsOf(file, text) {
   const found = [];
   new Visitor({
     ImportDeclaration: (node) => {
-      for (const part of node.specifiers) if (part.type === 'ImportSpecifier') found.push({ file, from: targetOf(node.source.value), name: nameOf(part.imported) });
+      for (const part of node.specifiers)
+        if (part.type === 'ImportSpecifier')
+          found.push({ file, from: targetOf(node.source.value), name: nameOf(part.imported) });
     },
     ExportNamedDeclaration: (node) => {
-      for (const part of node.specifiers) if (node.source) found.push({ file, from: targetOf(node.source.value), name: nameOf(part.local) });
+      for (const part of node.specifiers)
+        if (node.source) found.push({ file, from: targetOf(node.source.value), name: nameOf(part.local) });
     },
   }).visit(parseSync(file, text).program);
   return found;
@@ -78,7 +91,11 @@ function importsOf(file, text) {
  */
 function namedExports(sources, index) {
   const { body } = parseSync(index, sources.get(normalize(index)) ?? '').program;
-  return body.flatMap((node) => (node.type === 'ExportNamedDeclaration' && node.exportKind !== 'type' ? node.specifiers.filter(({ exportKind }) => exportKind !== 'type').map(({ exported }) => nameOf(exported)) : []));
+  return body.flatMap((node) =>
+    node.type === 'ExportNamedDeclaration' && node.exportKind !== 'type'
+      ? node.specifiers.filter(({ exportKind }) => exportKind !== 'type').map(({ exported }) => nameOf(exported))
+      : [],
+  );
 }
 
 /** @param {{ type: string, name?: string, value?: unknown }} node */

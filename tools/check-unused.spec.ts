@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { findUnused } from './check-unused.mjs';
 
-const CATALOGUE = "export const catalogue = {\n  FORGOTTEN: [500, 'Nobody says this; ever.'],\n  RAISED: [400, 'Said once.'],\n} as const;\nexport type TaskErrorCode = 'TASK_LATE' | 'TASK_LOST' | 'TASK_NEVER';\n";
+const CATALOGUE =
+  "export const catalogue = {\n  FORGOTTEN: [500, 'Nobody says this; ever.'],\n  RAISED: [400, 'Said once.'],\n} as const;\nexport type TaskErrorCode = 'TASK_LATE' | 'TASK_LOST' | 'TASK_NEVER';\n";
 
 it('finds codes that nothing raises and exports that no other package imports', () => {
   using dir = mkdtempDisposableSync(join(tmpdir(), 'koinon-'));
@@ -12,10 +13,14 @@ it('finds codes that nothing raises and exports that no other package imports', 
     mkdirSync(dirname(join(dir.path, file)), { recursive: true });
     writeFileSync(join(dir.path, file), text);
   };
-  const manifest = (name: string) => JSON.stringify({ name: `@koinon/${name}`, exports: { '.': { default: './dist/index.js' } } });
+  const manifest = (name: string) =>
+    JSON.stringify({ name: `@koinon/${name}`, exports: { '.': { default: './dist/index.js' } } });
   write('libs/a/package.json', manifest('a'));
   write('libs/a/src/errors.ts', CATALOGUE);
-  write('libs/a/src/index.ts', "export { used, unused, tested, type Shape } from './a.js';\nexport * from './errors.js';\n");
+  write(
+    'libs/a/src/index.ts',
+    "export { used, unused, tested, type Shape } from './a.js';\nexport * from './errors.js';\n",
+  );
   write('libs/a/src/a.spec.ts', "import { unused } from './index.js';\nfail('FORGOTTEN', 'TASK_NEVER');\n");
   write('libs/a/src/a.ts', "throw new CodedError('RAISED', `${task}_LATE`, `${task}_${lost ? 'LOST' : reason}`);\n");
   write('libs/b/package.json', manifest('b'));

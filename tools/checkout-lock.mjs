@@ -28,7 +28,9 @@ function acquire(address) {
   const waiting = new Set();
   const server = createServer((socket) => waiting.add(socket.on('error', () => undefined)));
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => (/** @type {NodeJS.ErrnoException} */ (error).code === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
+    server.once('error', (error) =>
+      /** @type {NodeJS.ErrnoException} */ (error).code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
     server.listen(address, () =>
       resolve(() => {
         server.close();
@@ -43,7 +45,8 @@ function ended(address) {
   return new Promise((resolve) => {
     connect(address)
       .once('error', (error) => {
-        const isLeftBehind = /** @type {NodeJS.ErrnoException} */ (error).code === 'ECONNREFUSED' && !address.startsWith('\0');
+        const isLeftBehind =
+          /** @type {NodeJS.ErrnoException} */ (error).code === 'ECONNREFUSED' && !address.startsWith('\0');
         if (isLeftBehind) rmSync(address, { force: true });
       })
       .once('close', () => resolve())

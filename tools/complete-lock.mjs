@@ -42,7 +42,8 @@ export function missingEntries(lock) {
   const missing = {};
   for (const [place, entry] of Object.entries(lock.packages)) {
     for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
-      if (!isVisible(lock, place, name)) missing[`node_modules/${name}`] = platformEntry(name, range, entry.dev === true);
+      if (!isVisible(lock, place, name))
+        missing[`node_modules/${name}`] = platformEntry(name, range, entry.dev === true);
     }
   }
   return missing;

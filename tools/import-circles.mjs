@@ -12,18 +12,24 @@ import { importedModules } from './imported-modules.mjs';
 export function findCircles(folder, files) {
   const imports = new Map(files.map((file) => [file, relativeImports(folder, file)]));
   const betweenFolders = contract(imports, unitOf);
-  return [...circles(imports), ...circles(betweenFolders)].map((circle) => `${closed(circle).join(' → ')}: import circle`);
+  return [...circles(imports), ...circles(betweenFolders)].map(
+    (circle) => `${closed(circle).join(' → ')}: import circle`,
+  );
 }
 
 /** @param {string} folder @param {string} file @returns {Set<string>} */
 function relativeImports(folder, file) {
-  const targets = importedModules(join(folder, file)).filter((specifier) => specifier.startsWith('.')).map((specifier) => sourceOf(folder, normalize(join(file, '..', specifier))));
+  const targets = importedModules(join(folder, file))
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => sourceOf(folder, normalize(join(file, '..', specifier))));
   return new Set(targets.filter((target) => target !== undefined));
 }
 
 /** The file behind a specifier, which names what it is compiled to. @param {string} folder @param {string} path */
 function sourceOf(folder, path) {
-  return [path, path.replace(/\.js$/, '.ts'), path.replace(/\.jsx?$/, '.tsx')].find((name) => existsSync(join(folder, name)));
+  return [path, path.replace(/\.js$/, '.ts'), path.replace(/\.jsx?$/, '.tsx')].find((name) =>
+    existsSync(join(folder, name)),
+  );
 }
 
 /** `src/a/b/c.ts` → `src/a`; `src/c.ts` → itself. @param {string} file */

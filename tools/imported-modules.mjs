@@ -24,8 +24,14 @@ export function importedModules(file) {
     TSImportType: (node) => add(node.source),
     TSExternalModuleReference: (node) => add(node.expression),
     CallExpression: ({ callee, arguments: [first] }) => {
-      const name = callee.type === 'Identifier' ? callee.name : callee.type === 'MemberExpression' && callee.property.type === 'Identifier' ? callee.property.name : '';
-      const isPath = first?.type === 'Literal' && typeof first.value === 'string' && /^(@koinon\/|\.\.?\/)/.test(first.value);
+      const name =
+        callee.type === 'Identifier'
+          ? callee.name
+          : callee.type === 'MemberExpression' && callee.property.type === 'Identifier'
+            ? callee.property.name
+            : '';
+      const isPath =
+        first?.type === 'Literal' && typeof first.value === 'string' && /^(@koinon\/|\.\.?\/)/.test(first.value);
       if (name === 'require' || (name === 'resolve' && isPath)) add(first);
     },
   }).visit(program);

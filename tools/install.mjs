@@ -21,7 +21,9 @@ export async function ensureInstalled(root) {
   process.stderr.write(`koinon: installing dependencies (npm ${command}) …\n`);
   await runNpm(root, [command, '--no-json', '--no-audit', '--no-fund', '--loglevel=error']);
   if (!existsSync(node)) {
-    throw new Error('the package "node" brought no binary for this platform: check that npm may run its install script (allowScripts in package.json)');
+    throw new Error(
+      'the package "node" brought no binary for this platform: check that npm may run its install script (allowScripts in package.json)',
+    );
   }
   writeFileSync(stamp, installDigest(root));
   return node;
@@ -47,7 +49,9 @@ function lockIsComplete(root) {
  * @param {string} root @param {string[]} args
  */
 async function runNpm(root, args) {
-  const outside = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.split(sep).includes('node_modules'));
+  const outside = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.split(sep).includes('node_modules'));
   // npm 10 knows no allowScripts and would let ONNX Runtime fetch CUDA files where it finds a CUDA compiler
   const env = { ...process.env, PATH: outside.join(delimiter), npm_config_onnxruntime_node_install: 'skip' };
   // npm's stdout is its summary; ours must stay free for the command.

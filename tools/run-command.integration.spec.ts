@@ -16,9 +16,16 @@ const STARTER = `
   process.exitCode = await runCommand(process.execPath, ['-e', process.argv[2]], { supervise: true, samePressMs: 60_000 });
 `;
 
-function start(): { starter: ChildProcess; line: () => Promise<string>; ended: Promise<unknown[]>; silent: Promise<unknown[]> } {
+function start(): {
+  starter: ChildProcess;
+  line: () => Promise<string>;
+  ended: Promise<unknown[]>;
+  silent: Promise<unknown[]>;
+} {
   const module = new URL('run-command.mjs', import.meta.url).href;
-  const starter = spawn(process.execPath, ['--input-type=module', '-e', STARTER, module, COMMAND], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', STARTER, module, COMMAND], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const stdout = starter.stdout;
   const line = async (): Promise<string> => String(((await once(stdout, 'data')) as [Buffer])[0]).trim();
   return { starter, line, ended: once(starter, 'exit'), silent: once(stdout, 'close') };

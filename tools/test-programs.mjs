@@ -22,7 +22,9 @@ export function ensureTestPrograms(programs) {
     install(packages);
   }
   const still = missing.filter((program) => !isInstalled(program));
-  return still.length === 0 ? undefined : `${still.join(' and ')} not found: as root, apt-get install ${packages.join(' ')}`;
+  return still.length === 0
+    ? undefined
+    : `${still.join(' and ')} not found: as root, apt-get install ${packages.join(' ')}`;
 }
 
 /** @param {string[]} packages */
@@ -33,7 +35,11 @@ function install(packages) {
   try {
     for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
       const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-      const { status, stdout, stderr } = spawnSync('apt-get', ['-q', ...args], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+      const { status, stdout, stderr } = spawnSync('apt-get', ['-q', ...args], {
+        env,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       if (status !== 0) process.stdout.write(`${stdout}${stderr}`);
     }
   } finally {

@@ -33,7 +33,12 @@ const CHECKS = [
 
 const TIERS = [
   { name: 'unit', config: 'vitest.config.ts', files: /(?<!\.integration|\.e2e)\.spec\.tsx?$/, programs: [] },
-  { name: 'integration', config: 'vitest.integration.config.ts', files: /\.integration\.spec\.ts$/, programs: ['redis-server'] },
+  {
+    name: 'integration',
+    config: 'vitest.integration.config.ts',
+    files: /\.integration\.spec\.ts$/,
+    programs: ['redis-server'],
+  },
   { name: 'browser', config: 'vitest.e2e.config.ts', files: /\.e2e\.spec\.ts$/, programs: ['chromium'] },
 ];
 
@@ -74,7 +79,8 @@ async function runTier({ name, config, files, programs }) {
   const report = readReport(outputFile);
   total.passed += report.passed;
   // An error outside any test, or a run that broke off, leaves the counts clean and the exit code not.
-  if (report.failed > 0 || code !== 0) fail(name, Math.max(report.failed, 1), report.failed > 0 ? `${report.failed} of its tests` : `exit code ${code}`);
+  if (report.failed > 0 || code !== 0)
+    fail(name, Math.max(report.failed, 1), report.failed > 0 ? `${report.failed} of its tests` : `exit code ${code}`);
 }
 
 /** Whether a test file of a tier has one of the words in its path. @param {RegExp} files */
@@ -94,7 +100,9 @@ async function timed(name, action) {
   process.stdout.write(`\n── ${name}\n`);
   const startMs = performance.now();
   const code = await action();
-  process.stdout.write(`── ${name}: ${code === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - startMs) / 1000).toFixed(1)} s\n`);
+  process.stdout.write(
+    `── ${name}: ${code === 0 ? 'ok' : 'FAILED'} in ${((performance.now() - startMs) / 1000).toFixed(1)} s\n`,
+  );
   return code;
 }
 

@@ -13,14 +13,22 @@ describe('readReport', () => {
 
   const count = (...files: { status: string; tests: string[] }[]): { passed: number; failed: number } => {
     const file = join(folder, 'report.json');
-    const testResults = files.map(({ status, tests }) => ({ status, assertionResults: tests.map((test) => ({ status: test })) }));
+    const testResults = files.map(({ status, tests }) => ({
+      status,
+      assertionResults: tests.map((test) => ({ status: test })),
+    }));
     writeFileSync(file, JSON.stringify({ testResults }));
     return readReport(file);
   };
 
   it('counts tests, and a test that did not run as failed', () => {
-    expect(count({ status: 'passed', tests: ['passed', 'passed'] }, { status: 'failed', tests: ['passed', 'failed'] })).toEqual({ passed: 3, failed: 1 });
-    expect(count({ status: 'passed', tests: ['passed', 'pending', 'skipped', 'todo'] })).toEqual({ passed: 1, failed: 3 });
+    expect(
+      count({ status: 'passed', tests: ['passed', 'passed'] }, { status: 'failed', tests: ['passed', 'failed'] }),
+    ).toEqual({ passed: 3, failed: 1 });
+    expect(count({ status: 'passed', tests: ['passed', 'pending', 'skipped', 'todo'] })).toEqual({
+      passed: 1,
+      failed: 3,
+    });
   });
 
   it('counts a file that could not be loaded as one failure', () => {

@@ -6,8 +6,25 @@
  */
 import { readFileSync } from 'node:fs';
 import { noiseFor } from '@koinon/coordinator';
-import { federationSchema, fitSchema, meanUpdate, updateLength, updateVector, type Federation } from '@koinon/contracts';
-import { ClippedGradient, checkedNoise, noisyRowCount, pooledMetrics, referenceRuns, seededBytes, trainLocally, type NoisePlan, type Scores } from '@koinon/local-training';
+import {
+  federationSchema,
+  fitSchema,
+  meanUpdate,
+  updateLength,
+  updateVector,
+  type Federation,
+} from '@koinon/contracts';
+import {
+  ClippedGradient,
+  checkedNoise,
+  noisyRowCount,
+  pooledMetrics,
+  referenceRuns,
+  seededBytes,
+  trainLocally,
+  type NoisePlan,
+  type Scores,
+} from '@koinon/local-training';
 import { loadHospitalData, type HospitalData } from '@koinon/records';
 import { Quantiser } from '@koinon/he';
 import { dataFile, featureSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
@@ -28,7 +45,10 @@ const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
 export async function run(): Promise<SeedFigure[]> {
   const model = new Uint8Array(readFileSync(modelFile));
   const hospitals = new Map(
-    sites.map(({ id }) => [id as string, loadHospitalData({ file: dataFile(id), schemaFile: featureSchemaFile, splitFile, centre: id })]),
+    sites.map(({ id }) => [
+      id as string,
+      loadHospitalData({ file: dataFile(id), schemaFile: featureSchemaFile, splitFile, centre: id }),
+    ]),
   );
   const federation = federationSchema.parse(parse(readFileSync(federationFile, 'utf8')));
   const figures: SeedFigure[] = [];
@@ -38,22 +58,50 @@ export async function run(): Promise<SeedFigure[]> {
     const runs: Record<'federated' | 'averageSite' | 'bestSite' | 'pooled', Scores>[] = [];
     for (const seed of seeds) {
       const federated = await federate(model, hospitals, recipe, plan, seed);
-      runs.push({ federated, ...(await referenceRuns(model, hospitals, recipe, plan, (stream) => seededBytes(seed, `alone/${stream}`))) });
+      runs.push({
+        federated,
+        ...(await referenceRuns(model, hospitals, recipe, plan, (stream) => seededBytes(seed, `alone/${stream}`))),
+      });
     }
     const label = epsilon === null ? 'without noise' : `epsilon ${epsilon}`;
     for (const metric of ['accuracy', 'auc', 'f1'] as const) {
       const pooled = median(runs.map((scores) => scores.pooled[metric]));
       for (const who of ['federated', 'averageSite', 'bestSite', 'pooled'] as const) {
-        figures.push(figure(`${who} ${metric}, ${label}`, 'fraction', runs.map((scores) => scores[who][metric]), pooled));
+        figures.push(
+          figure(
+            `${who} ${metric}, ${label}`,
+            'fraction',
+            runs.map((scores) => scores[who][metric]),
+            pooled,
+          ),
+        );
       }
     }
-    figures.push(figure(`lift over the average site, ${label}`, 'points of accuracy', runs.map(({ federated, averageSite }) => 100 * (federated.accuracy - averageSite.accuracy))));
+    figures.push(
+      figure(
+        `lift over the average site, ${label}`,
+        'points of accuracy',
+        runs.map(({ federated, averageSite }) => 100 * (federated.accuracy - averageSite.accuracy)),
+      ),
+    );
   }
   return figures;
 }
 
-async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, HospitalData>, federation: Federation, plan: NoisePlan, seed: number): Promise<Scores> {
-  const { local, privacy, encryption, model: { trainable }, strategy: { name, params } } = federation;
+async function federate(
+  model: Uint8Array,
+  hospitals: ReadonlyMap<string, HospitalData>,
+  federation: Federation,
+  plan: NoisePlan,
+  seed: number,
+): Promise<Scores> {
+  const {
+    local,
+    privacy,
+    encryption,
+    model: { trainable },
+    strategy: { name, params },
+  } = federation;
   const { noiseMultiplier, rowCount } = plan;
   const scaling = { maxRows: federation.sites.maxRows, range: encryption.range };
   const quantiser = Quantiser.from({ bits: encryption.bits, range: scaling.range });
@@ -62,8 +110,17 @@ async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, Hospit
   const members = await Promise.all(
     Array.from(hospitals, async ([id, data]) => {
       const randomBytes = seededBytes(seed, `federated/${id}`);
-      const gradient = await ClippedGradient.of(model, { ...federation.model, clippingNorm: privacy.clippingNorm }, data);
-      return { data, gradient, randomBytes, rows: noisyRowCount(data.train.rows, rowCount.noiseMultiplier, randomBytes) };
+      const gradient = await ClippedGradient.of(
+        model,
+        { ...federation.model, clippingNorm: privacy.clippingNorm },
+        data,
+      );
+      return {
+        data,
+        gradient,
+        randomBytes,
+        rows: noisyRowCount(data.train.rows, rowCount.noiseMultiplier, randomBytes),
+      };
     }),
   );
   let version = model;
@@ -72,10 +129,19 @@ async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, Hospit
     const weights = readWeights(version, trainable);
     const sum = new Uint32Array(updateLength(weights.length));
     for (const { data, gradient, randomBytes, rows } of members) {
-      const charged = { clippingNorm: privacy.clippingNorm, noiseMultiplier, rowCountNoise: rowCount.noiseMultiplier, noisedRowCount: rows };
+      const charged = {
+        clippingNorm: privacy.clippingNorm,
+        noiseMultiplier,
+        rowCountNoise: rowCount.noiseMultiplier,
+        noisedRowCount: rows,
+      };
       const job = { weights, local: { ...local, ...fit }, privacy: charged };
       const trained = await trainLocally(gradient, data.train, job, randomBytes);
-      const vector = updateVector(trained.weights.map((weight, i) => weight - weights[i]!), rows, scaling);
+      const vector = updateVector(
+        trained.weights.map((weight, i) => weight - weights[i]!),
+        rows,
+        scaling,
+      );
       quantiser.quantise(vector, randomBytes).forEach((value, i) => {
         sum[i] = sum[i]! + value;
       });
@@ -86,7 +152,10 @@ async function federate(model: Uint8Array, hospitals: ReadonlyMap<string, Hospit
     version = writeWeights(version, trainable, Float32Array.from(after.weights));
   }
   await Promise.all(members.map(({ gradient }) => gradient.release()));
-  return pooledMetrics(version, members.map(({ data }) => data));
+  return pooledMetrics(
+    version,
+    members.map(({ data }) => data),
+  );
 }
 
 function figure(name: string, unit: string, samples: readonly number[], yardstick?: number): SeedFigure {
@@ -94,7 +163,14 @@ function figure(name: string, unit: string, samples: readonly number[], yardstic
   const sorted = samples.toSorted((a, b) => a - b);
   // Ranks 6 and 15 of 20 enclose the median with 95.9 % (binomial distribution).
   const interval = [sorted[5] ?? value, sorted[14] ?? value] as const;
-  return { name, value, unit, samples, interval, ...(yardstick === undefined ? {} : { yardstick, ratio: value / yardstick }) };
+  return {
+    name,
+    value,
+    unit,
+    samples,
+    interval,
+    ...(yardstick === undefined ? {} : { yardstick, ratio: value / yardstick }),
+  };
 }
 
 function median(samples: readonly number[]): number {

@@ -1,5 +1,13 @@
 import { randomInt } from 'node:crypto';
-import { type CeremonyMessage, type EpochHeader, HeError, type SchemeId, type SumToOpen, confirmedTranscript, siteScheme } from '@koinon/he';
+import {
+  type CeremonyMessage,
+  type EpochHeader,
+  HeError,
+  type SchemeId,
+  type SumToOpen,
+  confirmedTranscript,
+  siteScheme,
+} from '@koinon/he';
 import { Epoch } from './he-epoch.js';
 
 export interface CorruptionCount {
@@ -16,7 +24,10 @@ export async function corruptContainers(scheme: SchemeId, trials: number): Promi
   using epoch = await Epoch.open(scheme, 2, 2, { sums: 1 });
   const { header, sum: coordinator } = epoch;
   const [site, vectors] = [await siteScheme(scheme), [Uint32Array.of(1), Uint32Array.of(2)]];
-  const [adder, uploads] = [coordinator.adder(header), vectors.map((vector, i) => [...(epoch.sites[i]?.encrypt(0, vector) ?? [])])];
+  const [adder, uploads] = [
+    coordinator.adder(header),
+    vectors.map((vector, i) => [...(epoch.sites[i]?.encrypt(0, vector) ?? [])]),
+  ];
   const [upload = new Uint8Array(0)] = uploads[0] ?? [];
   for (const [block] of uploads) adder.add(block ?? new Uint8Array(0));
   const sumBlock = adder.finish();
@@ -24,23 +35,38 @@ export async function corruptContainers(scheme: SchemeId, trials: number): Promi
   const shares = new Map(header.roster.map((name, i) => [name, epoch.sites[i]?.share(sum) ?? new Uint8Array(0)]));
   const state = epoch.sites[0]?.save() ?? new Uint8Array(0);
   const readers: [string, Uint8Array, (bytes: Uint8Array) => void][] = [
-    ['upload block', upload, (bytes) => {
-      try {
-        adder.add(bytes);
-      } finally {
-        try { adder.finish(); } catch { /* A refused block leaves no sum; the next trial starts afresh. */ }
-      }
-    }],
+    [
+      'upload block',
+      upload,
+      (bytes) => {
+        try {
+          adder.add(bytes);
+        } finally {
+          try {
+            adder.finish();
+          } catch {
+            /* A refused block leaves no sum; the next trial starts afresh. */
+          }
+        }
+      },
+    ],
     ['sum block', sumBlock, (bytes) => [...coordinator.combine(header, { ...sum, blocks: [bytes] }, shares)].length],
-    ['share', shares.get('site-1') ?? state, (bytes) => [...coordinator.combine(header, sum, new Map([...shares, ['site-1', bytes]]))].length],
+    [
+      'share',
+      shares.get('site-1') ?? state,
+      (bytes) => [...coordinator.combine(header, sum, new Map([...shares, ['site-1', bytes]]))].length,
+    ],
     ['site state', state, (bytes) => site.restore(header, 'site-1', bytes)[Symbol.dispose]()],
-    ...await ceremonyReaders(scheme, header),
+    ...(await ceremonyReaders(scheme, header)),
   ];
   return readers.map(([container, good, read]) => count(container, good, read, trials));
 }
 
 /** Every message of site-1, read by site-2 in the step that follows. */
-async function ceremonyReaders(scheme: SchemeId, header: EpochHeader): Promise<[string, Uint8Array, (bytes: Uint8Array) => void][]> {
+async function ceremonyReaders(
+  scheme: SchemeId,
+  header: EpochHeader,
+): Promise<[string, Uint8Array, (bytes: Uint8Array) => void][]> {
   const site = await siteScheme(scheme);
   const sites = header.roster.map((name) => site.begin(header, name));
   const messages: CeremonyMessage[] = [];
@@ -49,23 +75,45 @@ async function ceremonyReaders(scheme: SchemeId, header: EpochHeader): Promise<[
     const inboxes = header.roster.map((name) => messages.filter(({ to }) => to === undefined || to === name));
     const stored = sites[1]?.save() ?? new Uint8Array(0);
     const earlier = site.steps[at - 1];
-    for (const message of messages.filter(({ from, to, step: posted }) => from === 'site-1' && posted === earlier && (to === undefined || to === 'site-2'))) {
+    for (const message of messages.filter(
+      ({ from, to, step: posted }) => from === 'site-1' && posted === earlier && (to === undefined || to === 'site-2'),
+    )) {
       const inbox = inboxes[1] ?? [];
       let reader = site.restore(header, 'site-2', stored);
-      readers.push([`${message.step}${message.to === undefined ? '' : ' to one site'}`, message.body, (body) => {
-        reader.step(step, inbox.map((other) => (other === message ? { ...message, body } : other)));
-        reader[Symbol.dispose]();
-        reader = site.restore(header, 'site-2', stored);
-      }]);
+      readers.push([
+        `${message.step}${message.to === undefined ? '' : ' to one site'}`,
+        message.body,
+        (body) => {
+          reader.step(
+            step,
+            inbox.map((other) => (other === message ? { ...message, body } : other)),
+          );
+          reader[Symbol.dispose]();
+          reader = site.restore(header, 'site-2', stored);
+        },
+      ]);
     }
     messages.push(...sites.flatMap((one, i) => one.step(step, inboxes[i] ?? [])));
   }
   const confirms = messages.filter(({ step }) => step === 'confirm');
-  readers.push(['confirm', confirms[0]?.body ?? new Uint8Array(0), (body) => confirmedTranscript(header, confirms.map((message, i) => (i === 0 ? { ...message, body } : message)))]);
+  readers.push([
+    'confirm',
+    confirms[0]?.body ?? new Uint8Array(0),
+    (body) =>
+      confirmedTranscript(
+        header,
+        confirms.map((message, i) => (i === 0 ? { ...message, body } : message)),
+      ),
+  ]);
   return readers;
 }
 
-function count(container: string, good: Uint8Array, read: (bytes: Uint8Array) => void, trials: number): CorruptionCount {
+function count(
+  container: string,
+  good: Uint8Array,
+  read: (bytes: Uint8Array) => void,
+  trials: number,
+): CorruptionCount {
   let [refused, leftToSignature, uncoded] = [0, 0, 0];
   for (let trial = 0; trial < trials; trial++) {
     try {

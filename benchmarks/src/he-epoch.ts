@@ -1,15 +1,44 @@
 import { randomBytes } from 'node:crypto';
-import { type CeremonyMessage, type EpochHeader, type SchemeId, type SiteEpoch, type SiteScheme, type SumScheme, type SumToOpen, siteScheme, sumScheme } from '@koinon/he';
+import {
+  type CeremonyMessage,
+  type EpochHeader,
+  type SchemeId,
+  type SiteEpoch,
+  type SiteScheme,
+  type SumScheme,
+  type SumToOpen,
+  siteScheme,
+  sumScheme,
+} from '@koinon/he';
 
 /** All sites of one key epoch in this process, its ceremony over. Dispose it. */
 export class Epoch implements Disposable {
-  private constructor(readonly header: EpochHeader, readonly sum: SumScheme, readonly sites: readonly SiteEpoch[], readonly ceremonyMsPerSite: number, readonly messages: readonly CeremonyMessage[]) {}
+  private constructor(
+    readonly header: EpochHeader,
+    readonly sum: SumScheme,
+    readonly sites: readonly SiteEpoch[],
+    readonly ceremonyMsPerSite: number,
+    readonly messages: readonly CeremonyMessage[],
+  ) {}
 
-  static async open(scheme: SchemeId, sites: number, threshold: number, changes: Partial<EpochHeader> = {}): Promise<Epoch> {
+  static async open(
+    scheme: SchemeId,
+    sites: number,
+    threshold: number,
+    changes: Partial<EpochHeader> = {},
+  ): Promise<Epoch> {
     const [site, sum] = [await siteScheme(scheme), await sumScheme(scheme)];
     const header: EpochHeader = {
-      scheme, version: 1, epochId: 'benchmark', seed: randomBytes(32).toString('hex'),
-      roster: Array.from({ length: sites }, (_, i) => `site-${i + 1}`), threshold, minUploads: threshold, bits: 16, sums: 8, ...changes,
+      scheme,
+      version: 1,
+      epochId: 'benchmark',
+      seed: randomBytes(32).toString('hex'),
+      roster: Array.from({ length: sites }, (_, i) => `site-${i + 1}`),
+      threshold,
+      minUploads: threshold,
+      bits: 16,
+      sums: 8,
+      ...changes,
     };
     const opened = header.roster.map((name) => site.begin(header, name));
     const start = performance.now();
@@ -21,7 +50,10 @@ export class Epoch implements Disposable {
    * Encrypts every vector, adds and opens block by block.
    * @returns wrong sums, and milliseconds of the active site's share and of combining
    */
-  check(sumIndex: number, vectors: readonly Uint32Array[]): { wrong: number; shareMs: number; combineMs: number; blocks: number } {
+  check(
+    sumIndex: number,
+    vectors: readonly Uint32Array[],
+  ): { wrong: number; shareMs: number; combineMs: number; blocks: number } {
     const adder = this.sum.adder(this.header);
     const uploads = vectors.map((vector, i) => this.#site(i).encrypt(sumIndex, vector));
     const blocks: Uint8Array[] = [];
@@ -31,9 +63,16 @@ export class Epoch implements Disposable {
       for (const part of parts) if (part.value) adder.add(part.value);
       blocks.push(adder.finish());
     }
-    const sum: SumToOpen = { sumIndex, uploads: this.header.roster.slice(0, vectors.length), activeSet: this.header.roster.slice(-this.header.threshold), blocks };
+    const sum: SumToOpen = {
+      sumIndex,
+      uploads: this.header.roster.slice(0, vectors.length),
+      activeSet: this.header.roster.slice(-this.header.threshold),
+      blocks,
+    };
     const shareStart = performance.now();
-    const shares = new Map(sum.activeSet.map((name) => [name, this.#site(this.header.roster.indexOf(name)).share(sum)]));
+    const shares = new Map(
+      sum.activeSet.map((name) => [name, this.#site(this.header.roster.indexOf(name)).share(sum)]),
+    );
     const combineStart = performance.now();
     let wrong = 0;
     let at = 0;
@@ -45,7 +84,12 @@ export class Epoch implements Disposable {
       }
     }
     if (at !== vectors[0]?.length) wrong += 1;
-    return { wrong, shareMs: (combineStart - shareStart) / this.header.threshold, combineMs: performance.now() - combineStart, blocks: blocks.length };
+    return {
+      wrong,
+      shareMs: (combineStart - shareStart) / this.header.threshold,
+      combineMs: performance.now() - combineStart,
+      blocks: blocks.length,
+    };
   }
 
   #site(index: number): SiteEpoch {
@@ -63,7 +107,14 @@ export class Epoch implements Disposable {
 export function runCeremony(scheme: SiteScheme, header: EpochHeader, sites: readonly SiteEpoch[]): CeremonyMessage[] {
   const messages: CeremonyMessage[] = [];
   for (const step of scheme.steps) {
-    messages.push(...sites.flatMap((site, i) => site.step(step, messages.filter(({ to }) => to === undefined || to === header.roster[i]))));
+    messages.push(
+      ...sites.flatMap((site, i) =>
+        site.step(
+          step,
+          messages.filter(({ to }) => to === undefined || to === header.roster[i]),
+        ),
+      ),
+    );
   }
   return messages;
 }

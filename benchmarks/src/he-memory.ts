@@ -25,9 +25,13 @@ export function measureMemory(task: MemoryTask): Promise<number[]> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(task)]);
     let samples: number[] | undefined;
-    child.on('message', (message) => { samples = message as number[]; });
+    child.on('message', (message) => {
+      samples = message as number[];
+    });
     child.on('error', reject);
-    child.on('exit', (code) => (samples ? resolve(samples) : reject(new Error(`the memory task ended with code ${code}`))));
+    child.on('exit', (code) =>
+      samples ? resolve(samples) : reject(new Error(`the memory task ended with code ${code}`)),
+    );
   });
 }
 
@@ -39,7 +43,8 @@ async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Prom
   const account = (block: Uint8Array): void => {
     done++;
     if (keepEvery > 0 && done % keepEvery === 0) kept.push(block.slice());
-    if (done % Math.max(1, Math.floor(count / SAMPLES)) === 0 && samples.length < SAMPLES) samples.push(process.memoryUsage().rss / 1e6);
+    if (done % Math.max(1, Math.floor(count / SAMPLES)) === 0 && samples.length < SAMPLES)
+      samples.push(process.memoryUsage().rss / 1e6);
   };
   const open = async () => Epoch.open(scheme, 2, 2, { sums: SUMS_PER_EPOCH });
   using first = await open();
@@ -50,7 +55,8 @@ async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Prom
     const sums = Math.ceil(count / BLOCKS_PER_SUM);
     for (let from = 0; from < sums; from += SUMS_PER_EPOCH) {
       using epoch = await open();
-      for (let sum = 0; sum < Math.min(SUMS_PER_EPOCH, sums - from); sum++) for (const block of epoch.sites[0]!.encrypt(sum, values)) account(block);
+      for (let sum = 0; sum < Math.min(SUMS_PER_EPOCH, sums - from); sum++)
+        for (const block of epoch.sites[0]!.encrypt(sum, values)) account(block);
     }
   } else {
     const [block] = [...first.sites[0]!.encrypt(0, randomValues(100, 16))];

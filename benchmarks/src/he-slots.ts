@@ -1,7 +1,9 @@
 import openSeal from 'node-seal/allows';
 
 /** The peers' default: CKKS over slots, N = 8192, [60, 40, 40], scale 2^40, as NVFlare and TenSEAL set it. */
-export async function openSlotCkks(): Promise<{ readonly valuesPerBlock: number; encrypt(values: Float64Array): number } & Disposable> {
+export async function openSlotCkks(): Promise<
+  { readonly valuesPerBlock: number; encrypt(values: Float64Array): number } & Disposable
+> {
   const seal = await openSeal();
   using parameters = new seal.EncryptionParameters(seal.SchemeType.ckks);
   using primes = seal.CoeffModulus.Create(8192, Int32Array.of(60, 40, 40));

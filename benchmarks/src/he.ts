@@ -37,7 +37,7 @@ export async function run({ onProgress, full = process.env['BENCH_FULL'] === '1'
   const figures: Figure[] = [];
   for (const [name, measure] of parts) {
     onProgress?.(name);
-    figures.push(...await measure());
+    figures.push(...(await measure()));
   }
   return figures;
 }
@@ -63,8 +63,22 @@ async function quantisation(): Promise<Figure[]> {
   }
   const unit = 'ms for 1,000,000 values';
   return [
-    { name: 'quantise, 16 bits', value: median(there!), unit, ratio: median(there!) / median(words!), yardstick: 'drawing the random words, same run', samples: there! },
-    { name: 'dequantise a sum', value: median(back!), unit, ratio: median(back!) / median(copied!), yardstick: 'one multiplication per value, same run', samples: back! },
+    {
+      name: 'quantise, 16 bits',
+      value: median(there!),
+      unit,
+      ratio: median(there!) / median(words!),
+      yardstick: 'drawing the random words, same run',
+      samples: there!,
+    },
+    {
+      name: 'dequantise a sum',
+      value: median(back!),
+      unit,
+      ratio: median(back!) / median(copied!),
+      yardstick: 'one multiplication per value, same run',
+      samples: back!,
+    },
   ];
 }
 
@@ -92,13 +106,31 @@ async function encryption(): Promise<Figure[]> {
       }
       const yardstick = 'CKKS over slots, N=8192 [60,40,40], same run';
       figures.push(
-        { name: `${scheme}, ${bits} bits: upload`, value: bytes / PARAMETERS, unit: 'bytes per parameter', ratio: slotBytes / bytes, yardstick },
-        { name: `${scheme}, ${bits} bits: encryption`, value: PARAMETERS / median(ours) / 1e3, unit: 'million parameters per second', ratio: median(theirs) / median(ours), yardstick, samples: ours },
+        {
+          name: `${scheme}, ${bits} bits: upload`,
+          value: bytes / PARAMETERS,
+          unit: 'bytes per parameter',
+          ratio: slotBytes / bytes,
+          yardstick,
+        },
+        {
+          name: `${scheme}, ${bits} bits: encryption`,
+          value: PARAMETERS / median(ours) / 1e3,
+          unit: 'million parameters per second',
+          ratio: median(theirs) / median(ours),
+          yardstick,
+          samples: ours,
+        },
       );
       if (scheme === 'ckks-threshold' && bits === 16) {
         figures.push(
           { name: 'slot CKKS: upload', value: slotBytes / PARAMETERS, unit: 'bytes per parameter' },
-          { name: 'slot CKKS: encryption', value: PARAMETERS / median(theirs) / 1e3, unit: 'million parameters per second', samples: theirs },
+          {
+            name: 'slot CKKS: encryption',
+            value: PARAMETERS / median(theirs) / 1e3,
+            unit: 'million parameters per second',
+            samples: theirs,
+          },
         );
       }
     }
@@ -115,7 +147,10 @@ async function opening(): Promise<Figure[]> {
     const ceremonies: number[] = [];
     for (let repetition = 0; repetition <= 3; repetition++) {
       using epoch = await Epoch.open(scheme, 5, 3, { sums: 2 });
-      const { shareMs, combineMs } = epoch.check(0, Array.from({ length: 5 }, () => randomValues(PARAMETERS, 16)));
+      const { shareMs, combineMs } = epoch.check(
+        0,
+        Array.from({ length: 5 }, () => randomValues(PARAMETERS, 16)),
+      );
       if (repetition === 0) continue;
       ceremonies.push(epoch.ceremonyMsPerSite);
       shares.push(shareMs);
@@ -124,8 +159,18 @@ async function opening(): Promise<Figure[]> {
     using epoch = await Epoch.open(scheme, 5, 3);
     const layout = epoch.sum.layout(epoch.header);
     figures.push(
-      { name: `${scheme}: key ceremony of five sites`, value: median(ceremonies), unit: 'ms per site', samples: ceremonies },
-      { name: `${scheme}: decryption share`, value: median(shares), unit: 'ms for 262,144 parameters', samples: shares },
+      {
+        name: `${scheme}: key ceremony of five sites`,
+        value: median(ceremonies),
+        unit: 'ms per site',
+        samples: ceremonies,
+      },
+      {
+        name: `${scheme}: decryption share`,
+        value: median(shares),
+        unit: 'ms for 262,144 parameters',
+        samples: shares,
+      },
       { name: `${scheme}: combine`, value: median(combines), unit: 'ms for 262,144 parameters', samples: combines },
       { name: `${scheme}: size of a share`, value: layout.shareBytes(1), unit: 'bytes for 1 block' },
       { name: `${scheme}: size of a share`, value: layout.shareBytes(1000), unit: 'bytes for 1,000 blocks' },
@@ -140,7 +185,7 @@ async function aggregation(): Promise<Figure[]> {
   for (const scheme of SCHEMES) {
     using epoch = await Epoch.open(scheme, 2, 2);
     const [block = new Uint8Array(0)] = [...(epoch.sites[0]?.encrypt(0, randomValues(100, 16)) ?? [])];
-    const uploads = Array.from({ length: Math.ceil(64 * MEGABYTE / block.length) }, () => block.slice());
+    const uploads = Array.from({ length: Math.ceil((64 * MEGABYTE) / block.length) }, () => block.slice());
     const total = uploads.length * block.length;
     const [source, target] = [new Uint8Array(total).fill(1), new Uint8Array(total)];
     const adder = epoch.sum.adder(epoch.header);
@@ -155,9 +200,14 @@ async function aggregation(): Promise<Figure[]> {
       adder.finish();
     }
     const rate = (samples: readonly number[]): number => total / median(samples) / MEGABYTE;
-    figures.push(
-      { name: `${scheme}: aggregation`, value: rate(adding), unit: 'GB per second and core', ratio: rate(adding) / rate(copying), yardstick: `memory copy, ${rate(copying).toFixed(2)} GB/s in the same run`, samples: adding },
-    );
+    figures.push({
+      name: `${scheme}: aggregation`,
+      value: rate(adding),
+      unit: 'GB per second and core',
+      ratio: rate(adding) / rate(copying),
+      yardstick: `memory copy, ${rate(copying).toFixed(2)} GB/s in the same run`,
+      samples: adding,
+    });
   }
   return figures;
 }
@@ -166,10 +216,20 @@ async function aggregation(): Promise<Figure[]> {
 async function sumMemory(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const scheme of SCHEMES) {
-    for (const [uploads, keepMegabytes] of [[4, 0], [64, 0], [512, 0], [512, PLANTED_LEAK]] as const) {
+    for (const [uploads, keepMegabytes] of [
+      [4, 0],
+      [64, 0],
+      [512, 0],
+      [512, PLANTED_LEAK],
+    ] as const) {
       const samples = await measureMemory({ scheme, task: 'add', count: uploads, keepMegabytes });
       const control = keepMegabytes > 0 ? ` (control: up to ${keepMegabytes} MB of them kept)` : '';
-      figures.push({ name: `${scheme}: memory added by a sum of ${uploads} uploads${control}`, value: Math.max(...samples) - (samples[0] ?? 0), unit: 'MB', samples });
+      figures.push({
+        name: `${scheme}: memory added by a sum of ${uploads} uploads${control}`,
+        value: Math.max(...samples) - (samples[0] ?? 0),
+        unit: 'MB',
+        samples,
+      });
     }
   }
   return figures;
@@ -187,12 +247,18 @@ async function exactness(packedValues: number): Promise<Figure[]> {
       using epoch = await Epoch.open(scheme, sites, Math.floor(sites / 2) + 1, { sums });
       for (let sum = 0; sum < sums; sum++) {
         const length = Math.ceil(packedValues / 4 / sums / sites);
-        const vectors = Array.from({ length: sites }, (_, i) => (i % 8 === 7 ? new Uint32Array(length).fill(65_535) : randomValues(length, 16)));
+        const vectors = Array.from({ length: sites }, (_, i) =>
+          i % 8 === 7 ? new Uint32Array(length).fill(65_535) : randomValues(length, 16),
+        );
         wrong += epoch.check(sum, vectors).wrong;
         checked += length * sites;
       }
     }
-    figures.push({ name: `${scheme}: wrong integer sums, cohorts of 2, 5, 16, 64`, value: wrong, unit: `of ${checked.toLocaleString('en')} packed values` });
+    figures.push({
+      name: `${scheme}: wrong integer sums, cohorts of 2, 5, 16, 64`,
+      value: wrong,
+      unit: `of ${checked.toLocaleString('en')} packed values`,
+    });
   }
   return figures;
 }
@@ -202,7 +268,11 @@ async function corruptions(trials: number): Promise<Figure[]> {
   for (const scheme of SCHEMES) {
     for (const { container, refused, leftToSignature, uncoded } of await corruptContainers(scheme, trials)) {
       figures.push(
-        { name: `${scheme}: corrupted ${container} refused with a code`, value: refused, unit: `of ${trials}; ${leftToSignature} well-formed, left to the signature` },
+        {
+          name: `${scheme}: corrupted ${container} refused with a code`,
+          value: refused,
+          unit: `of ${trials}; ${leftToSignature} well-formed, left to the signature`,
+        },
         { name: `${scheme}: corrupted ${container} that failed without a code`, value: uncoded, unit: `of ${trials}` },
       );
     }
@@ -221,8 +291,12 @@ async function encryptionMemory(encryptions: number): Promise<Figure[]> {
       const [first = 0, last = 0] = [samples[0], samples.at(-1)];
       const control = keepMegabytes > 0 ? ` (control: ${keepMegabytes} MB of blocks kept)` : '';
       figures.push({
-        name: `${scheme}: memory growth over ${count.toLocaleString('en')} encryptions${control}`, value: last - first, unit: 'MB after the first tenth',
-        ratio: last / first, yardstick: 'resident memory after the first tenth', samples,
+        name: `${scheme}: memory growth over ${count.toLocaleString('en')} encryptions${control}`,
+        value: last - first,
+        unit: 'MB after the first tenth',
+        ratio: last / first,
+        yardstick: 'resident memory after the first tenth',
+        samples,
       });
     }
   }

@@ -18,7 +18,11 @@ class UsageError extends Error {
 function readArguments(args: readonly string[]): { suite: string; isJson: boolean } {
   const usage = `usage: npm run bench -- ${SUITES.join('|')} [--format json|table]`;
   try {
-    const { positionals, values } = parseArgs({ args: [...args], allowPositionals: true, options: { format: { type: 'string', default: 'table' } } });
+    const { positionals, values } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { format: { type: 'string', default: 'table' } },
+    });
     const [suite = ''] = positionals;
     const isKnown = positionals.length === 1 && SUITES.some((name) => name === suite);
     if (!isKnown) throw new UsageError(`no suite "${positionals.join(' ')}"`);
@@ -32,7 +36,12 @@ function readArguments(args: readonly string[]): { suite: string; isJson: boolea
 /** The commit that was measured; `+` marks a tree with changes. */
 function commitId(): string {
   try {
-    const git = (...args: string[]): string => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, {
+        cwd: import.meta.dirname,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).trim();
     return git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+');
   } catch {
     return 'unknown';
@@ -53,7 +62,16 @@ function formatTable(results: readonly Figure[]): string {
     yardstick === undefined ? '' : `against ${typeof yardstick === 'number' ? formatNumber(yardstick) : yardstick}`,
   ]);
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => (column === 1 || column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 1 || column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 try {
@@ -61,8 +79,17 @@ try {
   const { run } = (await import(new URL(`./${suite}.js`, import.meta.url).href)) as Suite;
   const results = await run({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   const processors = cpus();
-  const report = { suite, commit: commitId(), cpu: `${processors.length} × ${processors[0]?.model ?? 'unknown'}`, results };
-  process.stdout.write(isJson ? `${JSON.stringify(report, null, 2)}\n` : `${suite} · ${report.commit} · ${report.cpu}\n${formatTable(results)}\n`);
+  const report = {
+    suite,
+    commit: commitId(),
+    cpu: `${processors.length} × ${processors[0]?.model ?? 'unknown'}`,
+    results,
+  };
+  process.stdout.write(
+    isJson
+      ? `${JSON.stringify(report, null, 2)}\n`
+      : `${suite} · ${report.commit} · ${report.cpu}\n${formatTable(results)}\n`,
+  );
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -19,7 +19,12 @@ function kernel(name: 'VmRSS' | 'VmHWM'): number {
 const chosen = memoryCases.find(({ name }) => name === process.argv[2]);
 if (chosen === undefined) throw new Error(`name one of ${memoryCases.map(({ name }) => name).join('; ')}`);
 const { network, options } = chosen;
-const graph = await trainingGraph(modelOf(network), { trainable: parametersOf(network).map(({ name }) => name), output: 'logits', loss: network.loss, ...options });
+const graph = await trainingGraph(modelOf(network), {
+  trainable: parametersOf(network).map(({ name }) => name),
+  output: 'logits',
+  loss: network.loss,
+  ...options,
+});
 const session = await Session.create(graph.bytes);
 const collect = () => globalThis.gc?.();
 collect();
@@ -29,13 +34,31 @@ const before = kernel('VmRSS');
 const { inputs } = graph;
 const ports = (group: Ports | undefined): Port[] => Object.values(group ?? {});
 const fed = [
-  ...ports(inputs.features), inputs.labels, inputs.mask, inputs.learningRate, inputs.clippingNorm, inputs.expectedRecords,
-  ...ports(inputs.parameters), ...ports(inputs.state), ...ports(inputs.noise),
+  ...ports(inputs.features),
+  inputs.labels,
+  inputs.mask,
+  inputs.learningRate,
+  inputs.clippingNorm,
+  inputs.expectedRecords,
+  ...ports(inputs.parameters),
+  ...ports(inputs.state),
+  ...ports(inputs.noise),
 ];
 // a page of zeros that nobody wrote takes no memory
-const feeds = Object.fromEntries(fed.flatMap((port) => (port === undefined ? [] : [[port.name, port.type === 'int64'
-  ? new Tensor('int64', new BigInt64Array(elementCount(port.dims)).fill(1n), port.dims)
-  : new Tensor('float32', new Float32Array(elementCount(port.dims)).fill(1e-3), port.dims)]])));
+const feeds = Object.fromEntries(
+  fed.flatMap((port) =>
+    port === undefined
+      ? []
+      : [
+          [
+            port.name,
+            port.type === 'int64'
+              ? new Tensor('int64', new BigInt64Array(elementCount(port.dims)).fill(1n), port.dims)
+              : new Tensor('float32', new Float32Array(elementCount(port.dims)).fill(1e-3), port.dims),
+          ],
+        ],
+  ),
+);
 for (let run = 0; run < runs; run++) {
   await session.run(feeds);
   collect();

@@ -13,7 +13,13 @@ interface MemoryCase {
 }
 
 /** Sixty megabytes of parameters, so that they outweigh all else. */
-const wide: Network = { name: 'MLP 3136-4096-512-10', record: [3136], dense: [4096, 512, 10], channels: [], loss: 'cross-entropy' };
+const wide: Network = {
+  name: 'MLP 3136-4096-512-10',
+  record: [3136],
+  dense: [4096, 512, 10],
+  channels: [],
+  loss: 'cross-entropy',
+};
 const convolutional = networks.at(-1) as Network;
 
 export const memoryCases: MemoryCase[] = [
@@ -22,9 +28,21 @@ export const memoryCases: MemoryCase[] = [
   { name: 'Adam', network: wide, options: { optimizer: { kind: 'adam' }, batch: 32 } },
   { name: 'Adam, 8 steps', network: wide, options: { optimizer: { kind: 'adam' }, batch: 32, localSteps: 8 } },
   { name: 'clipped gradient', network: wide, options: { optimizer: { kind: 'none' }, batch: 32, clipping: {} } },
-  { name: 'clipped SGD with noise, 4 steps', network: wide, options: { optimizer: { kind: 'sgd', momentum: 0.9 }, batch: 32, clipping: { noise: true }, localSteps: 4 } },
-  { name: 'clipped gradient in pieces', network: wide, options: { optimizer: { kind: 'none' }, batch: 32, clipping: { microbatch: 8 } } },
-  { name: 'clipped convolutions', network: convolutional, options: { optimizer: { kind: 'none' }, batch: 256, clipping: {} } },
+  {
+    name: 'clipped SGD with noise, 4 steps',
+    network: wide,
+    options: { optimizer: { kind: 'sgd', momentum: 0.9 }, batch: 32, clipping: { noise: true }, localSteps: 4 },
+  },
+  {
+    name: 'clipped gradient in pieces',
+    network: wide,
+    options: { optimizer: { kind: 'none' }, batch: 32, clipping: { microbatch: 8 } },
+  },
+  {
+    name: 'clipped convolutions',
+    network: convolutional,
+    options: { optimizer: { kind: 'none' }, batch: 256, clipping: {} },
+  },
   { name: 'convolutions, Adam', network: convolutional, options: { optimizer: { kind: 'adam' }, batch: 1024 } },
 ];
 
@@ -38,8 +56,16 @@ export async function memoryFigures(onProgress: (line: string) => void): Promise
   for (const { name, network } of memoryCases) {
     const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', child, name]);
     const { peakBytes, statedBytes } = JSON.parse(stdout) as { peakBytes: number; statedBytes: number };
-    figures.push({ name: `memory of a run, ${network.name}, ${name}, against stated`, value: peakBytes, unit: 'bytes', ratio: peakBytes / statedBytes, yardstick: statedBytes });
-    onProgress(`memory, ${network.name}, ${name}: ${(peakBytes / 1e6).toFixed(0)} of ${(statedBytes / 1e6).toFixed(0)} MB stated`);
+    figures.push({
+      name: `memory of a run, ${network.name}, ${name}, against stated`,
+      value: peakBytes,
+      unit: 'bytes',
+      ratio: peakBytes / statedBytes,
+      yardstick: statedBytes,
+    });
+    onProgress(
+      `memory, ${network.name}, ${name}: ${(peakBytes / 1e6).toFixed(0)} of ${(statedBytes / 1e6).toFixed(0)} MB stated`,
+    );
   }
   return figures;
 }

@@ -45,7 +45,7 @@ export function parametersOf({ record, channels, dense }: Network): Parameter[] 
     add(`conv${layer}.bias`, [outputs], inputs * 9);
     inputs = outputs;
   });
-  let width = inputs * elementCount(record.slice(1)) / 4 ** channels.length;
+  let width = (inputs * elementCount(record.slice(1))) / 4 ** channels.length;
   dense.forEach((outputs, layer) => {
     add(`dense${layer}.weight`, [outputs, width], width);
     add(`dense${layer}.bias`, [outputs], width);
@@ -59,13 +59,19 @@ export function modelOf(network: Network): Model {
   let value = graph.input('x', 'float32', ['batch', ...network.record]);
   for (const { name, dims, data } of parametersOf(network)) graph.initializer(name, 'float32', dims, data);
   network.channels.forEach((_, layer) => {
-    const convolved = graph.op('Conv', [value, `conv${layer}.weight`, `conv${layer}.bias`], { pads: attr.ints([1, 1, 1, 1]) });
-    value = graph.op('MaxPool', [graph.op('Relu', [convolved])], { kernel_shape: attr.ints([2, 2]), strides: attr.ints([2, 2]) });
+    const convolved = graph.op('Conv', [value, `conv${layer}.weight`, `conv${layer}.bias`], {
+      pads: attr.ints([1, 1, 1, 1]),
+    });
+    value = graph.op('MaxPool', [graph.op('Relu', [convolved])], {
+      kernel_shape: attr.ints([2, 2]),
+      strides: attr.ints([2, 2]),
+    });
   });
   if (network.record.length > 1) value = graph.op('Flatten', [value]);
   network.dense.forEach((_, layer) => {
     const output = graph.op('Gemm', [value, `dense${layer}.weight`, `dense${layer}.bias`], { transB: attr.int(1) });
-    value = layer === network.dense.length - 1 ? graph.op('Identity', [output], {}, 'logits') : graph.op('Relu', [output]);
+    value =
+      layer === network.dense.length - 1 ? graph.op('Identity', [output], {}, 'logits') : graph.op('Relu', [output]);
   });
   graph.output('logits');
   return graph.model();

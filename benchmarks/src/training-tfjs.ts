@@ -14,7 +14,12 @@ export interface Contender {
 }
 
 /** The network in TensorFlow.js on one thread of the given backend. */
-export async function tensorFlowStep(network: Network, backend: 'cpu' | 'wasm', batch: { x: Float32Array; labels: ArrayLike<number>; size: number }, learningRate: number): Promise<Contender> {
+export async function tensorFlowStep(
+  network: Network,
+  backend: 'cpu' | 'wasm',
+  batch: { x: Float32Array; labels: ArrayLike<number>; size: number },
+  learningRate: number,
+): Promise<Contender> {
   tf.env().set('IS_NODE', false);
   // one thread with SIMD; the threaded build does not start in Node
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
@@ -31,7 +36,10 @@ export async function tensorFlowStep(network: Network, backend: 'cpu' | 'wasm', 
   const rows = tf.tensor(batch.x, [batch.size, ...network.record]);
   const x = network.record.length > 1 ? tf.transpose(rows, [0, 2, 3, 1]) : rows;
   const classes = network.dense.at(-1) ?? 1;
-  const labels = network.loss === 'cross-entropy' ? tf.oneHot(tf.tensor1d(Array.from(batch.labels), 'int32'), classes) : tf.tensor2d(Float32Array.from(batch.labels), [batch.size, 1]);
+  const labels =
+    network.loss === 'cross-entropy'
+      ? tf.oneHot(tf.tensor1d(Array.from(batch.labels), 'int32'), classes)
+      : tf.tensor2d(Float32Array.from(batch.labels), [batch.size, 1]);
   const optimizer = tf.train.sgd(learningRate);
   return {
     select,

@@ -22,7 +22,8 @@ const turnMs = 60;
 /** An entrant whose single step takes longer than a second is out after this many rounds. */
 const slowRounds = 2;
 
-const quantile = (values: readonly number[], share: number): number => values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+const quantile = (values: readonly number[], share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
 
 /** A time that one is not likely to beat: other load only ever adds to a step, so the fast tenth is the step itself. */
 const typical = (samples: readonly number[]): number => quantile(samples, 0.1);
@@ -69,14 +70,19 @@ interface Data {
 
 function dataOf({ record, dense, loss }: Network): Data {
   const classes = loss === 'cross-entropy' ? (dense.at(-1) ?? 1) : 2;
-  return { x: numbers(batchSize * elementCount(record), 99), labels: Array.from({ length: batchSize }, (_, index) => index % classes) };
+  return {
+    x: numbers(batchSize * elementCount(record), 99),
+    labels: Array.from({ length: batchSize }, (_, index) => index % classes),
+  };
 }
 
 /** Repeats the batch for graphs that take several steps per run. */
 function repeated({ dims, type }: Port, data: Float32Array | readonly number[]): Tensor {
   const count = elementCount(dims) / data.length;
   const values = Array.from({ length: count }, () => [...data]).flat();
-  return type === 'int64' ? new Tensor('int64', BigInt64Array.from(values, BigInt), dims) : new Tensor('float32', Float32Array.from(values), dims);
+  return type === 'int64'
+    ? new Tensor('int64', BigInt64Array.from(values, BigInt), dims)
+    : new Tensor('float32', Float32Array.from(values), dims);
 }
 
 interface Runner {
@@ -85,31 +91,50 @@ interface Runner {
 }
 
 /** A training graph in the runtime; parameters stay in two sets of buffers that change places after every run. */
-async function runner(network: Network, data: Data, options: Pick<TrainingOptions, 'optimizer' | 'clipping' | 'localSteps'>): Promise<Runner> {
+async function runner(
+  network: Network,
+  data: Data,
+  options: Pick<TrainingOptions, 'optimizer' | 'clipping' | 'localSteps'>,
+): Promise<Runner> {
   const parameters = parametersOf(network);
   const graph: TrainingGraph = await trainingGraph(modelOf(network), {
-    trainable: parameters.map(({ name }) => name), output: 'logits', loss: network.loss, batch: batchSize, ...options,
+    trainable: parameters.map(({ name }) => name),
+    output: 'logits',
+    loss: network.loss,
+    batch: batchSize,
+    ...options,
   });
   const session = await Session.create(graph.bytes);
   const { inputs, outputs } = graph;
-  const scalar = (port: Port | undefined, value: number) => (port ? { [port.name]: new Tensor('float32', Float32Array.of(value), []) } : {});
+  const scalar = (port: Port | undefined, value: number) =>
+    port ? { [port.name]: new Tensor('float32', Float32Array.of(value), []) } : {};
   const empty = ({ dims }: Port) => new Tensor('float32', new Float32Array(elementCount(dims)), dims);
   const feeds: Record<string, Tensor> = {
     ...Object.fromEntries(Object.values(inputs.features).map((port) => [port.name, repeated(port, data.x)])),
     [inputs.labels.name]: repeated(inputs.labels, data.labels),
     ...(inputs.mask && { [inputs.mask.name]: repeated(inputs.mask, [1]) }),
-    ...Object.fromEntries(parameters.map(({ name, dims, data: values }) => [name, new Tensor('float32', values.slice(), dims)])),
+    ...Object.fromEntries(
+      parameters.map(({ name, dims, data: values }) => [name, new Tensor('float32', values.slice(), dims)]),
+    ),
     ...scalar(inputs.clippingNorm, 1),
     ...scalar(inputs.learningRate, learningRate),
   };
   const fetches: Record<string, Tensor> = Object.fromEntries(
-    [outputs.loss, ...(outputs.norms ? [outputs.norms] : []), ...Object.values(outputs.gradients ?? {}), ...Object.values(outputs.parameters ?? {})].map((port) => [port.name, empty(port)]),
+    [
+      outputs.loss,
+      ...(outputs.norms ? [outputs.norms] : []),
+      ...Object.values(outputs.gradients ?? {}),
+      ...Object.values(outputs.parameters ?? {}),
+    ].map((port) => [port.name, empty(port)]),
   );
-  const pairs = Object.entries(outputs.parameters ?? {}).map(([key, port]) => [inputs.parameters[key]?.name ?? key, port.name] as const);
+  const pairs = Object.entries(outputs.parameters ?? {}).map(
+    ([key, port]) => [inputs.parameters[key]?.name ?? key, port.name] as const,
+  );
   return {
     async step() {
       await session.run(feeds, fetches);
-      for (const [input, output] of pairs) [feeds[input], fetches[output]] = [fetches[output] as Tensor, feeds[input] as Tensor];
+      for (const [input, output] of pairs)
+        [feeds[input], fetches[output]] = [fetches[output] as Tensor, feeds[input] as Tensor];
       return Number((fetches[outputs.loss.name] as Tensor).data[0]);
     },
     release: () => session.release(),
@@ -118,7 +143,8 @@ async function runner(network: Network, data: Data, options: Pick<TrainingOption
 
 /** Both runtimes must compute the same thing, or their times mean nothing. */
 function assertSameLoss(network: Network, own: number, other: number): void {
-  if (!(Math.abs(own - other) < 1e-4 * Math.max(1, Math.abs(other)))) throw new Error(`${network.name}: losses differ, ${own} and ${other}`);
+  if (!(Math.abs(own - other) < 1e-4 * Math.max(1, Math.abs(other))))
+    throw new Error(`${network.name}: losses differ, ${own} and ${other}`);
 }
 
 async function networkFigures(network: Network, onProgress: (line: string) => void): Promise<Figure[]> {
@@ -155,14 +181,35 @@ async function networkFigures(network: Network, onProgress: (line: string) => vo
   const rate = (name: string) => 1000 / typical(of(name));
   const best = Math.max(rate('single'), rate('looped'));
   const figures: Figure[] = [
-    { name: `${network.name}, one step per run`, value: rate('single'), unit: 'steps/s', samples: percentiles(of('single')) },
-    { name: `${network.name}, ${stepsPerRun} steps per run`, value: rate('looped'), unit: 'steps/s', ratio: rate('looped') / rate('single'), yardstick: rate('single'), samples: percentiles(of('looped')) },
+    {
+      name: `${network.name}, one step per run`,
+      value: rate('single'),
+      unit: 'steps/s',
+      samples: percentiles(of('single')),
+    },
+    {
+      name: `${network.name}, ${stepsPerRun} steps per run`,
+      value: rate('looped'),
+      unit: 'steps/s',
+      ratio: rate('looped') / rate('single'),
+      yardstick: rate('single'),
+      samples: percentiles(of('looped')),
+    },
     ...backends.map((backend) => ({
-      name: `${network.name} against TensorFlow.js ${backend}`, value: best, unit: 'steps/s', ratio: best / rate(backend), yardstick: rate(backend), samples: percentiles(of(backend)),
+      name: `${network.name} against TensorFlow.js ${backend}`,
+      value: best,
+      unit: 'steps/s',
+      ratio: best / rate(backend),
+      yardstick: rate(backend),
+      samples: percentiles(of(backend)),
     })),
     {
-      name: `${network.name}, clipped gradient against plain`, value: typical(of('clipped')), unit: 'ms',
-      ratio: typical(of('clipped')) / typical(of('plain')), yardstick: typical(of('plain')), samples: percentiles(of('clipped')),
+      name: `${network.name}, clipped gradient against plain`,
+      value: typical(of('clipped')),
+      unit: 'ms',
+      ratio: typical(of('clipped')) / typical(of('plain')),
+      yardstick: typical(of('plain')),
+      samples: percentiles(of('clipped')),
     },
   ];
   for (const { name, ratio } of figures) if (ratio !== undefined) onProgress(`${name}: ×${ratio.toPrecision(3)}`);

@@ -5,7 +5,20 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { launchBrowser } from './browser.js';
 import { openDashboard, type DashboardPage } from './dashboard.page.js';
 import { FixtureServer, type FixtureViews } from './fixture-server.js';
-import { ago, doneRounds, failedRun, finishedRun, heartModel, invitedSite, round, run, runningRun, sites, uuid, versionDetail } from './fixtures.js';
+import {
+  ago,
+  doneRounds,
+  failedRun,
+  finishedRun,
+  heartModel,
+  invitedSite,
+  round,
+  run,
+  runningRun,
+  sites,
+  uuid,
+  versionDetail,
+} from './fixtures.js';
 
 let browser: Browser;
 const closers: (() => Promise<void>)[] = [];
@@ -32,14 +45,19 @@ async function serve(views: Partial<FixtureViews> = {}): Promise<FixtureServer> 
   return server;
 }
 
-async function open(server: FixtureServer, path = '', options: Parameters<typeof openDashboard>[2] = {}): Promise<DashboardPage> {
+async function open(
+  server: FixtureServer,
+  path = '',
+  options: Parameters<typeof openDashboard>[2] = {},
+): Promise<DashboardPage> {
   const link = path ? `${server.url}${path}?token=${server.token}` : server.link;
   const { dashboard, close } = await openDashboard(browser, link, options);
   closers.push(close);
   return dashboard;
 }
 
-const textOf = async (locator: { innerText(): Promise<string> }) => (await locator.innerText()).replace(/\s+/g, ' ').trim();
+const textOf = async (locator: { innerText(): Promise<string> }) =>
+  (await locator.innerText()).replace(/\s+/g, ' ').trim();
 
 describe('token', () => {
   it('is taken from the link, leaves the address bar and survives a reload', async () => {
@@ -79,7 +97,9 @@ describe('runs', () => {
   it('shows the running one with its guarantees, states, sites and figures', async () => {
     const dashboard = await open(await serve());
     await dashboard.waitUntilLive();
-    expect(await textOf(dashboard.page.locator('.run-head'))).toMatch(/heart-disease.*running.*4 of 5.*3 of 4.*threshold CKKS.*0\.94 of 1\.2.*fedavg/);
+    expect(await textOf(dashboard.page.locator('.run-head'))).toMatch(
+      /heart-disease.*running.*4 of 5.*3 of 4.*threshold CKKS.*0\.94 of 1\.2.*fedavg/,
+    );
     expect(await dashboard.phase('planned').getAttribute('data-status')).toBe('past');
     expect(await dashboard.phase('collecting').getAttribute('aria-current')).toBe('step');
     expect(await textOf(dashboard.panel(/^Round 4/).getByRole('row', { name: /switzerland/ }))).toContain('awaited');
@@ -93,7 +113,9 @@ describe('runs', () => {
     const dashboard = await open(await serve());
     expect(await textOf(dashboard.roundRow(2))).toContain('switzerland ROUND_DEADLINE_PASSED');
     await dashboard.roundRow(2).getByRole('button').click();
-    expect(await textOf(dashboard.panel(/^Round 2/).getByRole('row', { name: /switzerland/ }))).toContain('The round is closed; the update was not taken.');
+    expect(await textOf(dashboard.panel(/^Round 2/).getByRole('row', { name: /switzerland/ }))).toContain(
+      'The round is closed; the update was not taken.',
+    );
   });
 
   it('shows a failure with its code, its public message and the state it happened in', async () => {
@@ -107,7 +129,11 @@ describe('runs', () => {
   });
 
   it('makes no promise about privacy without noise', async () => {
-    const dashboard = await open(await serve({ runs: [run({ name: 'plain', startedAgo: 90, state: 'done', noise: false, rounds: doneRounds(1, 80) })] }));
+    const dashboard = await open(
+      await serve({
+        runs: [run({ name: 'plain', startedAgo: 90, state: 'done', noise: false, rounds: doneRounds(1, 80) })],
+      }),
+    );
     await dashboard.page.getByText('no noise, no bound').waitFor();
   });
 
@@ -177,11 +203,15 @@ describe('models', () => {
     await dashboard.goTo('Models');
     const serving = dashboard.page.locator('.served').first();
     await serving.getByRole('row', { name: /Cleveland Clinic/ }).waitFor();
-    expect(await textOf(serving)).toMatch(/Serves now at 3 sites Version 6 champion.*\.802.*\.881.*Cleveland Clinic 0\.21 ms 0\.61 ms/);
+    expect(await textOf(serving)).toMatch(
+      /Serves now at 3 sites Version 6 champion.*\.802.*\.881.*Cleveland Clinic 0\.21 ms 0\.61 ms/,
+    );
     await serving.getByRole('link', { name: 'Where it came from' }).click();
     await dashboard.panel('Where it came from').waitFor();
     const graph = await textOf(dashboard.page.locator('.lineage'));
-    expect(graph).toMatch(/Base version v5.*round 5.*Cohort 4 of 4 delivered cleveland.*Sum root.*Key epoch.*Opened by.*fedavg.*ε spent per record 1\.2.*This version v6/);
+    expect(graph).toMatch(
+      /Base version v5.*round 5.*Cohort 4 of 4 delivered cleveland.*Sum root.*Key epoch.*Opened by.*fedavg.*ε spent per record 1\.2.*This version v6/,
+    );
     expect(await textOf(dashboard.page.locator('.ancestors'))).toMatch(/v1 .*v2 .*v6/);
     expect(dashboard.complaints).toEqual([]);
   });
@@ -190,7 +220,10 @@ describe('models', () => {
     const dashboard = await open(await serve(), '#/models/heart-disease/3');
     expect(await textOf(dashboard.page.locator('.uploads [data-excluded]'))).toContain('ROUND_DEADLINE_PASSED');
     await dashboard.page.getByText('says what this page shows').waitFor();
-    const [download] = await Promise.all([dashboard.page.waitForEvent('download'), dashboard.page.getByRole('link', { name: 'Download the statement' }).click()]);
+    const [download] = await Promise.all([
+      dashboard.page.waitForEvent('download'),
+      dashboard.page.getByRole('link', { name: 'Download the statement' }).click(),
+    ]);
     expect(download.suggestedFilename()).toBe('heart-disease-v3.dsse.json');
     expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toEqual(versionDetail(3).statement);
   });
@@ -202,15 +235,22 @@ describe('models', () => {
   });
 
   it('say so when the statement says something else', async () => {
-    const dashboard = await open(await serve({ versions: [versionDetail(3, { exclusions: [] })] }), '#/models/heart-disease/3');
+    const dashboard = await open(
+      await serve({ versions: [versionDetail(3, { exclusions: [] })] }),
+      '#/models/heart-disease/3',
+    );
     await dashboard.page.getByText('says something else than this page').waitFor();
   });
 
   it('copy a whole digest', async () => {
-    const dashboard = await open(await serve(), '#/models/heart-disease/3', { permissions: ['clipboard-read', 'clipboard-write'] });
+    const dashboard = await open(await serve(), '#/models/heart-disease/3', {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
     await dashboard.page.getByRole('button', { name: 'Copy Merkle root of the sum' }).click();
     await dashboard.page.locator('.copy[data-copied=true]').waitFor();
-    expect(await dashboard.page.evaluate<string>('navigator.clipboard.readText()')).toBe(versionDetail(3).lineage.encryption?.sumRoot);
+    expect(await dashboard.page.evaluate<string>('navigator.clipboard.readText()')).toBe(
+      versionDetail(3).lineage.encryption?.sumRoot,
+    );
   });
 
   it('explain the initial version and that there is no model yet', async () => {
@@ -225,7 +265,9 @@ describe('sites', () => {
   it('show who is there, what they serve and what they spent', async () => {
     const dashboard = await open(await serve(), '#/sites');
     await dashboard.page.locator('.sites-table .epsilon').first().waitFor();
-    expect(await textOf(dashboard.tableRow('Sites', /Cleveland/))).toMatch(/online .* heart-disease v6 0\.21 ms 0\.61 ms 1,204 0\.94 of 1\.2/);
+    expect(await textOf(dashboard.tableRow('Sites', /Cleveland/))).toMatch(
+      /online .* heart-disease v6 0\.21 ms 0\.61 ms 1,204 0\.94 of 1\.2/,
+    );
     expect(await textOf(dashboard.tableRow('Sites', /VA Long Beach/))).toContain('quiet 3 min ago heart-disease v5');
     expect(await textOf(dashboard.tableRow('Sites', /stanford/))).toMatch(/invited never nothing.*not enrolled/);
     await dashboard.page.getByText('3 of 5 sites online').waitFor();
@@ -235,16 +277,28 @@ describe('sites', () => {
 describe('every page', () => {
   const pages = ['#/', '#/models', '#/models/heart-disease/3', '#/sites', '#/nowhere'];
 
-  it.each(['light', 'dark'] as const)('fits a phone, breaks no policy and keeps text readable in %s', async (colorScheme) => {
-    const server = await serve({ runs: [failedRun(), finishedRun()] });
-    for (const path of pages) {
-      const dashboard = await open(server, path, { viewport: { width: 390, height: 844 }, colorScheme, reducedMotion: 'reduce' });
-      await dashboard.waitUntilLive();
-      await dashboard.heading.first().waitFor();
-      const found = { path, overflows: await dashboard.overflows(), faint: await dashboard.faintTexts(), complaints: dashboard.complaints };
-      expect(found).toEqual({ path, overflows: false, faint: [], complaints: [] });
-    }
-  });
+  it.each(['light', 'dark'] as const)(
+    'fits a phone, breaks no policy and keeps text readable in %s',
+    async (colorScheme) => {
+      const server = await serve({ runs: [failedRun(), finishedRun()] });
+      for (const path of pages) {
+        const dashboard = await open(server, path, {
+          viewport: { width: 390, height: 844 },
+          colorScheme,
+          reducedMotion: 'reduce',
+        });
+        await dashboard.waitUntilLive();
+        await dashboard.heading.first().waitFor();
+        const found = {
+          path,
+          overflows: await dashboard.overflows(),
+          faint: await dashboard.faintTexts(),
+          complaints: dashboard.complaints,
+        };
+        expect(found).toEqual({ path, overflows: false, faint: [], complaints: [] });
+      }
+    },
+  );
 
   it('can be used with the keyboard alone', async () => {
     const dashboard = await open(await serve());

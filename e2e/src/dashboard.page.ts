@@ -7,7 +7,11 @@ export interface OpenedDashboard {
 }
 
 /** @param url what `koinon up` prints as the dashboard's link, token included */
-export async function openDashboard(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<OpenedDashboard> {
+export async function openDashboard(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<OpenedDashboard> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, ...options });
   const page = await context.newPage();
   const dashboard = new DashboardPage(page);
@@ -54,7 +58,9 @@ export class DashboardPage {
   }
 
   roundRow(number: number): Locator {
-    return this.panel('Rounds').getByRole('row').filter({ has: this.page.getByRole('button', { name: `Show round ${number}`, exact: true }) });
+    return this.panel('Rounds')
+      .getByRole('row')
+      .filter({ has: this.page.getByRole('button', { name: `Show round ${number}`, exact: true }) });
   }
 
   tableRow(panel: string, name: string | RegExp): Locator {

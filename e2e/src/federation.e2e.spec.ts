@@ -21,7 +21,8 @@ class Up {
 
   constructor() {
     this.child = spawn(process.execPath, [koinon, 'up', '--port', '0', '--format', 'json'], {
-      env: { ...process.env, KOINON_HOME: home }, stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, KOINON_HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.said += text));
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.printed += text));
@@ -44,7 +45,8 @@ class Up {
 }
 
 /** Pictures for people, beside the other test results. */
-const shot = (page: Page, name: string): Promise<unknown> => page.screenshot({ path: fileURLToPath(new URL(`../../test-results/${name}.png`, import.meta.url)), fullPage: true });
+const shot = (page: Page, name: string): Promise<unknown> =>
+  page.screenshot({ path: fileURLToPath(new URL(`../../test-results/${name}.png`, import.meta.url)), fullPage: true });
 
 let up: Up;
 let browser: Browser;
@@ -72,10 +74,16 @@ describe('a federation on one machine', () => {
       await dashboard.waitUntilLive();
       await dashboard.page.getByText('heart-disease').first().waitFor();
       const report = await up.report();
-      await dashboard.roundRow(5).getByRole('link', { name: `v${report.model.version}` }).waitFor();
+      await dashboard
+        .roundRow(5)
+        .getByRole('link', { name: `v${report.model.version}` })
+        .waitFor();
       await shot(dashboard.page, 'run');
       await dashboard.goTo('Models');
-      await dashboard.page.getByRole('link', { name: `v${report.model.version}` }).first().click();
+      await dashboard.page
+        .getByRole('link', { name: `v${report.model.version}` })
+        .first()
+        .click();
       const body = dashboard.page.locator('main');
       await body.getByText('champion').first().waitFor();
       for (const site of report.sites) await body.getByText(site).first().waitFor();

@@ -4,10 +4,24 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CodedError, toWire, type ErrorCode, type KoinonEvent, type ModelView, type RunView, type SiteView, type VersionDetail } from '@koinon/contracts';
+import {
+  CodedError,
+  toWire,
+  type ErrorCode,
+  type KoinonEvent,
+  type ModelView,
+  type RunView,
+  type SiteView,
+  type VersionDetail,
+} from '@koinon/contracts';
 
 const dist = fileURLToPath(new URL('../../apps/dashboard/dist/', import.meta.url));
-const types: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
 const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
 export interface FixtureViews {
@@ -67,7 +81,9 @@ export class FixtureServer {
     if (request.headers.authorization !== `Bearer ${this.token}`) return problem(response, 'UNAUTHENTICATED');
     if (this.views.broken) return problem(response, this.views.broken);
     if (path === '/v1/events') {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).write(': hello\n\n');
+      response
+        .writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+        .write(': hello\n\n');
       this.streams.add(response);
       return;
     }

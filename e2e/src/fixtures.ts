@@ -1,15 +1,37 @@
 /** Schema-valid views for states that are hard to reach for real. Moments are relative to now. */
 import { createHash } from 'node:crypto';
 import { canonicalBytes, toBase64 } from '@koinon/signing';
-import { federationSchema, modelViewSchema, roundViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type ErrorCode, type Lineage, type ModelView, type RoundState, type RoundView, type RunView, type SiteView, type VersionDetail, type VersionView } from '@koinon/contracts';
+import {
+  federationSchema,
+  modelViewSchema,
+  roundViewSchema,
+  runViewSchema,
+  siteViewSchema,
+  versionDetailSchema,
+  type ErrorCode,
+  type Lineage,
+  type ModelView,
+  type RoundState,
+  type RoundView,
+  type RunView,
+  type SiteView,
+  type VersionDetail,
+  type VersionView,
+} from '@koinon/contracts';
 
 export const siteIds = ['cleveland', 'hungary', 'switzerland', 'va-long-beach'] as const;
-const siteNames = ['Cleveland Clinic', 'Hungarian Institute of Cardiology', 'University Hospitals Zurich and Basel', 'VA Long Beach'];
+const siteNames = [
+  'Cleveland Clinic',
+  'Hungarian Institute of Cardiology',
+  'University Hospitals Zurich and Basel',
+  'VA Long Beach',
+];
 
 /** An ISO instant some seconds before now. */
 export const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
 export const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
-export const uuid = (text: string): string => digest(text).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
+export const uuid = (text: string): string =>
+  digest(text).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
 
 export const spec = federationSchema.parse({
   name: 'heart-disease',
@@ -31,7 +53,15 @@ const rates = [
   [0.794, 0.876, 0.779],
   [0.802, 0.881, 0.787],
 ] as const;
-const phases: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating'];
+const phases: readonly RoundState[] = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+];
 const seconds = [0.4, 5.2, 0.5, 1.3, 2.6, 0.6, 2.1];
 
 export const metricsOf = (round: number) => {
@@ -51,7 +81,15 @@ interface RoundPlan {
   readonly delivered?: readonly string[];
 }
 
-export function round({ number, startedAgo, state = 'done', failedIn, failure, excluded = {}, delivered }: RoundPlan): RoundView {
+export function round({
+  number,
+  startedAgo,
+  state = 'done',
+  failedIn,
+  failure,
+  excluded = {},
+  delivered,
+}: RoundPlan): RoundView {
   const reached = state === 'done' ? phases.length - 1 : phases.indexOf(failedIn ?? state);
   let at = startedAgo;
   const timeline: RoundView['timeline'] = phases.slice(0, reached + 1).map((phase, i) => {
@@ -81,7 +119,16 @@ export function round({ number, startedAgo, state = 'done', failedIn, failure, e
   });
 }
 
-export function run(plan: { name: string; startedAgo: number; state: RunView['state']; rounds: RoundView[]; failure?: RunView['failure']; tookSeconds?: number; epsilonSpent?: number | null; noise?: boolean }): RunView {
+export function run(plan: {
+  name: string;
+  startedAgo: number;
+  state: RunView['state'];
+  rounds: RoundView[];
+  failure?: RunView['failure'];
+  tookSeconds?: number;
+  epsilonSpent?: number | null;
+  noise?: boolean;
+}): RunView {
   const noise = plan.noise ?? true;
   return runViewSchema.parse({
     id: uuid(plan.name),
@@ -105,11 +152,26 @@ export function run(plan: { name: string; startedAgo: number; state: RunView['st
 }
 
 export const doneRounds = (n: number, startedAgo: number): RoundView[] =>
-  Array.from({ length: n }, (_, i) => round({ number: i + 1, startedAgo: startedAgo - i * 16, ...(i === 1 ? { excluded: { switzerland: 'ROUND_DEADLINE_PASSED' as const } } : {}) }));
+  Array.from({ length: n }, (_, i) =>
+    round({
+      number: i + 1,
+      startedAgo: startedAgo - i * 16,
+      ...(i === 1 ? { excluded: { switzerland: 'ROUND_DEADLINE_PASSED' as const } } : {}),
+    }),
+  );
 
 /** Three rounds done, the fourth collects: two sites delivered. */
 export const runningRun = (): RunView =>
-  run({ name: 'current', startedAgo: 64, state: 'running', epsilonSpent: 0.94, rounds: [...doneRounds(3, 58), round({ number: 4, startedAgo: 4.2, state: 'collecting', delivered: ['cleveland', 'hungary'] })] });
+  run({
+    name: 'current',
+    startedAgo: 64,
+    state: 'running',
+    epsilonSpent: 0.94,
+    rounds: [
+      ...doneRounds(3, 58),
+      round({ number: 4, startedAgo: 4.2, state: 'collecting', delivered: ['cleveland', 'hungary'] }),
+    ],
+  });
 
 export const finishedRun = (name = 'finished', startedAgo = 4000): RunView =>
   run({ name, startedAgo, state: 'done', tookSeconds: 86, epsilonSpent: 1.2, rounds: doneRounds(5, startedAgo - 4) });
@@ -123,7 +185,17 @@ export const failedRun = (): RunView => {
     failure,
     tookSeconds: 170,
     epsilonSpent: 0.71,
-    rounds: [...doneRounds(2, 396), round({ number: 3, startedAgo: 360, state: 'failed', failedIn: 'decrypting', failure, excluded: { 'va-long-beach': 'SITE_DATA_INVALID' } })],
+    rounds: [
+      ...doneRounds(2, 396),
+      round({
+        number: 3,
+        startedAgo: 360,
+        state: 'failed',
+        failedIn: 'decrypting',
+        failure,
+        excluded: { 'va-long-beach': 'SITE_DATA_INVALID' },
+      }),
+    ],
   });
 };
 
@@ -144,7 +216,8 @@ export function versionView(version: number): VersionView {
   };
 }
 
-export const heartModel = (): ModelView => modelViewSchema.parse({ name: spec.name, versions: [1, 2, 3, 4, 5, 6].map(versionView) });
+export const heartModel = (): ModelView =>
+  modelViewSchema.parse({ name: spec.name, versions: [1, 2, 3, 4, 5, 6].map(versionView) });
 
 /** @param signed replaces what the statement says, to show a page that disagrees with it */
 export function versionDetail(version: number, signed?: Partial<Lineage>): VersionDetail {
@@ -157,12 +230,28 @@ export function versionDetail(version: number, signed?: Partial<Lineage>): Versi
     baseVersion: view.baseVersion,
     runId: view.runId,
     round: view.round,
-    cohort: trained ? siteIds.filter((s) => !excluded.includes(s)).map((site) => ({ site, uploadRoot: digest(`upload ${site} ${version}`) })) : [],
+    cohort: trained
+      ? siteIds
+          .filter((s) => !excluded.includes(s))
+          .map((site) => ({ site, uploadRoot: digest(`upload ${site} ${version}`) }))
+      : [],
     exclusions: excluded.map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' as const })),
     strategy: trained ? { name: 'fedavg', params: { serverLearningRate: 1 } } : null,
-    local: trained ? { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, controlVariate: false } : null,
-    privacy: trained ? { unit: 'record', epsilonSpent: 0.24 * (version - 1), delta: 1e-3, noiseMultiplier: 3.96 } : null,
-    encryption: trained ? { scheme: 'ckks-threshold', epochId: uuid('epoch'), threshold: 3, sumRoot: digest(`sum ${version}`), activeSet: ['cleveland', 'hungary', 'va-long-beach'] } : null,
+    local: trained
+      ? { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, controlVariate: false }
+      : null,
+    privacy: trained
+      ? { unit: 'record', epsilonSpent: 0.24 * (version - 1), delta: 1e-3, noiseMultiplier: 3.96 }
+      : null,
+    encryption: trained
+      ? {
+          scheme: 'ckks-threshold',
+          epochId: uuid('epoch'),
+          threshold: 3,
+          sumRoot: digest(`sum ${version}`),
+          activeSet: ['cleveland', 'hungary', 'va-long-beach'],
+        }
+      : null,
     featureSchemaSha256: digest('features'),
     code: { version: '0.1.0', lockfileSha256: digest('lock') },
   };
@@ -205,4 +294,12 @@ export function sites(): SiteView[] {
 }
 
 export const invitedSite = (): SiteView =>
-  siteViewSchema.parse({ id: 'stanford', name: 'stanford', state: 'invited', identityFingerprint: null, enrolledAt: null, lastSeenAt: null, status: null });
+  siteViewSchema.parse({
+    id: 'stanford',
+    name: 'stanford',
+    state: 'invited',
+    identityFingerprint: null,
+    enrolledAt: null,
+    lastSeenAt: null,
+    status: null,
+  });

@@ -9,7 +9,9 @@ const response = await fetch(`http://127.0.0.1:${process.env.KOINON_PORT}/v1/sit
   body: JSON.stringify({ id, name }),
 });
 if (response.ok) {
-  const { token, coordinatorFingerprint } = /** @type {{ token: string, coordinatorFingerprint: string }} */ (await response.json());
+  const { token, coordinatorFingerprint } = /** @type {{ token: string, coordinatorFingerprint: string }} */ (
+    await response.json()
+  );
   process.stdout.write(`${token}\n${coordinatorFingerprint}\n`);
 } else {
   process.stderr.write(`the coordinator refused: ${await response.text()}\n`);

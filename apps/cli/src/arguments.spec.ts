@@ -8,7 +8,10 @@ describe('wantedFloat32', () => {
     expect(parse(text)).toBe(Number(text));
   });
 
-  it.each(['1e300', '3.5e38', 'Infinity', '1e-300', '-1', '', 'x'])('refuses %j, which float32 does not hold above 0', (text) => {
-    expect(() => parse(text)).toThrow('wanted: a number above 0 in the range of float32');
-  });
+  it.each(['1e300', '3.5e38', 'Infinity', '1e-300', '-1', '', 'x'])(
+    'refuses %j, which float32 does not hold above 0',
+    (text) => {
+      expect(() => parse(text)).toThrow('wanted: a number above 0 in the range of float32');
+    },
+  );
 });

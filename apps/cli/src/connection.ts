@@ -12,14 +12,25 @@ import { currentFederation } from './federation-folder.js';
  */
 export function connect(fetcher?: typeof fetch): KoinonClient {
   const url = readSetting(process.env, 'KOINON_COORDINATOR_URL');
-  if (url !== undefined) return new KoinonClient(url, read(readSetting(process.env, 'KOINON_TOKEN_FILE') ?? '', 'KOINON_TOKEN_FILE: the file cannot be read'), fetcher);
-  const none = 'no coordinator runs from this KOINON_HOME; start one with `koinon up`, or set KOINON_COORDINATOR_URL and KOINON_TOKEN_FILE';
+  if (url !== undefined)
+    return new KoinonClient(
+      url,
+      read(readSetting(process.env, 'KOINON_TOKEN_FILE') ?? '', 'KOINON_TOKEN_FILE: the file cannot be read'),
+      fetcher,
+    );
+  const none =
+    'no coordinator runs from this KOINON_HOME; start one with `koinon up`, or set KOINON_COORDINATOR_URL and KOINON_TOKEN_FILE';
   const folder = currentFederation(homeFolder());
   if (folder === undefined) throw new CodedError('CONFIG_INVALID', none);
-  return new KoinonClient(read(join(folder, 'coordinator.url'), none), read(tokenFileOf(folder, 'operator'), none), fetcher);
+  return new KoinonClient(
+    read(join(folder, 'coordinator.url'), none),
+    read(tokenFileOf(folder, 'operator'), none),
+    fetcher,
+  );
 }
 
-export const tokenFileOf = (folder: string, scope: 'operator' | 'viewer'): string => join(folder, 'coordinator', `${scope}.token`);
+export const tokenFileOf = (folder: string, scope: 'operator' | 'viewer'): string =>
+  join(folder, 'coordinator', `${scope}.token`);
 
 /** @throws CodedError CONFIG_INVALID with `otherwise` */
 export function read(file: string, otherwise: string): string {

@@ -14,7 +14,9 @@ export function useFederation(home: string, name: string, key: string): string {
   const folder = join(home, `${name}-${key.slice(0, 12)}`);
   // The database server runs as another user when we are root: it may pass through here, secrets below are 0700.
   mkdirSync(folder, { recursive: true, mode: 0o711 });
-  writeFileSync(join(home, 'current.json'), JSON.stringify({ folder } satisfies z.infer<typeof currentSchema>), { mode: 0o600 });
+  writeFileSync(join(home, 'current.json'), JSON.stringify({ folder } satisfies z.infer<typeof currentSchema>), {
+    mode: 0o600,
+  });
   return folder;
 }
 

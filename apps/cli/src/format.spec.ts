@@ -3,7 +3,15 @@ import { output, size, table, time } from './format.js';
 
 describe('table', () => {
   it('aligns columns by their widest cell and leaves no space at a line’s end', () => {
-    expect(table(['a', 'long head'], [['wide cell', 'x'], ['y', '']])).toBe('a          long head\nwide cell  x\ny\n');
+    expect(
+      table(
+        ['a', 'long head'],
+        [
+          ['wide cell', 'x'],
+          ['y', ''],
+        ],
+      ),
+    ).toBe('a          long head\nwide cell  x\ny\n');
   });
 
   it('is its head when there are no rows', () => {
@@ -20,12 +28,26 @@ describe('table', () => {
   });
 
   it('takes very many rows', () => {
-    expect(table(['a'], Array.from({ length: 300_000 }, () => ['x']))).toHaveLength(600_002);
+    expect(
+      table(
+        ['a'],
+        Array.from({ length: 300_000 }, () => ['x']),
+      ),
+    ).toHaveLength(600_002);
   });
 });
 
 describe('size', () => {
-  it.each([[0, '0 B'], [1, '1 B'], [1023, '1023 B'], [1024, '1.0 KiB'], [14_600, '14.3 KiB'], [2 ** 20, '1.0 MiB'], [5.5 * 2 ** 30, '5.5 GiB'], [2 ** 52, '4096.0 TiB']])('says %d bytes as %s', (bytes, text) => {
+  it.each([
+    [0, '0 B'],
+    [1, '1 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [14_600, '14.3 KiB'],
+    [2 ** 20, '1.0 MiB'],
+    [5.5 * 2 ** 30, '5.5 GiB'],
+    [2 ** 52, '4096.0 TiB'],
+  ])('says %d bytes as %s', (bytes, text) => {
     expect(size(bytes)).toBe(text);
   });
 });

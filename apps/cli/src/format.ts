@@ -6,9 +6,19 @@ const mostInLastCell = 500;
 
 /** A plain table with aligned columns. Cells may come from files of others: they are cut and cannot act on the terminal. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, ...rows].map((cells) => cells.map((cell, i) => printable(cell, i < cells.length - 1 ? mostInCell : mostInLastCell)));
+  const lines = [head, ...rows].map((cells) =>
+    cells.map((cell, i) => printable(cell, i < cells.length - 1 ? mostInCell : mostInLastCell)),
+  );
   const widths = head.map((_, i) => lines.reduce((widest, cells) => Math.max(widest, cells[i]!.length), 0));
-  return lines.map((cells) => `${cells.map((cell, i) => (i < cells.length - 1 ? cell.padEnd(widths[i]!) : cell)).join('  ').trimEnd()}\n`).join('');
+  return lines
+    .map(
+      (cells) =>
+        `${cells
+          .map((cell, i) => (i < cells.length - 1 ? cell.padEnd(widths[i]!) : cell))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }
 
 /** An instant to the minute, in UTC and saying so. */

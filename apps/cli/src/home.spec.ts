@@ -24,7 +24,9 @@ describe('lockHome', () => {
     const unlock = lockHome(home);
     expect(readFileSync(join(home, 'up.pid'), 'utf8')).toBe(identityOf(process.pid));
     expect(readdirSync(home)).toEqual(['up.pid']);
-    expect(() => lockHome(home)).toThrow(expect.objectContaining({ code: 'ALREADY_RUNNING', detail: `process ${process.pid}` }));
+    expect(() => lockHome(home)).toThrow(
+      expect.objectContaining({ code: 'ALREADY_RUNNING', detail: `process ${process.pid}` }),
+    );
     expect(readdirSync(home)).toEqual(['up.pid']);
     unlock();
     expect(readdirSync(home)).toEqual([]);

@@ -16,9 +16,13 @@ process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
 const withFormat = (command: Command): Command =>
-  command.addOption(new Option('--format <format>', 'how to print the result').choices(['text', 'json']).default('text'));
+  command.addOption(
+    new Option('--format <format>', 'how to print the result').choices(['text', 'json']).default('text'),
+  );
 
-const program = new Command('koinon').description('Federated learning across hospitals, and inference at the bedside.').showHelpAfterError('(koinon help lists the commands)');
+const program = new Command('koinon')
+  .description('Federated learning across hospitals, and inference at the bedside.')
+  .showHelpAfterError('(koinon help lists the commands)');
 addUpCommand(program, withFormat);
 addRunCommands(program, withFormat);
 addModelCommands(program, withFormat);
@@ -38,6 +42,10 @@ try {
 }
 
 function describe(error: unknown): string {
-  if (error instanceof CodedError) return [`${error.code}: ${error.message}`, ...error.issues.map(({ path, message }) => `  ${path}: ${message}`)].join('\n');
+  if (error instanceof CodedError)
+    return [
+      `${error.code}: ${error.message}`,
+      ...error.issues.map(({ path, message }) => `  ${path}: ${message}`),
+    ].join('\n');
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -10,11 +10,14 @@ import { currentFederation } from './federation-folder.js';
  * The nodes that patients may be sent to, by site. An operator writes what each hospital told: nothing that the coordinator or a
  * site reports can add an address. `up` writes its own hospitals'.
  */
-const nodesSchema = z.record(siteIdSchema, z.strictObject({
-  url: z.url({ protocol: /^https?$/ }),
-  /** SHA-256 of the node's identity key, as the hospital's node prints it when it starts. */
-  fingerprint: sha256Schema,
-}));
+const nodesSchema = z.record(
+  siteIdSchema,
+  z.strictObject({
+    url: z.url({ protocol: /^https?$/ }),
+    /** SHA-256 of the node's identity key, as the hospital's node prints it when it starts. */
+    fingerprint: sha256Schema,
+  }),
+);
 export type Nodes = z.infer<typeof nodesSchema>;
 export type ConfiguredNode = Nodes[string];
 
@@ -24,7 +27,10 @@ export const nodesFileOf = (folder: string): string => join(folder, 'nodes.json'
 export function configuredNodes(): Nodes {
   const folder = currentFederation(homeFolder());
   const file = readSetting(process.env, 'KOINON_NODES_FILE') ?? (folder === undefined ? '' : nodesFileOf(folder));
-  const text = read(file, 'no file says where nodes are; start a federation with `koinon up`, or set KOINON_NODES_FILE to a JSON file {"<site>": {"url": …, "fingerprint": …}}');
+  const text = read(
+    file,
+    'no file says where nodes are; start a federation with `koinon up`, or set KOINON_NODES_FILE to a JSON file {"<site>": {"url": …, "fingerprint": …}}',
+  );
   let nodes: unknown;
   try {
     nodes = JSON.parse(text);

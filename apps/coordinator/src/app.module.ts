@@ -56,13 +56,35 @@ export interface Foundations {
 }
 
 const shared = [
-  AuditService, ClosingService, EpochTransitions, EpochsService, EpsilonService, EventsService, Heartbeat, JobFailures, JobsService, ReleasesService, RoundTransitions, RunTransitions,
-  SumTransitions, VersionsService,
+  AuditService,
+  ClosingService,
+  EpochTransitions,
+  EpochsService,
+  EpsilonService,
+  EventsService,
+  Heartbeat,
+  JobFailures,
+  JobsService,
+  ReleasesService,
+  RoundTransitions,
+  RunTransitions,
+  SumTransitions,
+  VersionsService,
 ];
 
-function foundation({ config, database, queues, signer }: Foundations): Pick<DynamicModule, 'imports' | 'providers'> & { providers: Provider[] } {
+function foundation({
+  config,
+  database,
+  queues,
+  signer,
+}: Foundations): Pick<DynamicModule, 'imports' | 'providers'> & { providers: Provider[] } {
   return {
-    imports: [TypeOrmModule.forRootAsync({ useFactory: () => ({ ...database.options }), dataSourceFactory: () => Promise.resolve(database) })],
+    imports: [
+      TypeOrmModule.forRootAsync({
+        useFactory: () => ({ ...database.options }),
+        dataSourceFactory: () => Promise.resolve(database),
+      }),
+    ],
     providers: [
       { provide: CONFIG, useValue: config },
       { provide: QUEUE_BACKEND, useValue: queues },
@@ -81,10 +103,30 @@ export class HttpModule {
     return {
       module: HttpModule,
       imports: imports!,
-      controllers: [AuditController, EpochsController, EventsController, HealthController, JobsController, RegistryController, RunsController, SitesController, SumsController],
+      controllers: [
+        AuditController,
+        EpochsController,
+        EventsController,
+        HealthController,
+        JobsController,
+        RegistryController,
+        RunsController,
+        SitesController,
+        SumsController,
+      ],
       providers: [
-        ...providers, { provide: ROLE, useValue: 'http' }, AssignmentsService, Authenticator, NoncesService, RecipeChecks, RegistryService, RunsService, SiteRequestVerifier,
-        SitesService, TokensService, UploadsService,
+        ...providers,
+        { provide: ROLE, useValue: 'http' },
+        AssignmentsService,
+        Authenticator,
+        NoncesService,
+        RecipeChecks,
+        RegistryService,
+        RunsService,
+        SiteRequestVerifier,
+        SitesService,
+        TokensService,
+        UploadsService,
       ],
     };
   }
@@ -95,12 +137,25 @@ export class HttpModule {
 export class WorkerModule {
   static from(foundations: Foundations): DynamicModule {
     const { imports, providers } = foundation(foundations);
-    const handlers = [ReconcileHandler, RoundUpdateHandler, RunAdvanceHandler, SumCloseHandler, SumCombineHandler, SumShardHandler];
+    const handlers = [
+      ReconcileHandler,
+      RoundUpdateHandler,
+      RunAdvanceHandler,
+      SumCloseHandler,
+      SumCombineHandler,
+      SumShardHandler,
+    ];
     return {
       module: WorkerModule,
       imports: imports!,
       providers: [
-        ...providers, { provide: ROLE, useValue: 'worker' }, ClearRoundsService, FederationDriver, SumJobs, ...handlers, WorkerService,
+        ...providers,
+        { provide: ROLE, useValue: 'worker' },
+        ClearRoundsService,
+        FederationDriver,
+        SumJobs,
+        ...handlers,
+        WorkerService,
         { provide: JOB_HANDLERS, useFactory: (...all: unknown[]) => all, inject: handlers },
       ],
     };

@@ -21,8 +21,14 @@ describe('the configuration', () => {
   it('needs a database and a home, and has defaults for the rest', () => {
     using dir = tempDir();
     expect(readConfig({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path })).toEqual({
-      databaseUrl: url, redisUrl: undefined, home: join(dir.path, 'coordinator'), host: '127.0.0.1', port: 7400, dashboardDir: undefined,
-      connectTimeoutMs: 30_000, ceremonyStepMs: 30_000,
+      databaseUrl: url,
+      redisUrl: undefined,
+      home: join(dir.path, 'coordinator'),
+      host: '127.0.0.1',
+      port: 7400,
+      dashboardDir: undefined,
+      connectTimeoutMs: 30_000,
+      ceremonyStepMs: 30_000,
     });
     expect(statSync(join(dir.path, 'coordinator')).mode & 0o777).toBe(0o700);
   });
@@ -35,25 +41,38 @@ describe('the configuration', () => {
     ['KOINON_CONNECT_TIMEOUT_MS', '-1', 'soon', '86400001', '2147483648', SECRET],
     ['KOINON_CEREMONY_STEP_MS', '999', '0', '-5', 'x', '86400001', '2147483648', SECRET],
   ];
-  it.each(bad.flatMap(([name, ...values]) => values.map((value) => ({ name, value }))))('names $name when it is $value, and does not repeat it', ({ name, value }) => {
-    using dir = tempDir();
-    const error = failure({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path, [name]: value });
-    expect(error.code).toBe('CONFIG_INVALID');
-    expect(error.issues.map((i) => i.path)).toEqual([name]);
-    expect(error.message).toContain(name);
-    const told = `${error.message} ${error.stack} ${JSON.stringify(error)}`;
-    expect(told).not.toContain(SECRET);
-  });
+  it.each(bad.flatMap(([name, ...values]) => values.map((value) => ({ name, value }))))(
+    'names $name when it is $value, and does not repeat it',
+    ({ name, value }) => {
+      using dir = tempDir();
+      const error = failure({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path, [name]: value });
+      expect(error.code).toBe('CONFIG_INVALID');
+      expect(error.issues.map((i) => i.path)).toEqual([name]);
+      expect(error.message).toContain(name);
+      const told = `${error.message} ${error.stack} ${JSON.stringify(error)}`;
+      expect(told).not.toContain(SECRET);
+    },
+  );
 
   it('names every bad setting at once', () => {
     const error = failure({ KOINON_PORT: 'x', KOINON_REDIS_URL: 'y' });
-    expect(error.issues.map((i) => i.path).toSorted()).toEqual(['KOINON_DATABASE_URL', 'KOINON_HOME', 'KOINON_PORT', 'KOINON_REDIS_URL']);
+    expect(error.issues.map((i) => i.path).toSorted()).toEqual([
+      'KOINON_DATABASE_URL',
+      'KOINON_HOME',
+      'KOINON_PORT',
+      'KOINON_REDIS_URL',
+    ]);
   });
 
-  it.each(['KOINON_PORT', 'KOINON_CONNECT_TIMEOUT_MS', 'KOINON_CEREMONY_STEP_MS'])('does not take an empty %s for zero', (name) => {
-    using dir = tempDir();
-    expect(failure({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path, [name]: '' }).issues.map((i) => i.path)).toEqual([name]);
-  });
+  it.each(['KOINON_PORT', 'KOINON_CONNECT_TIMEOUT_MS', 'KOINON_CEREMONY_STEP_MS'])(
+    'does not take an empty %s for zero',
+    (name) => {
+      using dir = tempDir();
+      expect(
+        failure({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path, [name]: '' }).issues.map((i) => i.path),
+      ).toEqual([name]);
+    },
+  );
 
   it('says that the home cannot be written, without its path', () => {
     using dir = tempDir();

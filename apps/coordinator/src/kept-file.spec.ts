@@ -34,7 +34,15 @@ describe('the signing key of a coordinator', () => {
     using other = tempDir();
     await loadCoordinatorKey(other.path);
     const foreign = JSON.parse(readFileSync(join(other.path, 'signing-key.json'), 'utf8')) as typeof key;
-    for (const text of ['', whole.slice(0, -5), 'null', '{}', JSON.stringify({ ...key, pkcs8: foreign.pkcs8 }), JSON.stringify({ ...key, pkcs8: key.pkcs8.slice(4) }), JSON.stringify({ ...key, publicKey: 'AA==' })]) {
+    for (const text of [
+      '',
+      whole.slice(0, -5),
+      'null',
+      '{}',
+      JSON.stringify({ ...key, pkcs8: foreign.pkcs8 }),
+      JSON.stringify({ ...key, pkcs8: key.pkcs8.slice(4) }),
+      JSON.stringify({ ...key, publicKey: 'AA==' }),
+    ]) {
       writeFileSync(path, text);
       await expect(loadCoordinatorKey(dir.path)).rejects.toMatchObject({ code: 'KEY_UNUSABLE' });
       expect(readFileSync(path, 'utf8')).toBe(text);

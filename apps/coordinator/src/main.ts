@@ -12,9 +12,15 @@ import { ProblemFilter } from './http/problem.filter.js';
 import { logger } from './log.js';
 import { runProcess } from '@koinon/service';
 
-export async function createHttp(foundations: Foundations, limits: ConnectionLimits = connectionLimits): Promise<NestFastifyApplication> {
+export async function createHttp(
+  foundations: Foundations,
+  limits: ConnectionLimits = connectionLimits,
+): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({ ...serverOptions(limits), frameworkErrors: answerBadUrl });
-  const app = await NestFactory.create<NestFastifyApplication>(HttpModule.from(foundations), adapter, { rawBody: true, logger });
+  const app = await NestFactory.create<NestFastifyApplication>(HttpModule.from(foundations), adapter, {
+    rawBody: true,
+    logger,
+  });
   const fastify = adapter.getInstance();
   fastify.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   setHeaders(fastify);
@@ -27,7 +33,10 @@ export async function createHttp(foundations: Foundations, limits: ConnectionLim
 
 /** URLs the router cannot read never reach a filter; Fastify's own answer would repeat them. */
 function answerBadUrl(_error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
-  void reply.status(400).type('application/problem+json').send(toWire(new CodedError('REQUEST_INVALID')));
+  void reply
+    .status(400)
+    .type('application/problem+json')
+    .send(toWire(new CodedError('REQUEST_INVALID')));
 }
 
 if (import.meta.main) {

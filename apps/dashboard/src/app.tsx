@@ -32,7 +32,11 @@ export function App() {
     setRefused(true);
     setToken(null);
   };
-  return token ? <Dashboard key={token} token={token} route={route} onRefused={refuse} /> : <Gate refused={refused} onToken={accept} />;
+  return token ? (
+    <Dashboard key={token} token={token} route={route} onRefused={refuse} />
+  ) : (
+    <Gate refused={refused} onToken={accept} />
+  );
 }
 
 function Dashboard({ token, route, onRefused }: { token: string; route: Route; onRefused: () => void }) {
@@ -58,7 +62,8 @@ function Dashboard({ token, route, onRefused }: { token: string; route: Route; o
 function Page({ route }: { route: Route }) {
   if (route.page === 'runs') return <RunsPage runId={route.runId} />;
   if (route.page === 'models') return <ModelsPage />;
-  if (route.page === 'version') return <VersionPage key={`${route.model}/${route.version}`} model={route.model} version={route.version} />;
+  if (route.page === 'version')
+    return <VersionPage key={`${route.model}/${route.version}`} model={route.model} version={route.version} />;
   if (route.page === 'sites') return <SitesPage />;
   return (
     <section className="panel empty">

@@ -2,13 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { CodedError, type KoinonEvent } from '@koinon/contracts';
 import { backoffMs, follow, readEvents, type LiveState } from './live.js';
 
-const event: KoinonEvent = { topic: 'round', id: 'r1', runId: '0f8b1f6e-4d5c-4b7a-9c1d-2e3f4a5b6c7d', at: '2026-11-23T06:00:00Z' };
+const event: KoinonEvent = {
+  topic: 'round',
+  id: 'r1',
+  runId: '0f8b1f6e-4d5c-4b7a-9c1d-2e3f4a5b6c7d',
+  at: '2026-11-23T06:00:00Z',
+};
 const line = `data: ${JSON.stringify(event)}`;
 
 function streamOf(...chunks: (string | Uint8Array)[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
-      for (const chunk of chunks) controller.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
+      for (const chunk of chunks)
+        controller.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
       controller.close();
     },
   });
@@ -31,7 +37,10 @@ describe('readEvents', () => {
   it('joins the data lines of one event', async () => {
     const [head, tail] = [line.slice(0, 20), line.slice(20)];
     expect(await read(`${head}\ndata:${tail}\n\n`)).toEqual([]);
-    const pretty = JSON.stringify(event, null, 1).split('\n').map((l) => `data: ${l}`).join('\n');
+    const pretty = JSON.stringify(event, null, 1)
+      .split('\n')
+      .map((l) => `data: ${l}`)
+      .join('\n');
     expect(await read(`${pretty}\n\n`)).toEqual([event]);
   });
   it('leaves out what it does not know and an event without its end', async () => {
@@ -47,7 +56,10 @@ describe('follow', () => {
     const answers = ['fails', 'fails', 'opens', 'fails'];
     await follow(
       {
-        open: () => (answers.shift() === 'opens' ? Promise.resolve(streamOf()) : Promise.reject(new CodedError('COORDINATOR_UNREACHABLE'))),
+        open: () =>
+          answers.shift() === 'opens'
+            ? Promise.resolve(streamOf())
+            : Promise.reject(new CodedError('COORDINATOR_UNREACHABLE')),
         onEvent: () => {},
         onState: (state) => states.push(state),
         pause: (ms) => {

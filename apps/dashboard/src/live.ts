@@ -43,7 +43,10 @@ export function isRefusal(error: unknown): boolean {
  * Reads a text/event-stream (HTML standard, section 9.2.6) to its end. Only `data` lines matter here. Events this
  * version does not know are left out, so that a newer coordinator does not break an open page.
  */
-export async function readEvents(stream: ReadableStream<Uint8Array>, onEvent: (event: KoinonEvent) => void): Promise<void> {
+export async function readEvents(
+  stream: ReadableStream<Uint8Array>,
+  onEvent: (event: KoinonEvent) => void,
+): Promise<void> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let rest = '';

@@ -3,7 +3,12 @@ import type { KoinonEvent, RunView } from '@koinon/contracts';
 import { Views, withRun, type Reads } from './views.js';
 
 const runOf = (id: string, state: RunView['state'] = 'running') => ({ id, state }) as RunView;
-const event = (topic: KoinonEvent['topic'], runId: string | null = null): KoinonEvent => ({ topic, id: 'x', runId, at: '2026-11-23T06:00:00Z' });
+const event = (topic: KoinonEvent['topic'], runId: string | null = null): KoinonEvent => ({
+  topic,
+  id: 'x',
+  runId,
+  at: '2026-11-23T06:00:00Z',
+});
 /** Lets every promise that can settle do so. */
 const settle = async () => {
   for (let i = 0; i < 20; i++) await Promise.resolve();
@@ -57,6 +62,9 @@ describe('Views.touch', () => {
 describe('withRun', () => {
   it('replaces a run in its place', () => {
     const runs = withRun([runOf('a'), runOf('b')], runOf('b', 'done'));
-    expect(runs.map((r) => [r.id, r.state])).toEqual([['a', 'running'], ['b', 'done']]);
+    expect(runs.map((r) => [r.id, r.state])).toEqual([
+      ['a', 'running'],
+      ['b', 'done'],
+    ]);
   });
 });

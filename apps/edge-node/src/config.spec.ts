@@ -17,32 +17,84 @@ describe('the configuration', () => {
     using dir = tempDir();
     const config = reading({}, dir.path);
     expect(config).toMatchObject({
-      host: '127.0.0.1', port: 8000, models: ['heart-disease'], budget: { epsilon: 1.2, delta: 1e-3 }, insecureDeterministic: false,
-      training: { memoryMb: 1024, timeoutMs: 600_000 }, servingThreads: undefined, servesExpiredMs: 30 * 86_400_000,
+      host: '127.0.0.1',
+      port: 8000,
+      models: ['heart-disease'],
+      budget: { epsilon: 1.2, delta: 1e-3 },
+      insecureDeterministic: false,
+      training: { memoryMb: 1024, timeoutMs: 600_000 },
+      servingThreads: undefined,
+      servesExpiredMs: 30 * 86_400_000,
     });
     expect(statSync(join(dir.path, 'home')).mode & 0o777).toBe(0o700);
   });
 
   it('takes every setting', () => {
     using dir = tempDir();
-    const config = reading({
-      KOINON_MODELS: 'heart-disease, wards', KOINON_HOST: '0.0.0.0', KOINON_PORT: '0', KOINON_SERVING_THREADS: '2', KOINON_EPSILON_BUDGET: '0.5', KOINON_DELTA: '1e-5', KOINON_SERVE_EXPIRED_DAYS: '7',
-      KOINON_TRAINING_MEMORY_MB: '512', KOINON_TRAINING_TIMEOUT_MS: '5000', KOINON_INSECURE_DETERMINISTIC: '1',
-    }, dir.path);
+    const config = reading(
+      {
+        KOINON_MODELS: 'heart-disease, wards',
+        KOINON_HOST: '0.0.0.0',
+        KOINON_PORT: '0',
+        KOINON_SERVING_THREADS: '2',
+        KOINON_EPSILON_BUDGET: '0.5',
+        KOINON_DELTA: '1e-5',
+        KOINON_SERVE_EXPIRED_DAYS: '7',
+        KOINON_TRAINING_MEMORY_MB: '512',
+        KOINON_TRAINING_TIMEOUT_MS: '5000',
+        KOINON_INSECURE_DETERMINISTIC: '1',
+      },
+      dir.path,
+    );
     expect(config).toMatchObject({
-      models: ['heart-disease', 'wards'], host: '0.0.0.0', port: 0, servingThreads: 2, budget: { epsilon: 0.5, delta: 1e-5 }, delta: 1e-5, servesExpiredMs: 7 * 86_400_000,
-      training: { memoryMb: 512, timeoutMs: 5000 }, insecureDeterministic: true,
+      models: ['heart-disease', 'wards'],
+      host: '0.0.0.0',
+      port: 0,
+      servingThreads: 2,
+      budget: { epsilon: 0.5, delta: 1e-5 },
+      delta: 1e-5,
+      servesExpiredMs: 7 * 86_400_000,
+      training: { memoryMb: 512, timeoutMs: 5000 },
+      insecureDeterministic: true,
     });
     expect(reading({ KOINON_EPSILON_BUDGET: 'off' }, dir.path).budget).toBeNull();
   });
 
   it.each([
-    ...['KOINON_PORT', 'KOINON_SERVING_THREADS', 'KOINON_EPSILON_BUDGET', 'KOINON_ENROLMENT_TOKEN_FILE', 'KOINON_HOST'].map((name): [string, string] => [name, '']),
-    ['KOINON_SITE', 'Not A Site'], ['KOINON_SITE', undefined], ['KOINON_HOME', ''], ['KOINON_COORDINATOR_URL', 'ftp://host'], ['KOINON_COORDINATOR_URL', 'nowhere'],
-    ['KOINON_COORDINATOR_FINGERPRINT', 'AB'.repeat(32)], ['KOINON_DATA_FILE', undefined], ['KOINON_SPLIT_FILE', ''], ['KOINON_SPLIT_CENTRE', ''],
-    ['KOINON_MODELS', '../keys'], ['KOINON_MODELS', 'heart-disease,'], ['KOINON_PORT', '65536'], ['KOINON_PORT', 'http'], ['KOINON_SERVING_THREADS', '0'],
-    ['KOINON_EPSILON_BUDGET', '0'], ['KOINON_EPSILON_BUDGET', '-1'], ['KOINON_EPSILON_BUDGET', 'Infinity'], ['KOINON_EPSILON_BUDGET', 'none'], ['KOINON_DELTA', '0'], ['KOINON_DELTA', '0.5'],
-    ['KOINON_SERVE_EXPIRED_DAYS', '-1'], ['KOINON_SERVE_EXPIRED_DAYS', '1.5'], ['KOINON_TRAINING_MEMORY_MB', '100'], ['KOINON_TRAINING_TIMEOUT_MS', '10'], ['KOINON_TRAINING_TIMEOUT_MS', '86400001'], ['KOINON_TRAINING_TIMEOUT_MS', '2147483648'], ['KOINON_INSECURE_DETERMINISTIC', 'yes'],
+    ...[
+      'KOINON_PORT',
+      'KOINON_SERVING_THREADS',
+      'KOINON_EPSILON_BUDGET',
+      'KOINON_ENROLMENT_TOKEN_FILE',
+      'KOINON_HOST',
+    ].map((name): [string, string] => [name, '']),
+    ['KOINON_SITE', 'Not A Site'],
+    ['KOINON_SITE', undefined],
+    ['KOINON_HOME', ''],
+    ['KOINON_COORDINATOR_URL', 'ftp://host'],
+    ['KOINON_COORDINATOR_URL', 'nowhere'],
+    ['KOINON_COORDINATOR_FINGERPRINT', 'AB'.repeat(32)],
+    ['KOINON_DATA_FILE', undefined],
+    ['KOINON_SPLIT_FILE', ''],
+    ['KOINON_SPLIT_CENTRE', ''],
+    ['KOINON_MODELS', '../keys'],
+    ['KOINON_MODELS', 'heart-disease,'],
+    ['KOINON_PORT', '65536'],
+    ['KOINON_PORT', 'http'],
+    ['KOINON_SERVING_THREADS', '0'],
+    ['KOINON_EPSILON_BUDGET', '0'],
+    ['KOINON_EPSILON_BUDGET', '-1'],
+    ['KOINON_EPSILON_BUDGET', 'Infinity'],
+    ['KOINON_EPSILON_BUDGET', 'none'],
+    ['KOINON_DELTA', '0'],
+    ['KOINON_DELTA', '0.5'],
+    ['KOINON_SERVE_EXPIRED_DAYS', '-1'],
+    ['KOINON_SERVE_EXPIRED_DAYS', '1.5'],
+    ['KOINON_TRAINING_MEMORY_MB', '100'],
+    ['KOINON_TRAINING_TIMEOUT_MS', '10'],
+    ['KOINON_TRAINING_TIMEOUT_MS', '86400001'],
+    ['KOINON_TRAINING_TIMEOUT_MS', '2147483648'],
+    ['KOINON_INSECURE_DETERMINISTIC', 'yes'],
   ])('refuses %s=%s, names it and does not repeat the value', (name, value) => {
     using dir = tempDir();
     let refused: CodedError | undefined;
@@ -64,6 +116,8 @@ describe('the configuration', () => {
   it('says that the home cannot be used, and not why in paths', () => {
     using dir = tempDir();
     writeFileSync(join(dir.path, 'home'), 'a file');
-    expect(() => reading({}, dir.path)).toThrow(expect.objectContaining({ code: 'HOME_NOT_WRITABLE', message: expect.not.stringContaining(dir.path) as string }));
+    expect(() => reading({}, dir.path)).toThrow(
+      expect.objectContaining({ code: 'HOME_NOT_WRITABLE', message: expect.not.stringContaining(dir.path) as string }),
+    );
   });
 });

@@ -21,7 +21,11 @@ const environmentSchema = z.object({
   /** This hospital's name inside the split file. */
   KOINON_SPLIT_CENTRE: z.string(),
   /** Names of the models to serve, separated by commas. */
-  KOINON_MODELS: z.string().default('heart-disease').transform((names) => names.split(',').map((name) => name.trim())).pipe(z.array(modelNameSchema).max(64)),
+  KOINON_MODELS: z
+    .string()
+    .default('heart-disease')
+    .transform((names) => names.split(',').map((name) => name.trim()))
+    .pipe(z.array(modelNameSchema).max(64)),
   KOINON_HOST: z.string().default('127.0.0.1'),
   KOINON_PORT: whole(0, 65535).default(8000),
   KOINON_SERVING_THREADS: whole(1, 64).optional(),
@@ -70,13 +74,18 @@ export function readConfig(environment: NodeJS.ProcessEnv): NodeConfig {
     coordinatorUrl: env.KOINON_COORDINATOR_URL,
     coordinatorFingerprint: env.KOINON_COORDINATOR_FINGERPRINT,
     enrolmentTokenFile: env.KOINON_ENROLMENT_TOKEN_FILE,
-    data: { file: resolve(env.KOINON_DATA_FILE), splitFile: resolve(env.KOINON_SPLIT_FILE), centre: env.KOINON_SPLIT_CENTRE },
+    data: {
+      file: resolve(env.KOINON_DATA_FILE),
+      splitFile: resolve(env.KOINON_SPLIT_FILE),
+      centre: env.KOINON_SPLIT_CENTRE,
+    },
     models: env.KOINON_MODELS,
     host: env.KOINON_HOST,
     port: env.KOINON_PORT,
     servingThreads: env.KOINON_SERVING_THREADS,
     servesExpiredMs: env.KOINON_SERVE_EXPIRED_DAYS * 86_400_000,
-    budget: env.KOINON_EPSILON_BUDGET === 'off' ? null : { epsilon: env.KOINON_EPSILON_BUDGET, delta: env.KOINON_DELTA },
+    budget:
+      env.KOINON_EPSILON_BUDGET === 'off' ? null : { epsilon: env.KOINON_EPSILON_BUDGET, delta: env.KOINON_DELTA },
     delta: env.KOINON_DELTA,
     training: { memoryMb: env.KOINON_TRAINING_MEMORY_MB, timeoutMs: env.KOINON_TRAINING_TIMEOUT_MS },
     insecureDeterministic: env.KOINON_INSECURE_DETERMINISTIC === '1',

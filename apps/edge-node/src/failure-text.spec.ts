@@ -27,12 +27,30 @@ describe('failureText', () => {
     ['JSON', () => JSON.parse('{"age": 43.25 oops')],
     ['an argument that Node refuses', () => Buffer.alloc(4).writeInt8(43.25e9)],
     ['a date', () => new Intl.NumberFormat('en', { minimumFractionDigits: 4325 })],
-    ['a schema', () => z.object({ age: z.literal(1, { error: ({ input }) => `not ${String(input)}` }) }).parse({ age: 43.25 })],
+    [
+      'a schema',
+      () => z.object({ age: z.literal(1, { error: ({ input }) => `not ${String(input)}` }) }).parse({ age: 43.25 }),
+    ],
     ['a copy', () => structuredClone(() => 43.25)],
     ['an assertion', () => assert.equal(43.25, 1)],
-    ['WebAssembly', () => { throw new WebAssembly.RuntimeError('43.25'); }],
-    ['a library', () => { throw Object.assign(new Error('43.25'), { name: 'TableError', code: 'DATA_43', errno: 43.25 }); }],
-    ['a message that looks like a place', () => { throw new Error('bad\n    at 43.25'); }],
+    [
+      'WebAssembly',
+      () => {
+        throw new WebAssembly.RuntimeError('43.25');
+      },
+    ],
+    [
+      'a library',
+      () => {
+        throw Object.assign(new Error('43.25'), { name: 'TableError', code: 'DATA_43', errno: 43.25 });
+      },
+    ],
+    [
+      'a message that looks like a place',
+      () => {
+        throw new Error('bad\n    at 43.25');
+      },
+    ],
   ])('says where %s failed, and not on what', (_, call) => {
     const error = thrownBy(call);
     expect(failureText(error)).not.toMatch(/43\.?25/);
@@ -44,7 +62,9 @@ describe('failureText', () => {
   });
 
   it('keeps what was written for a log, and what the operating system says', () => {
-    expect(failureText(new DataError('DATA_NOT_A_NUMBER', { file: 'a.csv', row: 3 }, 'it is no number'))).toBe('a.csv, row 3: it is no number');
+    expect(failureText(new DataError('DATA_NOT_A_NUMBER', { file: 'a.csv', row: 3 }, 'it is no number'))).toBe(
+      'a.csv, row 3: it is no number',
+    );
     expect(failureText(new CodedError('DISK_FULL'))).toContain('The disk is full');
     expect(failureText(new HeError('PROOF_REJECTED', 'the proof fails'))).toBe('the proof fails');
     expect(failureText(new SessionError('SESSION_RUN_FAILED', 'an operand'))).toBe('an operand');

@@ -14,7 +14,18 @@ export class AgentFailure extends Error {
 }
 
 /** Our own errors, whose messages are written for a log. By class: an engine or a library may use the same name. */
-const own = [AgentFailure, AutodiffError, CodedError, DataError, HeError, OnnxError, PrivacyError, RuntimeError, SessionError, TrainingError];
+const own = [
+  AgentFailure,
+  AutodiffError,
+  CodedError,
+  DataError,
+  HeError,
+  OnnxError,
+  PrivacyError,
+  RuntimeError,
+  SessionError,
+  TrainingError,
+];
 
 /**
  * What a log may hold of a failure: the message of our own errors and of the operating system's; of any other, whose text may
@@ -25,7 +36,13 @@ export function failureText(error: unknown): string {
   if (own.some((kind) => error instanceof kind) || isSystemError(error)) return error.message;
   const { name, message, stack = '' } = error;
   const from = stack.indexOf(message);
-  const frames = from < 0 ? [] : stack.slice(from + message.length).split('\n').filter((line) => line.startsWith('    at '));
+  const frames =
+    from < 0
+      ? []
+      : stack
+          .slice(from + message.length)
+          .split('\n')
+          .filter((line) => line.startsWith('    at '));
   return [name, ...frames.slice(0, 4).map((frame) => frame.trim())].join(' ');
 }
 

@@ -42,15 +42,29 @@ console.log(JSON.stringify({ fetched, charged, sameOnDisk: onDisk === ledger.mec
 /** Root has a file system of 1 MB to itself, which goes with the process; anybody else may write no file above 4 KB. */
 function run(home: string): string {
   const node = `exec "$0" --input-type=module -e "$1" -- "$2"`;
-  const shell = process.getuid!() === 0
-    ? { command: 'unshare', before: ['--mount', 'sh', '-c'], line: `mount -t tmpfs -o size=1m tmpfs "$2" && ${node} fill` }
-    : { command: 'sh', before: ['-c'], line: `ulimit -f 8 && ${node} limit` };
-  const child = spawnSync(shell.command, [...shell.before, shell.line, process.execPath, script, home], { encoding: 'utf8', cwd: new URL('..', import.meta.url) });
+  const shell =
+    process.getuid!() === 0
+      ? {
+          command: 'unshare',
+          before: ['--mount', 'sh', '-c'],
+          line: `mount -t tmpfs -o size=1m tmpfs "$2" && ${node} fill`,
+        }
+      : { command: 'sh', before: ['-c'], line: `ulimit -f 8 && ${node} limit` };
+  const child = spawnSync(shell.command, [...shell.before, shell.line, process.execPath, script, home], {
+    encoding: 'utf8',
+    cwd: new URL('..', import.meta.url),
+  });
   if (child.status !== 0) throw new Error(child.stderr);
   return child.stdout;
 }
 
 it('a full disk is told by its code, costs nothing, and leaves what was there: ledger, keys, release', () => {
   using dir = tempDir();
-  expect(JSON.parse(run(dir.path))).toEqual({ fetched: 'DISK_FULL', charged: 'DISK_FULL', sameOnDisk: true, keys: 'DISK_FULL', serves: 1 });
+  expect(JSON.parse(run(dir.path))).toEqual({
+    fetched: 'DISK_FULL',
+    charged: 'DISK_FULL',
+    sameOnDisk: true,
+    keys: 'DISK_FULL',
+    serves: 1,
+  });
 });

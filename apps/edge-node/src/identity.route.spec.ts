@@ -15,10 +15,20 @@ it('the node signs a challenge with its identity key, and nothing that is none',
   const answer = (await ask(challenge)).json<IdentityProof>();
   await checkIdentity(answer, { site: 'va', fingerprint: signer.keyId, challenge });
   const refused = { code: 'SIGNATURE_INVALID' };
-  await expect(checkIdentity(answer, { site: 'va', fingerprint: 'ab'.repeat(32), challenge })).rejects.toMatchObject(refused);
-  await expect(checkIdentity(answer, { site: 'cleveland', fingerprint: signer.keyId, challenge })).rejects.toMatchObject(refused);
-  await expect(checkIdentity(answer, { site: 'va', fingerprint: signer.keyId, challenge: 'c5'.repeat(32) })).rejects.toMatchObject(refused);
+  await expect(checkIdentity(answer, { site: 'va', fingerprint: 'ab'.repeat(32), challenge })).rejects.toMatchObject(
+    refused,
+  );
+  await expect(
+    checkIdentity(answer, { site: 'cleveland', fingerprint: signer.keyId, challenge }),
+  ).rejects.toMatchObject(refused);
+  await expect(
+    checkIdentity(answer, { site: 'va', fingerprint: signer.keyId, challenge: 'c5'.repeat(32) }),
+  ).rejects.toMatchObject(refused);
   const altered = { ...answer, proof: { ...answer.proof, payloadType: 'application/vnd.koinon.request.v1+json' } };
-  await expect(checkIdentity(altered, { site: 'va', fingerprint: signer.keyId, challenge })).rejects.toMatchObject(refused);
-  expect([(await ask('')).statusCode, (await ask('c4')).statusCode, (await ask(`${challenge}00`)).statusCode]).toEqual([400, 400, 400]);
+  await expect(checkIdentity(altered, { site: 'va', fingerprint: signer.keyId, challenge })).rejects.toMatchObject(
+    refused,
+  );
+  expect([(await ask('')).statusCode, (await ask('c4')).statusCode, (await ask(`${challenge}00`)).statusCode]).toEqual([
+    400, 400, 400,
+  ]);
 });

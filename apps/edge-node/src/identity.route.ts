@@ -10,7 +10,8 @@ export function addIdentityRoute(app: FastifyInstance, site: string, signer: Sig
     url: '/v2/identity',
     handler: async (request) => {
       const { success, data } = sha256Schema.safeParse((request.query as Record<string, unknown>)['challenge']);
-      if (!success) throw new ServingError('REQUEST_INVALID', 'Send ?challenge= with 32 random bytes as 64 hexadecimal digits.');
+      if (!success)
+        throw new ServingError('REQUEST_INVALID', 'Send ?challenge= with 32 random bytes as 64 hexadecimal digits.');
       return proveIdentity(signer, site, data);
     },
   });

@@ -14,7 +14,8 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
   const runtime = await ModelRuntime.start(config.servingThreads ? { threads: config.servingThreads } : {});
   const stats = new ServingStats();
   const models = new ModelDirectory(runtime, config.models);
-  const onFailure = (error: unknown): void => print({ site: config.site, level: 'error', code: 'INTERNAL', doing: 'request', message: failureText(error) });
+  const onFailure = (error: unknown): void =>
+    print({ site: config.site, level: 'error', code: 'INTERNAL', doing: 'request', message: failureText(error) });
   const server = buildServer({ runtime, models, stats, onFailure });
   addIdentityRoute(server, config.site, signer);
   const url = await server.listen({ host: config.host, port: config.port });

@@ -21,7 +21,15 @@ const planted = [String(whole), String(fraction).slice(0, 11)];
 /** Looks each record's first value up in a table of two rows: the runtime's own texts quote an index that is out of range. */
 function lookup(): Uint8Array {
   const graph = new GraphBuilder('lookup');
-  const row = graph.op('Cast', [graph.op('Gather', [graph.input('features', 'float32', ['N', 2]), graph.constant('int64', [1], [0])], { axis: attr.int(1) })], { to: attr.int(7) });
+  const row = graph.op(
+    'Cast',
+    [
+      graph.op('Gather', [graph.input('features', 'float32', ['N', 2]), graph.constant('int64', [1], [0])], {
+        axis: attr.int(1),
+      }),
+    ],
+    { to: attr.int(7) },
+  );
   graph.initializer('table', 'float32', [2], [0.5, -0.5]);
   graph.op('Gather', ['table', row], {}, 'logits');
   graph.output(graph.op('Sigmoid', ['logits'], {}, 'probability'), 'float32', ['N', 1]);
@@ -29,16 +37,41 @@ function lookup(): Uint8Array {
 }
 
 const column = (name: string, range: [number, number]) => ({ name, unit: '1', range });
-const feature = (name: string) => ({ name, unit: '1', type: 'number', range: [0, 1e13], column: name, transform: { kind: 'identity' }, centre: 0, halfWidth: 1 });
+const feature = (name: string) => ({
+  name,
+  unit: '1',
+  type: 'number',
+  range: [0, 1e13],
+  column: name,
+  transform: { kind: 'identity' },
+  centre: 0,
+  halfWidth: 1,
+});
 const schema = JSON.stringify({
-  name: 'two values', input: { name: 'features', clip: 3 },
-  source: { delimiter: ',', missing: '?', columns: [column('first', [0, 1e13]), column('second', [0, 1e13]), column('ill', [0, 1])] },
+  name: 'two values',
+  input: { name: 'features', clip: 3 },
+  source: {
+    delimiter: ',',
+    missing: '?',
+    columns: [column('first', [0, 1e13]), column('second', [0, 1e13]), column('ill', [0, 1])],
+  },
   label: { column: 'ill', positiveAbove: 0, oneClassSplits: [] },
   features: [feature('first'), feature('second')],
 });
 const [model, schemaBytes] = [lookup(), new TextEncoder().encode(schema)];
-const common = { runId: randomUUID(), roundId: randomUUID(), epochId: EPOCH, sumIndex: 0, featureSchemaSha256: sha256(schemaBytes), modelSha256: sha256(model) };
-const asked = { ...federation, model: { ...federation.model, trainable: ['table'] }, local: { ...federation.local, samplingRate: 1, learningRate: 1e-6 } };
+const common = {
+  runId: randomUUID(),
+  roundId: randomUUID(),
+  epochId: EPOCH,
+  sumIndex: 0,
+  featureSchemaSha256: sha256(schemaBytes),
+  modelSha256: sha256(model),
+};
+const asked = {
+  ...federation,
+  model: { ...federation.model, trainable: ['table'] },
+  local: { ...federation.local, samplingRate: 1, learningRate: 1e-6 },
+};
 
 let dir: TempDir;
 let home: string;
@@ -51,15 +84,28 @@ const heard: string[] = [];
 
 function writeTable(...extra: string[]): void {
   mkdirSync(join(dir.path, 'records'), { recursive: true });
-  const rows = ['0,1,0', '1,1,1', ...Array.from({ length: 8 }, (_, row) => `${whole},${fraction},${row % 2}`), ...extra];
+  const rows = [
+    '0,1,0',
+    '1,1,1',
+    ...Array.from({ length: 8 }, (_, row) => `${whole},${fraction},${row % 2}`),
+    ...extra,
+  ];
   writeFileSync(join(dir.path, 'records', 'table.csv'), rows.join('\n'));
   const numbers = rows.map((_, row) => row);
-  writeFileSync(join(dir.path, 'records', 'split.json'), JSON.stringify({ centres: { here: { train_rows: numbers.filter((n) => n % 4 < 2), test_rows: numbers.filter((n) => n % 4 >= 2) } } }));
+  writeFileSync(
+    join(dir.path, 'records', 'split.json'),
+    JSON.stringify({
+      centres: { here: { train_rows: numbers.filter((n) => n % 4 < 2), test_rows: numbers.filter((n) => n % 4 >= 2) } },
+    }),
+  );
 }
 
 /** With which code the node refuses what it is asked. */
 async function refusalOf(assignment: AssignmentOf<'train' | 'evaluate'>): Promise<string> {
-  const refusal = (): { code: string } | undefined => (coordinator.posted('/v1/site/refusals') as { id: string; code: string }[]).find(({ id }) => id === assignment.sumId);
+  const refusal = (): { code: string } | undefined =>
+    (coordinator.posted('/v1/site/refusals') as { id: string; code: string }[]).find(
+      ({ id }) => id === assignment.sumId,
+    );
   coordinator.assign(assignment);
   await vi.waitFor(() => expect(refusal()).toBeDefined(), { timeout: 20_000, interval: 50 });
   coordinator.assign();
@@ -73,7 +119,11 @@ async function ask(path: string, init?: RequestInit): Promise<number> {
 }
 
 const infer = (input: object, rest: object = {}, headers: Record<string, string> = {}): Promise<number> =>
-  ask('/v2/models/heart-disease/infer', { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 2], ...input }], ...rest }) });
+  ask('/v2/models/heart-disease/infer', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ inputs: [{ name: 'features', datatype: 'FP32', shape: [1, 2], ...input }], ...rest }),
+  });
 
 beforeAll(async () => {
   dir = tempDir();
@@ -92,12 +142,18 @@ beforeAll(async () => {
   node = spawn(process.execPath, [fileURLToPath(new URL('../dist/main.js', import.meta.url))], {
     env: {
       ...environmentOf(home, coordinator.url, enrolled.config.coordinatorFingerprint),
-      KOINON_DATA_FILE: join(dir.path, 'records', 'table.csv'), KOINON_SPLIT_FILE: join(dir.path, 'records', 'split.json'), KOINON_SPLIT_CENTRE: 'here',
-      KOINON_PORT: '0', KOINON_SERVING_THREADS: '1', KOINON_EPSILON_BUDGET: 'off', NO_COLOR: '1',
+      KOINON_DATA_FILE: join(dir.path, 'records', 'table.csv'),
+      KOINON_SPLIT_FILE: join(dir.path, 'records', 'split.json'),
+      KOINON_SPLIT_CENTRE: 'here',
+      KOINON_PORT: '0',
+      KOINON_SERVING_THREADS: '1',
+      KOINON_EPSILON_BUDGET: 'off',
+      NO_COLOR: '1',
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  for (const stream of [node.stdout, node.stderr]) stream!.setEncoding('utf8').on('data', (text: string) => heard.push(text));
+  for (const stream of [node.stdout, node.stderr])
+    stream!.setEncoding('utf8').on('data', (text: string) => heard.push(text));
   const [{ ready }] = (await once(node, 'message')) as [{ ready: { url: string } }];
   url = ready.url;
 });
@@ -112,15 +168,30 @@ afterAll(async () => {
 
 describe('a node whose records a model cannot compute', () => {
   it('trains, where an index beyond its table is moved into it', async () => {
-    coordinator.assign({ kind: 'train', ...common, sumId: SUM, round: 1, noiseMultiplier: 9, fit: { proximalMu: 0, controlVariate: false }, federation: asked });
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), { timeout: 20_000, interval: 50 });
+    coordinator.assign({
+      kind: 'train',
+      ...common,
+      sumId: SUM,
+      round: 1,
+      noiseMultiplier: 9,
+      fit: { proximalMu: 0, controlVariate: false },
+      federation: asked,
+    });
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), {
+      timeout: 20_000,
+      interval: 50,
+    });
   });
 
   it('refuses to evaluate and to read, with codes', async () => {
-    expect(await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: OTHER_SUM, federation: asked })).toBe('MODEL_INVALID');
+    expect(await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: OTHER_SUM, federation: asked })).toBe(
+      'MODEL_INVALID',
+    );
     for (const row of [`x${whole},1,0`, `1,${fraction}`, `1,${whole}${whole},0`, `"${whole}`]) {
       writeTable(row);
-      expect(await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: randomUUID(), federation: asked })).toBe('SITE_DATA_INVALID');
+      expect(
+        await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: randomUUID(), federation: asked }),
+      ).toBe('SITE_DATA_INVALID');
     }
     writeTable();
   });
@@ -131,14 +202,27 @@ describe('a node whose records a model cannot compute', () => {
     expect(await infer({ data: [1, fraction] })).toBe(200);
     expect(await infer({ data: [whole, fraction] })).toBe(500);
     const refused = [
-      infer({ data: [`${whole}`, fraction] }), infer({ data: [whole * 1e30, 1] }), infer({ data: [whole, fraction, 1] }), infer({ data: `${whole}` }),
-      infer({ data: [1, 1], shape: [whole, 2] }), infer({ data: [1, 1], datatype: `${whole}` }), infer({ data: [1, 1], name: `${whole}` }),
-      infer({ data: [1, 1], parameters: { binary_data_size: whole } }), infer({ data: [1, 1], parameters: `${whole}` }),
-      infer({ data: [1, 1] }, { outputs: [{ name: `${whole}` }] }), infer({ data: [1, 1] }, { outputs: `${whole}` }), infer({ data: [1, 1] }, { id: whole }),
-      infer({ data: [1, 1] }, {}, { 'koinon-timeout-ms': `${whole}` }), infer({ data: [1, 1] }, {}, { 'inference-header-content-length': `${whole}` }),
-      infer({ data: [1, 1] }, {}, { 'content-type': `text/${whole}` }), infer({ data: [1, 1] }, {}, { 'content-encoding': `${whole}` }),
+      infer({ data: [`${whole}`, fraction] }),
+      infer({ data: [whole * 1e30, 1] }),
+      infer({ data: [whole, fraction, 1] }),
+      infer({ data: `${whole}` }),
+      infer({ data: [1, 1], shape: [whole, 2] }),
+      infer({ data: [1, 1], datatype: `${whole}` }),
+      infer({ data: [1, 1], name: `${whole}` }),
+      infer({ data: [1, 1], parameters: { binary_data_size: whole } }),
+      infer({ data: [1, 1], parameters: `${whole}` }),
+      infer({ data: [1, 1] }, { outputs: [{ name: `${whole}` }] }),
+      infer({ data: [1, 1] }, { outputs: `${whole}` }),
+      infer({ data: [1, 1] }, { id: whole }),
+      infer({ data: [1, 1] }, {}, { 'koinon-timeout-ms': `${whole}` }),
+      infer({ data: [1, 1] }, {}, { 'inference-header-content-length': `${whole}` }),
+      infer({ data: [1, 1] }, {}, { 'content-type': `text/${whole}` }),
+      infer({ data: [1, 1] }, {}, { 'content-encoding': `${whole}` }),
       ask('/v2/models/heart-disease/infer', { method: 'POST', body: `{"inputs": [${whole} ${fraction}` }),
-      ask(`/v2/models/heart-disease/versions/${whole}/infer`, { method: 'POST', body: '{}' }), ask(`/v2/models/${whole}`), ask(`/${whole}`), ask(`/v2/%${whole}`),
+      ask(`/v2/models/heart-disease/versions/${whole}/infer`, { method: 'POST', body: '{}' }),
+      ask(`/v2/models/${whole}`),
+      ask(`/${whole}`),
+      ask(`/v2/%${whole}`),
       ask('/v2/models/heart-disease/infer', { method: 'POST', body: `"${String(whole).repeat(100_000)}"` }),
     ];
     for (const status of await Promise.all(refused)) expect(status).toBeOneOf([400, 404, 413, 415]);
@@ -148,16 +232,24 @@ describe('a node whose records a model cannot compute', () => {
   it('has said, written and sent nothing of them', async () => {
     node.kill('SIGTERM');
     await once(node, 'close');
-    const files = globSync('**', { cwd: home }).map((file) => join(home, file)).filter((file) => statSync(file).isFile());
+    const files = globSync('**', { cwd: home })
+      .map((file) => join(home, file))
+      .filter((file) => statSync(file).isFile());
     const places: [string, string][] = [
       ...heard.map((text): [string, string] => ['a stream or reply', text]),
-      ...coordinator.requests.map(({ path, headers, body }): [string, string] => [path, JSON.stringify(headers) + body.toString('latin1')]),
+      ...coordinator.requests.map(({ path, headers, body }): [string, string] => [
+        path,
+        JSON.stringify(headers) + body.toString('latin1'),
+      ]),
       ...files.map((file): [string, string] => [file, readFileSync(file, 'latin1')]),
     ];
-    for (const code of ['EVALUATION_MODEL_INVALID', 'DATA_NOT_A_NUMBER', 'DATA_COLUMN_COUNT', 'INFERENCE_FAILED']) expect(heard.join('')).toContain(code);
+    for (const code of ['EVALUATION_MODEL_INVALID', 'DATA_NOT_A_NUMBER', 'DATA_COLUMN_COUNT', 'INFERENCE_FAILED'])
+      expect(heard.join('')).toContain(code);
     expect(files.length).toBeGreaterThan(3);
     const leaks = (text: string): boolean => planted.some((value) => text.includes(value));
     expect(leaks(readFileSync(join(dir.path, 'records', 'table.csv'), 'latin1'))).toBe(true);
-    expect(places.filter(([, text]) => leaks(text)).map(([place, text]) => `${place}: ${text.slice(0, 500)}`)).toEqual([]);
+    expect(places.filter(([, text]) => leaks(text)).map(([place, text]) => `${place}: ${text.slice(0, 500)}`)).toEqual(
+      [],
+    );
   });
 });

@@ -46,7 +46,8 @@ export function differentiable(program: Program, trainable: ReadonlySet<string>)
 export function scopeOf(program: Program, graph: GraphWriter, needs: (value: string) => boolean): Scope {
   const value = (name: string) => {
     const found = program.values.get(name);
-    if (found === undefined) throw new RangeError('a rule asked for the shape of a value that the program does not hold');
+    if (found === undefined)
+      throw new RangeError('a rule asked for the shape of a value that the program does not hold');
     return found;
   };
   return {

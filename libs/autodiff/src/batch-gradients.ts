@@ -42,17 +42,30 @@ export function batchGradients(graph: GraphWriter, problem: GradientProblem, inp
   const trainable = new Set([...problem.trainable].map((name) => inputs.bindings.get(name) ?? name));
   emitForward(graph, program);
   const shape = program.values.get(program.output)?.dims ?? [];
-  const { each, slope } = losses[problem.loss](graph, { logits: program.output, labels: inputs.labels, shape }, problem);
+  const { each, slope } = losses[problem.loss](
+    graph,
+    { logits: program.output, labels: inputs.labels, shape },
+    problem,
+  );
   // all gradients are linear in this one, so a factor costs next to nothing here
   const seed = graph.op('Mul', [slope, inputs.factor]);
   const needs = differentiable(program, trainable);
   const named = (gradients: ReadonlyMap<string, string | undefined>) =>
-    new Map([...problem.trainable].map((name) => [name, reached(name, gradients.get(inputs.bindings.get(name) ?? name))]));
-  const common = { losses: inputs.bound === undefined ? each : finiteOrZero(graph, each), statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])) };
+    new Map(
+      [...problem.trainable].map((name) => [name, reached(name, gradients.get(inputs.bindings.get(name) ?? name))]),
+    );
+  const common = {
+    losses: inputs.bound === undefined ? each : finiteOrZero(graph, each),
+    statistics: new Map([...problem.program.statistics].map(([name, value]) => [name, value])),
+  };
   if (inputs.bound === undefined || program.batch === 1) {
     const cotangents = new Cotangents(graph);
     cotangents.add(program.output, seed);
-    sweep(scopeOf(program, graph, (value) => needs.has(value)), program.nodes, cotangents);
+    sweep(
+      scopeOf(program, graph, (value) => needs.has(value)),
+      program.nodes,
+      cotangents,
+    );
     const gradients = named(new Map([...trainable].map((name) => [name, cotangents.get(name)])));
     return { ...common, ...(inputs.bound === undefined ? { gradients } : clipOne(graph, gradients, inputs.bound)) };
   }
@@ -64,7 +77,10 @@ export function batchGradients(graph: GraphWriter, problem: GradientProblem, inp
 /** A parameter may feed the output only through an option of its operator, such as a bound of Clip: no gradient comes back that way. */
 function reached(name: string, gradient: string | undefined): string {
   if (gradient !== undefined) return gradient;
-  throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The parameter "${name}" is only an option of its operator and has no gradient. Leave it out of the trainable ones.`);
+  throw new AutodiffError(
+    'AUTODIFF_TRAINABLE_UNREACHED',
+    `The parameter "${name}" is only an option of its operator and has no gradient. Leave it out of the trainable ones.`,
+  );
 }
 
 /** A loss is never negative, so that nothing but a number below infinity passes. */
@@ -73,7 +89,11 @@ function finiteOrZero(graph: GraphWriter, losses: string): string {
 }
 
 /** A batch of one record: its gradient is what the plain sweep gives, for any operator that has a rule. */
-function clipOne(graph: GraphWriter, gradients: Map<string, string>, bound: string): Pick<BatchGradients, 'gradients' | 'norms'> {
+function clipOne(
+  graph: GraphWriter,
+  gradients: Map<string, string>,
+  bound: string,
+): Pick<BatchGradients, 'gradients' | 'norms'> {
   const squares = [...gradients.values()].map((gradient) => squaredNorms(graph, graph.reshape(gradient, [1, -1])));
   const { norms, factor, kept } = recordWeights(graph, squares, bound);
   const weights = { factor: graph.reshape(factor, []), kept: graph.reshape(kept, []) };
@@ -102,7 +122,9 @@ function emitForward(graph: GraphWriter, program: Program): void {
 /** @throws AutodiffError AUTODIFF_TRAINABLE_UNREACHED, AUTODIFF_NO_RULE, AUTODIFF_RECORDS_MIXED before anything is written */
 export function clippingWorks({ program, trainable }: GradientProblem): boolean {
   const needs = differentiable(program, trainable);
-  return program.batch === 1 || hasRecordRules({ program, trainable, needs, carrying: recordValues(program, trainable) });
+  return (
+    program.batch === 1 || hasRecordRules({ program, trainable, needs, carrying: recordValues(program, trainable) })
+  );
 }
 
 /** @throws AutodiffError AUTODIFF_TRAINABLE_UNREACHED */
@@ -113,8 +135,12 @@ export function refuseUnreached({ program, trainable }: GradientProblem): void {
   }
   for (const name of trainable) {
     if (!leads.has(name)) {
-      throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The output does not depend on the parameter "${name}". Leave it out of the trainable ones or choose a later output.`);
+      throw new AutodiffError(
+        'AUTODIFF_TRAINABLE_UNREACHED',
+        `The output does not depend on the parameter "${name}". Leave it out of the trainable ones or choose a later output.`,
+      );
     }
-    if (sizeOf(program.values.get(name)?.dims ?? []) === 0) throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The parameter "${name}" is empty.`);
+    if (sizeOf(program.values.get(name)?.dims ?? []) === 0)
+      throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `The parameter "${name}" is empty.`);
   }
 }

@@ -45,7 +45,9 @@ export function broadcastRule(partial: (scope: Scope, node: Node, cotangent: str
       if (cotangent === undefined) return [];
       const out = scope.shape(outputOf(node));
       return node.inputs.map((name, input) =>
-        scope.needs(name) ? sumTo(scope.graph, partial(scope, node, cotangent, input), out, scope.shape(name)) : undefined,
+        scope.needs(name)
+          ? sumTo(scope.graph, partial(scope, node, cotangent, input), out, scope.shape(name))
+          : undefined,
       );
     },
     recordGradient(scope, node, [cotangent], input): RecordGradient {

@@ -18,24 +18,45 @@ interface Scales {
 }
 
 /** A model in the runtime with everything scaled, and a batch for it. */
-async function scaled(model: RecordModel, scales: Scales, clipping: ClippingOptions = {}): Promise<{ own: Trainer; batch: Batch; parameters: Record<string, Float32Array> }> {
+async function scaled(
+  model: RecordModel,
+  scales: Scales,
+  clipping: ClippingOptions = {},
+): Promise<{ own: Trainer; batch: Batch; parameters: Record<string, Float32Array> }> {
   const source = modelOf(model, Math.fround(scales.logits));
-  const own = await trainer(source, { trainable: Object.keys(model.parameters), output: 'logits', loss: 'cross-entropy', optimizer: { kind: 'none' }, batch: records, clipping });
+  const own = await trainer(source, {
+    trainable: Object.keys(model.parameters),
+    output: 'logits',
+    loss: 'cross-entropy',
+    optimizer: { kind: 'none' },
+    batch: records,
+    clipping,
+  });
   const batch = batchOf(model, records);
   const { x } = batch.features;
   const weights = (key: string) => source.graph.initializers.get(key)!.data as Float32Array;
-  const parameters = Object.fromEntries(Object.keys(model.parameters).map((key) => [key, weights(key).map((value) => value * scales.weights)]));
-  return { own, batch: { ...batch, features: { x: x instanceof Float32Array ? x.map((value) => value * scales.features) : x! } }, parameters };
+  const parameters = Object.fromEntries(
+    Object.keys(model.parameters).map((key) => [key, weights(key).map((value) => value * scales.weights)]),
+  );
+  return {
+    own,
+    batch: { ...batch, features: { x: x instanceof Float32Array ? x.map((value) => value * scales.features) : x! } },
+    parameters,
+  };
 }
 
 /** L2 norm of a − b, in double precision: no square of a float32 number leaves its range. */
 function distance(a: RunOutputs, b?: RunOutputs): number {
   let square = 0;
-  for (const [key, values] of Object.entries(a.gradients)) values.forEach((value, index) => { square += (value - (b?.gradients[key]?.[index] ?? 0)) ** 2; });
+  for (const [key, values] of Object.entries(a.gradients))
+    values.forEach((value, index) => {
+      square += (value - (b?.gradients[key]?.[index] ?? 0)) ** 2;
+    });
   return Math.sqrt(square);
 }
 
-const present = (...places: number[]): Float32Array => Float32Array.from({ length: records }, (_, index) => Number(places.includes(index)));
+const present = (...places: number[]): Float32Array =>
+  Float32Array.from({ length: records }, (_, index) => Number(places.includes(index)));
 
 /** What the first record adds alone and in company, in clipping norms. */
 async function contributions(own: Trainer, inputs: RunInputs): Promise<number[]> {
@@ -45,15 +66,30 @@ async function contributions(own: Trainer, inputs: RunInputs): Promise<number[]>
 }
 
 const dense = (inputs: number, outputs: number): RecordModel => ({
-  name: `dense ${inputs}-${outputs}`, record: [inputs], parameters: { w: [inputs, outputs], b: [outputs] }, width: outputs, build: (graph, x) => graph.op('Gemm', [x, 'w', 'b']),
+  name: `dense ${inputs}-${outputs}`,
+  record: [inputs],
+  parameters: { w: [inputs, outputs], b: [outputs] },
+  width: outputs,
+  build: (graph, x) => graph.op('Gemm', [x, 'w', 'b']),
 });
 const deep: RecordModel = {
-  name: 'several layers', record: [6], parameters: { w: [6, 8], b: [8], v: [8, 8], c: [8] }, width: 8,
-  build: (graph, x) => graph.op('Tanh', [graph.op('Gemm', [graph.op('Relu', [graph.op('Gemm', [x, 'w', 'b'])]), 'v', 'c'])]),
+  name: 'several layers',
+  record: [6],
+  parameters: { w: [6, 8], b: [8], v: [8, 8], c: [8] },
+  width: 8,
+  build: (graph, x) =>
+    graph.op('Tanh', [graph.op('Gemm', [graph.op('Relu', [graph.op('Gemm', [x, 'w', 'b'])]), 'v', 'c'])]),
 };
 const poolOfConvolution: RecordModel = {
-  name: 'overlapping maxima of a convolution', record: [2, 6, 6], parameters: { w: [3, 2, 3, 3] }, width: 27,
-  build: (graph, x) => graph.op('MaxPool', [graph.op('Conv', [x, 'w'], { pads: attr.ints([1, 1, 1, 1]) })], { kernel_shape: attr.ints([2, 2]), strides: attr.ints([2, 2]) }),
+  name: 'overlapping maxima of a convolution',
+  record: [2, 6, 6],
+  parameters: { w: [3, 2, 3, 3] },
+  width: 27,
+  build: (graph, x) =>
+    graph.op('MaxPool', [graph.op('Conv', [x, 'w'], { pads: attr.ints([1, 1, 1, 1]) })], {
+      kernel_shape: attr.ints([2, 2]),
+      strides: attr.ints([2, 2]),
+    }),
 };
 
 describe('the contribution of one record', () => {
@@ -63,13 +99,22 @@ describe('the contribution of one record', () => {
     const norm = fc.double({ min: -28, max: 3, noNaN: true }).map((exponent) => 10 ** exponent);
     const models = fc.constantFrom(...clippedModels, dense(5, 300), dense(300, 5), deep, poolOfConvolution);
     const seen: number[] = [];
-    await fc.assert(fc.asyncProperty(models, scales, norm, fc.constantFrom({}, { microbatch: 1 }, { microbatch: 2 }), async (model, factors, clippingNorm, clipping) => {
-      const { own, batch, parameters } = await scaled(model, factors, clipping);
-      const found = await contributions(own, { ...batch, parameters, clippingNorm });
-      await own.release();
-      seen.push(...found);
-      for (const ratio of found) expect(ratio).toBeLessThanOrEqual(margin);
-    }), { seed: 20_261_127, numRuns: runs(300), endOnFailure: true });
+    await fc.assert(
+      fc.asyncProperty(
+        models,
+        scales,
+        norm,
+        fc.constantFrom({}, { microbatch: 1 }, { microbatch: 2 }),
+        async (model, factors, clippingNorm, clipping) => {
+          const { own, batch, parameters } = await scaled(model, factors, clipping);
+          const found = await contributions(own, { ...batch, parameters, clippingNorm });
+          await own.release();
+          seen.push(...found);
+          for (const ratio of found) expect(ratio).toBeLessThanOrEqual(margin);
+        },
+      ),
+      { seed: 20_261_127, numRuns: runs(300), endOnFailure: true },
+    );
     // the cases are worth something only if many are really clipped
     expect(seen.filter((ratio) => ratio > 0.999).length).toBeGreaterThan(100);
   });
@@ -93,7 +138,9 @@ describe('a record without a finite gradient', () => {
   const models = [...clippedModels.filter(({ indices }) => indices === undefined), deep, poolOfConvolution];
   const tame = { features: 1, weights: 1, logits: 1 };
 
-  it.each(models.flatMap((model) => [{}, { microbatch: 1 }].map((clipping) => ({ name: model.name, model, clipping }))))('adds exactly nothing and leaves the others alone: $name, $clipping', async ({ model, clipping }) => {
+  it.each(
+    models.flatMap((model) => [{}, { microbatch: 1 }].map((clipping) => ({ name: model.name, model, clipping }))),
+  )('adds exactly nothing and leaves the others alone: $name, $clipping', async ({ model, clipping }) => {
     const { own, batch, parameters } = await scaled(model, tame, clipping);
     const clean = batch.features['x'] as Float32Array;
     const size = clean.length / records;
@@ -107,7 +154,9 @@ describe('a record without a finite gradient', () => {
         expect(all.loss.every(Number.isFinite)).toBe(true);
         if (Number.isFinite(all.norms![1])) expect(distance(all, others)).toBeLessThanOrEqual(0.1 * margin);
         else expect(all.gradients).toEqual(others.gradients);
-        expect((await own.run({ ...inputs, features: { x }, mask: present(0, 2, 3) })).gradients).toEqual(others.gradients);
+        expect((await own.run({ ...inputs, features: { x }, mask: present(0, 2, 3) })).gradients).toEqual(
+          others.gradients,
+        );
       }
     }
     await own.release();
@@ -124,10 +173,25 @@ describe('a record without a finite gradient', () => {
 
   it.each(['Div', 'Mod'])('nor is there a %s that fails for some values', async (op) => {
     const embedding = (divisor: (graph: GraphBuilder, x: string) => string): RecordModel => ({
-      name: op, record: [5], indices: 4, parameters: { table: [4, 3] }, width: 15, build: (graph, x) => graph.op('Gather', ['table', graph.op(op, [x, divisor(graph, x)])]),
+      name: op,
+      record: [5],
+      indices: 4,
+      parameters: { table: [4, 3] },
+      width: 15,
+      build: (graph, x) => graph.op('Gather', ['table', graph.op(op, [x, divisor(graph, x)])]),
     });
-    const { own } = await scaled(embedding((graph) => graph.ints(2)), tame, { microbatch: 1 });
+    const { own } = await scaled(
+      embedding((graph) => graph.ints(2)),
+      tame,
+      { microbatch: 1 },
+    );
     await own.release();
-    await expect(scaled(embedding((_, x) => x), tame, { microbatch: 1 })).rejects.toMatchObject({ code: 'AUTODIFF_UNSUPPORTED' });
+    await expect(
+      scaled(
+        embedding((_, x) => x),
+        tame,
+        { microbatch: 1 },
+      ),
+    ).rejects.toMatchObject({ code: 'AUTODIFF_UNSUPPORTED' });
   });
 });

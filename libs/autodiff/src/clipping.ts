@@ -47,7 +47,11 @@ function sharedInputs(plan: ClippingPlan, node: Node): number[] {
 export function hasRecordRules(plan: ClippingPlan): boolean {
   return plan.program.nodes
     .filter((node) => plan.carrying.has(outputOf(node)) && plan.needs.has(outputOf(node)))
-    .every((node) => sharedInputs(plan, node).every((input) => ruleFor(node).recordGradient !== undefined && chainTo(plan, inputOf(node, input)) !== undefined));
+    .every((node) =>
+      sharedInputs(plan, node).every(
+        (input) => ruleFor(node).recordGradient !== undefined && chainTo(plan, inputOf(node, input)) !== undefined,
+      ),
+    );
 }
 
 export interface ClippedGradients {
@@ -68,12 +72,22 @@ export interface ClippedGradients {
  * @param seed ∂(loss of record i)/∂output, no division by the number of records
  * @param bound value holding the clipping norm, float32 scalar > 0
  */
-export function clippedGradients(graph: GraphWriter, plan: ClippingPlan, seed: string, bound: string): ClippedGradients {
+export function clippedGradients(
+  graph: GraphWriter,
+  plan: ClippingPlan,
+  seed: string,
+  bound: string,
+): ClippedGradients {
   const { program, needs, carrying } = plan;
-  const scope: RecordScope = { ...scopeOf(program, graph, (value) => needs.has(value) && carrying.has(value)), records: program.batch };
+  const scope: RecordScope = {
+    ...scopeOf(program, graph, (value) => needs.has(value) && carrying.has(value)),
+    records: program.batch,
+  };
   const uses = recordSweep(scope, plan, seed);
   const totals = new Map([...uses].map(([parameter, own]) => [parameter, combine(scope, own)]));
-  const squares = [...totals.values()].map((gradient) => gradient.squaredNorm?.() ?? squaredNorms(graph, gradient.rows()));
+  const squares = [...totals.values()].map(
+    (gradient) => gradient.squaredNorm?.() ?? squaredNorms(graph, gradient.rows()),
+  );
   const { norms, ...weights } = recordWeights(graph, squares, bound);
 
   const shared = new Cotangents(graph);
@@ -83,8 +97,15 @@ export function clippedGradients(graph: GraphWriter, plan: ClippingPlan, seed: s
     const gradient = only?.gradient ?? totals.get(parameter)!;
     shared.add(target, gradient.weightedSum?.(weights) ?? weighRows(scope, gradient.rows(), weights, target));
   }
-  sweep(scopeOf(program, graph, (value) => needs.has(value)), program.nodes.filter((node) => !carrying.has(outputOf(node))), shared);
-  return { gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter) as string])), norms };
+  sweep(
+    scopeOf(program, graph, (value) => needs.has(value)),
+    program.nodes.filter((node) => !carrying.has(outputOf(node))),
+    shared,
+  );
+  return {
+    gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter) as string])),
+    norms,
+  };
 }
 
 function recordSweep(scope: RecordScope, plan: ClippingPlan, seed: string): Map<string, Use[]> {
@@ -99,7 +120,8 @@ function recordSweep(scope: RecordScope, plan: ClippingPlan, seed: string): Map<
       const value = inputOf(node, input);
       const origin = chainTo(plan, value);
       const gradient = ruleFor(node).recordGradient?.(scope, node, outgoing, input);
-      if (origin === undefined || gradient === undefined) throw new RangeError('per-record gradients were asked for without a rule');
+      if (origin === undefined || gradient === undefined)
+        throw new RangeError('per-record gradients were asked for without a rule');
       uses.set(origin.parameter, [...(uses.get(origin.parameter) ?? []), { value, chain: origin.chain, gradient }]);
     }
     sweep(scope, [node], cotangents);
@@ -110,13 +132,17 @@ function recordSweep(scope: RecordScope, plan: ClippingPlan, seed: string): Map<
 /** A parameter used more than once: its record gradients are summed before the norm is taken. */
 function combine(scope: RecordScope, uses: readonly Use[]): RecordGradient {
   if (uses.length === 1) return (uses[0] as Use).gradient;
-  const rows = () => uses.map(({ gradient, chain }) => chain.reduce((value, node) => rearrangeRows(scope, node, value), gradient.rows()))
-    .reduce((sum, next) => scope.graph.op('Add', [sum, next]));
+  const rows = () =>
+    uses
+      .map(({ gradient, chain }) => chain.reduce((value, node) => rearrangeRows(scope, node, value), gradient.rows()))
+      .reduce((sum, next) => scope.graph.op('Add', [sum, next]));
   return { rows };
 }
 
 function weighRows(scope: RecordScope, rows: string, weights: RecordWeights, target: string): string {
   const shape = scope.shape(target);
   const summed = scope.graph.op('Gemm', [weights.factor, keptRows(scope.graph, rows, weights)], { transA: 1 });
-  return shape.length === 2 && shape[0] === 1 && shape[1] === sizeOf(shape) ? summed : scope.graph.reshape(summed, shape);
+  return shape.length === 2 && shape[0] === 1 && shape[1] === sizeOf(shape)
+    ? summed
+    : scope.graph.reshape(summed, shape);
 }

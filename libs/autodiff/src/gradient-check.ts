@@ -1,11 +1,27 @@
-import { attr, dataTypeCode, elementCount, openSession, pruneDeadNodes, runSession, type Feeds, type Graph, type Model, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
+import {
+  attr,
+  dataTypeCode,
+  elementCount,
+  openSession,
+  pruneDeadNodes,
+  runSession,
+  type Feeds,
+  type Graph,
+  type Model,
+  type Node,
+  type Tensor,
+  type ValueInfo,
+} from '@koinon/onnx';
 import { intOf } from './attributes.js';
 import type { TrainingOptions } from './options.js';
 import type { Port } from './ports.js';
 import { randomSource, uniform } from './random.js';
 import { trainingGraph } from './training-graph.js';
 
-export interface GradientCheckOptions extends Pick<TrainingOptions, 'trainable' | 'output' | 'loss' | 'batch' | 'dims'> {
+export interface GradientCheckOptions extends Pick<
+  TrainingOptions,
+  'trainable' | 'output' | 'loss' | 'batch' | 'dims'
+> {
   /** Elements compared per parameter; all of a smaller one. */
   samples?: number;
   seed?: number;
@@ -40,14 +56,25 @@ const lossRounding = 8 * 2 ** -24;
  * @throws AutodiffError as `trainingGraph`
  * @throws OnnxError ONNX_RUNTIME where the model cannot run on random data
  */
-export async function checkGradients(model: Model, { samples = 20, seed = 1, tolerance = 5e-3, ...options }: GradientCheckOptions): Promise<GradientCheck[]> {
+export async function checkGradients(
+  model: Model,
+  { samples = 20, seed = 1, tolerance = 5e-3, ...options }: GradientCheckOptions,
+): Promise<GradientCheck[]> {
   const graph = await trainingGraph(model, { ...options, optimizer: { kind: 'none' } });
   const { inputs, outputs } = graph;
   const random = randomSource(seed);
-  const parameters = new Map(options.trainable.map((key) => [key, Float32Array.from((model.graph.initializers.get(key)?.data ?? []) as Float32Array)]));
+  const parameters = new Map(
+    options.trainable.map((key) => [
+      key,
+      Float32Array.from((model.graph.initializers.get(key)?.data ?? []) as Float32Array),
+    ]),
+  );
   const classes = options.loss === 'cross-entropy' ? (graph.outputDims[1] ?? 1) : 2;
   const { graph: whole } = graph.model;
-  const data = [...Object.values(inputs.features).map((port) => [port, rowsPicked(whole, port.name) ?? 2] as const), [inputs.labels, classes] as const];
+  const data = [
+    ...Object.values(inputs.features).map((port) => [port, rowsPicked(whole, port.name) ?? 2] as const),
+    [inputs.labels, classes] as const,
+  ];
   const feeds = Object.fromEntries([
     ...data.map(([port, below]) => feed(port, randomNumbers(port, random, below))),
     ...(inputs.mask ? [feed(inputs.mask, new Float32Array(options.batch).fill(1))] : []),
@@ -55,10 +82,24 @@ export async function checkGradients(model: Model, { samples = 20, seed = 1, tol
   ]);
   const fed: Model = { ...graph.model, graph: fedFloats(whole) };
   const first = await runOnce(fed, feeds);
-  const gradients = new Map(Object.entries(outputs.gradients ?? {}).map(([key, port]) => [key, first[port.name]?.data as Float32Array]));
-  const scale = [...gradients.values()].reduce((most, values) => values.reduce((largest, value) => Math.max(largest, Math.abs(value)), most), 0);
+  const gradients = new Map(
+    Object.entries(outputs.gradients ?? {}).map(([key, port]) => [key, first[port.name]?.data as Float32Array]),
+  );
+  const scale = [...gradients.values()].reduce(
+    (most, values) => values.reduce((largest, value) => Math.max(largest, Math.abs(value)), most),
+    0,
+  );
   // finite differences take the loss thousands of times, so nothing else is computed with it
-  const session = await openSession({ ...fed, graph: pruneDeadNodes({ ...fed.graph, outputs: fed.graph.outputs.filter(({ name }) => name === outputs.loss.name) }) }, 'all');
+  const session = await openSession(
+    {
+      ...fed,
+      graph: pruneDeadNodes({
+        ...fed.graph,
+        outputs: fed.graph.outputs.filter(({ name }) => name === outputs.loss.name),
+      }),
+    },
+    'all',
+  );
   try {
     const lossOf = async () => Number((await runSession(session, feeds))[outputs.loss.name]?.data[0]);
     const checks: GradientCheck[] = [];
@@ -97,7 +138,13 @@ async function runOnce(model: Model, feeds: Feeds): Promise<Record<string, Tenso
  * Distance of a gradient from the closest central difference of one element, and whether a kink explains it. Restores the element.
  * @param margin distance up to which a gradient is right
  */
-export async function compareElement(values: Float32Array, index: number, gradient: number, margin: number, lossOf: () => Promise<number>): Promise<{ distance: number; atKink: boolean }> {
+export async function compareElement(
+  values: Float32Array,
+  index: number,
+  gradient: number,
+  margin: number,
+  lossOf: () => Promise<number>,
+): Promise<{ distance: number; atKink: boolean }> {
   const original = values[index] as number;
   const lossAt = async (shift: number): Promise<number> => {
     values[index] = original + shift;
@@ -128,7 +175,18 @@ function isSideOfKink(gradient: number, margin: number, below: number, here: num
 }
 
 /** Operators that pass on numbers of their first input. */
-const passing = new Set(['Cast', 'Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Expand', 'Slice', 'Gather']);
+const passing = new Set([
+  'Cast',
+  'Identity',
+  'Reshape',
+  'Flatten',
+  'Squeeze',
+  'Unsqueeze',
+  'Transpose',
+  'Expand',
+  'Slice',
+  'Gather',
+]);
 
 /** Extent of the smallest table from which a graph picks rows by the numbers of `input`, if it does. */
 function rowsPicked({ nodes, inputs, initializers }: Graph, input: string): number | undefined {
@@ -136,7 +194,11 @@ function rowsPicked({ nodes, inputs, initializers }: Graph, input: string): numb
   const passedOn = new Set([input]);
   const extents: number[] = [];
   for (const node of nodes) {
-    const { op, inputs: [source = '', picked = ''], outputs: [result = ''] } = node;
+    const {
+      op,
+      inputs: [source = '', picked = ''],
+      outputs: [result = ''],
+    } = node;
     if (passing.has(op) && passedOn.has(source)) passedOn.add(result);
     if ((op !== 'Gather' && op !== 'GatherElements') || !passedOn.has(picked)) continue;
     const extent = shapes.get(source)?.at(intOf(node, 'axis', 0));
@@ -151,15 +213,34 @@ function randomNumbers({ type, dims }: Port, random: () => number, below: number
   return type.includes('float') ? values : values.map((value) => Math.floor(((value + 1) / 2) * below));
 }
 
-const fedName = ({ name, type }: Pick<ValueInfo, 'name' | 'type'>): string => (type === 'float32' ? name : `${name} as float32`);
+const fedName = ({ name, type }: Pick<ValueInfo, 'name' | 'type'>): string =>
+  type === 'float32' ? name : `${name} as float32`;
 
-const feed = (port: Port, data: Float32Array): [string, Tensor] => [fedName(port), { name: port.name, type: 'float32', dims: port.dims, data }];
+const feed = (port: Port, data: Float32Array): [string, Tensor] => [
+  fedName(port),
+  { name: port.name, type: 'float32', dims: port.dims, data },
+];
 
 /** The graph with float32 inputs, which it casts: the runtime's bindings cannot be fed every type that its operators take. */
 function fedFloats(graph: Graph): Graph {
   const casts = graph.inputs.flatMap((input): Node[] => {
     const { name, type = 'float32' } = input;
-    return type === 'float32' ? [] : [{ op: 'Cast', domain: '', name: '', inputs: [fedName(input)], outputs: [name], attributes: { to: attr.int(dataTypeCode(type)) } }];
+    return type === 'float32'
+      ? []
+      : [
+          {
+            op: 'Cast',
+            domain: '',
+            name: '',
+            inputs: [fedName(input)],
+            outputs: [name],
+            attributes: { to: attr.int(dataTypeCode(type)) },
+          },
+        ];
   });
-  return { ...graph, inputs: graph.inputs.map((input) => ({ ...input, name: fedName(input), type: 'float32' })), nodes: [...casts, ...graph.nodes] };
+  return {
+    ...graph,
+    inputs: graph.inputs.map((input) => ({ ...input, name: fedName(input), type: 'float32' })),
+    nodes: [...casts, ...graph.nodes],
+  };
 }

@@ -1,7 +1,21 @@
-import { dataTypeCode, type Attribute, type DataType, type Graph, type Node, type Tensor, type ValueInfo } from '@koinon/onnx';
+import {
+  dataTypeCode,
+  type Attribute,
+  type DataType,
+  type Graph,
+  type Node,
+  type Tensor,
+  type ValueInfo,
+} from '@koinon/onnx';
 
 /** Shorthand for attributes: integers, strings and integer lists as they are; floats, tensors and graphs named. */
-export type AttributeLiteral = number | string | readonly number[] | { float: number } | { tensor: Tensor } | { graph: Graph };
+export type AttributeLiteral =
+  | number
+  | string
+  | readonly number[]
+  | { float: number }
+  | { tensor: Tensor }
+  | { graph: Graph };
 
 /** Hands out value names no other graph of the same model uses: a subgraph sees the names around it. */
 export class NameScope {
@@ -65,7 +79,9 @@ export class GraphWriter {
   }
 
   op(op: string, inputs: readonly string[], attributes: Record<string, AttributeLiteral> = {}): string {
-    const shareable = !Object.values(attributes).some((value) => typeof value === 'object' && ('graph' in value || 'tensor' in value));
+    const shareable = !Object.values(attributes).some(
+      (value) => typeof value === 'object' && ('graph' in value || 'tensor' in value),
+    );
     const key = `${op}(${inputs.join('\u0000')})${JSON.stringify(shareable ? attributes : {})}`;
     const earlier = shareable ? this.known.get(key) : undefined;
     if (earlier !== undefined) return earlier;
@@ -74,7 +90,12 @@ export class GraphWriter {
     return output;
   }
 
-  multi(op: string, inputs: readonly string[], outputs: number, attributes: Record<string, AttributeLiteral> = {}): string[] {
+  multi(
+    op: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: Record<string, AttributeLiteral> = {},
+  ): string[] {
     const names = Array.from({ length: outputs }, () => this.names.fresh(op));
     this.append({
       op,
@@ -114,7 +135,11 @@ export class GraphWriter {
 
   /** int64 vector: shapes, axes, pads */
   ints(values: readonly number[]): string {
-    return this.constant(`i${values.join()}`, { type: 'int64', dims: [values.length], data: BigInt64Array.from(values, BigInt) });
+    return this.constant(`i${values.join()}`, {
+      type: 'int64',
+      dims: [values.length],
+      data: BigInt64Array.from(values, BigInt),
+    });
   }
 
   reshape(value: string, shape: readonly number[]): string {
@@ -146,7 +171,9 @@ export class GraphWriter {
   subtractGradient(parameter: string, gradient: string): string {
     const rowSum = this.rowSums.get(gradient);
     if (rowSum !== undefined) return this.reshape(this.subtractGradient(parameter, rowSum), [-1]);
-    const product = this.nodes.find(({ op, inputs, outputs }) => op === 'Gemm' && inputs.length === 2 && outputs[0] === gradient);
+    const product = this.nodes.find(
+      ({ op, inputs, outputs }) => op === 'Gemm' && inputs.length === 2 && outputs[0] === gradient,
+    );
     if (product === undefined) return this.op('Sub', [parameter, gradient]);
     const alpha = product.attributes['alpha']?.kind === 'float' ? product.attributes['alpha'].value : 1;
     const [output] = this.multi('Gemm', [...product.inputs, parameter], 1) as [string];
@@ -157,11 +184,14 @@ export class GraphWriter {
   /** The graph without operators and constants that no output depends on. */
   graph(name: string): Graph {
     const needed = new Set(this.outputs.map((output) => output.name));
-    const nodes = this.nodes.toReversed().filter((node) => {
-      if (!node.outputs.some((output) => needed.has(output))) return false;
-      for (const input of inputsOf(node)) needed.add(input);
-      return true;
-    }).reverse();
+    const nodes = this.nodes
+      .toReversed()
+      .filter((node) => {
+        if (!node.outputs.some((output) => needed.has(output))) return false;
+        for (const input of inputsOf(node)) needed.add(input);
+        return true;
+      })
+      .reverse();
     const initializers = new Map([...this.initializers].filter(([key]) => needed.has(key)));
     return { name, inputs: this.inputs, outputs: this.outputs, valueInfo: [], initializers, nodes };
   }
@@ -179,7 +209,9 @@ export class GraphWriter {
 /** Everything a node reads, also through the graphs it holds. */
 export function inputsOf(node: Node): string[] {
   const inner = Object.values(node.attributes).flatMap((attribute) =>
-    attribute.kind === 'graph' ? [...attribute.value.nodes.flatMap(inputsOf), ...attribute.value.outputs.map(({ name }) => name)] : [],
+    attribute.kind === 'graph'
+      ? [...attribute.value.nodes.flatMap(inputsOf), ...attribute.value.outputs.map(({ name }) => name)]
+      : [],
   );
   return [...node.inputs, ...inner];
 }

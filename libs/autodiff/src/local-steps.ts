@@ -5,9 +5,16 @@ import { mapData, type StepData, type StepValue } from './step-data.js';
 import { emitStep, type StepContext, type StepResult } from './training-step.js';
 
 /** K steps in one run: a Scan carries the state and hands step k its slice of all data. Losses and norms are [K, batch]. */
-export function emitLocalSteps(graph: GraphWriter, context: StepContext, data: StepData<StepValue>, initial: StepState): StepResult {
+export function emitLocalSteps(
+  graph: GraphWriter,
+  context: StepContext,
+  data: StepData<StepValue>,
+  initial: StepState,
+): StepResult {
   const { inputs, problem, options } = context;
-  const entries = stateGroups.flatMap((group) => [...initial[group]].map(([key, value]) => ({ group, key, value, dims: stateShape(problem, group, key) })));
+  const entries = stateGroups.flatMap((group) =>
+    [...initial[group]].map(([key, value]) => ({ group, key, value, dims: stateShape(problem, group, key) })),
+  );
   const scanned: StepValue[] = [];
   const places = mapData(data, (value) => scanned.push(value) - 1);
   const scan = emitScan(graph, {
@@ -16,7 +23,12 @@ export function emitLocalSteps(graph: GraphWriter, context: StepContext, data: S
     scanned,
     collected: inputs.clippingNorm === undefined ? [[options.batch]] : [[options.batch], [options.batch]],
     body(body, carried, slices) {
-      const step = emitStep(body, context, mapData(places, (place) => slices[place] as string), stateFrom(entries, carried));
+      const step = emitStep(
+        body,
+        context,
+        mapData(places, (place) => slices[place] as string),
+        stateFrom(entries, carried),
+      );
       return {
         carried: entries.map(({ group, key }) => step.state[group].get(key) as string),
         collected: step.norms === undefined ? [step.losses] : [step.losses, step.norms],

@@ -24,13 +24,29 @@ export interface LoweringOptions {
 }
 
 type Known = Pick<Scope, 'shape' | 'type' | 'constant'>;
-type Lowering = (writer: GraphWriter, node: Node, known: Known, lowered: Lowered, options: LoweringOptions) => string | undefined;
+type Lowering = (
+  writer: GraphWriter,
+  node: Node,
+  known: Known,
+  lowered: Lowered,
+  options: LoweringOptions,
+) => string | undefined;
 
 /** x̂ over the trailing axes from `axis` on, with the outputs its gradient needs; see `rules/normalization.ts`. */
-function standardize(writer: GraphWriter, x: string, shape: readonly number[], axis: number, epsilon: number): [string, string, string] {
+function standardize(
+  writer: GraphWriter,
+  x: string,
+  shape: readonly number[],
+  axis: number,
+  epsilon: number,
+): [string, string, string] {
   const trailing = shape.slice(axis);
   const ones = writer.floats(Array<number>(sizeOf(trailing)).fill(1), trailing);
-  return writer.multi('LayerNormalization', [x, ones], 3, { axis, epsilon: { float: epsilon } }) as [string, string, string];
+  return writer.multi('LayerNormalization', [x, ones], 3, { axis, epsilon: { float: epsilon } }) as [
+    string,
+    string,
+    string,
+  ];
 }
 
 /** Per-channel scale and shift; the parameters keep their place in the graph, so they can be trained. */
@@ -45,7 +61,11 @@ function channelShape(shape: readonly number[]): number[] {
 
 function lowerLayerNormalization(writer: GraphWriter, node: Node, known: Known): string {
   if (node.outputs.slice(1).some((name) => name !== '')) {
-    throw unsupported(node, 'its Mean and InvStdDev outputs are used', 'Export the model with the normalised output only');
+    throw unsupported(
+      node,
+      'its Mean and InvStdDev outputs are used',
+      'Export the model with the normalised output only',
+    );
   }
   const shape = known.shape(inputOf(node, 0));
   const axis = positiveAxis(intOf(node, 'axis', -1), shape.length);
@@ -57,7 +77,13 @@ function lowerLayerNormalization(writer: GraphWriter, node: Node, known: Known):
 function lowerGrouped(writer: GraphWriter, node: Node, known: Known, groups: number): string {
   const shape = known.shape(inputOf(node, 0));
   const grouped = [extentOf(shape, 0), groups, sizeOf(shape) / (extentOf(shape, 0) * groups)];
-  const [standard] = standardize(writer, writer.reshape(inputOf(node, 0), grouped), grouped, 2, floatOf(node, 'epsilon', 1e-5));
+  const [standard] = standardize(
+    writer,
+    writer.reshape(inputOf(node, 0), grouped),
+    grouped,
+    2,
+    floatOf(node, 'epsilon', 1e-5),
+  );
   const [scale, shift] = [inputOf(node, 1), inputOf(node, 2)];
   // opset 18 to 20 gave one scale per group; since 21 there is one per channel
   if (sizeOf(known.shape(scale)) === groups && groups !== extentOf(shape, 1)) {
@@ -85,7 +111,10 @@ function lowerBatchStatistics(writer: GraphWriter, node: Node, known: Known, low
   const epsilon = floatOf(node, 'epsilon', 1e-5);
   const columns = writer.reshape(writer.op('Transpose', [inputOf(node, 0)], swap), flat);
   const [standard, mean, inverse] = standardize(writer, columns, flat, 1, epsilon);
-  const variance = writer.op('Sub', [writer.op('Reciprocal', [writer.op('Mul', [inverse, inverse])]), writer.float(epsilon)]);
+  const variance = writer.op('Sub', [
+    writer.op('Reciprocal', [writer.op('Mul', [inverse, inverse])]),
+    writer.float(epsilon),
+  ]);
   const momentum = floatOf(node, 'momentum', 0.9);
   [mean, variance].forEach((current, index) => {
     const running = inputOf(node, 3 + index);
@@ -101,13 +130,24 @@ function lowerBatchStatistics(writer: GraphWriter, node: Node, known: Known, low
  * X·Vᵀ + c as (V·Xᵀ + cᵀ)ᵀ. The runtime copies the right operand of a product into blocks; it does so once for a constant,
  * but in every run for a weight that is trained. Turning a small batch instead moves fewer numbers.
  */
-function lowerDense(writer: GraphWriter, node: Node, known: Known, { variable, recordsLead }: LoweringOptions): string | undefined {
+function lowerDense(
+  writer: GraphWriter,
+  node: Node,
+  known: Known,
+  { variable, recordsLead }: LoweringOptions,
+): string | undefined {
   const [x, weight, shift] = [inputOf(node, 0), inputOf(node, 1), inputOf(node, 2)];
-  if (recordsLead || !variable.has(weight) || intOf(node, 'transB', 0) === 0 || intOf(node, 'transA', 0) === 1) return undefined;
+  if (recordsLead || !variable.has(weight) || intOf(node, 'transB', 0) === 0 || intOf(node, 'transA', 0) === 1)
+    return undefined;
   const [rows, [outputs = 0, inputs = 0]] = [extentOf(known.shape(x), 0), known.shape(weight)];
-  if (rows * (inputs + outputs) >= inputs * outputs || (shift !== '' && sizeOf(known.shape(shift)) !== outputs)) return undefined;
+  if (rows * (inputs + outputs) >= inputs * outputs || (shift !== '' && sizeOf(known.shape(shift)) !== outputs))
+    return undefined;
   const column = shift === '' ? [] : [writer.reshape(shift, [outputs, 1])];
-  const turned = writer.op('Gemm', [weight, x, ...column], { transB: 1, alpha: { float: floatOf(node, 'alpha', 1) }, beta: { float: floatOf(node, 'beta', 1) } });
+  const turned = writer.op('Gemm', [weight, x, ...column], {
+    transB: 1,
+    alpha: { float: floatOf(node, 'alpha', 1) },
+    beta: { float: floatOf(node, 'beta', 1) },
+  });
   return writer.op('Transpose', [turned], { perm: [1, 0] });
 }
 
@@ -115,7 +155,12 @@ function lowerDense(writer: GraphWriter, node: Node, known: Known, { variable, r
  * Clamps an index that depends on data to the table: out of it, the run would fail, and whether a run fails is told without
  * any noise.
  */
-function lowerGather(writer: GraphWriter, node: Node, known: Known, { recordsLead }: LoweringOptions): string | undefined {
+function lowerGather(
+  writer: GraphWriter,
+  node: Node,
+  known: Known,
+  { recordsLead }: LoweringOptions,
+): string | undefined {
   const [table, index] = [inputOf(node, 0), inputOf(node, 1)];
   if (!recordsLead || known.constant(index) !== undefined) return undefined;
   const axis = intOf(node, 'axis', 0);
@@ -128,16 +173,28 @@ function lowerGather(writer: GraphWriter, node: Node, known: Known, { recordsLea
 function checkDivisor(node: Node, known: Known, { recordsLead }: LoweringOptions): undefined {
   const divisor = inputOf(node, 1);
   if (!recordsLead || known.type(divisor).includes('float')) return;
-  if (known.constant(divisor) === undefined) throw unsupported(node, 'with clipping, whole numbers are divided by constants only', 'Divide floating-point numbers');
+  if (known.constant(divisor) === undefined)
+    throw unsupported(
+      node,
+      'with clipping, whole numbers are divided by constants only',
+      'Divide floating-point numbers',
+    );
 }
 
 /** Changes nothing, but refuses where the runtime infers no output shape, or another than it computes. */
 function checkTransposed(node: Node, known: Known): undefined {
   const extents = known.shape(inputOf(node, 0)).slice(2);
   if (intsOf(node, 'output_shape', []).some((extent, axis) => extent < extentOf(extents, axis))) {
-    throw unsupported(node, 'output_shape is smaller than the input, which leaves its shape open', 'Give pads instead of output_shape');
+    throw unsupported(
+      node,
+      'output_shape is smaller than the input, which leaves its shape open',
+      'Give pads instead of output_shape',
+    );
   }
-  if (stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME') && intsOf(node, 'output_padding', []).some((amount) => amount !== 0)) {
+  if (
+    stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME') &&
+    intsOf(node, 'output_padding', []).some((amount) => amount !== 0)
+  ) {
     throw unsupported(node, 'auto_pad and output_padding contradict each other', 'Give pads instead of auto_pad');
   }
 }
@@ -150,7 +207,8 @@ const lowerings: Record<string, Lowering> = {
   ConvTranspose: (_, node, known) => checkTransposed(node, known),
   LayerNormalization: lowerLayerNormalization,
   GroupNormalization: (writer, node, known) => lowerGrouped(writer, node, known, intOf(node, 'num_groups', 1)),
-  InstanceNormalization: (writer, node, known) => lowerGrouped(writer, node, known, extentOf(known.shape(inputOf(node, 0)), 1)),
+  InstanceNormalization: (writer, node, known) =>
+    lowerGrouped(writer, node, known, extentOf(known.shape(inputOf(node, 0)), 1)),
   BatchNormalization: (writer, node, known, lowered, options) =>
     options.batchNormalization === 'training' || intOf(node, 'training_mode', 0) === 1
       ? lowerBatchStatistics(writer, node, known, lowered)
@@ -162,8 +220,14 @@ function withAuxiliaryOutput(node: Node, known: Known, names: NameScope): Node {
   const dropping = node.op === 'Dropout' && inputOf(node, 2) !== '' && integerOperand(known, node, 2)?.[0] === 1;
   if (node.op !== 'MaxPool' && !dropping) return node;
   const { storage_order: order, ...attributes } = node.attributes;
-  if (outputOf(node, 1) === '') return { ...node, attributes, outputs: [outputOf(node), names.fresh(`${node.op}.auxiliary`)] };
-  if (node.op === 'MaxPool' && order?.kind === 'int' && order.value === 1) throw unsupported(node, 'its Indices output is used in column-major order', 'Export the model with storage_order 0');
+  if (outputOf(node, 1) === '')
+    return { ...node, attributes, outputs: [outputOf(node), names.fresh(`${node.op}.auxiliary`)] };
+  if (node.op === 'MaxPool' && order?.kind === 'int' && order.value === 1)
+    throw unsupported(
+      node,
+      'its Indices output is used in column-major order',
+      'Export the model with storage_order 0',
+    );
   return node;
 }
 
@@ -180,7 +244,8 @@ export function lower(nodes: readonly Node[], known: Known, names: NameScope, op
       continue;
     }
     lowered.changed = true;
-    for (const made of writer.nodes) lowered.nodes.push({ ...made, outputs: made.outputs.map((name) => (name === result ? outputOf(node) : name)) });
+    for (const made of writer.nodes)
+      lowered.nodes.push({ ...made, outputs: made.outputs.map((name) => (name === result ? outputOf(node) : name)) });
     for (const [name, tensor] of writer.initializers) lowered.initializers.set(name, tensor);
   }
   return lowered;

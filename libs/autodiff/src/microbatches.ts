@@ -7,29 +7,54 @@ import { emitScan } from './scan.js';
  * Gradients of a batch in pieces of `problem.program.batch` records, added up by a Scan: as much memory as one piece,
  * the same sums. `inputs` describe the whole batch of `records`.
  */
-export function accumulatedGradients(graph: GraphWriter, problem: GradientProblem, inputs: BatchInputs, records: number): BatchGradients {
+export function accumulatedGradients(
+  graph: GraphWriter,
+  problem: GradientProblem,
+  inputs: BatchInputs,
+  records: number,
+): BatchGradients {
   const size = problem.program.batch;
   if (size === records) return batchGradients(graph, problem, inputs);
   const { features, output, values } = problem.program;
   const trainable = [...problem.trainable];
   const own = (name: string) => values.get(name) as { type: DataType; dims: number[] };
-  const pieces = <T extends { value: string; dims: readonly number[] }>(whole: T): T => ({ ...whole, value: graph.reshape(whole.value, [records / size, ...whole.dims]) });
-  const labels = problem.loss === 'cross-entropy' ? { type: 'int64' as const, dims: [size] } : { type: 'float32' as const, dims: own(output).dims };
+  const pieces = <T extends { value: string; dims: readonly number[] }>(whole: T): T => ({
+    ...whole,
+    value: graph.reshape(whole.value, [records / size, ...whole.dims]),
+  });
+  const labels =
+    problem.loss === 'cross-entropy'
+      ? { type: 'int64' as const, dims: [size] }
+      : { type: 'float32' as const, dims: own(output).dims };
 
   const scan = emitScan(graph, {
     name: 'microbatches',
     carried: trainable.map((name) => ({ initial: graph.zeros(own(name).dims), ...own(name) })),
     scanned: [
-      pieces({ value: inputs.factor, type: 'float32', dims: own(output).dims.map((extent, axis) => (axis === 0 ? extent : 1)) }),
+      pieces({
+        value: inputs.factor,
+        type: 'float32',
+        dims: own(output).dims.map((extent, axis) => (axis === 0 ? extent : 1)),
+      }),
       pieces({ value: inputs.labels, ...labels }),
       ...features.map(({ name }) => pieces({ value: inputs.bindings.get(name) ?? name, ...own(name) })),
     ],
     collected: inputs.bound === undefined ? [[size]] : [[size], [size]],
     body(body, carried, [factor, labels, ...slices]) {
-      const bindings = new Map([...inputs.bindings, ...features.map(({ name }, index) => [name, slices[index] as string] as const)]);
-      const piece = batchGradients(body, problem, { ...inputs, bindings, labels: labels as string, factor: factor as string });
+      const bindings = new Map([
+        ...inputs.bindings,
+        ...features.map(({ name }, index) => [name, slices[index] as string] as const),
+      ]);
+      const piece = batchGradients(body, problem, {
+        ...inputs,
+        bindings,
+        labels: labels as string,
+        factor: factor as string,
+      });
       return {
-        carried: carried.map((sum, index) => body.op('Add', [sum, piece.gradients.get(trainable[index] as string) as string])),
+        carried: carried.map((sum, index) =>
+          body.op('Add', [sum, piece.gradients.get(trainable[index] as string) as string]),
+        ),
         collected: piece.norms === undefined ? [piece.losses] : [piece.losses, piece.norms],
       };
     },

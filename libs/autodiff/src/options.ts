@@ -52,17 +52,31 @@ export function checkOptions(model: Model, options: TrainingOptions): void {
   const { batch, clipping, localSteps = 1, optimizer, trainable } = options;
   if (!isCount(batch)) refuse('batch must be a whole number ≥ 1.');
   if (!isCount(localSteps)) refuse('localSteps must be a whole number ≥ 1.');
-  if (trainable.length === 0 || new Set(trainable).size !== trainable.length) refuse('trainable must name at least one parameter, each once.');
-  if (clipping?.microbatch !== undefined && (!isCount(clipping.microbatch) || batch % clipping.microbatch !== 0)) refuse('clipping.microbatch must divide batch.');
-  if (clipping !== undefined && options.batchNormalization === 'training') refuse('Batch statistics mix records, so clipping them bounds nothing. Freeze batch normalisation or use GroupNormalization.');
+  if (trainable.length === 0 || new Set(trainable).size !== trainable.length)
+    refuse('trainable must name at least one parameter, each once.');
+  if (clipping?.microbatch !== undefined && (!isCount(clipping.microbatch) || batch % clipping.microbatch !== 0))
+    refuse('clipping.microbatch must divide batch.');
+  if (clipping !== undefined && options.batchNormalization === 'training')
+    refuse(
+      'Batch statistics mix records, so clipping them bounds nothing. Freeze batch normalisation or use GroupNormalization.',
+    );
   if (optimizer.kind === 'none') {
     if (localSteps > 1) refuse('localSteps needs an optimiser: without one nothing changes between steps.');
     if (clipping?.noise) refuse('clipping.noise needs an optimiser; without one add the noise to the returned sums.');
-    if (clipping !== undefined && (options.proximal !== undefined || options.scaffold)) refuse('proximal and scaffold change a mean gradient; with clipping they need an optimiser.');
+    if (clipping !== undefined && (options.proximal !== undefined || options.scaffold))
+      refuse('proximal and scaffold change a mean gradient; with clipping they need an optimiser.');
   }
   for (const name of trainable) {
     const tensor = model.graph.initializers.get(name);
-    if (tensor === undefined) throw new AutodiffError('AUTODIFF_TRAINABLE_UNKNOWN', `The model has no initializer "${name}". Trainable parameters are named as its weights are.`);
-    if (tensor.type !== 'float32') throw new AutodiffError('AUTODIFF_TRAINABLE_UNKNOWN', `"${name}" is ${tensor.type}; only float32 parameters can be trained.`);
+    if (tensor === undefined)
+      throw new AutodiffError(
+        'AUTODIFF_TRAINABLE_UNKNOWN',
+        `The model has no initializer "${name}". Trainable parameters are named as its weights are.`,
+      );
+    if (tensor.type !== 'float32')
+      throw new AutodiffError(
+        'AUTODIFF_TRAINABLE_UNKNOWN',
+        `"${name}" is ${tensor.type}; only float32 parameters can be trained.`,
+      );
   }
 }

@@ -78,18 +78,36 @@ export function namesOf(ports: Ports): Map<string, string> {
 }
 
 /** Declares every input the options ask for. */
-export function declareInputs(graph: GraphWriter, problem: GradientProblem, optimizer: Optimizer | undefined, options: TrainingOptions): TrainingInputs {
+export function declareInputs(
+  graph: GraphWriter,
+  problem: GradientProblem,
+  optimizer: Optimizer | undefined,
+  options: TrainingOptions,
+): TrainingInputs {
   const { program, trainable } = problem;
   const steps = (options.localSteps ?? 1) > 1 ? [options.localSteps as number] : [];
-  const declare = (wish: string, dims: readonly number[], type: DataType = 'float32'): Port => ({ name: graph.input(wish, type, dims), type, dims: [...dims] });
-  const kept = (name: string, dims: readonly number[], type: DataType = 'float32'): Port => ({ name: graph.inputNamed(name, type, dims), type, dims: [...dims] });
+  const declare = (wish: string, dims: readonly number[], type: DataType = 'float32'): Port => ({
+    name: graph.input(wish, type, dims),
+    type,
+    dims: [...dims],
+  });
+  const kept = (name: string, dims: readonly number[], type: DataType = 'float32'): Port => ({
+    name: graph.inputNamed(name, type, dims),
+    type,
+    dims: [...dims],
+  });
   const perParameter = (prefix: string, lead: readonly number[] = []): Ports =>
-    Object.fromEntries([...trainable].map((name) => [name, declare(`${prefix}.${name}`, [...lead, ...shapeOf(problem, name)])]));
+    Object.fromEntries(
+      [...trainable].map((name) => [name, declare(`${prefix}.${name}`, [...lead, ...shapeOf(problem, name)])]),
+    );
   const data = (name: string) => [...steps, options.batch, ...shapeOf(problem, name).slice(1)];
   const clipped = options.clipping !== undefined;
   return {
     features: Object.fromEntries(program.features.map(({ name, type }) => [name, kept(name, data(name), type)])),
-    labels: options.loss === 'cross-entropy' ? declare('labels', [...steps, options.batch], 'int64') : declare('labels', data(program.output)),
+    labels:
+      options.loss === 'cross-entropy'
+        ? declare('labels', [...steps, options.batch], 'int64')
+        : declare('labels', data(program.output)),
     ...(program.statistics.size === 0 && { mask: declare('mask', [...steps, options.batch]) }),
     parameters: Object.fromEntries([...trainable].map((name) => [name, kept(name, shapeOf(problem, name))])),
     ...(clipped && { clippingNorm: declare('clippingNorm', []) }),
@@ -99,9 +117,15 @@ export function declareInputs(graph: GraphWriter, problem: GradientProblem, opti
     ...(options.proximal && { anchor: perParameter('anchor') }),
     ...(options.scaffold && { control: perParameter('control'), siteControl: perParameter('siteControl') }),
     state: Object.fromEntries([
-      ...[...trainable].flatMap((name) => (optimizer?.slots ?? []).map((slot) => [`${slot}.${name}`, declare(`${slot}.${name}`, shapeOf(problem, name))] as const)),
+      ...[...trainable].flatMap((name) =>
+        (optimizer?.slots ?? []).map(
+          (slot) => [`${slot}.${name}`, declare(`${slot}.${name}`, shapeOf(problem, name))] as const,
+        ),
+      ),
       ...(optimizer?.scalars ?? []).map((scalar) => [scalar, declare(scalar, [])] as const),
     ]),
-    statistics: Object.fromEntries([...program.statistics.keys()].map((name) => [name, kept(name, shapeOf(problem, name))])),
+    statistics: Object.fromEntries(
+      [...program.statistics.keys()].map((name) => [name, kept(name, shapeOf(problem, name))]),
+    ),
   };
 }

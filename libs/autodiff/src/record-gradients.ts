@@ -27,9 +27,17 @@ export interface RecordInput {
  * is not certain that records stay apart in a batch, each is computed alone: slower, and as private as the others.
  * @throws AutodiffError as `trainingGraph`, AUTODIFF_INPUT_SHAPE, AUTODIFF_OUTPUT_SHAPE
  */
-export async function recordGradientGraph(model: Model, { trainable, loss, logits, batch, memoryLimitBytes }: RecordRecipe, input: RecordInput): Promise<TrainingGraph> {
+export async function recordGradientGraph(
+  model: Model,
+  { trainable, loss, logits, batch, memoryLimitBytes }: RecordRecipe,
+  input: RecordInput,
+): Promise<TrainingGraph> {
   const options: TrainingOptions = {
-    trainable, loss: lossKinds[loss], output: logits, batch, optimizer: { kind: 'none' },
+    trainable,
+    loss: lossKinds[loss],
+    output: logits,
+    batch,
+    optimizer: { kind: 'none' },
     ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
   };
   const graph = await clippedGraph(model, options);
@@ -47,15 +55,30 @@ async function clippedGraph(model: Model, options: TrainingOptions): Promise<Tra
   }
 }
 
-function refuseOtherInput({ inputs: { features } }: TrainingGraph, batch: number, { inputName, width }: RecordInput): void {
+function refuseOtherInput(
+  { inputs: { features } }: TrainingGraph,
+  batch: number,
+  { inputName, width }: RecordInput,
+): void {
   const [only, ...others] = Object.entries(features);
   if (only?.[0] === inputName && others.length === 0 && sizeOf(only[1].dims) === batch * width) return;
-  throw new AutodiffError('AUTODIFF_INPUT_SHAPE', `The model must have one input "${inputName}" with ${width} values per record. Export it for these features.`);
+  throw new AutodiffError(
+    'AUTODIFF_INPUT_SHAPE',
+    `The model must have one input "${inputName}" with ${width} values per record. Export it for these features.`,
+  );
 }
 
 /** A record has one label: a number for each output of a model of one, or the class among several. */
-function refuseOtherLabels({ inputs: { labels }, outputDims: [, ...perRecord] }: TrainingGraph, batch: number, loss: RecordRecipe['loss']): void {
+function refuseOtherLabels(
+  { inputs: { labels }, outputDims: [, ...perRecord] }: TrainingGraph,
+  batch: number,
+  loss: RecordRecipe['loss'],
+): void {
   const outputs = sizeOf(perRecord);
   const fits = sizeOf(labels.dims) === batch && (loss !== 'cross-entropy' || outputs > 1);
-  if (!fits) throw new AutodiffError('AUTODIFF_OUTPUT_SHAPE', `The loss ${loss} does not fit an output of ${outputs} value${outputs === 1 ? '' : 's'} per record. Cross-entropy takes one per class, the others take one.`);
+  if (!fits)
+    throw new AutodiffError(
+      'AUTODIFF_OUTPUT_SHAPE',
+      `The loss ${loss} does not fit an output of ${outputs} value${outputs === 1 ? '' : 's'} per record. Cross-entropy takes one per class, the others take one.`,
+    );
 }

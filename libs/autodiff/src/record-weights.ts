@@ -23,14 +23,22 @@ export function squaredNorms(graph: GraphWriter, rows: string): string {
  * @param bound clipping norm, float32 scalar > 0
  * @returns the weights, and ‖gradient‖ of each record, float32 [records]
  */
-export function recordWeights(graph: GraphWriter, squares: readonly string[], bound: string): RecordWeights & { norms: string } {
+export function recordWeights(
+  graph: GraphWriter,
+  squares: readonly string[],
+  bound: string,
+): RecordWeights & { norms: string } {
   const square = squares.length === 1 ? (squares[0] as string) : graph.op('Sum', squares);
   // false for NaN too
   const kept = graph.op('Less', [square, graph.double(Number.POSITIVE_INFINITY)]);
   const norms = graph.op('Sqrt', [square]);
   const limit = graph.cast(bound, 'float64');
   const factor = graph.op('Div', [limit, graph.op('Max', [norms, limit])]);
-  return { kept, factor: graph.cast(withoutSubnormals(graph, factor), 'float32'), norms: graph.reshape(graph.cast(norms, 'float32'), [-1]) };
+  return {
+    kept,
+    factor: graph.cast(withoutSubnormals(graph, factor), 'float32'),
+    norms: graph.reshape(graph.cast(norms, 'float32'), [-1]),
+  };
 }
 
 /** The rows of kept records. The others are chosen away: times 0, infinity would be NaN. */

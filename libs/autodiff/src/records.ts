@@ -11,8 +11,25 @@ import { inputOf, outputOf, type Scope } from './rule.js';
 import { positiveAxis, range } from './shape.js';
 
 const elementwise = new Set([
-  ...Object.keys(arithmeticRules), ...Object.keys(activationRules), 'Identity', 'Cast', 'Dropout', 'Equal', 'Greater',
-  'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Not', 'Sign', 'Floor', 'Ceil', 'Round', 'IsNaN', 'IsInf',
+  ...Object.keys(arithmeticRules),
+  ...Object.keys(activationRules),
+  'Identity',
+  'Cast',
+  'Dropout',
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'And',
+  'Or',
+  'Not',
+  'Sign',
+  'Floor',
+  'Ceil',
+  'Round',
+  'IsNaN',
+  'IsInf',
 ]);
 
 /**
@@ -28,15 +45,24 @@ export function recordValues(program: Program, trainable: ReadonlySet<string>): 
   for (const node of program.nodes) {
     const carried = node.inputs.map((name) => carrying.has(name));
     // what the graphs inside a node do with records is not looked into
-    if (inputsOf(node).slice(node.inputs.length).some((name) => carrying.has(name))) throw mixed(node);
+    if (
+      inputsOf(node)
+        .slice(node.inputs.length)
+        .some((name) => carrying.has(name))
+    )
+      throw mixed(node);
     const leads = shape(outputOf(node))[0];
     if (!carried.includes(true)) {
       const before = shape(inputOf(node, 0));
-      const repeated = node.op === 'Expand' && leads === program.batch && (before.length < shape(outputOf(node)).length || before[0] === 1);
+      const repeated =
+        node.op === 'Expand' &&
+        leads === program.batch &&
+        (before.length < shape(outputOf(node)).length || before[0] === 1);
       if (repeated && program.batch > 1) carrying.add(outputOf(node));
       continue;
     }
-    if (leads === undefined || leads % program.batch !== 0 || !keepsApart(program, node, { carried, shape, steady })) throw mixed(node);
+    if (leads === undefined || leads % program.batch !== 0 || !keepsApart(program, node, { carried, shape, steady }))
+      throw mixed(node);
     for (const name of node.outputs) if (name !== '') carrying.add(name);
   }
   return carrying;
@@ -69,7 +95,12 @@ function keepsApart(program: Program, node: Node, operands: Operands): boolean {
     case 'LayerNormalization':
       return onlyFirst && axisIsInner(-1);
     case 'Concat':
-      return axisIsInner(0) && node.inputs.every((name, input) => carried[input] === true || (steady(name) && shape(name)[0] === shape(outputOf(node))[0]));
+      return (
+        axisIsInner(0) &&
+        node.inputs.every(
+          (name, input) => carried[input] === true || (steady(name) && shape(name)[0] === shape(outputOf(node))[0]),
+        )
+      );
     case 'Split':
       return onlyFirst && axisIsInner(0);
     case 'ReduceSum':
@@ -92,19 +123,32 @@ function keepsApart(program: Program, node: Node, operands: Operands): boolean {
     case 'Transpose':
       return intsOf(node, 'perm', [])[0] === 0;
     case 'Slice':
-      return onlyFirst && !(integerOperand(known, node, 3) ?? range(rank)).some((axis) => positiveAxis(axis, rank) === 0);
+      return (
+        onlyFirst && !(integerOperand(known, node, 3) ?? range(rank)).some((axis) => positiveAxis(axis, rank) === 0)
+      );
     case 'Pad':
       return onlyFirst && leadingPadding(known, node, rank).every((amount) => amount === 0);
     case 'Expand':
-      return onlyFirst && shape(outputOf(node))[0] === shape(inputOf(node, 0))[0] && shape(outputOf(node)).length === rank;
+      return (
+        onlyFirst && shape(outputOf(node))[0] === shape(inputOf(node, 0))[0] && shape(outputOf(node)).length === rank
+      );
     case 'Gather':
       return carried[0] === true ? onlyFirst && axisIsInner(0) : positiveAxis(intOf(node, 'axis', 0), rank) === 0;
     case 'Gemm':
-      return carried[0] === true && carried[1] !== true && intOf(node, 'transA', 0) === 0 && alignedOperand(node, 2, operands);
+      return (
+        carried[0] === true &&
+        carried[1] !== true &&
+        intOf(node, 'transA', 0) === 0 &&
+        alignedOperand(node, 2, operands)
+      );
     case 'MatMul':
       return matMulKeepsApart(node, operands);
     default:
-      return elementwise.has(node.op) && node.domain === '' && node.inputs.every((name, input) => name === '' || alignedOperand(node, input, operands));
+      return (
+        elementwise.has(node.op) &&
+        node.domain === '' &&
+        node.inputs.every((name, input) => name === '' || alignedOperand(node, input, operands))
+      );
   }
 }
 
@@ -130,5 +174,9 @@ function matMulKeepsApart(node: Node, { carried, shape }: Operands): boolean {
   if (alone && left.length >= 2 && (right.length === 1 || (left.length === 2 && right.length === 2))) return true;
   const batched = (own: readonly number[]) => own.length >= 3 && own.length === out.length && own[0] === out[0];
   const repeated = (own: readonly number[]) => own.length < out.length || own[0] === 1;
-  return out.length >= 3 && (carried[0] === true ? batched(left) : repeated(left)) && (carried[1] === true ? batched(right) : repeated(right));
+  return (
+    out.length >= 3 &&
+    (carried[0] === true ? batched(left) : repeated(left)) &&
+    (carried[1] === true ? batched(right) : repeated(right))
+  );
 }

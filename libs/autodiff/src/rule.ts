@@ -55,7 +55,10 @@ export function unary(pullback: (scope: Scope, node: Node, cotangent: string) =>
     pullback: (scope, node, [cotangent]) => {
       const trained = node.inputs.slice(1).find((name) => scope.needs(name));
       if (trained !== undefined) {
-        throw new AutodiffError('AUTODIFF_TRAINABLE_UNREACHED', `${placeOf(node)}: "${trained}" is an option of the operator, through which no gradient comes back. Leave the parameters behind it out of the trainable ones.`);
+        throw new AutodiffError(
+          'AUTODIFF_TRAINABLE_UNREACHED',
+          `${placeOf(node)}: "${trained}" is an option of the operator, through which no gradient comes back. Leave the parameters behind it out of the trainable ones.`,
+        );
       }
       return cotangent !== undefined && scope.needs(inputOf(node, 0)) ? [pullback(scope, node, cotangent)] : [];
     },

@@ -14,16 +14,27 @@ export interface ScanSpec {
   scanned: readonly (Typed & { value: string })[];
   /** Shapes of float32 values the scan stacks over its steps. */
   collected: readonly (readonly number[])[];
-  body(graph: GraphWriter, carried: readonly string[], slices: readonly string[]): { carried: string[]; collected: string[] };
+  body(
+    graph: GraphWriter,
+    carried: readonly string[],
+    slices: readonly string[],
+  ): { carried: string[]; collected: string[] };
 }
 
 /** Emits `body` once per slice as one ONNX Scan. The body sees the values of the graph around it. */
 export function emitScan(graph: GraphWriter, spec: ScanSpec): { carried: string[]; collected: string[] } {
   const body = new GraphWriter(graph.names);
-  const input = (role: string) => ({ type, dims }: Typed) => body.input(`${spec.name}.${role}`, type, dims);
+  const input =
+    (role: string) =>
+    ({ type, dims }: Typed) =>
+      body.input(`${spec.name}.${role}`, type, dims);
   const result = spec.body(body, spec.carried.map(input('carried')), spec.scanned.map(input('slice')));
-  spec.carried.forEach(({ type, dims }, index) => body.output(`${spec.name}.next`, result.carried[index] as string, type, dims));
-  spec.collected.forEach((dims, index) => body.output(`${spec.name}.each`, result.collected[index] as string, 'float32', dims));
+  spec.carried.forEach(({ type, dims }, index) =>
+    body.output(`${spec.name}.next`, result.carried[index] as string, type, dims),
+  );
+  spec.collected.forEach((dims, index) =>
+    body.output(`${spec.name}.each`, result.collected[index] as string, 'float32', dims),
+  );
   const inputs = [...spec.carried.map(({ initial }) => initial), ...spec.scanned.map(({ value }) => value)];
   const outputs = graph.multi('Scan', inputs, spec.carried.length + spec.collected.length, {
     body: { graph: body.graph(spec.name) },

@@ -20,7 +20,12 @@ export interface StepValue {
 
 export function mapData<A, B>({ features, labels, factor, noise }: StepData<A>, change: (value: A) => B): StepData<B> {
   const each = (values: Map<string, A>) => new Map([...values].map(([key, value]) => [key, change(value)]));
-  return { features: each(features), labels: change(labels), factor: change(factor), ...(noise && { noise: each(noise) }) };
+  return {
+    features: each(features),
+    labels: change(labels),
+    factor: change(factor),
+    ...(noise && { noise: each(noise) }),
+  };
 }
 
 export interface RunLayout {
@@ -34,14 +39,19 @@ export interface RunLayout {
 }
 
 /** The data of a whole run, and what each record counts in the mean loss of its step, [batch] or [steps, batch]. */
-export function runData(graph: GraphWriter, inputs: TrainingInputs, { batch, steps, rank, scaled }: RunLayout): { data: StepData<StepValue>; shares: string } {
+export function runData(
+  graph: GraphWriter,
+  inputs: TrainingInputs,
+  { batch, steps, rank, scaled }: RunLayout,
+): { data: StepData<StepValue>; shares: string } {
   const lead = steps > 1 ? [steps] : [];
   const given = ({ name, type, dims }: Port): StepValue => ({ value: name, type, dims: dims.slice(lead.length) });
   const each = (ports: Ports) => new Map(Object.entries(ports).map(([key, port]) => [key, given(port)]));
   const { mask, clippingNorm, learningRate } = inputs;
-  const shares = mask === undefined
-    ? graph.op('Expand', [graph.float(1 / batch), graph.ints([...lead, batch])])
-    : graph.op('Div', [mask.name, graph.op('Max', [graph.sum(mask.name, [lead.length], 1), graph.float(1)])]);
+  const shares =
+    mask === undefined
+      ? graph.op('Expand', [graph.float(1 / batch), graph.ints([...lead, batch])])
+      : graph.op('Div', [mask.name, graph.op('Max', [graph.sum(mask.name, [lead.length], 1), graph.float(1)])]);
   const weight = clippingNorm === undefined || mask === undefined ? shares : mask.name;
   const factor = scaled && learningRate ? graph.op('Mul', [weight, learningRate.name]) : weight;
   const dims = [batch, ...Array<number>(Math.max(0, rank - 1)).fill(1)];

@@ -43,7 +43,13 @@ export async function trainingGraph(model: Model, options: TrainingOptions): Pro
     metadata: new Map(),
   };
   return {
-    model: training, bytes: encodeModel(training), inputs, outputs, outputDims: [options.batch, ...perRecord], microbatch: problem.program.batch, memoryBytes: bytes,
+    model: training,
+    bytes: encodeModel(training),
+    inputs,
+    outputs,
+    outputDims: [options.batch, ...perRecord],
+    microbatch: problem.program.batch,
+    memoryBytes: bytes,
   };
 }
 
@@ -54,7 +60,11 @@ interface Fitting {
 }
 
 /** The program for the largest piece of the batch that fits the memory limit and has the rules it needs. */
-async function fittingProblem(model: Model, options: TrainingOptions, optimizer: Optimizer | undefined): Promise<Fitting> {
+async function fittingProblem(
+  model: Model,
+  options: TrainingOptions,
+  optimizer: Optimizer | undefined,
+): Promise<Fitting> {
   const limit = options.memoryLimitBytes ?? Number.POSITIVE_INFINITY;
   refuseTooManyParameters(model, options, optimizer, limit);
   let size = options.clipping?.microbatch ?? options.batch;
@@ -62,10 +72,18 @@ async function fittingProblem(model: Model, options: TrainingOptions, optimizer:
     const { problem, names } = await problemOf(model, options, size);
     refuseUnreached(problem);
     const clipped = options.clipping !== undefined;
-    if (clipped && problem.program.statistics.size > 0) throw new AutodiffError('AUTODIFF_OPTIONS', 'A BatchNormalization has training_mode 1: batch statistics mix records, so clipping them bounds nothing. Export the model for inference or use GroupNormalization.');
+    if (clipped && problem.program.statistics.size > 0)
+      throw new AutodiffError(
+        'AUTODIFF_OPTIONS',
+        'A BatchNormalization has training_mode 1: batch statistics mix records, so clipping them bounds nothing. Export the model for inference or use GroupNormalization.',
+      );
     const bytes = estimateBytes(problem, options, optimizer);
     if (bytes > limit) {
-      if (problem.program.statistics.size > 0) throw new AutodiffError('AUTODIFF_MEMORY_LIMIT', `A batch needs about ${bytes} bytes, the limit is ${limit}, and batch statistics cannot be split. Use a smaller batch.`);
+      if (problem.program.statistics.size > 0)
+        throw new AutodiffError(
+          'AUTODIFF_MEMORY_LIMIT',
+          `A batch needs about ${bytes} bytes, the limit is ${limit}, and batch statistics cannot be split. Use a smaller batch.`,
+        );
       size = smallerPiece(options.batch, size, bytes, limit);
     } else if (clipped && !clippingWorks(problem)) size = 1;
     else return { problem, names, bytes };
@@ -75,14 +93,29 @@ async function fittingProblem(model: Model, options: TrainingOptions, optimizer:
 /** Every loss takes float32 and the leading axis for the records. @throws AutodiffError AUTODIFF_OUTPUT_SHAPE, AUTODIFF_UNSUPPORTED */
 function refuseOtherOutput({ batch, output, values }: Program): void {
   const { dims, type } = values.get(output) ?? { dims: [], type: 'float32' };
-  if (type !== 'float32') throw new AutodiffError('AUTODIFF_UNSUPPORTED', `The output "${output}" is ${type}, but losses are computed in float32. Choose the value before its Cast, or export the model in float32.`);
+  if (type !== 'float32')
+    throw new AutodiffError(
+      'AUTODIFF_UNSUPPORTED',
+      `The output "${output}" is ${type}, but losses are computed in float32. Choose the value before its Cast, or export the model in float32.`,
+    );
   if (dims[0] === batch) return;
-  throw new AutodiffError('AUTODIFF_OUTPUT_SHAPE', `For ${batch} record${batch === 1 ? '' : 's'} the output "${output}" has the shape [${dims.join(', ')}], but its first axis has to be the records. Choose an output that keeps them first, and give every Reshape on the way the extent 0 or -1 there.`);
+  throw new AutodiffError(
+    'AUTODIFF_OUTPUT_SHAPE',
+    `For ${batch} record${batch === 1 ? '' : 's'} the output "${output}" has the shape [${dims.join(', ')}], but its first axis has to be the records. Choose an output that keeps them first, and give every Reshape on the way the extent 0 or -1 there.`,
+  );
 }
 
-async function problemOf(model: Model, options: TrainingOptions, batch: number): Promise<{ problem: GradientProblem; names: NameScope }> {
+async function problemOf(
+  model: Model,
+  options: TrainingOptions,
+  batch: number,
+): Promise<{ problem: GradientProblem; names: NameScope }> {
   const { graph } = model;
-  const names = new NameScope([...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name), ...graph.nodes.flatMap(({ outputs }) => outputs)]);
+  const names = new NameScope([
+    ...graph.initializers.keys(),
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+  ]);
   const programOptions: ProgramOptions = {
     output: options.output,
     batch,
@@ -97,8 +130,11 @@ async function problemOf(model: Model, options: TrainingOptions, batch: number):
   return {
     names,
     problem: {
-      program, trainable: new Set(options.trainable), loss: options.loss,
-      ...(classWeights && { classWeights }), ...(labelSmoothing !== undefined && { labelSmoothing }),
+      program,
+      trainable: new Set(options.trainable),
+      loss: options.loss,
+      ...(classWeights && { classWeights }),
+      ...(labelSmoothing !== undefined && { labelSmoothing }),
     },
   };
 }

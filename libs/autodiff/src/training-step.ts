@@ -27,23 +27,40 @@ export interface StepContext {
 export function emitStep(graph: GraphWriter, context: StepContext, data: StepData, state: StepState): StepResult {
   const { problem, options, optimizer, inputs } = context;
   const bound = inputs.clippingNorm?.name;
-  const computed = accumulatedGradients(graph, problem, {
-    bindings: new Map([...data.features, ...state.parameters, ...state.statistics]),
-    labels: data.labels,
-    factor: data.factor,
-    ...(bound !== undefined && { bound }),
-  }, options.batch);
+  const computed = accumulatedGradients(
+    graph,
+    problem,
+    {
+      bindings: new Map([...data.features, ...state.parameters, ...state.statistics]),
+      labels: data.labels,
+      factor: data.factor,
+      ...(bound !== undefined && { bound }),
+    },
+    options.batch,
+  );
   const result = { losses: computed.losses, ...(computed.norms !== undefined && { norms: computed.norms }) };
   const statistics = computed.statistics;
   if (optimizer === undefined) {
-    const gradients = new Map([...computed.gradients].map(([name, gradient]) => [name, federated(graph, context, name, state, gradient)]));
+    const gradients = new Map(
+      [...computed.gradients].map(([name, gradient]) => [name, federated(graph, context, name, state, gradient)]),
+    );
     return { ...result, gradients, state: { ...state, statistics } };
   }
   if (isDirect(options, optimizer)) {
-    const parameters = new Map([...computed.gradients].map(([name, gradient]) => [name, graph.subtractGradient(state.parameters.get(name) as string, gradient)]));
+    const parameters = new Map(
+      [...computed.gradients].map(([name, gradient]) => [
+        name,
+        graph.subtractGradient(state.parameters.get(name) as string, gradient),
+      ]),
+    );
     return { ...result, state: { ...state, parameters, statistics } };
   }
-  const gradients = new Map([...computed.gradients].map(([name, gradient]) => [name, federated(graph, context, name, state, meanOf(graph, context, data, name, gradient))]));
+  const gradients = new Map(
+    [...computed.gradients].map(([name, gradient]) => [
+      name,
+      federated(graph, context, name, state, meanOf(graph, context, data, name, gradient)),
+    ]),
+  );
   return { ...result, state: { ...applyOptimizer(graph, context, optimizer, state, gradients), statistics } };
 }
 
@@ -55,7 +72,13 @@ function meanOf(graph: GraphWriter, { inputs }: StepContext, data: StepData, nam
   return graph.op('Div', [sum, inputs.expectedRecords.name]);
 }
 
-function federated(graph: GraphWriter, { options, inputs }: StepContext, name: string, state: StepState, gradient: string): string {
+function federated(
+  graph: GraphWriter,
+  { options, inputs }: StepContext,
+  name: string,
+  state: StepState,
+  gradient: string,
+): string {
   let result = gradient;
   const anchor = inputs.anchor?.[name];
   if (anchor !== undefined && options.proximal !== undefined) {
@@ -63,13 +86,28 @@ function federated(graph: GraphWriter, { options, inputs }: StepContext, name: s
     result = graph.op('Add', [result, graph.op('Mul', [drift, graph.float(options.proximal.mu)])]);
   }
   const [control, siteControl] = [inputs.control?.[name], inputs.siteControl?.[name]];
-  if (control !== undefined && siteControl !== undefined) result = graph.op('Add', [result, graph.op('Sub', [control.name, siteControl.name])]);
+  if (control !== undefined && siteControl !== undefined)
+    result = graph.op('Add', [result, graph.op('Sub', [control.name, siteControl.name])]);
   return result;
 }
 
-function applyOptimizer(graph: GraphWriter, { inputs }: StepContext, optimizer: Optimizer, state: StepState, gradients: Map<string, string>): StepState {
-  const scalars = optimizer.advance(graph, optimizer.scalars.map((scalar) => state.scalars.get(scalar) as string));
-  const next: StepState = { parameters: new Map(), slots: new Map(), scalars: new Map(optimizer.scalars.map((scalar, index) => [scalar, scalars[index] as string])), statistics: new Map() };
+function applyOptimizer(
+  graph: GraphWriter,
+  { inputs }: StepContext,
+  optimizer: Optimizer,
+  state: StepState,
+  gradients: Map<string, string>,
+): StepState {
+  const scalars = optimizer.advance(
+    graph,
+    optimizer.scalars.map((scalar) => state.scalars.get(scalar) as string),
+  );
+  const next: StepState = {
+    parameters: new Map(),
+    slots: new Map(),
+    scalars: new Map(optimizer.scalars.map((scalar, index) => [scalar, scalars[index] as string])),
+    statistics: new Map(),
+  };
   for (const [name, gradient] of gradients) {
     const updated = optimizer.update(graph, {
       parameter: state.parameters.get(name) as string,

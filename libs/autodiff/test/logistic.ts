@@ -15,7 +15,11 @@ export class Logistic {
   readonly x: Float32Array;
   readonly labels: Float32Array;
 
-  constructor(readonly width: number, readonly records: number, private readonly seed = 11) {
+  constructor(
+    readonly width: number,
+    readonly records: number,
+    private readonly seed = 11,
+  ) {
     const random = randomSource(seed);
     this.x = uniform(random, width * records, -2, 2);
     this.labels = Float32Array.from({ length: records }, () => (random() < 0.5 ? 0 : 1));
@@ -53,24 +57,35 @@ export class Logistic {
     const total: Weights = { weight: new Float64Array(this.width), bias: new Float64Array(1) };
     for (const gradient of this.recordGradients(weights)) {
       const factor = Math.min(1, clippingNorm / Math.hypot(...gradient.weight, ...gradient.bias)) / divisor;
-      gradient.weight.forEach((value, index) => { total.weight[index] = (total.weight[index] as number) + factor * value; });
+      gradient.weight.forEach((value, index) => {
+        total.weight[index] = (total.weight[index] as number) + factor * value;
+      });
       total.bias[0] = (total.bias[0] as number) + factor * (gradient.bias[0] as number);
     }
     return total;
   }
 
   options(extra: Partial<TrainingOptions>): TrainingOptions {
-    return { trainable: ['weight', 'bias'], output: 'logits', loss: 'binary-cross-entropy', optimizer: { kind: 'none' }, batch: this.records, ...extra };
+    return {
+      trainable: ['weight', 'bias'],
+      output: 'logits',
+      loss: 'binary-cross-entropy',
+      optimizer: { kind: 'none' },
+      batch: this.records,
+      ...extra,
+    };
   }
 
   /** Runs the training graph `runs` times on the same batch, feeding parameters and state back. */
   async train(extra: Partial<TrainingOptions>, inputs: Partial<RunInputs>, runs: number): Promise<RunOutputs> {
     const own = await trainer(this.model(), this.options(extra));
     const copies = extra.localSteps ?? 1;
-    const repeat = (values: Float32Array) => Float32Array.from(Array.from({ length: copies }, () => [...values]).flat());
+    const repeat = (values: Float32Array) =>
+      Float32Array.from(Array.from({ length: copies }, () => [...values]).flat());
     const data = { features: { x: repeat(this.x) }, labels: repeat(this.labels) };
     let result = await own.run({ ...data, ...inputs });
-    for (let run = 1; run < runs; run++) result = await own.run({ ...data, ...inputs, parameters: result.parameters, state: result.state });
+    for (let run = 1; run < runs; run++)
+      result = await own.run({ ...data, ...inputs, parameters: result.parameters, state: result.state });
     await own.release();
     return result;
   }

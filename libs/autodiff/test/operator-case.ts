@@ -55,10 +55,16 @@ function modelOf({ operands, build, opset = 20 }: OperatorCase, values: Float32A
 /** The mean squared distance of the operator's output from random labels, and its gradient by every operand. */
 async function prepare(testCase: OperatorCase, seed: number): Promise<Prepared> {
   const random = randomSource(seed);
-  const operands = testCase.operands.map(({ dims, low, high, values }) => (values ? Float32Array.from(values) : uniform(random, elementCount(dims), low, high)));
+  const operands = testCase.operands.map(({ dims, low, high, values }) =>
+    values ? Float32Array.from(values) : uniform(random, elementCount(dims), low, high),
+  );
   const model = modelOf(testCase, operands);
   const graph = await trainingGraph(model, {
-    trainable: names(operands.length), output: 'flat', loss: 'mse', optimizer: { kind: 'none' }, batch: 1,
+    trainable: names(operands.length),
+    output: 'flat',
+    loss: 'mse',
+    optimizer: { kind: 'none' },
+    batch: 1,
     ...(testCase.batchNormalization && { batchNormalization: testCase.batchNormalization }),
   });
   const { inputs, outputs } = graph;
@@ -67,14 +73,21 @@ async function prepare(testCase: OperatorCase, seed: number): Promise<Prepared> 
   const fixed = {
     [inputs.labels.name]: new Tensor('float32', labels, inputs.labels.dims),
     ...(inputs.mask && { [inputs.mask.name]: new Tensor('float32', Float32Array.of(1), [1]) }),
-    ...Object.fromEntries(Object.entries(inputs.statistics).map(([key, port]) => [port.name, new Tensor('float32', (model.graph.initializers.get(key)!.data as Float32Array).slice(), port.dims)])),
+    ...Object.fromEntries(
+      Object.entries(inputs.statistics).map(([key, port]) => [
+        port.name,
+        new Tensor('float32', (model.graph.initializers.get(key)!.data as Float32Array).slice(), port.dims),
+      ]),
+    ),
   };
   return {
     operands,
     labels,
     release: () => session.release(),
     async run(values) {
-      const feeds = Object.fromEntries(values.map((data, index) => [`operand${index}`, new Tensor('float32', data, testCase.operands[index]!.dims)]));
+      const feeds = Object.fromEntries(
+        values.map((data, index) => [`operand${index}`, new Tensor('float32', data, testCase.operands[index]!.dims)]),
+      );
       const results = await session.run({ ...fixed, ...feeds });
       return {
         loss: Number(results[outputs.loss.name]!.data[0]),
@@ -88,7 +101,8 @@ async function prepare(testCase: OperatorCase, seed: number): Promise<Prepared> 
 function relativeDifference(actual: readonly ArrayLike<number>[], expected: readonly ArrayLike<number>[]): number {
   let [difference, largest] = [0, 0];
   expected.forEach((values, operand) => {
-    if (actual[operand]!.length !== values.length) throw new Error(`operand ${operand}: ${actual[operand]!.length} gradients for ${values.length} elements`);
+    if (actual[operand]!.length !== values.length)
+      throw new Error(`operand ${operand}: ${actual[operand]!.length} gradients for ${values.length} elements`);
     for (let index = 0; index < values.length; index++) {
       const error = Math.abs(actual[operand]![index]! - values[index]!);
       difference = Math.max(difference, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
@@ -106,8 +120,18 @@ export async function differenceFromTensorFlow(testCase: OperatorCase, seed = 1)
   await prepared.release();
   const expected = tf.tidy(() => {
     const operands = prepared.operands.map((data, index) => tf.tensor(data, testCase.operands[index]!.dims));
-    const loss = (...values: tf.Tensor[]) => tf.mean(tf.square(tf.sub(tf.reshape(testCase.reference!(...(values as [tf.Tensor, tf.Tensor, tf.Tensor])), [-1]), tf.tensor1d(prepared.labels))));
-    return tf.grads(loss)(operands).map((gradient) => gradient.dataSync().slice());
+    const loss = (...values: tf.Tensor[]) =>
+      tf.mean(
+        tf.square(
+          tf.sub(
+            tf.reshape(testCase.reference!(...(values as [tf.Tensor, tf.Tensor, tf.Tensor])), [-1]),
+            tf.tensor1d(prepared.labels),
+          ),
+        ),
+      );
+    return tf
+      .grads(loss)(operands)
+      .map((gradient) => gradient.dataSync().slice());
   });
   return relativeDifference(gradients, expected);
 }

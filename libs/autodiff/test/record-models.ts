@@ -19,13 +19,25 @@ export interface RecordModel {
 }
 
 /** The model with a fixed random projection of its features to three logits, so that every element matters differently. */
-export function modelOf({ name, record, parameters, range = [-1, 1], indices, opset = 20, width, build }: RecordModel, logitScale = 1): Model {
+export function modelOf(
+  { name, record, parameters, range = [-1, 1], indices, opset = 20, width, build }: RecordModel,
+  logitScale = 1,
+): Model {
   const random = randomSource(7);
   const graph = new GraphBuilder(name);
   const x = graph.input('x', indices === undefined ? 'float32' : 'int64', ['batch', ...record]);
-  for (const [key, dims] of Object.entries(parameters)) graph.initializer(key, 'float32', dims, uniform(random, elementCount(dims), ...range));
+  for (const [key, dims] of Object.entries(parameters))
+    graph.initializer(key, 'float32', dims, uniform(random, elementCount(dims), ...range));
   const features = graph.op('Flatten', [build(graph, x)], { axis: attr.int(1) });
-  graph.op('MatMul', [features, graph.initializer('projection', 'float32', [width, 3], uniform(random, width * 3, -logitScale, logitScale))], {}, 'logits');
+  graph.op(
+    'MatMul',
+    [
+      features,
+      graph.initializer('projection', 'float32', [width, 3], uniform(random, width * 3, -logitScale, logitScale)),
+    ],
+    {},
+    'logits',
+  );
   graph.output('logits');
   return graph.model({ opset });
 }
@@ -38,7 +50,10 @@ export interface Batch {
 export function batchOf({ record, indices }: RecordModel, records: number, seed = 3): Batch {
   const random = randomSource(seed);
   const values = uniform(random, records * elementCount(record));
-  const x = indices === undefined ? values : BigInt64Array.from(values, (value) => BigInt(Math.floor(((value + 1) / 2) * indices)));
+  const x =
+    indices === undefined
+      ? values
+      : BigInt64Array.from(values, (value) => BigInt(Math.floor(((value + 1) / 2) * indices)));
   return { features: { x }, labels: BigInt64Array.from({ length: records }, () => BigInt(Math.floor(random() * 3))) };
 }
 

@@ -20,14 +20,22 @@ function clientOf(answer: () => Response | Promise<Response>): { client: KoinonC
   return { client: new KoinonClient('http://127.0.0.1:1', TOKEN, fetcher), sent };
 }
 
-const json = (value: unknown, status = 200): Response => new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
-const failure = async (work: Promise<unknown>): Promise<CodedError> => work.then(() => expect.unreachable(), (error: CodedError) => error);
+const json = (value: unknown, status = 200): Response =>
+  new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
+const failure = async (work: Promise<unknown>): Promise<CodedError> =>
+  work.then(
+    () => expect.unreachable(),
+    (error: CodedError) => error,
+  );
 
 describe('the client', () => {
   it('sends its token and escapes what becomes part of a path', async () => {
     const { client, sent } = clientOf(() => json([]));
     await client.sites();
-    expect(sent[0]).toMatchObject({ url: 'http://127.0.0.1:1/v1/sites', init: { headers: { authorization: `Bearer ${TOKEN}` } } });
+    expect(sent[0]).toMatchObject({
+      url: 'http://127.0.0.1:1/v1/sites',
+      init: { headers: { authorization: `Bearer ${TOKEN}` } },
+    });
     await failure(client.model('../runs?x#y'));
     expect(sent[1]!.url).toBe('http://127.0.0.1:1/v1/models/..%2Fruns%3Fx%23y');
   });
@@ -36,7 +44,11 @@ describe('the client', () => {
     const problem = toWire(new CodedError('REQUEST_INVALID', 'why', [{ path: 'spec.rounds', message: 'too many' }]));
     const error = await failure(clientOf(() => json(problem, 400)).client.runs());
     expect(error).toBeInstanceOf(CodedError);
-    expect(error).toMatchObject({ code: 'REQUEST_INVALID', detail: 'why', issues: [{ path: 'spec.rounds', message: 'too many' }] });
+    expect(error).toMatchObject({
+      code: 'REQUEST_INVALID',
+      detail: 'why',
+      issues: [{ path: 'spec.rounds', message: 'too many' }],
+    });
   });
 
   it.each([
@@ -53,7 +65,9 @@ describe('the client', () => {
   });
 
   it('says that the coordinator is unreachable and names nothing but its URL', async () => {
-    const error = await failure(clientOf(() => Promise.reject(new TypeError(`connect ECONNREFUSED ${TOKEN}`))).client.runs());
+    const error = await failure(
+      clientOf(() => Promise.reject(new TypeError(`connect ECONNREFUSED ${TOKEN}`))).client.runs(),
+    );
     expect(error.code).toBe('COORDINATOR_UNREACHABLE');
     expect(`${error.message} ${error.detail}`).not.toContain(TOKEN);
   });
@@ -72,25 +86,51 @@ describe('the client', () => {
   it('gives out the file of a version only when it has the digest of that version', async () => {
     const file = Uint8Array.of(1, 2, 3);
     const lineage = {
-      model: 'm', version: 1, baseVersion: null, runId: null, round: null, cohort: [], exclusions: [], strategy: null, local: null, privacy: null,
-      encryption: null, featureSchemaSha256: null, code: { version: '0.1.0', lockfileSha256: null },
+      model: 'm',
+      version: 1,
+      baseVersion: null,
+      runId: null,
+      round: null,
+      cohort: [],
+      exclusions: [],
+      strategy: null,
+      local: null,
+      privacy: null,
+      encryption: null,
+      featureSchemaSha256: null,
+      code: { version: '0.1.0', lockfileSha256: null },
     };
     const version = {
-      model: 'm', version: 1, sha256: await sha256Hex(file), bytes: 3, createdAt: new Date(0).toISOString(), baseVersion: null, runId: null, round: null,
-      aliases: [], metrics: null, servedBy: [], lineage, statement: { payloadType: 't', payload: 'AA==', signatures: [{ keyid: 'ab'.repeat(32), sig: 'AA==' }] },
+      model: 'm',
+      version: 1,
+      sha256: await sha256Hex(file),
+      bytes: 3,
+      createdAt: new Date(0).toISOString(),
+      baseVersion: null,
+      runId: null,
+      round: null,
+      aliases: [],
+      metrics: null,
+      servedBy: [],
+      lineage,
+      statement: { payloadType: 't', payload: 'AA==', signatures: [{ keyid: 'ab'.repeat(32), sig: 'AA==' }] },
     };
     const answering = (bytes: Uint8Array<ArrayBuffer>) => {
       const answers = [json(version), new Response(bytes)];
       return clientOf(() => answers.shift()!).client.modelFile('m', 1);
     };
     expect(await answering(file)).toEqual(file);
-    for (const other of [Uint8Array.of(1, 2, 2), Uint8Array.of(1, 2), Uint8Array.of()]) expect(await failure(answering(other))).toMatchObject({ code: 'BLOB_DAMAGED' });
+    for (const other of [Uint8Array.of(1, 2, 2), Uint8Array.of(1, 2), Uint8Array.of()])
+      expect(await failure(answering(other))).toMatchObject({ code: 'BLOB_DAMAGED' });
   });
 
   it('sends a blob as bytes', async () => {
     const { client, sent } = clientOf(() => new Response(null, { status: 204 }));
     await client.putBlob('ab', Uint8Array.of(1, 2));
-    expect(sent[0]).toMatchObject({ url: 'http://127.0.0.1:1/v1/blobs/ab', init: { method: 'PUT', body: Uint8Array.of(1, 2), headers: { 'content-type': 'application/octet-stream' } } });
+    expect(sent[0]).toMatchObject({
+      url: 'http://127.0.0.1:1/v1/blobs/ab',
+      init: { method: 'PUT', body: Uint8Array.of(1, 2), headers: { 'content-type': 'application/octet-stream' } },
+    });
   });
 });
 

@@ -5,7 +5,19 @@
  * const runs = await client.runs();
  */
 import { z } from 'zod';
-import { CodedError, fromWire, parse, auditReportSchema, failedJobSchema, invitationSchema, modelViewSchema, runViewSchema, siteViewSchema, versionDetailSchema, type StartRun } from '@koinon/contracts';
+import {
+  CodedError,
+  fromWire,
+  parse,
+  auditReportSchema,
+  failedJobSchema,
+  invitationSchema,
+  modelViewSchema,
+  runViewSchema,
+  siteViewSchema,
+  versionDetailSchema,
+  type StartRun,
+} from '@koinon/contracts';
 import { sha256Hex } from '@koinon/signing';
 
 export class KoinonClient {
@@ -31,7 +43,11 @@ export class KoinonClient {
 
   /** Stores bytes under their SHA-256. */
   async putBlob(sha256: string, bytes: Uint8Array): Promise<void> {
-    await this.send(`/v1/blobs/${sha256}`, { method: 'PUT', body: bytes as Uint8Array<ArrayBuffer>, headers: { 'content-type': 'application/octet-stream' } });
+    await this.send(`/v1/blobs/${sha256}`, {
+      method: 'PUT',
+      body: bytes as Uint8Array<ArrayBuffer>,
+      headers: { 'content-type': 'application/octet-stream' },
+    });
   }
 
   /** The ONNX file of a version. @throws CodedError BLOB_DAMAGED when the bytes do not have the version's digest */
@@ -39,13 +55,17 @@ export class KoinonClient {
     const { sha256 } = await this.version(name, version);
     const response = await this.send(`/v1/models/${encodeURIComponent(name)}/versions/${version}/file`, {});
     const bytes = new Uint8Array(await response.arrayBuffer());
-    if ((await sha256Hex(bytes)) !== sha256) throw new CodedError('BLOB_DAMAGED', `${name}/${version} is not the file of that version`);
+    if ((await sha256Hex(bytes)) !== sha256)
+      throw new CodedError('BLOB_DAMAGED', `${name}/${version} is not the file of that version`);
     return bytes;
   }
 
   /** The raw event stream (text/event-stream); data lines hold a KoinonEvent. */
   async events(signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.send('/v1/events', { headers: { accept: 'text/event-stream' }, ...(signal ? { signal } : {}) });
+    const response = await this.send('/v1/events', {
+      headers: { accept: 'text/event-stream' },
+      ...(signal ? { signal } : {}),
+    });
     return response.body!;
   }
 
@@ -54,7 +74,11 @@ export class KoinonClient {
   }
 
   private async post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
-    const response = await this.send(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+    const response = await this.send(path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    });
     return parse(schema, await response.json());
   }
 

@@ -16,11 +16,20 @@ const old = {
   promotion: { alias: 'Prod', gate: { minAuc: 0.85, noWorseThan: 'Last one' } },
 };
 const run = (spec: unknown) => ({
-  id: '3f2a0000-0000-4000-8000-000000000000', federation: 'heart-disease', state: 'done', failure: null, startedAt: '2026-01-01T00:00:00.000Z',
-  finishedAt: '2026-01-01T00:01:00.000Z', spec, seed: null, rounds: [], encryption: { scheme: 'ckks-threshold', bytesPerParameter: 16, valuesPerBlock: 16_384 },
+  id: '3f2a0000-0000-4000-8000-000000000000',
+  federation: 'heart-disease',
+  state: 'done',
+  failure: null,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  finishedAt: '2026-01-01T00:01:00.000Z',
+  spec,
+  seed: null,
+  rounds: [],
+  encryption: { scheme: 'ckks-threshold', bytesPerParameter: 16, valuesPerBlock: 16_384 },
   privacy: { unit: 'record', epsilonBudget: null, epsilonSpent: null, delta: 1e-13, noiseMultiplier: 0 },
 });
-const clientOf = (runs: unknown[]) => new KoinonClient('http://127.0.0.1:1', 'token', () => Promise.resolve(Response.json(runs)));
+const clientOf = (runs: unknown[]) =>
+  new KoinonClient('http://127.0.0.1:1', 'token', () => Promise.resolve(Response.json(runs)));
 
 describe('a stored run', () => {
   it('is read whatever ranges and names its version took, and could not be started again', async () => {
@@ -31,9 +40,13 @@ describe('a stored run', () => {
   it('loses no field that a run of today has', async () => {
     const { sites, local, privacy, strategy, encryption, ...rest } = old;
     const today = federationSchema.parse({
-      ...rest, sites: { ...sites, threshold: 'majority', maxRows: 100 }, local: { ...local, steps: 5, samplingRate: 0.3, learningRate: 0.2 },
-      privacy: { ...privacy, epsilon: 1, delta: 1e-3, clippingNorm: 1, rowCountNoise: 3 }, strategy: { name: strategy.name, params: { nesterov: true } },
-      encryption: { ...encryption, range: 1 }, promotion: { alias: 'champion', gate: { minAuc: 0.5, noWorseThan: 'champion' } },
+      ...rest,
+      sites: { ...sites, threshold: 'majority', maxRows: 100 },
+      local: { ...local, steps: 5, samplingRate: 0.3, learningRate: 0.2 },
+      privacy: { ...privacy, epsilon: 1, delta: 1e-3, clippingNorm: 1, rowCountNoise: 3 },
+      strategy: { name: strategy.name, params: { nesterov: true } },
+      encryption: { ...encryption, range: 1 },
+      promotion: { alias: 'champion', gate: { minAuc: 0.5, noWorseThan: 'champion' } },
     });
     expect((await clientOf([run(today)]).runs())[0]!.spec).toEqual(today);
   });

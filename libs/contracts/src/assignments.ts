@@ -83,7 +83,12 @@ const share = z.strictObject({
   /** The upload statements behind the closing, one of each listed site in any order, as those sites signed them. */
   uploads: z.array(envelopeSchema).max(MAX_KEY_HOLDERS),
 });
-const release = z.strictObject({ kind: z.literal('release'), model: z.string(), release: envelopeSchema, alias: z.string() });
+const release = z.strictObject({
+  kind: z.literal('release'),
+  model: z.string(),
+  release: envelopeSchema,
+  alias: z.string(),
+});
 
 export const assignmentSchema = z.discriminatedUnion('kind', [ceremony, train, evaluate, share, release]);
 export type Assignment = z.infer<typeof assignmentSchema>;

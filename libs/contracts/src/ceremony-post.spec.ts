@@ -6,7 +6,11 @@ import { CodedError } from './errors.js';
 import { MAX_FRAME_BYTES, framed, readFrames } from './frames.js';
 
 const joined = (frames: Iterable<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat([...framed(frames)]));
-const statement: Envelope = { payloadType: 'application/vnd.test', payload: 'QUJD', signatures: [{ keyid: 'k', sig: 'QUJD' }] };
+const statement: Envelope = {
+  payloadType: 'application/vnd.test',
+  payload: 'QUJD',
+  signatures: [{ keyid: 'k', sig: 'QUJD' }],
+};
 async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let from = 0; from < bytes.length; from += size) yield bytes.subarray(from, from + size);
 }
@@ -15,13 +19,24 @@ const all = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
   for await (const item of source) items.push(item);
   return items;
 };
-const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'nothing was thrown', (error: unknown) => (error instanceof CodedError ? error.code : String(error)));
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'nothing was thrown',
+    (error: unknown) => (error instanceof CodedError ? error.code : String(error)),
+  );
 
 describe('frames', () => {
   it('come out as they went in, however the stream was cut', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 6 }), fc.integer({ min: 1, max: 80 }), async (frames, size) => {
-      expect(await all(readFrames(inPieces(joined(frames), size), 6))).toEqual(frames);
-    }), { seed: 5, numRuns: 300 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 6 }),
+        fc.integer({ min: 1, max: 80 }),
+        async (frames, size) => {
+          expect(await all(readFrames(inPieces(joined(frames), size), 6))).toEqual(frames);
+        },
+      ),
+      { seed: 5, numRuns: 300 },
+    );
   });
 
   it('are refused when empty, cut short, too large or too many, without room being made for what is only announced', async () => {
@@ -54,18 +69,35 @@ describe('a post of a key ceremony', () => {
   });
 
   it.each<[string, Uint8Array[]]>([
-    ['nothing', []], ['a body too few', [postHead(statement, 3), ...bodies]], ['a body too many', [postHead(statement, 1), ...bodies]],
-    ['a head that is no JSON', [Uint8Array.of(123), ...bodies]], ['a head that is no post', [new TextEncoder().encode('{"statement":1,"bodies":2}'), ...bodies]],
+    ['nothing', []],
+    ['a body too few', [postHead(statement, 3), ...bodies]],
+    ['a body too many', [postHead(statement, 1), ...bodies]],
+    ['a head that is no JSON', [Uint8Array.of(123), ...bodies]],
+    ['a head that is no post', [new TextEncoder().encode('{"statement":1,"bodies":2}'), ...bodies]],
   ])('is refused: %s', async (_, frames) => {
-    expect(await codeOf((async () => all((await readPost(inPieces(joined(frames), 5))).bodies))())).toBe('REQUEST_INVALID');
+    expect(await codeOf((async () => all((await readPost(inPieces(joined(frames), 5))).bodies))())).toBe(
+      'REQUEST_INVALID',
+    );
   });
 
   it('stands beside others in an inbox, with the bodies for its reader', async () => {
-    const bytes = joined([postHead(statement, 0), postHead(statement, 2), ...bodies, postHead(statement, 1), bodies[0]!]);
-    expect(await readInbox([bytes])).toEqual([{ statement, bodies: [] }, { statement, bodies }, { statement, bodies: [bodies[0]] }]);
+    const bytes = joined([
+      postHead(statement, 0),
+      postHead(statement, 2),
+      ...bodies,
+      postHead(statement, 1),
+      bodies[0]!,
+    ]);
+    expect(await readInbox([bytes])).toEqual([
+      { statement, bodies: [] },
+      { statement, bodies },
+      { statement, bodies: [bodies[0]] },
+    ]);
     expect(await readInbox([])).toEqual([]);
     expect(await codeOf(readInbox([joined([postHead(statement, 3), ...bodies])]))).toBe('REQUEST_INVALID');
-    expect(await codeOf(readInbox([joined(Array.from({ length: 193 }, () => postHead(statement, 0)))]))).toBe('BODY_TOO_LARGE');
+    expect(await codeOf(readInbox([joined(Array.from({ length: 193 }, () => postHead(statement, 0)))]))).toBe(
+      'BODY_TOO_LARGE',
+    );
   });
 
   it('goes to everybody but its sender, or to the one it is addressed to', () => {

@@ -23,16 +23,22 @@ export interface CeremonyPost {
 const headSchema = z.strictObject({ statement: envelopeSchema, bodies: z.int().min(0).max(MAX_KEY_HOLDERS) });
 
 /** Whether the relay hands a message on to `reader`: what it posted itself it has. */
-export const isFor = (reader: string, from: string, { to }: Pick<CeremonyStatement['messages'][number], 'to'>): boolean =>
-  from !== reader && (to === undefined || to === reader);
+export const isFor = (
+  reader: string,
+  from: string,
+  { to }: Pick<CeremonyStatement['messages'][number], 'to'>,
+): boolean => from !== reader && (to === undefined || to === reader);
 
-export const postHead = (statement: Envelope, bodies: number): Uint8Array => new TextEncoder().encode(JSON.stringify({ statement, bodies }));
+export const postHead = (statement: Envelope, bodies: number): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify({ statement, bodies }));
 
 /**
  * One post whose bodies are read as they are asked for.
  * @throws CodedError REQUEST_INVALID, BODY_TOO_LARGE
  */
-export async function readPost(source: AsyncIterable<Uint8Array>): Promise<{ statement: Envelope; bodies: AsyncIterable<Uint8Array> }> {
+export async function readPost(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ statement: Envelope; bodies: AsyncIterable<Uint8Array> }> {
   const frames = readFrames(source, MAX_POST_FRAMES);
   const first = await frames.next();
   const { statement, bodies } = headOf(first.done ? undefined : first.value);

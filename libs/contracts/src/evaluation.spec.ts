@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { CodedError } from './errors.js';
-import { countScores, countsLength, countsOfDigits, digitsOfCounts, evaluationLength, metricsFromCounts, scoreBins } from './evaluation.js';
+import {
+  countScores,
+  countsLength,
+  countsOfDigits,
+  digitsOfCounts,
+  evaluationLength,
+  metricsFromCounts,
+  scoreBins,
+} from './evaluation.js';
 
 /** Wichmann-Hill: small, seeded and independent of everything under test. */
 function uniform(seed: number): () => number {
@@ -37,11 +45,18 @@ function pairwiseAuc(probabilities: Float32Array, labels: Float32Array): number 
 
 describe('evaluation counts', () => {
   it('give accuracy and F1 exactly and AUC within .002', () => {
-    for (const [rows, spread, seed] of [[254, 1, 1], [254, 0.5, 2], [500, 1, 3], [1500, 0.7, 4]] as const) {
+    for (const [rows, spread, seed] of [
+      [254, 1, 1],
+      [254, 0.5, 2],
+      [500, 1, 3],
+      [1500, 0.7, 4],
+    ] as const) {
       const { probabilities, labels } = scored(rows, spread, seed);
       const metrics = metricsFromCounts(countScores(probabilities, labels));
       const tally = { tp: 0, fp: 0, fn: 0, tn: 0 };
-      probabilities.forEach((p, i) => tally[`${(p >= 0.5) === (labels[i] === 1) ? 't' : 'f'}${p >= 0.5 ? 'p' : 'n'}` as const]++);
+      probabilities.forEach(
+        (p, i) => tally[`${p >= 0.5 === (labels[i] === 1) ? 't' : 'f'}${p >= 0.5 ? 'p' : 'n'}` as const]++,
+      );
       expect(metrics.rows).toBe(rows);
       expect(metrics.accuracy).toBe((tally.tp + tally.tn) / rows);
       expect(metrics.f1).toBe((2 * tally.tp) / (2 * tally.tp + tally.fp + tally.fn));
@@ -53,7 +68,9 @@ describe('evaluation counts', () => {
     const below = new Float32Array(new Uint32Array([0x3effffff]).buffer)[0] ?? 0;
     const counts = countScores([below, 0.5, 0, 1], [0, 1, 0, 1]);
     expect(metricsFromCounts(counts)).toEqual({ accuracy: 1, auc: 1, f1: 1, rows: 4 });
-    expect([counts[0], counts[scoreBins / 2 - 1], counts[1.5 * scoreBins], counts[2 * scoreBins - 1]]).toEqual([1, 1, 1, 1]);
+    expect([counts[0], counts[scoreBins / 2 - 1], counts[1.5 * scoreBins], counts[2 * scoreBins - 1]]).toEqual([
+      1, 1, 1, 1,
+    ]);
   });
 
   it('of two sites add up to those of both together', () => {
@@ -64,16 +81,29 @@ describe('evaluation counts', () => {
   });
 
   it.each([8, 16])('come whole out of a sum of values of %i bits', (bits) => {
-    const sites = [0, 1, 2 ** bits - 1, 2 ** bits, 1_000_003, 2 ** 32 - 1].map((count) => new Uint32Array(countsLength).fill(count, 7));
+    const sites = [0, 1, 2 ** bits - 1, 2 ** bits, 1_000_003, 2 ** 32 - 1].map((count) =>
+      new Uint32Array(countsLength).fill(count, 7),
+    );
     const digits = sites.map((counts) => digitsOfCounts(counts, bits));
     for (const of of digits) expect([of.length, Math.max(...of) < 2 ** bits]).toEqual([evaluationLength(bits), true]);
-    const sum = Array.from({ length: evaluationLength(bits) }, (_, i) => digits.reduce((total, of) => total + of[i]!, 0));
-    expect(countsOfDigits(sum, bits)).toEqual(Float64Array.from({ length: countsLength }, (_, i) => sites.reduce((total, counts) => total + counts[i]!, 0)));
-    expect(() => countsOfDigits(sum.slice(1), bits)).toThrow(expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError);
+    const sum = Array.from({ length: evaluationLength(bits) }, (_, i) =>
+      digits.reduce((total, of) => total + of[i]!, 0),
+    );
+    expect(countsOfDigits(sum, bits)).toEqual(
+      Float64Array.from({ length: countsLength }, (_, i) => sites.reduce((total, counts) => total + counts[i]!, 0)),
+    );
+    expect(() => countsOfDigits(sum.slice(1), bits)).toThrow(
+      expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError,
+    );
   });
 
   it('count ties half', () => {
-    expect(metricsFromCounts(countScores([0.7, 0.7, 0.7], [1, 0, 0]))).toEqual({ accuracy: 1 / 3, auc: 0.5, f1: 0.5, rows: 3 });
+    expect(metricsFromCounts(countScores([0.7, 0.7, 0.7], [1, 0, 0]))).toEqual({
+      accuracy: 1 / 3,
+      auc: 0.5,
+      f1: 0.5,
+      rows: 3,
+    });
   });
 
   it('refuse what they cannot score', () => {

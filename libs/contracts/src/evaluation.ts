@@ -40,7 +40,10 @@ export function countScores(probabilities: ArrayLike<number>, labels: ArrayLike<
 
 /** @returns [evaluationLength(bits)] the lowest digits of all counts first, then the next; a count is the same from sums of digits */
 export function digitsOfCounts(counts: Uint32Array, bits: number): Uint32Array {
-  return Uint32Array.from({ length: evaluationLength(bits) }, (_, i) => Math.floor(counts[i % countsLength]! / 2 ** (bits * Math.floor(i / countsLength))) % 2 ** bits);
+  return Uint32Array.from(
+    { length: evaluationLength(bits) },
+    (_, i) => Math.floor(counts[i % countsLength]! / 2 ** (bits * Math.floor(i / countsLength))) % 2 ** bits,
+  );
 }
 
 /**
@@ -48,9 +51,11 @@ export function digitsOfCounts(counts: Uint32Array, bits: number): Uint32Array {
  * @throws CodedError SUM_OUT_OF_RANGE on a vector of another length
  */
 export function countsOfDigits(digits: ArrayLike<number>, bits: number): Float64Array {
-  if (digits.length !== evaluationLength(bits)) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
+  if (digits.length !== evaluationLength(bits))
+    throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
   const counts = new Float64Array(countsLength);
-  for (let i = 0; i < digits.length; i++) counts[i % countsLength]! += digits[i]! * 2 ** (bits * Math.floor(i / countsLength));
+  for (let i = 0; i < digits.length; i++)
+    counts[i % countsLength]! += digits[i]! * 2 ** (bits * Math.floor(i / countsLength));
   return counts;
 }
 
@@ -70,7 +75,8 @@ export function metricsFromCounts(counts: ArrayLike<number>): Metrics {
     negatives += negative;
     positives += positive;
   }
-  if (negatives === 0 || positives === 0) throw new CodedError('SUM_OUT_OF_RANGE', 'the test splits together hold one class only');
+  if (negatives === 0 || positives === 0)
+    throw new CodedError('SUM_OUT_OF_RANGE', 'the test splits together hold one class only');
   const truePositives = positives - falseNegatives;
   const falsePositives = negatives - trueNegatives;
   return {

@@ -52,10 +52,34 @@ describe('the federation schema', () => {
   });
 
   const required: Path[] = [
-    ['name'], ['model', 'file'], ['model', 'logits'], ['model', 'trainable'], ['model', 'loss'], ['features'], ['sites', 'min'],
-    ['sites', 'roundTimeoutMs'], ['strategy', 'name'], ['rounds'], ['local', 'steps'], ['local', 'samplingRate'], ['local', 'learningRate'],
-    ['local', 'optimizer'], ['privacy', 'unit'], ['privacy', 'epsilon'], ['privacy', 'delta'], ['privacy', 'clippingNorm'], ['encryption', 'scheme'],
-    ['encryption', 'bits'], ['promotion', 'gate'], ['model'], ['sites'], ['strategy'], ['local'], ['privacy'], ['encryption'], ['promotion'],
+    ['name'],
+    ['model', 'file'],
+    ['model', 'logits'],
+    ['model', 'trainable'],
+    ['model', 'loss'],
+    ['features'],
+    ['sites', 'min'],
+    ['sites', 'roundTimeoutMs'],
+    ['strategy', 'name'],
+    ['rounds'],
+    ['local', 'steps'],
+    ['local', 'samplingRate'],
+    ['local', 'learningRate'],
+    ['local', 'optimizer'],
+    ['privacy', 'unit'],
+    ['privacy', 'epsilon'],
+    ['privacy', 'delta'],
+    ['privacy', 'clippingNorm'],
+    ['encryption', 'scheme'],
+    ['encryption', 'bits'],
+    ['promotion', 'gate'],
+    ['model'],
+    ['sites'],
+    ['strategy'],
+    ['local'],
+    ['privacy'],
+    ['encryption'],
+    ['promotion'],
   ];
   it.each(required.map((path) => ({ field: path.join('.'), path })))('needs $field', ({ field, path }) => {
     expect(issuePaths(withValue(path, undefined))).toContain(field);
@@ -89,16 +113,30 @@ describe('the federation schema', () => {
     [['promotion', 'alias'], '', 'Champion', 'a b', '\ud800', 'x'.repeat(64)],
     [['promotion', 'gate', 'noWorseThan'], '', '../champion', '\ud800'],
   ];
-  it.each(wrong.flatMap(([path, ...values]) => values.map((value) => ({ field: path.join('.'), path, value }))))('refuses $field = $value', ({ field, path, value }) => {
-    expect(issuePaths(withValue(path, value)).some((found) => found === field || found.startsWith(`${field}.`))).toBe(true);
-  });
-
-  it.each([[], ['model'], ['sites'], ['strategy'], ['local'], ['privacy'], ['encryption'], ['promotion'], ['promotion', 'gate']].map((path) => ({ field: path.join('.') || 'the top', path })))(
-    'refuses a misspelt field in $field',
-    ({ path }) => {
-      expect(issuePaths(withValue([...path, 'epsillon'], 1))).toEqual([path.join('.')]);
+  it.each(wrong.flatMap(([path, ...values]) => values.map((value) => ({ field: path.join('.'), path, value }))))(
+    'refuses $field = $value',
+    ({ field, path, value }) => {
+      expect(issuePaths(withValue(path, value)).some((found) => found === field || found.startsWith(`${field}.`))).toBe(
+        true,
+      );
     },
   );
+
+  it.each(
+    [
+      [],
+      ['model'],
+      ['sites'],
+      ['strategy'],
+      ['local'],
+      ['privacy'],
+      ['encryption'],
+      ['promotion'],
+      ['promotion', 'gate'],
+    ].map((path) => ({ field: path.join('.') || 'the top', path })),
+  )('refuses a misspelt field in $field', ({ path }) => {
+    expect(issuePaths(withValue([...path, 'epsillon'], 1))).toEqual([path.join('.')]);
+  });
 
   it('asks for the majority of the key holders when nothing else is said', () => {
     expect(federationSchema.parse(withValue(['sites', 'threshold'], undefined)).sites.threshold).toBe('majority');

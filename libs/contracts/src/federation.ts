@@ -37,7 +37,10 @@ export const federationSchema = z
       /** A site weighs by its noised row count, but at most as this many rows. */
       maxRows: ranges.maxRows.default(256),
     }),
-    strategy: z.strictObject({ name: z.string(), params: z.record(z.string(), z.union([z.number(), z.boolean()])).default({}) }),
+    strategy: z.strictObject({
+      name: z.string(),
+      params: z.record(z.string(), z.union([z.number(), z.boolean()])).default({}),
+    }),
     rounds: ranges.rounds,
     local: z.strictObject({
       steps: ranges.steps,
@@ -61,6 +64,9 @@ export const federationSchema = z
       }),
     }),
   })
-  .refine(({ sites: { min, threshold } }) => threshold === 'majority' || min >= threshold, { path: ['sites', 'min'], message: 'must not be below sites.threshold' });
+  .refine(({ sites: { min, threshold } }) => threshold === 'majority' || min >= threshold, {
+    path: ['sites', 'min'],
+    message: 'must not be below sites.threshold',
+  });
 
 export type Federation = z.infer<typeof federationSchema>;

@@ -20,13 +20,16 @@ export function* framed(frames: Iterable<Uint8Array>): Generator<Uint8Array> {
  * @param limit most frames that are taken
  * @throws CodedError REQUEST_INVALID on an empty or unfinished frame, BODY_TOO_LARGE on too large or too many
  */
-export async function* readFrames(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+export async function* readFrames(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  limit: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   const length = new Uint8Array(LENGTH_BYTES);
   let target = length;
   let filled = 0;
   let taken = 0;
   for await (const chunk of source) {
-    for (let from = 0; from < chunk.length; ) {
+    for (let from = 0; from < chunk.length;) {
       const part = chunk.subarray(from, from + target.length - filled);
       target.set(part, filled);
       filled += part.length;

@@ -33,7 +33,10 @@ export const ceremonyStatement = statement('ceremony', {
   headerSha256: sha256Schema,
   site: siteIdSchema,
   step: z.string().max(32),
-  messages: z.array(z.strictObject({ to: siteIdSchema.optional(), sha256: sha256Schema })).min(1).max(MAX_KEY_HOLDERS),
+  messages: z
+    .array(z.strictObject({ to: siteIdSchema.optional(), sha256: sha256Schema }))
+    .min(1)
+    .max(MAX_KEY_HOLDERS),
 });
 
 /** A committed upload: after this the site cannot change a block. */

@@ -8,18 +8,43 @@ import type { Federation } from './federation.js';
  */
 export const storedFederationSchema: z.ZodType<Federation> = z.object({
   name: z.string(),
-  model: z.object({ file: z.string(), logits: z.string(), trainable: z.array(z.string()), loss: z.enum(['bce', 'cross-entropy', 'mse']) }),
+  model: z.object({
+    file: z.string(),
+    logits: z.string(),
+    trainable: z.array(z.string()),
+    loss: z.enum(['bce', 'cross-entropy', 'mse']),
+  }),
   features: z.string(),
   sites: z.object({
-    min: z.number(), threshold: z.union([z.literal('majority'), z.number()]), roundTimeoutMs: z.number(), fraction: z.number(), maxRows: z.number(),
+    min: z.number(),
+    threshold: z.union([z.literal('majority'), z.number()]),
+    roundTimeoutMs: z.number(),
+    fraction: z.number(),
+    maxRows: z.number(),
   }),
   strategy: z.object({ name: z.string(), params: z.record(z.string(), z.union([z.number(), z.boolean()])) }),
   rounds: z.number(),
-  local: z.object({ steps: z.number(), samplingRate: z.number(), learningRate: z.number(), optimizer: z.literal('sgd') }),
+  local: z.object({
+    steps: z.number(),
+    samplingRate: z.number(),
+    learningRate: z.number(),
+    optimizer: z.literal('sgd'),
+  }),
   privacy: z.object({
-    unit: z.literal('record'), epsilon: z.number().nullable(), delta: z.number(), clippingNorm: z.number(), accountant: z.enum(['rdp', 'pld']),
+    unit: z.literal('record'),
+    epsilon: z.number().nullable(),
+    delta: z.number(),
+    clippingNorm: z.number(),
+    accountant: z.enum(['rdp', 'pld']),
     rowCountNoise: z.number(),
   }),
-  encryption: z.object({ scheme: z.enum(['ckks-threshold', 'one-time-key']), bits: z.union([z.literal(8), z.literal(16)]), range: z.number() }),
-  promotion: z.object({ alias: z.string(), gate: z.object({ minAuc: z.number().optional(), noWorseThan: z.string().optional() }) }),
+  encryption: z.object({
+    scheme: z.enum(['ckks-threshold', 'one-time-key']),
+    bits: z.union([z.literal(8), z.literal(16)]),
+    range: z.number(),
+  }),
+  promotion: z.object({
+    alias: z.string(),
+    gate: z.object({ minAuc: z.number().optional(), noWorseThan: z.string().optional() }),
+  }),
 });

@@ -17,34 +17,51 @@ describe('the update vector', () => {
       delta: fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 }),
       rows: fc.float({ min: 1, max: 600, noNaN: true }),
     });
-    fc.assert(fc.property(fc.array(site, { minLength: 1, maxLength: 8 }), (sites) => {
-      const summed = sumOf(sites.map(({ delta, rows }) => updateVector(Float32Array.from(delta), rows, { maxRows, range })));
-      const { delta, rows } = meanUpdate(summed, { maxRows, range });
-      const weights = sites.map((s) => Math.min(s.rows, maxRows));
-      const total = weights.reduce((a, b) => a + b, 0);
-      expect(rows).toBeCloseTo(total, 3);
-      for (let i = 0; i < 4; i++) {
-        const mean = sites.reduce((sum, s, k) => sum + s.delta[i]! * weights[k]!, 0) / total;
-        expect(Math.abs(delta[i]! - mean)).toBeLessThan(1e-4);
-      }
-    }), { seed: 1, numRuns: runs(300) });
+    fc.assert(
+      fc.property(fc.array(site, { minLength: 1, maxLength: 8 }), (sites) => {
+        const summed = sumOf(
+          sites.map(({ delta, rows }) => updateVector(Float32Array.from(delta), rows, { maxRows, range })),
+        );
+        const { delta, rows } = meanUpdate(summed, { maxRows, range });
+        const weights = sites.map((s) => Math.min(s.rows, maxRows));
+        const total = weights.reduce((a, b) => a + b, 0);
+        expect(rows).toBeCloseTo(total, 3);
+        for (let i = 0; i < 4; i++) {
+          const mean = sites.reduce((sum, s, k) => sum + s.delta[i]! * weights[k]!, 0) / total;
+          expect(Math.abs(delta[i]! - mean)).toBeLessThan(1e-4);
+        }
+      }),
+      { seed: 1, numRuns: runs(300) },
+    );
   });
 
   it('keeps every entry within the range, whatever the delta', () => {
-    fc.assert(fc.property(fc.array(fc.float({ noNaN: true }), { maxLength: 20 }), fc.double({ min: 1, max: 1e9, noNaN: true }), fc.constantFrom(0.25, 1, 8), (delta, rows, range) => {
-      const vector = updateVector(Float32Array.from(delta), rows, { maxRows, range });
-      expect(vector).toHaveLength(updateLength(delta.length));
-      expect(vector.every((v) => Math.abs(v) <= range)).toBe(true);
-    }), { seed: 2, numRuns: runs(300) });
+    fc.assert(
+      fc.property(
+        fc.array(fc.float({ noNaN: true }), { maxLength: 20 }),
+        fc.double({ min: 1, max: 1e9, noNaN: true }),
+        fc.constantFrom(0.25, 1, 8),
+        (delta, rows, range) => {
+          const vector = updateVector(Float32Array.from(delta), rows, { maxRows, range });
+          expect(vector).toHaveLength(updateLength(delta.length));
+          expect(vector.every((v) => Math.abs(v) <= range)).toBe(true);
+        },
+      ),
+      { seed: 2, numRuns: runs(300) },
+    );
   });
 
   it('weighs a site with more rows than maxRows as one with maxRows', () => {
     const delta = Float32Array.of(0.5, -0.5);
-    expect(updateVector(delta, 10 * maxRows, { maxRows, range })).toEqual(updateVector(delta, maxRows, { maxRows, range }));
+    expect(updateVector(delta, 10 * maxRows, { maxRows, range })).toEqual(
+      updateVector(delta, maxRows, { maxRows, range }),
+    );
   });
 
   it.each([[0], [-0.5], [Number.NaN]])('refuses a summed weight of %s', (weight) => {
-    expect(() => meanUpdate(Float64Array.of(0.1, weight), { maxRows, range })).toThrow(expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError);
+    expect(() => meanUpdate(Float64Array.of(0.1, weight), { maxRows, range })).toThrow(
+      expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError,
+    );
   });
 
   it('is saturated when most of its values lie at the bound, beyond it, or nowhere', () => {

@@ -41,7 +41,10 @@ export function updateVector(delta: Float32Array, rows: number, { maxRows, range
  * The weighted mean delta and the summed rows from the summed vectors of all sites.
  * @throws CodedError SUM_OUT_OF_RANGE when no weight arrived
  */
-export function meanUpdate(summed: Float64Array, { maxRows, range }: UpdateScaling): { delta: Float64Array; rows: number } {
+export function meanUpdate(
+  summed: Float64Array,
+  { maxRows, range }: UpdateScaling,
+): { delta: Float64Array; rows: number } {
   const weight = summed[summed.length - 1]! / range;
   if (!(weight > 0)) throw new CodedError('SUM_OUT_OF_RANGE', 'the summed weight is not positive');
   return { delta: summed.slice(0, -1).map((v) => v / weight), rows: weight * maxRows };

@@ -31,7 +31,17 @@ export const invitationSchema = z.object({
   coordinatorFingerprint: sha256Schema,
 });
 
-export const roundStates = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done', 'failed'] as const;
+export const roundStates = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+  'done',
+  'failed',
+] as const;
 export type RoundState = (typeof roundStates)[number];
 
 export const failureSchema = z.object({ code: errorCodeSchema, detail: z.string().nullable() });
@@ -122,8 +132,18 @@ export const lineageSchema = z.object({
   strategy: z.object({ name: z.string(), params: z.record(z.string(), z.union([z.number(), z.boolean()])) }).nullable(),
   /** The local configuration as it reached the sites. */
   local: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).nullable(),
-  privacy: z.object({ unit: z.string(), epsilonSpent: z.number().nullable(), delta: z.number(), noiseMultiplier: z.number() }).nullable(),
-  encryption: z.object({ scheme: z.string(), epochId: uuidSchema, threshold: z.int(), sumRoot: sha256Schema, activeSet: z.array(siteIdSchema) }).nullable(),
+  privacy: z
+    .object({ unit: z.string(), epsilonSpent: z.number().nullable(), delta: z.number(), noiseMultiplier: z.number() })
+    .nullable(),
+  encryption: z
+    .object({
+      scheme: z.string(),
+      epochId: uuidSchema,
+      threshold: z.int(),
+      sumRoot: sha256Schema,
+      activeSet: z.array(siteIdSchema),
+    })
+    .nullable(),
   featureSchemaSha256: sha256Schema.nullable(),
   code: z.object({ version: z.string(), lockfileSha256: sha256Schema.nullable() }),
 });

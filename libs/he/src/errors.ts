@@ -57,7 +57,11 @@ export class HeError extends Error {
   override readonly name = 'HeError';
   declare readonly site?: string;
 
-  constructor(readonly code: HeErrorCode, message: string, site?: string) {
+  constructor(
+    readonly code: HeErrorCode,
+    message: string,
+    site?: string,
+  ) {
     super(message);
     if (site !== undefined) this.site = site;
   }

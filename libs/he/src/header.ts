@@ -17,14 +17,26 @@ export function checkHeader(header: EpochHeader): void {
   rule(PRINTABLE.test(header.epochId), 'epochId must be 1 to 128 printable ASCII characters');
   rule(/^[0-9a-f]{64}$/.test(header.seed), 'seed must be 64 lower-case hex characters');
   rule(n >= 2 && n <= MAX_SITES, `the roster must have 2 to ${MAX_SITES} sites`);
-  rule(header.roster.every((site) => PRINTABLE.test(site)), 'site ids must be 1 to 128 printable ASCII characters');
+  rule(
+    header.roster.every((site) => PRINTABLE.test(site)),
+    'site ids must be 1 to 128 printable ASCII characters',
+  );
   rule(new Set(header.roster).size === n, 'site ids must be distinct');
   // Two disjoint active sets could be asked to open two lists, and the difference is one site.
-  rule(Number.isInteger(header.threshold) && 2 * header.threshold > n && header.threshold <= n, 'threshold must be above half the number of sites and at most that number');
+  rule(
+    Number.isInteger(header.threshold) && 2 * header.threshold > n && header.threshold <= n,
+    'threshold must be above half the number of sites and at most that number',
+  );
   // With n > 1 this is 2 or more: one upload alone would be opened as it is.
-  rule(Number.isInteger(header.minUploads) && header.minUploads >= header.threshold && header.minUploads <= n, 'minUploads must be from threshold to the number of sites');
+  rule(
+    Number.isInteger(header.minUploads) && header.minUploads >= header.threshold && header.minUploads <= n,
+    'minUploads must be from threshold to the number of sites',
+  );
   rule(header.bits === 8 || header.bits === 16, 'bits must be 8 or 16');
-  rule(Number.isInteger(header.sums) && header.sums > 0 && header.sums <= MAX_SUMS, `sums must be from 1 to ${MAX_SUMS}`);
+  rule(
+    Number.isInteger(header.sums) && header.sums > 0 && header.sums <= MAX_SUMS,
+    `sums must be from 1 to ${MAX_SUMS}`,
+  );
 }
 
 /** SHA-256 in hex over the header in its one canonical form. Changes with any field. */

@@ -16,7 +16,8 @@ describe('package', () => {
   });
 
   it('names its schemes', async () => {
-    for (const open of [siteScheme, sumScheme]) await expect(open('rot13' as 'one-time-key')).rejects.toBeInstanceOf(HeError);
+    for (const open of [siteScheme, sumScheme])
+      await expect(open('rot13' as 'one-time-key')).rejects.toBeInstanceOf(HeError);
     const [ckks, masks] = await Promise.all([sumScheme('ckks-threshold'), sumScheme('one-time-key')]);
     expect(() => ckks.layout(headerOf('one-time-key', 3, 2))).toThrow(HeError);
     expect(() => masks.layout(headerOf('ckks-threshold', 3, 2))).toThrow(HeError);
@@ -25,8 +26,15 @@ describe('package', () => {
   it('digests every field of a header', () => {
     const header = headerOf('ckks-threshold', 3, 2);
     const changes: Partial<EpochHeader>[] = [
-      {}, { scheme: 'one-time-key' }, { epochId: 'other' }, { seed: '00'.repeat(32) }, { roster: header.roster.toReversed() },
-      { threshold: 3 }, { minUploads: 3 }, { bits: 8 }, { sums: 3 },
+      {},
+      { scheme: 'one-time-key' },
+      { epochId: 'other' },
+      { seed: '00'.repeat(32) },
+      { roster: header.roster.toReversed() },
+      { threshold: 3 },
+      { minUploads: 3 },
+      { bits: 8 },
+      { sums: 3 },
     ];
     const digests = changes.map((change) => headerDigest({ ...header, ...change }));
     expect(new Set(digests).size).toBe(changes.length);

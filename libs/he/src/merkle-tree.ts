@@ -27,7 +27,8 @@ export class MerkleTree {
   /** @param leafDigests 32 bytes each, one or more. @throws HeError MERKLE_INVALID */
   static from(leafDigests: readonly Uint8Array[]): MerkleTree {
     if (leafDigests.length === 0) throw new HeError('MERKLE_INVALID', 'a Merkle tree needs a leaf');
-    if (leafDigests.some((digest) => digest.length !== HASH_BYTES)) throw new HeError('MERKLE_INVALID', 'leaf digests are 32 bytes');
+    if (leafDigests.some((digest) => digest.length !== HASH_BYTES))
+      throw new HeError('MERKLE_INVALID', 'leaf digests are 32 bytes');
     return new MerkleTree(leafDigests);
   }
 
@@ -41,7 +42,8 @@ export class MerkleTree {
 
   /** Audit path from the leaf up (RFC 6962 section 2.1.1). @throws HeError MERKLE_INVALID */
   proof(index: number): Uint8Array[] {
-    if (!Number.isInteger(index) || index < 0 || index >= this.size) throw new HeError('MERKLE_INVALID', 'no such leaf');
+    if (!Number.isInteger(index) || index < 0 || index >= this.size)
+      throw new HeError('MERKLE_INVALID', 'no such leaf');
     return this.#levels.flatMap((level, height) => {
       const sibling = level[(index >> height) ^ 1];
       return sibling && level.length > 1 ? [sibling.slice()] : [];
@@ -49,8 +51,15 @@ export class MerkleTree {
   }
 
   /** True if `digest` is leaf `index` of the tree of `size` leaves with this root. Never throws on untrusted input. */
-  static verify(root: Uint8Array, size: number, index: number, digest: Uint8Array, proof: readonly Uint8Array[]): boolean {
-    if (!Number.isInteger(size) || !Number.isInteger(index) || index < 0 || index >= size || size > 2 ** 31 - 1) return false;
+  static verify(
+    root: Uint8Array,
+    size: number,
+    index: number,
+    digest: Uint8Array,
+    proof: readonly Uint8Array[],
+  ): boolean {
+    if (!Number.isInteger(size) || !Number.isInteger(index) || index < 0 || index >= size || size > 2 ** 31 - 1)
+      return false;
     if (digest.length !== HASH_BYTES || proof.some((sibling) => sibling.length !== HASH_BYTES)) return false;
     let current = hash(0, digest);
     let used = 0;

@@ -11,7 +11,12 @@ import { TestRandom } from './testing/random.js';
 /** A share that is not there, or not all there, is an error with a code and never a 0 that goes into a sum. */
 describe('a missing share', () => {
   const random = new TestRandom(17);
-  const shares = shareOut(Int32Array.from({ length: 40 }, () => random.below(99)), 2, 3, (length) => random.bytes(length));
+  const shares = shareOut(
+    Int32Array.from({ length: 40 }, () => random.below(99)),
+    2,
+    3,
+    (length) => random.bytes(length),
+  );
   const cut = shares[1]!.subarray(0, 39);
 
   it('of the one-time keys is not added or opened as 0', () => {
@@ -25,7 +30,13 @@ describe('a missing share', () => {
   it('is not read from behind the kept ones, nor of a dealer outside the roster', () => {
     const kept = new Uint8Array(3 * 2 * SHARE_BYTES);
     expect(shareAt(kept, 2, 2, 1)).toHaveLength(SHARE_BYTES);
-    for (const [dealer, sum, of] of [[3, 0, kept], [-1, 1, kept], [2, 1, kept.subarray(1)], [0, 0, kept.subarray(0, 10)]] as const) expectCode('STATE_INVALID', () => shareAt(of, 2, dealer, sum));
+    for (const [dealer, sum, of] of [
+      [3, 0, kept],
+      [-1, 1, kept],
+      [2, 1, kept.subarray(1)],
+      [0, 0, kept.subarray(0, 10)],
+    ] as const)
+      expectCode('STATE_INVALID', () => shareAt(of, 2, dealer, sum));
   });
 
   it('of the collective key is not weighted, scaled or added as 0', async () => {

@@ -35,14 +35,19 @@ describe.each([8, 16] as const)('quantiser of %i bits', (bits) => {
     const two = Float32Array.of(1, 1.25);
     const a = quantiser.quantise(one, bytes);
     const sums = quantiser.quantise(two, bytes).map((x, i) => x + (a[i] ?? 0));
-    quantiser.dequantiseSum(sums, 2).forEach((x, i) => expect(Math.abs(x - (i === 0 ? 1.5 : 0))).toBeLessThan(2 * quantiser.step));
+    quantiser
+      .dequantiseSum(sums, 2)
+      .forEach((x, i) => expect(Math.abs(x - (i === 0 ? 1.5 : 0))).toBeLessThan(2 * quantiser.step));
   });
 
   it('gives the bits of the formula written out, for values and sums of any size', () => {
     const zero = 2 ** (bits - 1) - 1;
     for (const range of [2, 1, 0.3, 1e-30, 7e20]) {
       const of = Quantiser.from({ bits, range });
-      const values = Float32Array.from({ length: 20_000 }, (_, i) => (random.below(2 ** 31) / 2 ** 30 - 1) * range * (i % 7 === 0 ? 3 : 1));
+      const values = Float32Array.from(
+        { length: 20_000 },
+        (_, i) => (random.below(2 ** 31) / 2 ** 30 - 1) * range * (i % 7 === 0 ? 3 : 1),
+      );
       values.set([0, -0, range, -range, Number.MIN_VALUE, -1e-45, 3.4e38, -3.4e38]);
       // More than one chunk of words, drawn once and given to both.
       const words = new Uint8Array(random.bytes(values.length * 4));
@@ -50,18 +55,24 @@ describe.each([8, 16] as const)('quantiser of %i bits', (bits) => {
       let drawn = 0;
       const quantised = of.quantise(values, (length) => words.subarray(drawn, (drawn += length)));
       const u32 = new Uint32Array(words.buffer);
-      expect(quantised).toEqual(Uint32Array.from(values, (value, i) => Math.floor((Math.min(Math.max(value, -range), range) / range) * zero + zero + u32[i]! / 2 ** 32)));
+      expect(quantised).toEqual(
+        Uint32Array.from(values, (value, i) =>
+          Math.floor((Math.min(Math.max(value, -range), range) / range) * zero + zero + u32[i]! / 2 ** 32),
+        ),
+      );
       const sums = quantised.map((x, i) => x * (1 + (i % 64)));
       expect(of.dequantiseSum(sums, 64)).toEqual(Float64Array.from(sums, (sum) => (sum - 64 * zero) * (range / zero)));
     }
   });
 
   it('refuses what is not finite', () => {
-    for (const value of [Number.NaN, Infinity, -Infinity]) expectCode('VALUE_OUT_OF_RANGE', () => quantiser.quantise(Float32Array.of(1, value), bytes));
+    for (const value of [Number.NaN, Infinity, -Infinity])
+      expectCode('VALUE_OUT_OF_RANGE', () => quantiser.quantise(Float32Array.of(1, value), bytes));
   });
 });
 
 it('refuses other bits and ranges', () => {
-  for (const range of [0, -1, Number.NaN, Infinity]) expectCode('QUANTISER_INVALID', () => Quantiser.from({ bits: 16, range }));
+  for (const range of [0, -1, Number.NaN, Infinity])
+    expectCode('QUANTISER_INVALID', () => Quantiser.from({ bits: 16, range }));
   expectCode('QUANTISER_INVALID', () => Quantiser.from({ bits: 12 as 8, range: 1 }));
 });

@@ -15,7 +15,10 @@ export class Quantiser {
   /** The grid point of 0. */
   readonly #zero: number;
 
-  private constructor(readonly bits: 8 | 16, readonly range: number) {
+  private constructor(
+    readonly bits: 8 | 16,
+    readonly range: number,
+  ) {
     this.#zero = 2 ** (bits - 1) - 1;
     this.step = range / this.#zero;
   }
@@ -23,7 +26,8 @@ export class Quantiser {
   /** @throws HeError QUANTISER_INVALID */
   static from({ bits, range }: { readonly bits: 8 | 16; readonly range: number }): Quantiser {
     if (bits !== 8 && bits !== 16) throw new HeError('QUANTISER_INVALID', 'bits must be 8 or 16');
-    if (!(range > 0 && Number.isFinite(range))) throw new HeError('QUANTISER_INVALID', 'range must be a positive finite number');
+    if (!(range > 0 && Number.isFinite(range)))
+      throw new HeError('QUANTISER_INVALID', 'range must be a positive finite number');
     return new Quantiser(bits, range);
   }
 

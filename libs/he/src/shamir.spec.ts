@@ -9,8 +9,22 @@ import { TestRandom } from './testing/random.js';
 
 interface Vector {
   readonly name: string;
-  readonly input: { prime: string; threshold: number; coefficients: string[]; xs: string[]; reconstruct_from_xs: string[]; a: string; b: string };
-  readonly expected: { shares: string[]; lagrange_at_0: string[]; secret: string; coefficients: string[]; product: string };
+  readonly input: {
+    prime: string;
+    threshold: number;
+    coefficients: string[];
+    xs: string[];
+    reconstruct_from_xs: string[];
+    a: string;
+    b: string;
+  };
+  readonly expected: {
+    shares: string[];
+    lagrange_at_0: string[];
+    secret: string;
+    coefficients: string[];
+    product: string;
+  };
 }
 const vectors = JSON.parse(readFileSync(new URL('../kat/shamir_field.json', import.meta.url), 'utf8')) as Vector[];
 const named = (pattern: RegExp): Vector[] => vectors.filter(({ name }) => pattern.test(name));
@@ -39,7 +53,10 @@ describe('Shamir and Lagrange, known answers', () => {
     const xs = input.reconstruct_from_xs.map(BigInt);
     const weights = xs.map((x) => lagrangeWeight(x, xs, p));
     expect(weights.map(String)).toEqual(expected.lagrange_at_0);
-    const secret = xs.reduce((sum, x, i) => (sum + (shares[input.xs.map(BigInt).indexOf(x)] ?? 0n) * (weights[i] ?? 0n)) % p, 0n);
+    const secret = xs.reduce(
+      (sum, x, i) => (sum + (shares[input.xs.map(BigInt).indexOf(x)] ?? 0n) * (weights[i] ?? 0n)) % p,
+      0n,
+    );
     expect(String(secret)).toBe(expected.secret);
   });
 
@@ -54,7 +71,11 @@ describe('Shamir and Lagrange, known answers', () => {
     words(2048, 2).set([b, a]);
     kernel.multiply(3072, 1024, 2048, 2, p, (1n << 122n) / p);
     kernel.scale(1024, 1024, 2, b, shoup(b, p), p);
-    expect([...words(3072, 2), words(1024, 1)[0]].map(String)).toEqual([expected.product, expected.product, expected.product]);
+    expect([...words(3072, 2), words(1024, 1)[0]].map(String)).toEqual([
+      expected.product,
+      expected.product,
+      expected.product,
+    ]);
   });
 });
 
@@ -66,11 +87,25 @@ describe('sharing of a ring element', () => {
 
   it('gives the secret back from any t shares and from no fewer', () => {
     const random = new TestRandom(5);
-    const uniform = (): Poly => ring.uniform((count) => new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer));
+    const uniform = (): Poly =>
+      ring.uniform((count) => new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer));
     const secret = uniform();
-    const shares = shareOut(ring, secret, 3, 5, (count) => new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer));
-    const open = (xs: number[]): Poly => xs.map((x) => weighted(ring, shares[x - 1] ?? ring.zero(), x, xs)).reduce((sum, part) => ring.add(sum, part));
-    for (const xs of [[1, 2, 3], [1, 3, 5], [2, 4, 5], [1, 2, 3, 4, 5]]) expect(open(xs)).toEqual(secret);
+    const shares = shareOut(
+      ring,
+      secret,
+      3,
+      5,
+      (count) => new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer),
+    );
+    const open = (xs: number[]): Poly =>
+      xs.map((x) => weighted(ring, shares[x - 1] ?? ring.zero(), x, xs)).reduce((sum, part) => ring.add(sum, part));
+    for (const xs of [
+      [1, 2, 3],
+      [1, 3, 5],
+      [2, 4, 5],
+      [1, 2, 3, 4, 5],
+    ])
+      expect(open(xs)).toEqual(secret);
     expect(open([1, 2]).filter((x, i) => x === secret[i])).toHaveLength(0);
   });
 });

@@ -29,12 +29,18 @@ export function shareOut(ring: Ring, secret: Poly, threshold: number, n: number,
 function evaluate(ring: Ring, coefficients: readonly Poly[], x: bigint): Poly {
   using secrets = new Secrets();
   const [constant, ...higher] = coefficients;
-  const rest = higher.reduceRight<Poly>((sum, coefficient) => secrets.keep(ring.scale(secrets.keep(ring.add(sum, coefficient)), x)), ring.zero());
+  const rest = higher.reduceRight<Poly>(
+    (sum, coefficient) => secrets.keep(ring.scale(secrets.keep(ring.add(sum, coefficient)), x)),
+    ring.zero(),
+  );
   return ring.add(rest, present(constant));
 }
 
 /** A share times its Lagrange weight for the active set, prime by prime; x coordinates are roster index + 1. */
 export function weighted(ring: Ring, share: Poly, x: number, activeXs: readonly number[]): Poly {
   const xs = activeXs.map(BigInt);
-  return ring.scaleEach(share, ring.primes.map((q) => lagrangeWeight(BigInt(x), xs, q)));
+  return ring.scaleEach(
+    share,
+    ring.primes.map((q) => lagrangeWeight(BigInt(x), xs, q)),
+  );
 }

@@ -6,7 +6,18 @@ import { wipe } from './secrets.js';
 import { PREFIX_BYTES, concat, equal, prefix } from './wire.js';
 
 /** What a site remembers between steps. Missing sections are not needed yet or not any more. */
-const SECTIONS = ['root', 'transcript', 'commit', 'commits', 'reveal', 'test', 'secret', 'share', 'publicKey', 'spent'] as const;
+const SECTIONS = [
+  'root',
+  'transcript',
+  'commit',
+  'commits',
+  'reveal',
+  'test',
+  'secret',
+  'share',
+  'publicKey',
+  'spent',
+] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /**
@@ -19,7 +30,8 @@ export class SiteState {
 
   get(section: Section): Uint8Array {
     const bytes = this.#sections.get(section);
-    if (!bytes) throw new HeError('STATE_INVALID', 'the stored state of this step is incomplete; begin a new key epoch');
+    if (!bytes)
+      throw new HeError('STATE_INVALID', 'the stored state of this step is incomplete; begin a new key epoch');
     return bytes;
   }
 
@@ -63,7 +75,8 @@ export class SiteState {
     const body = copy.subarray(0, -32);
     const expected = concat(prefix(header, 'state'), Uint8Array.of(body[PREFIX_BYTES] ?? 255, siteIndex(header, site)));
     const intact = equal(createHash('sha256').update(body).digest(), copy.subarray(-32));
-    if (!intact || !equal(body.subarray(0, PREFIX_BYTES + 2), expected) || (body[PREFIX_BYTES] ?? 255) > steps) throw invalid;
+    if (!intact || !equal(body.subarray(0, PREFIX_BYTES + 2), expected) || (body[PREFIX_BYTES] ?? 255) > steps)
+      throw invalid;
     const state = new SiteState();
     state.finished = body[PREFIX_BYTES] ?? 0;
     let at = PREFIX_BYTES + 2;

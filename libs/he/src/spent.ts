@@ -14,12 +14,20 @@ export class Spent {
 
   /** @throws HeError SUM_ALREADY_ENCRYPTED */
   encrypt(sumIndex: number): void {
-    this.#spend(sumIndex, 1, new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for this sum before: send the stored bytes again'));
+    this.#spend(
+      sumIndex,
+      1,
+      new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for this sum before: send the stored bytes again'),
+    );
   }
 
   /** @throws HeError SHARE_ALREADY_MADE */
   share(sumIndex: number): void {
-    this.#spend(sumIndex, 2, new HeError('SHARE_ALREADY_MADE', 'this site has made its share of this sum before: send the stored bytes again'));
+    this.#spend(
+      sumIndex,
+      2,
+      new HeError('SHARE_ALREADY_MADE', 'this site has made its share of this sum before: send the stored bytes again'),
+    );
   }
 
   /** Every sum of the epoch has this site's share: nothing can be asked of its secrets any more. */

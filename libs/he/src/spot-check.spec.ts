@@ -4,7 +4,13 @@ import { TestRandom } from './testing/random.js';
 
 describe('spot checks', () => {
   it('misses a tampered block as often as counting all choices says', () => {
-    for (const [blocks, tampered, checked] of [[6, 1, 2], [6, 2, 3], [8, 3, 2], [5, 5, 1], [5, 0, 3]] as const) {
+    for (const [blocks, tampered, checked] of [
+      [6, 1, 2],
+      [6, 2, 3],
+      [8, 3, 2],
+      [5, 5, 1],
+      [5, 0, 3],
+    ] as const) {
       let all = 0;
       let missed = 0;
       for (let choice = 0; choice < 2 ** blocks; choice++) {

@@ -28,11 +28,15 @@ export interface BlockToCheck {
 export function spotCheck(scheme: SumScheme, header: EpochHeader, check: BlockToCheck): void {
   const adder = scheme.adder(header);
   for (const [site, upload] of check.uploads) {
-    if (!belongs(upload, check)) throw new HeError('SPOT_CHECK_FAILED', 'a block is not in the upload its site committed to', site);
+    if (!belongs(upload, check))
+      throw new HeError('SPOT_CHECK_FAILED', 'a block is not in the upload its site committed to', site);
     adder.add(upload.block);
   }
   if (!belongs(check.sum, check) || !equal(adder.finish(), check.sum.block)) {
-    throw new HeError('SPOT_CHECK_FAILED', 'a block of the sum is not the sum of the committed uploads: do not decrypt it');
+    throw new HeError(
+      'SPOT_CHECK_FAILED',
+      'a block of the sum is not the sum of the committed uploads: do not decrypt it',
+    );
   }
 }
 
@@ -51,7 +55,12 @@ export function chooseBlocks(blocks: number, count: number, randomBytes: (length
  * Probability that no honest site checks a tampered block, when each checks `checked` of `blocks` blocks at random:
  * (C(blocks - tampered, checked) / C(blocks, checked)) ^ honestCheckers.
  */
-export function undetectedProbability(blocks: number, tampered: number, checked: number, honestCheckers: number): number {
+export function undetectedProbability(
+  blocks: number,
+  tampered: number,
+  checked: number,
+  honestCheckers: number,
+): number {
   let missed = 1;
   for (let i = 0; i < Math.min(checked, blocks); i++) missed *= Math.max(0, blocks - tampered - i) / (blocks - i);
   return missed ** honestCheckers;

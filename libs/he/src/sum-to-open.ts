@@ -16,7 +16,10 @@ export function checkSumToOpen(header: EpochHeader, sum: SumToOpen): void {
     throw new HeError('TOO_FEW_UPLOADS', `a sum of fewer than ${header.minUploads} uploads is never opened`);
   }
   if (!isOrderedSubset(header.roster, sum.activeSet) || sum.activeSet.length !== header.threshold) {
-    throw new HeError('ACTIVE_SET_INVALID', `the active set must be ${header.threshold} distinct sites of the roster, in its order`);
+    throw new HeError(
+      'ACTIVE_SET_INVALID',
+      `the active set must be ${header.threshold} distinct sites of the roster, in its order`,
+    );
   }
 }
 
@@ -38,7 +41,9 @@ export function checkValues(header: EpochHeader, values: Uint32Array): void {
 /** 16 bytes that tie a share to its site, sum index, uploads and active set, so that a mix-up is named as one. */
 export function shareLabel(header: EpochHeader, sum: SumToOpen, site: string): Uint8Array {
   const canonical = JSON.stringify([headerDigest(header), sum.sumIndex, sum.uploads, sum.activeSet, site]);
-  return new Uint8Array(createHash('sha256').update('koinon/he/share/v1\0').update(canonical).digest().subarray(0, SHARE_LABEL_BYTES));
+  return new Uint8Array(
+    createHash('sha256').update('koinon/he/share/v1\0').update(canonical).digest().subarray(0, SHARE_LABEL_BYTES),
+  );
 }
 
 export const SHARE_LABEL_BYTES = 16;
@@ -46,7 +51,8 @@ export const SHARE_LABEL_BYTES = 16;
 /** @throws HeError SHARE_MISSING, ACTIVE_SET_INVALID */
 export function sharesInOrder(sum: SumToOpen, shares: ReadonlyMap<string, Uint8Array>): Uint8Array[] {
   for (const site of shares.keys()) {
-    if (!sum.activeSet.includes(site)) throw new HeError('ACTIVE_SET_INVALID', 'a share is from outside the active set', site);
+    if (!sum.activeSet.includes(site))
+      throw new HeError('ACTIVE_SET_INVALID', 'a share is from outside the active set', site);
   }
   return sum.activeSet.map((site) => {
     const share = shares.get(site);

@@ -10,7 +10,12 @@ import { concat, equal, payload, prefix } from './wire.js';
  * @throws HeError MESSAGE_MISSING, MESSAGE_UNEXPECTED, MESSAGE_CHANGED with the site that caused it
  */
 export function bodiesOf(
-  header: EpochHeader, inbox: readonly CeremonyMessage[], step: string, self: string, own: Uint8Array | undefined, to?: string,
+  header: EpochHeader,
+  inbox: readonly CeremonyMessage[],
+  step: string,
+  self: string,
+  own: Uint8Array | undefined,
+  to?: string,
 ): Uint8Array[] {
   const found = new Map<string, Uint8Array>();
   for (const message of inbox) {
@@ -22,12 +27,18 @@ export function bodiesOf(
   }
   if (own) {
     const echoed = found.get(self);
-    if (echoed && !equal(echoed, own)) throw new HeError('MESSAGE_CHANGED', `step ${step}: the relay changed what this site posted`, self);
+    if (echoed && !equal(echoed, own))
+      throw new HeError('MESSAGE_CHANGED', `step ${step}: the relay changed what this site posted`, self);
     found.set(self, own);
   }
   return header.roster.map((site) => {
     const body = found.get(site);
-    if (!body) throw new HeError('MESSAGE_MISSING', `step ${step}: nothing arrived from a site; repeat the epoch without it`, site);
+    if (!body)
+      throw new HeError(
+        'MESSAGE_MISSING',
+        `step ${step}: nothing arrived from a site; repeat the epoch without it`,
+        site,
+      );
     return body;
   });
 }
@@ -54,10 +65,12 @@ export function confirmation(header: EpochHeader, transcript: Uint8Array): Uint8
  */
 export function confirmedTranscript(header: EpochHeader, messages: readonly CeremonyMessage[]): string {
   const digests = bodiesOf(header, messages, 'confirm', '', undefined).map((body, i) =>
-    Buffer.from(payload(body, prefix(header, 'confirm'), 32, 'MESSAGE_MALFORMED', header.roster[i])).toString('hex'));
+    Buffer.from(payload(body, prefix(header, 'confirm'), 32, 'MESSAGE_MALFORMED', header.roster[i])).toString('hex'),
+  );
   const votes = (digest: string): number => digests.filter((other) => other === digest).length;
   const agreed = digests.reduce((best, digest) => (votes(digest) > votes(best) ? digest : best));
   const odd = digests.findIndex((digest) => digest !== agreed);
-  if (odd >= 0) throw new HeError('TRANSCRIPT_DIFFERS', 'sites saw different ceremonies; repeat the epoch', header.roster[odd]);
+  if (odd >= 0)
+    throw new HeError('TRANSCRIPT_DIFFERS', 'sites saw different ceremonies; repeat the epoch', header.roster[odd]);
   return agreed;
 }

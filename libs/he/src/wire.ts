@@ -10,7 +10,17 @@ import type { EpochHeader, SchemeId } from './scheme.js';
 export const PREFIX_BYTES = 16;
 const FORMAT_VERSION = 1;
 const SCHEME_NUMBER: Record<SchemeId, number> = { 'ckks-threshold': 1, 'one-time-key': 2 };
-const KIND_NUMBER = { upload: 1, sum: 2, share: 3, commit: 16, reveal: 17, deal: 18, test: 19, confirm: 20, state: 32 } as const;
+const KIND_NUMBER = {
+  upload: 1,
+  sum: 2,
+  share: 3,
+  commit: 16,
+  reveal: 17,
+  deal: 18,
+  test: 19,
+  confirm: 20,
+  state: 32,
+} as const;
 export type Kind = keyof typeof KIND_NUMBER;
 
 export function prefix(header: EpochHeader, kind: Kind): Uint8Array {
@@ -35,9 +45,17 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** The payload behind an expected prefix. @throws HeError with `code` when length or prefix differ */
-export function payload(bytes: Uint8Array, expected: Uint8Array, payloadBytes: number, code: HeErrorCode, site?: string): Uint8Array {
-  const good = bytes instanceof Uint8Array && bytes.length === expected.length + payloadBytes
-    && equal(bytes.subarray(0, expected.length), expected);
+export function payload(
+  bytes: Uint8Array,
+  expected: Uint8Array,
+  payloadBytes: number,
+  code: HeErrorCode,
+  site?: string,
+): Uint8Array {
+  const good =
+    bytes instanceof Uint8Array &&
+    bytes.length === expected.length + payloadBytes &&
+    equal(bytes.subarray(0, expected.length), expected);
   if (!good) throw new HeError(code, 'length or prefix is not that of this key epoch and kind', site);
   // A plain view: on a Buffer, `slice` would not copy.
   return new Uint8Array(bytes.buffer, bytes.byteOffset + expected.length, payloadBytes);

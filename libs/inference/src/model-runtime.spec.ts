@@ -11,7 +11,9 @@ import { SessionPool } from './session-pool.js';
 
 const name = 'heart-disease';
 const row = Array.from({ length: featureCount }, (_, index) => Math.sin(index));
-const features = (): Record<string, Tensor> => ({ features: { datatype: 'FP32', shape: [1, featureCount], data: Float32Array.from(row) } });
+const features = (): Record<string, Tensor> => ({
+  features: { datatype: 'FP32', shape: [1, featureCount], data: Float32Array.from(row) },
+});
 const golden = (bias: number): GoldenVector => ({
   inputs: features(),
   outputs: { probability: { datatype: 'FP32', shape: [1, 1], data: Float32Array.of(linearAnswer(bias, row)) } },
@@ -64,7 +66,9 @@ describe('ModelRuntime', () => {
     await runtime.load(version(1));
     const whole = features();
     const shared = new Float32Array(featureCount + 1);
-    const part: Record<string, Tensor> = { features: { datatype: 'FP32', shape: [1, featureCount], data: shared.subarray(1) } };
+    const part: Record<string, Tensor> = {
+      features: { datatype: 'FP32', shape: [1, featureCount], data: shared.subarray(1) },
+    };
     await runtime.infer(name, '1', whole);
     await runtime.infer(name, '1', part);
     expect(whole['features']?.data.byteLength).toBe(0);
@@ -95,8 +99,13 @@ describe('ModelRuntime', () => {
     build.initializer('table', 'float32', [4], [1, 2, 3, 4]);
     build.op('Gather', ['table', build.input('index', 'int64', ['rows'])], {}, 'entry');
     build.output('entry', 'float32', ['rows']);
-    await runtime.load({ name: 'table', version: '1', ...(await writeModel(folder, 'table.onnx', encodeModel(build.model()))) });
-    const look = (index: bigint) => runtime.infer('table', '1', { index: { datatype: 'INT64', shape: [1], data: BigInt64Array.of(index) } });
+    await runtime.load({
+      name: 'table',
+      version: '1',
+      ...(await writeModel(folder, 'table.onnx', encodeModel(build.model()))),
+    });
+    const look = (index: bigint) =>
+      runtime.infer('table', '1', { index: { datatype: 'INT64', shape: [1], data: BigInt64Array.of(index) } });
     const failure = await look(7193n).catch((error: unknown) => error as Error);
     expect(failure).toEqual(coded('INFERENCE_FAILED'));
     expect((failure as Error).message).not.toContain('7193');
@@ -162,7 +171,9 @@ describe('load', () => {
   it('releases the sessions of replaced and refused versions in every thread', async () => {
     const calls = vi.spyOn(SessionPool.prototype, 'callOn');
     const sessions = (kind: 'load' | 'release') =>
-      calls.mock.calls.flatMap(([, request]) => (request.kind === kind ? [request.session] : [])).toSorted((a, b) => a - b);
+      calls.mock.calls
+        .flatMap(([, request]) => (request.kind === kind ? [request.session] : []))
+        .toSorted((a, b) => a - b);
     const runtime = await start({ threads: 2 });
     await runtime.load(version(1));
     await runtime.load(version(2));
@@ -204,19 +215,22 @@ describe('admission', () => {
     expect(runtime.full).toBe(false);
     const accepted = runtime.infer(name, undefined, features());
     const outcomes = await Promise.allSettled([running, waiting, refused, accepted]);
-    expect(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'answered' : (outcome.reason as { code: string }).code))).toEqual([
-      'answered',
-      'CANCELLED',
-      'QUEUE_FULL',
-      'answered',
-    ]);
+    expect(
+      outcomes.map((outcome) =>
+        outcome.status === 'fulfilled' ? 'answered' : (outcome.reason as { code: string }).code,
+      ),
+    ).toEqual(['answered', 'CANCELLED', 'QUEUE_FULL', 'answered']);
   });
 
   it('refuses what is already cancelled or late', async () => {
     const runtime = await start();
     await runtime.load(version(1));
-    await expect(runtime.infer(name, undefined, features(), { signal: AbortSignal.abort() })).rejects.toEqual(coded('CANCELLED'));
-    await expect(runtime.infer(name, undefined, features(), { deadlineMs: performance.now() })).rejects.toEqual(coded('DEADLINE_EXCEEDED'));
+    await expect(runtime.infer(name, undefined, features(), { signal: AbortSignal.abort() })).rejects.toEqual(
+      coded('CANCELLED'),
+    );
+    await expect(runtime.infer(name, undefined, features(), { deadlineMs: performance.now() })).rejects.toEqual(
+      coded('DEADLINE_EXCEEDED'),
+    );
     expect(runtime.full).toBe(false);
   });
 

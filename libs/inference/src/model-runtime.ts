@@ -20,7 +20,10 @@ export interface RuntimeOptions {
 }
 
 // Beside this module in the source and in the build alike.
-const workerEntry = new URL(import.meta.url.endsWith('.ts') ? './session-worker.ts' : './session-worker.js', import.meta.url);
+const workerEntry = new URL(
+  import.meta.url.endsWith('.ts') ? './session-worker.ts' : './session-worker.js',
+  import.meta.url,
+);
 
 /**
  * Models in worker threads. One version of a model answers at a time; loading another prepares it
@@ -39,7 +42,10 @@ export class ModelRuntime implements InferenceRuntime {
   }
 
   /** @throws RuntimeError WORKER_LOST when ONNX Runtime cannot be loaded. */
-  static async start({ threads = availableParallelism(), queueLimit = 64 }: RuntimeOptions = {}): Promise<ModelRuntime> {
+  static async start({
+    threads = availableParallelism(),
+    queueLimit = 64,
+  }: RuntimeOptions = {}): Promise<ModelRuntime> {
     return new ModelRuntime(await SessionPool.start(workerEntry, threads, queueLimit));
   }
 
@@ -68,7 +74,10 @@ export class ModelRuntime implements InferenceRuntime {
       const previous = this.#active.get(spec.name);
       if (previous?.slot.version === spec.version) {
         if (previous.slot.sha256 === spec.sha256.toLowerCase()) return previous.slot;
-        throw new RuntimeError('MODEL_VERSION_CONFLICT', 'This version is already loaded with other bytes; release the change under a new version.');
+        throw new RuntimeError(
+          'MODEL_VERSION_CONFLICT',
+          'This version is already loaded with other bytes; release the change under a new version.',
+        );
       }
       const model = await this.#prepare(spec);
       this.#active.set(spec.name, model);
@@ -142,7 +151,13 @@ export class ModelRuntime implements InferenceRuntime {
       for (const thread of this.#pool.threads) {
         const reply = await this.#pool.callOn(thread, { kind: 'load', session, file: spec.file, sha256 });
         loaded.push(thread);
-        slot = { name: spec.name, version: spec.version, sha256, inputs: signaturesOf(reply.inputs), outputs: signaturesOf(reply.outputs) };
+        slot = {
+          name: spec.name,
+          version: spec.version,
+          sha256,
+          inputs: signaturesOf(reply.inputs),
+          outputs: signaturesOf(reply.outputs),
+        };
         await this.#rehearse(thread, session, slot, spec.golden ?? []);
       }
     } catch (error) {
@@ -153,10 +168,17 @@ export class ModelRuntime implements InferenceRuntime {
     return new ResidentModel(session, slot);
   }
 
-  async #rehearse(thread: WorkerThread, session: number, slot: Slot, golden: NonNullable<LoadedModelSpec['golden']>): Promise<void> {
+  async #rehearse(
+    thread: WorkerThread,
+    session: number,
+    slot: Slot,
+    golden: NonNullable<LoadedModelSpec['golden']>,
+  ): Promise<void> {
     const run = async (inputs: Readonly<Record<string, Tensor>>, outputs: readonly TensorSignature[]) => {
       const names = outputs.map(({ name }) => name);
-      return fromWire((await this.#pool.callOn(thread, { kind: 'run', session, inputs: toWire(inputs), outputs: names })).outputs);
+      return fromWire(
+        (await this.#pool.callOn(thread, { kind: 'run', session, inputs: toWire(inputs), outputs: names })).outputs,
+      );
     };
     if (golden.length === 0) await run(warmUpInputs(slot.inputs), slot.outputs);
     for (const [index, vector] of golden.entries()) {
@@ -183,11 +205,15 @@ export class ModelRuntime implements InferenceRuntime {
       this.#checkOpen();
       return change();
     });
-    this.#changes.set(name, turn.catch(() => undefined));
+    this.#changes.set(
+      name,
+      turn.catch(() => undefined),
+    );
     return turn;
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new RuntimeError('RUNTIME_CLOSED', 'The node is shutting down; send the request to another one.');
+    if (this.#closed)
+      throw new RuntimeError('RUNTIME_CLOSED', 'The node is shutting down; send the request to another one.');
   }
 }

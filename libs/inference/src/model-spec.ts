@@ -35,7 +35,11 @@ const label = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** @throws RuntimeError MODEL_SPEC_INVALID */
 export function checkSpec({ name, version, sha256 }: LoadedModelSpec): void {
   if (!label.test(name) || !label.test(version)) {
-    throw new RuntimeError('MODEL_SPEC_INVALID', 'A model name or version must be 1 to 128 letters, digits, dots, dashes or underscores.');
+    throw new RuntimeError(
+      'MODEL_SPEC_INVALID',
+      'A model name or version must be 1 to 128 letters, digits, dots, dashes or underscores.',
+    );
   }
-  if (!/^[0-9a-fA-F]{64}$/.test(sha256)) throw new RuntimeError('MODEL_SPEC_INVALID', 'The SHA-256 of a model must be 64 hexadecimal digits.');
+  if (!/^[0-9a-fA-F]{64}$/.test(sha256))
+    throw new RuntimeError('MODEL_SPEC_INVALID', 'The SHA-256 of a model must be 64 hexadecimal digits.');
 }

@@ -18,7 +18,12 @@ const gatedWorker = new URL(
 
 class Gate {
   readonly #flag = new Int32Array(new SharedArrayBuffer(4));
-  readonly request: RunRequest = { kind: 'run', session: 1, outputs: [], inputs: { gate: { ortType: 'int32', dims: [1], data: this.#flag } } };
+  readonly request: RunRequest = {
+    kind: 'run',
+    session: 1,
+    outputs: [],
+    inputs: { gate: { ortType: 'int32', dims: [1], data: this.#flag } },
+  };
 
   open(): void {
     Atomics.store(this.#flag, 0, 1);

@@ -56,7 +56,10 @@ export class SessionPool {
     const started = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
     if (started.length === threads) return new SessionPool(started, queueLimit);
     await Promise.all(started.map((thread) => thread.close()));
-    throw new RuntimeError('WORKER_LOST', 'ONNX Runtime cannot be loaded; check that onnxruntime-node supports this platform.');
+    throw new RuntimeError(
+      'WORKER_LOST',
+      'ONNX Runtime cannot be loaded; check that onnxruntime-node supports this platform.',
+    );
   }
 
   get threads(): readonly WorkerThread[] {
@@ -94,7 +97,9 @@ export class SessionPool {
     };
     const onAbort = (): void => drop(cancelled());
     const timer =
-      deadlineMs === Infinity ? undefined : setTimeout(() => drop(deadlineExceeded()), Math.min(deadlineMs - enqueuedMs, longestTimerMs));
+      deadlineMs === Infinity
+        ? undefined
+        : setTimeout(() => drop(deadlineExceeded()), Math.min(deadlineMs - enqueuedMs, longestTimerMs));
     signal?.addEventListener('abort', onAbort, { once: true });
     const entry: Entry = {
       request,
@@ -182,5 +187,8 @@ export class SessionPool {
 
 const cancelled = (): RuntimeError => new RuntimeError('CANCELLED', 'The caller gave the request up.');
 const deadlineExceeded = (): RuntimeError =>
-  new RuntimeError('DEADLINE_EXCEEDED', 'The deadline passed before there was an answer; allow more time or try again later.');
+  new RuntimeError(
+    'DEADLINE_EXCEEDED',
+    'The deadline passed before there was an answer; allow more time or try again later.',
+  );
 const noThreads = (): RuntimeError => new RuntimeError('WORKER_LOST', 'No inference thread is left; restart the node.');

@@ -38,11 +38,17 @@ async function load({ session: id, file, sha256 }: LoadRequest): Promise<LoadedR
   try {
     bytes = await readFile(file);
   } catch {
-    return failed('MODEL_FILE_UNREADABLE', 'The model file cannot be read; check that it exists and that the node may read it.');
+    return failed(
+      'MODEL_FILE_UNREADABLE',
+      'The model file cannot be read; check that it exists and that the node may read it.',
+    );
   }
   // The session is made from the very bytes that were hashed: a file changed in between has no effect.
   if (createHash('sha256').update(bytes).digest('hex') !== sha256.toLowerCase()) {
-    return failed('MODEL_DIGEST_MISMATCH', 'The model file does not have the expected SHA-256; fetch the release again.');
+    return failed(
+      'MODEL_DIGEST_MISMATCH',
+      'The model file does not have the expected SHA-256; fetch the release again.',
+    );
   }
   try {
     const session = await Session.create(bytes);
@@ -50,7 +56,10 @@ async function load({ session: id, file, sha256 }: LoadRequest): Promise<LoadedR
     return { kind: 'loaded', inputs: metadataOf(session.inputs), outputs: metadataOf(session.outputs) };
   } catch (error) {
     const reason = error instanceof SessionError ? error.message : 'it cannot be loaded';
-    return failed('MODEL_REFUSED', `ONNX Runtime refuses the model: ${reason}. Export it with opset 26 and IR 13 or lower.`);
+    return failed(
+      'MODEL_REFUSED',
+      `ONNX Runtime refuses the model: ${reason}. Export it with opset 26 and IR 13 or lower.`,
+    );
   }
 }
 
@@ -71,7 +80,10 @@ async function run({ session: id, inputs, outputs }: RunRequest): Promise<RanRep
     }
     return { kind: 'ran', outputs: answer, computeMs };
   } catch {
-    return failed('INFERENCE_FAILED', 'The model could not compute these inputs; check their values against the model card.');
+    return failed(
+      'INFERENCE_FAILED',
+      'The model could not compute these inputs; check their values against the model card.',
+    );
   }
 }
 
@@ -89,7 +101,9 @@ async function answer(request: WorkerRequest): Promise<WorkerMessage> {
 }
 
 const buffersOf = (message: WorkerMessage): Transferable[] =>
-  message.kind === 'ran' ? [...new Set(Object.values(message.outputs).map(({ data }) => data.buffer as ArrayBuffer))] : [];
+  message.kind === 'ran'
+    ? [...new Set(Object.values(message.outputs).map(({ data }) => data.buffer as ArrayBuffer))]
+    : [];
 
 port.on('message', (request: WorkerRequest | CloseRequest) => {
   void (async () => {

@@ -23,7 +23,8 @@ export function signaturesOf(metadata: readonly WireMetadata[]): readonly Tensor
   });
 }
 
-export const describe = ({ name, datatype, shape }: TensorSignature): string => `${name} ${datatype} [${shape.join(',')}]`;
+export const describe = ({ name, datatype, shape }: TensorSignature): string =>
+  `${name} ${datatype} [${shape.join(',')}]`;
 
 /** @throws RuntimeError TENSOR_INVALID unless every entry is positive and equals the declared one where that is fixed. */
 export function checkShape(signature: TensorSignature, shape: readonly unknown[]): asserts shape is number[] {
@@ -46,13 +47,17 @@ export function checkInputs(signatures: readonly TensorSignature[], inputs: Read
   const expected = signatures.map(describe).join('; ');
   for (const signature of signatures) {
     const tensor = Object.hasOwn(inputs, signature.name) ? inputs[signature.name] : undefined;
-    if (!tensor) throw new RuntimeError('TENSOR_INVALID', `Input "${signature.name}" is missing; the model takes: ${expected}.`);
+    if (!tensor)
+      throw new RuntimeError('TENSOR_INVALID', `Input "${signature.name}" is missing; the model takes: ${expected}.`);
     checkShape(signature, tensor.shape);
     if (tensor.datatype !== signature.datatype || !holds(signature.datatype, tensor.data)) {
       throw new RuntimeError('TENSOR_INVALID', `Input "${signature.name}" must be ${signature.datatype}.`);
     }
     if (tensor.data.length !== elementCount(tensor.shape)) {
-      throw new RuntimeError('TENSOR_INVALID', `Input "${signature.name}" must hold as many elements as its shape says.`);
+      throw new RuntimeError(
+        'TENSOR_INVALID',
+        `Input "${signature.name}" must hold as many elements as its shape says.`,
+      );
     }
   }
   if (Object.keys(inputs).length !== signatures.length) {

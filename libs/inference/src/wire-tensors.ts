@@ -4,7 +4,10 @@ import type { WireTensor } from './worker-protocol.js';
 
 export function toWire(tensors: Readonly<Record<string, Tensor>>): Record<string, WireTensor> {
   return Object.fromEntries(
-    Object.entries(tensors).map(([name, { datatype, shape, data }]) => [name, { ortType: ortTypeOf(datatype), dims: shape, data }]),
+    Object.entries(tensors).map(([name, { datatype, shape, data }]) => [
+      name,
+      { ortType: ortTypeOf(datatype), dims: shape, data },
+    ]),
   );
 }
 
@@ -13,7 +16,8 @@ export function fromWire(tensors: Readonly<Record<string, WireTensor>>): Record<
     Object.entries(tensors).map(([name, { ortType, dims, data }]) => {
       const datatype = datatypeOf(ortType);
       // Unreachable for a loaded model: load refuses signatures outside the table.
-      if (datatype === undefined) throw new RuntimeError('MODEL_SIGNATURE_UNSUPPORTED', `Output "${name}" has a type that cannot be served.`);
+      if (datatype === undefined)
+        throw new RuntimeError('MODEL_SIGNATURE_UNSUPPORTED', `Output "${name}" has a type that cannot be served.`);
       return [name, { datatype, shape: dims, data }];
     }),
   );

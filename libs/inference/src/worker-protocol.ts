@@ -28,7 +28,12 @@ export interface WireMetadata {
   readonly shape: readonly number[];
 }
 
-export type LoadRequest = { readonly kind: 'load'; readonly session: number; readonly file: string; readonly sha256: string };
+export type LoadRequest = {
+  readonly kind: 'load';
+  readonly session: number;
+  readonly file: string;
+  readonly sha256: string;
+};
 export type RunRequest = {
   readonly kind: 'run';
   readonly session: number;
@@ -40,8 +45,16 @@ export type ReleaseRequest = { readonly kind: 'release'; readonly session: numbe
 export type CloseRequest = { readonly kind: 'close' };
 export type WorkerRequest = LoadRequest | RunRequest | ReleaseRequest;
 
-export type LoadedReply = { readonly kind: 'loaded'; readonly inputs: readonly WireMetadata[]; readonly outputs: readonly WireMetadata[] };
-export type RanReply = { readonly kind: 'ran'; readonly outputs: Readonly<Record<string, WireTensor>>; readonly computeMs: number };
+export type LoadedReply = {
+  readonly kind: 'loaded';
+  readonly inputs: readonly WireMetadata[];
+  readonly outputs: readonly WireMetadata[];
+};
+export type RanReply = {
+  readonly kind: 'ran';
+  readonly outputs: Readonly<Record<string, WireTensor>>;
+  readonly computeMs: number;
+};
 export type ReleasedReply = { readonly kind: 'released' };
 export type FailedReply = { readonly kind: 'failed'; readonly code: RuntimeErrorCode; readonly message: string };
 /** Sent once, unasked, when ONNX Runtime is in memory. */

@@ -7,7 +7,8 @@ interface Waiter {
   reject(error: RuntimeError): void;
 }
 
-const lost = (): RuntimeError => new RuntimeError('WORKER_LOST', 'An inference thread ended unexpectedly; restart the node.');
+const lost = (): RuntimeError =>
+  new RuntimeError('WORKER_LOST', 'An inference thread ended unexpectedly; restart the node.');
 
 /** One worker thread with at most one request outstanding. */
 export class WorkerThread {
@@ -46,13 +47,21 @@ export class WorkerThread {
   }
 
   /** Settles when the worker has answered; an answer cannot be hurried, because a run cannot be interrupted. */
-  async call<Request extends WorkerRequest>(request: Request, transfer: readonly Transferable[] = []): Promise<ReplyTo<Request>> {
+  async call<Request extends WorkerRequest>(
+    request: Request,
+    transfer: readonly Transferable[] = [],
+  ): Promise<ReplyTo<Request>> {
     if (!this.#alive) throw lost();
     const reply = this.#reply();
     try {
       this.#worker.postMessage(request, transfer);
     } catch {
-      this.#take()?.reject(new RuntimeError('TENSOR_INVALID', 'The input buffers cannot be handed over; pass each buffer once and do not reuse it.'));
+      this.#take()?.reject(
+        new RuntimeError(
+          'TENSOR_INVALID',
+          'The input buffers cannot be handed over; pass each buffer once and do not reuse it.',
+        ),
+      );
     }
     const message = await reply;
     if (message.kind === 'failed') throw new RuntimeError(message.code, message.message);

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { serverAccount } from './account.js';
 
 const ROOT = { uid: 0, gid: 0 };
-const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\npostgres:x:101:104::/var/lib/postgresql:/bin/sh\n';
+const PASSWD =
+  'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\npostgres:x:101:104::/var/lib/postgresql:/bin/sh\n';
 
 describe('serverAccount', () => {
   it('leaves an ordinary user alone', () => {
@@ -20,7 +21,11 @@ describe('serverAccount', () => {
   });
 
   it('never picks an alias of root, and says what to do when nobody is left', () => {
-    expect(() => serverAccount(ROOT, 'postgres:x:0:0::/:/bin/sh\n')).toThrow(expect.objectContaining({ code: 'ACCOUNT_MISSING' }));
-    expect(() => serverAccount(ROOT, 'postgres:x:::::\n')).toThrow(expect.objectContaining({ code: 'ACCOUNT_MISSING' }));
+    expect(() => serverAccount(ROOT, 'postgres:x:0:0::/:/bin/sh\n')).toThrow(
+      expect.objectContaining({ code: 'ACCOUNT_MISSING' }),
+    );
+    expect(() => serverAccount(ROOT, 'postgres:x:::::\n')).toThrow(
+      expect.objectContaining({ code: 'ACCOUNT_MISSING' }),
+    );
   });
 });

@@ -8,7 +8,10 @@ import { readPostmasterFile } from './postmaster-file.js';
  * @param answers whether the server on this port lets us in
  * @returns undefined when there is none; one that does not let us in is stopped first
  */
-export async function adopt(dataDir: string, answers: (port: number) => Promise<boolean>): Promise<Postmaster | undefined> {
+export async function adopt(
+  dataDir: string,
+  answers: (port: number) => Promise<boolean>,
+): Promise<Postmaster | undefined> {
   const file = readPostmasterFile(dataDir);
   if (file === undefined) return undefined;
   if (isPostmasterOf(file.pid, dataDir)) {

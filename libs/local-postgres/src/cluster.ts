@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Account } from './account.js';
 import { LocalPostgresError } from './errors.js';
@@ -22,7 +31,8 @@ export function hasCluster(dataDir: string): boolean {
   if (!existsSync(dataDir)) return false;
   const versionFile = join(dataDir, 'PG_VERSION');
   if (existsSync(versionFile)) {
-    if (readFileSync(versionFile, 'utf8').trim() !== MAJOR_VERSION) throw new LocalPostgresError('DATA_DIR_OTHER_VERSION');
+    if (readFileSync(versionFile, 'utf8').trim() !== MAJOR_VERSION)
+      throw new LocalPostgresError('DATA_DIR_OTHER_VERSION');
     return true;
   }
   if (readdirSync(dataDir).length > 0) throw new LocalPostgresError('DATA_DIR_FOREIGN');
@@ -60,7 +70,12 @@ export async function createCluster(
         '--locale-provider=builtin',
         '--builtin-locale=C.UTF-8',
       ],
-      { ...account, cwd: dirname(binariesDir), env: SERVER_ENVIRONMENT, stdio: ['ignore', log.descriptor, log.descriptor] },
+      {
+        ...account,
+        cwd: dirname(binariesDir),
+        env: SERVER_ENVIRONMENT,
+        stdio: ['ignore', log.descriptor, log.descriptor],
+      },
     );
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject).once('exit', resolve);

@@ -3,7 +3,10 @@ import { canEnter, type FolderMode, place } from './placement.js';
 
 const POSTGRES = { uid: 101, gid: 104 };
 const rootOwned = (mode: number): FolderMode => ({ uid: 0, gid: 0, mode });
-const tree = (folders: Record<string, FolderMode>) => (path: string): FolderMode | undefined => folders[path];
+const tree =
+  (folders: Record<string, FolderMode>) =>
+  (path: string): FolderMode | undefined =>
+    folders[path];
 
 describe('canEnter', () => {
   const above = { '/': rootOwned(0o755), '/home': rootOwned(0o755) };
@@ -26,7 +29,12 @@ describe('canEnter', () => {
 });
 
 describe('place', () => {
-  const request = { dataDir: '/root/koinon/data', binariesDir: '/root/koinon/native', version: '18.4', systemDir: '/var/lib/koinon' };
+  const request = {
+    dataDir: '/root/koinon/data',
+    binariesDir: '/root/koinon/native',
+    version: '18.4',
+    systemDir: '/var/lib/koinon',
+  };
   const closed = tree({ '/': rootOwned(0o755), '/root': rootOwned(0o700) });
 
   it('keeps everything in place for an ordinary user, whatever the modes say', () => {
@@ -40,7 +48,11 @@ describe('place', () => {
 
   it('moves both below the system folder when root works below a 0700 folder', () => {
     const placement = place(request, POSTGRES, closed);
-    expect(placement).toMatchObject({ binariesDir: '/var/lib/koinon/binaries-18.4', dataRelocated: true, binariesRelocated: true });
+    expect(placement).toMatchObject({
+      binariesDir: '/var/lib/koinon/binaries-18.4',
+      dataRelocated: true,
+      binariesRelocated: true,
+    });
     expect(placement.dataDir).toMatch(/^\/var\/lib\/koinon\/[0-9a-f]{16}\/data$/);
   });
 

@@ -37,7 +37,12 @@ export function canEnter(account: Account, path: string, look: (folder: string) 
  * @param account undefined when the server runs as this process, which can enter whatever it was given
  */
 export function place(
-  request: { readonly dataDir: string; readonly binariesDir: string; readonly version: string; readonly systemDir: string },
+  request: {
+    readonly dataDir: string;
+    readonly binariesDir: string;
+    readonly version: string;
+    readonly systemDir: string;
+  },
   account: Account | undefined,
   look: (folder: string) => FolderMode | undefined,
 ): Placement {

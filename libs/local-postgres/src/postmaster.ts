@@ -13,7 +13,11 @@ const POLL_MS = 20;
 /** Crash recovery after a power cut replays at most max_wal_size, which takes far less. */
 const START_TIMEOUT_MS = 60_000;
 /** A fast shutdown writes a checkpoint; what follows loses nothing either, but recovers at the next start. */
-const STOP_STEPS = [['SIGINT', 15_000], ['SIGQUIT', 5_000], ['SIGKILL', 2_000]] as const;
+const STOP_STEPS = [
+  ['SIGINT', 15_000],
+  ['SIGQUIT', 5_000],
+  ['SIGKILL', 2_000],
+] as const;
 
 /** The server's process, whether started by us or found running. */
 export class Postmaster {
@@ -62,7 +66,8 @@ export async function spawnPostmaster(
   if (child.pid === undefined) throw new LocalPostgresError('START_FAILED', { cause: await ended });
   const outcome = await Promise.race([waitUntilReady(dataDir, child.pid), ended.then(() => 'ended' as const)]);
   if (outcome === 'ended') {
-    if (/could not bind|could not create any TCP|pre-existing shared memory block/.test(log.sinceMark())) return undefined;
+    if (/could not bind|could not create any TCP|pre-existing shared memory block/.test(log.sinceMark()))
+      return undefined;
     throw new LocalPostgresError('START_FAILED');
   }
   if (outcome === undefined) {

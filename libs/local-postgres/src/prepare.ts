@@ -1,4 +1,14 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Account, serverAccount } from './account.js';
 import { type Binaries, checkBinaries, copyBinaries } from './binaries.js';
@@ -63,5 +73,8 @@ async function linkRelocated(asked: string, actual: string): Promise<void> {
   mkdirSync(home, { recursive: true, mode: 0o755 });
   chmodSync(home, 0o755);
   mkdirSync(asked, { recursive: true, mode: 0o755 });
-  writeFileSync(join(asked, 'RELOCATED'), `PostgreSQL's account cannot enter this folder; the data lives in ${actual}\n`);
+  writeFileSync(
+    join(asked, 'RELOCATED'),
+    `PostgreSQL's account cannot enter this folder; the data lives in ${actual}\n`,
+  );
 }

@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
@@ -72,7 +82,9 @@ async function leaveServerBehind(): Promise<{ pid: number; port: number }> {
     process.kill(process.pid, 'SIGKILL');
   `;
   const entry = new URL('../dist/index.js', import.meta.url).href;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script, entry, dataDir], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, entry, dataDir], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
   expect(signal).toBe('SIGKILL');
   const file = readPostmasterFile(dataDir);
@@ -162,7 +174,10 @@ describe('startLocalPostgres', () => {
   it('refuses folders it cannot use, with a code and without their names', async () => {
     writeFileSync(join(folder, 'file'), '');
     const blocked = start({ dataDir: join(folder, 'file', 'postgres') });
-    await expect(blocked).rejects.toMatchObject({ code: 'DATA_DIR_NOT_WRITABLE', message: expect.not.stringContaining(folder) });
+    await expect(blocked).rejects.toMatchObject({
+      code: 'DATA_DIR_NOT_WRITABLE',
+      message: expect.not.stringContaining(folder),
+    });
 
     mkdirSync(dataDir, { recursive: true });
     writeFileSync(join(dataDir, 'thesis.docx'), '');

@@ -48,7 +48,8 @@ export function startLocalPostgres(options: LocalPostgresOptions): Promise<Local
 export async function startOnHost(options: LocalPostgresOptions, host: Host): Promise<LocalPostgres> {
   const onLog = options.onLog ?? (() => undefined);
   const dataDir = resolve(options.dataDir);
-  const binaries = options.binariesDir === undefined ? packagedBinaries() : { folder: resolve(options.binariesDir), version: 'given' };
+  const binaries =
+    options.binariesDir === undefined ? packagedBinaries() : { folder: resolve(options.binariesDir), version: 'given' };
   const prepared = await prepare(dataDir, binaries, host);
   // Beside the asked-for folder even when the data lives elsewhere: only this account reads them.
   using log = openLog(dataDir);

@@ -27,18 +27,36 @@ export class ClippedGradient implements GradientSource {
    * @throws TrainingError TRAINING_MODEL_INVALID when the model cannot be differentiated or does not take these rows,
    * TRAINING_MEMORY_EXCEEDED when one record alone would need more than the limit
    */
-  static async of(model: Uint8Array, { clippingNorm, ...recipe }: GradientOptions, input: Pick<HospitalData, 'inputName' | 'width'>): Promise<ClippedGradient> {
+  static async of(
+    model: Uint8Array,
+    { clippingNorm, ...recipe }: GradientOptions,
+    input: Pick<HospitalData, 'inputName' | 'width'>,
+  ): Promise<ClippedGradient> {
     try {
       const graph = await recordGradientGraph(decodeModel(model), { ...recipe, batch: recordsPerRun }, input);
-      return new ClippedGradient(graph, await Session.create(graph.bytes), clippingNorm, recipe.trainable, input.inputName);
+      return new ClippedGradient(
+        graph,
+        await Session.create(graph.bytes),
+        clippingNorm,
+        recipe.trainable,
+        input.inputName,
+      );
     } catch (error) {
-      if (error instanceof AutodiffError && error.code === 'AUTODIFF_MEMORY_LIMIT') throw new TrainingError('TRAINING_MEMORY_EXCEEDED', error.message);
-      throw new TrainingError('TRAINING_MODEL_INVALID', error instanceof Error ? error.message : 'the model cannot be used');
+      if (error instanceof AutodiffError && error.code === 'AUTODIFF_MEMORY_LIMIT')
+        throw new TrainingError('TRAINING_MEMORY_EXCEEDED', error.message);
+      throw new TrainingError(
+        'TRAINING_MODEL_INVALID',
+        error instanceof Error ? error.message : 'the model cannot be used',
+      );
     }
   }
 
   /** In runs of `recordsPerRun`, the last one masked. */
-  async sum(weights: Float32Array, records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }> {
+  async sum(
+    weights: Float32Array,
+    records: Records,
+    sample: readonly number[],
+  ): Promise<{ sum: Float64Array; loss: number }> {
     const parameters = this.parameters(weights);
     const total = { sum: new Float64Array(weights.length), loss: 0 };
     for (let from = 0; from < sample.length; from += recordsPerRun) {
@@ -62,7 +80,9 @@ export class ClippedGradient implements GradientSource {
     try {
       await this.sum(weights, record, [0]);
     } catch (error) {
-      throw error instanceof TrainingError ? error : new TrainingError('TRAINING_MODEL_INVALID', 'the training graph does not run');
+      throw error instanceof TrainingError
+        ? error
+        : new TrainingError('TRAINING_MODEL_INVALID', 'the training graph does not run');
     }
   }
 
@@ -74,10 +94,17 @@ export class ClippedGradient implements GradientSource {
   private parameters(weights: Float32Array): Record<string, Tensor> {
     const ports = this.trainable.map((key) => port(this.graph.inputs.parameters[key]));
     const expected = ports.reduce((sum, { dims }) => sum + elements(dims), 0);
-    if (expected !== weights.length) throw new TrainingError('TRAINING_JOB_INVALID', `the model has ${expected} trainable values, the job ${weights.length}`);
+    if (expected !== weights.length)
+      throw new TrainingError(
+        'TRAINING_JOB_INVALID',
+        `the model has ${expected} trainable values, the job ${weights.length}`,
+      );
     let offset = 0;
     return Object.fromEntries(
-      ports.map(({ name, dims }) => [name, new Tensor('float32', weights.slice(offset, (offset += elements(dims))), dims)]),
+      ports.map(({ name, dims }) => [
+        name,
+        new Tensor('float32', weights.slice(offset, (offset += elements(dims))), dims),
+      ]),
     );
   }
 
@@ -97,7 +124,10 @@ export class ClippedGradient implements GradientSource {
     const given = Float32Array.from(classes, (_, index) => Number(index < rows.length));
     return {
       [input.name]: new Tensor('float32', values, input.dims),
-      [labels.name]: labels.type === 'int64' ? new Tensor('int64', BigInt64Array.from(classes, BigInt), labels.dims) : new Tensor('float32', classes, labels.dims),
+      [labels.name]:
+        labels.type === 'int64'
+          ? new Tensor('int64', BigInt64Array.from(classes, BigInt), labels.dims)
+          : new Tensor('float32', classes, labels.dims),
       [port(mask).name]: new Tensor('float32', given, [recordsPerRun]),
       [port(clippingNorm).name]: new Tensor('float32', Float32Array.of(this.clippingNorm), []),
     };
@@ -107,6 +137,7 @@ export class ClippedGradient implements GradientSource {
 const elements = (dims: readonly number[]): number => dims.reduce((product, dim) => product * dim, 1);
 
 function port<P>(declared: P | undefined): P {
-  if (declared === undefined) throw new TrainingError('TRAINING_MODEL_INVALID', 'the training graph lacks an input that clipping needs');
+  if (declared === undefined)
+    throw new TrainingError('TRAINING_MODEL_INVALID', 'the training graph lacks an input that clipping needs');
   return declared;
 }

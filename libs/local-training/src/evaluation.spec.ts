@@ -9,9 +9,15 @@ import { scoresOf, testRecords } from './evaluation.js';
 const folder = fileURLToPath(new URL('../../../models/heart-disease/', import.meta.url));
 const model = new Uint8Array(readFileSync(`${folder}generated/model.onnx`));
 const trainable = ['weight', 'bias'];
-const hospital = loadHospitalData({ file: `${folder}data/processed.cleveland.data`, schemaFile: `${folder}features.schema.json`, splitFile: `${folder}data/flamby_split_43.json`, centre: 'cleveland' });
+const hospital = loadHospitalData({
+  file: `${folder}data/processed.cleveland.data`,
+  schemaFile: `${folder}features.schema.json`,
+  splitFile: `${folder}data/flamby_split_43.json`,
+  centre: 'cleveland',
+});
 
-const counted = async (bytes: Uint8Array): Promise<Uint32Array> => countScores(await scoresOf(bytes, testRecords(hospital)), hospital.test.labels);
+const counted = async (bytes: Uint8Array): Promise<Uint32Array> =>
+  countScores(await scoresOf(bytes, testRecords(hospital)), hospital.test.labels);
 
 describe('evaluation', () => {
   it('counts every test record once, by class', async () => {

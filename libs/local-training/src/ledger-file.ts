@@ -5,7 +5,12 @@ import { checkDigest, withDigest, createDurably, readIfThere, writeDurably } fro
 
 const noiseMultiplier = z.number().nonnegative();
 const mechanismSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('sampled-gaussian'), noiseMultiplier, samplingRate: z.number().gt(0).max(1), steps: z.int().positive() }),
+  z.strictObject({
+    kind: z.literal('sampled-gaussian'),
+    noiseMultiplier,
+    samplingRate: z.number().gt(0).max(1),
+    steps: z.int().positive(),
+  }),
   z.strictObject({ kind: z.literal('gaussian'), noiseMultiplier, releases: z.int().positive() }),
 ]);
 export const entrySchema = z.strictObject({
@@ -57,4 +62,5 @@ function storing<T>(file: string, act: () => T): T {
   }
 }
 
-export const unusable = (file: string, reason: string): CodedError => new CodedError('LEDGER_UNUSABLE', `${basename(file)}: ${reason}`);
+export const unusable = (file: string, reason: string): CodedError =>
+  new CodedError('LEDGER_UNUSABLE', `${basename(file)}: ${reason}`);

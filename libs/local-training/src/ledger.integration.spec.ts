@@ -30,7 +30,10 @@ it('keeps a charge whose process was killed right after it', async () => {
      });
      process.kill(process.pid, 'SIGKILL');`,
   );
-  const [, signal] = (await once(spawn(process.execPath, [script], { stdio: 'ignore' }), 'exit')) as [number | null, string | null];
+  const [, signal] = (await once(spawn(process.execPath, [script], { stdio: 'ignore' }), 'exit')) as [
+    number | null,
+    string | null,
+  ];
   expect(signal).toBe('SIGKILL');
   expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(2);
 });

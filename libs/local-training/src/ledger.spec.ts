@@ -17,7 +17,13 @@ const federation = {
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
   privacy: { unit: 'record', ...budget, clippingNorm: 1, accountant: 'rdp', rowCountNoise: 10 },
 } as const;
-const noise = calibrateNoise({ ...budget, accountant: 'rdp', samplingRate: 0.3, steps: 25, besides: [{ kind: 'gaussian', noiseMultiplier: 10, releases: 1 }] });
+const noise = calibrateNoise({
+  ...budget,
+  accountant: 'rdp',
+  samplingRate: 0.3,
+  steps: 25,
+  besides: [{ kind: 'gaussian', noiseMultiplier: 10, releases: 1 }],
+});
 const plan = checkedNoise(federation, noise);
 const options: LedgerOptions = { budget, accountant: 'rdp', randomBytes };
 
@@ -96,25 +102,43 @@ describe('PrivacyLedger', () => {
     const ledger = PrivacyLedger.open(file, options);
     expect(ledger.chargeRound('run', 1, 85, plan)).toBe(ledger.chargeRound('run', 1, 85, plan));
     expect(ledger.mechanisms).toHaveLength(2);
-    expect(codeOf(() => ledger.chargeRound('run', 1, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } }))).toBe('MESSAGE_CONFLICT');
-    expect(codeOf(() => ledger.chargeRound('run', 2, 85, { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 99 } }))).toBe('MESSAGE_CONFLICT');
+    expect(
+      codeOf(() => ledger.chargeRound('run', 1, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } })),
+    ).toBe('MESSAGE_CONFLICT');
+    expect(
+      codeOf(() => ledger.chargeRound('run', 2, 85, { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 99 } })),
+    ).toBe('MESSAGE_CONFLICT');
     ledger.release('run', 1);
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan))).toBe('TRAINING_ALREADY_RELEASED');
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan))).toBe(
+      'TRAINING_ALREADY_RELEASED',
+    );
     expect(codeOf(() => ledger.release('run', 2))).toBe('LEDGER_UNUSABLE');
     expect(ledger.mechanisms).toHaveLength(2);
   });
 
   it('refuses training without noise unless the site has no budget, and then shows infinity', () => {
     const free = { ...plan, round: { ...plan.round, noiseMultiplier: 0 } };
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, free))).toBe('TRAINING_NOISE_REQUIRED');
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, free))).toBe(
+      'TRAINING_NOISE_REQUIRED',
+    );
     const open = PrivacyLedger.open(file, { ...options, budget: null });
     open.chargeRound('run', 1, 85, free);
     expect(open.spent(budget.delta)).toBe(Infinity);
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 2, 85, plan))).toBe('TRAINING_BUDGET_EXHAUSTED');
-    expect(codeOf(() => open.chargeRound('run', 3, 85, { ...plan, round: { ...plan.round, noiseMultiplier: Number.NaN } }))).toBe('TRAINING_JOB_INVALID');
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 2, 85, plan))).toBe(
+      'TRAINING_BUDGET_EXHAUSTED',
+    );
+    expect(
+      codeOf(() => open.chargeRound('run', 3, 85, { ...plan, round: { ...plan.round, noiseMultiplier: Number.NaN } })),
+    ).toBe('TRAINING_JOB_INVALID');
   });
 
-  it.each(['', '{', '{"version":1,"entries":[{"id":"x"}]}', '{"version":2,"entries":[]}', '{"version":3,"entries":[]}'])('refuses to start over from a damaged file %j', (text) => {
+  it.each([
+    '',
+    '{',
+    '{"version":1,"entries":[{"id":"x"}]}',
+    '{"version":2,"entries":[]}',
+    '{"version":3,"entries":[]}',
+  ])('refuses to start over from a damaged file %j', (text) => {
     writeFileSync(file, text);
     expect(codeOf(() => PrivacyLedger.open(file, options))).toBe('LEDGER_UNUSABLE');
   });
@@ -185,11 +209,17 @@ describe('checkedNoise', () => {
 
   it('asks no accountant about a row count that is as good as exact, which would take it hours', () => {
     const privacy = { ...federation.privacy, accountant: 'pld', rowCountNoise: 1e-5 } as const;
-    expect(codeOf(() => checkedNoise({ ...federation, privacy }, plan.noiseMultiplier))).toBe('TRAINING_NOISE_REQUIRED');
+    expect(codeOf(() => checkedNoise({ ...federation, privacy }, plan.noiseMultiplier))).toBe(
+      'TRAINING_NOISE_REQUIRED',
+    );
   });
 
   it('takes no noise that would give away the record that is sampled, however rarely one is', () => {
-    const rare = { ...federation, local: { ...federation.local, samplingRate: 1e-4 }, privacy: { ...federation.privacy, accountant: 'pld' } } as const;
+    const rare = {
+      ...federation,
+      local: { ...federation.local, samplingRate: 1e-4 },
+      privacy: { ...federation.privacy, accountant: 'pld' },
+    } as const;
     expect(checkedNoise(rare, leastNoiseMultiplier).noiseMultiplier).toBe(leastNoiseMultiplier);
     expect(codeOf(() => checkedNoise(rare, 0.0023))).toBe('TRAINING_NOISE_REQUIRED');
   });

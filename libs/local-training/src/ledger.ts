@@ -42,7 +42,11 @@ export class PrivacyLedger {
   spent(delta: number): number {
     // The accountant needs a moment, and the node reports far more often than it trains.
     if (this.known?.entries !== this.entries.length || this.known.delta !== delta) {
-      this.known = { entries: this.entries.length, delta, epsilon: spent(this.mechanisms, delta, this.options.accountant) };
+      this.known = {
+        entries: this.entries.length,
+        delta,
+        epsilon: spent(this.mechanisms, delta, this.options.accountant),
+      };
     }
     return this.known.epsilon;
   }
@@ -63,7 +67,10 @@ export class PrivacyLedger {
     const { noiseMultiplier: rowCountNoise } = plan.rowCount;
     const value = this.find(rowsId)?.value ?? noisyRowCount(rows, rowCountNoise, this.options.randomBytes);
     if (rowCountNoise > 0 && rows > mostRows({ noisedRowCount: value, rowCountNoise })) {
-      throw new TrainingError('TRAINING_DATA_INVALID', 'the table has grown too far since this run counted its rows; a new run counts them again');
+      throw new TrainingError(
+        'TRAINING_DATA_INVALID',
+        'the table has grown too far since this run counted its rows; a new run counts them again',
+      );
     }
     this.charge([
       { id: rowsId, mechanism: plan.rowCount, released: true, value },
@@ -84,12 +91,19 @@ export class PrivacyLedger {
     if (due.length === 0) return;
     const mechanisms = due.map(({ mechanism }) => mechanism);
     const { budget, accountant } = this.options;
-    if (due.some((entry) => !entrySchema.safeParse(entry).success)) throw new TrainingError('TRAINING_JOB_INVALID', 'not a mechanism that can be charged');
+    if (due.some((entry) => !entrySchema.safeParse(entry).success))
+      throw new TrainingError('TRAINING_JOB_INVALID', 'not a mechanism that can be charged');
     if (budget && mechanisms.some(({ noiseMultiplier: sigma }) => sigma === 0)) {
-      throw new TrainingError('TRAINING_NOISE_REQUIRED', 'this site has a privacy budget and does not train without noise');
+      throw new TrainingError(
+        'TRAINING_NOISE_REQUIRED',
+        'this site has a privacy budget and does not train without noise',
+      );
     }
     if (budget && wouldExceed(this.mechanisms, mechanisms, budget, accountant)) {
-      throw new TrainingError('TRAINING_BUDGET_EXHAUSTED', `charging ${due.map(({ id }) => id).join(' and ')} would go past epsilon ${budget.epsilon} at delta ${budget.delta}`);
+      throw new TrainingError(
+        'TRAINING_BUDGET_EXHAUSTED',
+        `charging ${due.map(({ id }) => id).join(' and ')} would go past epsilon ${budget.epsilon} at delta ${budget.delta}`,
+      );
     }
     this.write([...this.entries, ...due]);
   }
@@ -98,8 +112,13 @@ export class PrivacyLedger {
   private isPaid({ id, mechanism }: LedgerEntry): boolean {
     const known = this.find(id);
     if (!known) return false;
-    if (known.released && known.value === undefined) throw new TrainingError('TRAINING_ALREADY_RELEASED', `the result of ${id} has left the site; send the stored one again`);
-    if (JSON.stringify(known.mechanism) !== JSON.stringify(mechanism)) throw new CodedError('MESSAGE_CONFLICT', `${id} was charged for other parameters`);
+    if (known.released && known.value === undefined)
+      throw new TrainingError(
+        'TRAINING_ALREADY_RELEASED',
+        `the result of ${id} has left the site; send the stored one again`,
+      );
+    if (JSON.stringify(known.mechanism) !== JSON.stringify(mechanism))
+      throw new CodedError('MESSAGE_CONFLICT', `${id} was charged for other parameters`);
     return true;
   }
 

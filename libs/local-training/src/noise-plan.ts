@@ -1,5 +1,12 @@
 import type { Federation } from '@koinon/contracts';
-import { addGaussianNoise, epsilonOf, leastNoiseMultiplier, type FullGaussian, type RandomBytes, type SampledGaussian } from '@koinon/privacy';
+import {
+  addGaussianNoise,
+  epsilonOf,
+  leastNoiseMultiplier,
+  type FullGaussian,
+  type RandomBytes,
+  type SampledGaussian,
+} from '@koinon/privacy';
 import { TrainingError } from './training-error.js';
 
 /** Everything a whole run releases from one site's training records. `null` stands for a release without noise. */
@@ -26,10 +33,17 @@ export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan
   const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.rowCount];
   // Before the accountant, whose time grows without bound as the noise goes to zero.
   for (const noise of [noiseMultiplier, plan.rowCount.noiseMultiplier]) {
-    if (!(noise >= leastNoiseMultiplier)) throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise is below ${leastNoiseMultiplier} sensitivities`);
+    if (!(noise >= leastNoiseMultiplier))
+      throw new TrainingError(
+        'TRAINING_NOISE_REQUIRED',
+        `the asked noise is below ${leastNoiseMultiplier} sensitivities`,
+      );
   }
   if (!(epsilonOf(wholeRun, delta, accountant) <= epsilon)) {
-    throw new TrainingError('TRAINING_NOISE_REQUIRED', `the asked noise would spend more than epsilon ${epsilon} at delta ${delta}`);
+    throw new TrainingError(
+      'TRAINING_NOISE_REQUIRED',
+      `the asked noise would spend more than epsilon ${epsilon} at delta ${delta}`,
+    );
   }
   return plan;
 }

@@ -57,7 +57,9 @@ export interface EvaluateJob extends ScoringInput {
   readonly modelFile: string;
 }
 
-export type Task = { readonly kind: 'train'; readonly job: TrainJob } | { readonly kind: 'evaluate'; readonly job: EvaluateJob };
+export type Task =
+  | { readonly kind: 'train'; readonly job: TrainJob }
+  | { readonly kind: 'evaluate'; readonly job: EvaluateJob };
 
 export interface TaskResults {
   readonly train: TrainResult;
@@ -118,7 +120,8 @@ export function checkJob(job: TrainJob): void {
     ['seed', job.seed === undefined || Number.isSafeInteger(job.seed)],
     ['insecureDeterministic (it needs a seed)', job.insecureDeterministic !== true || job.seed !== undefined],
   ]);
-  if (!gridIsFine(privacy, job.weights.length)) throw new TrainingError('TRAINING_JOB_INVALID', 'privacy.noiseMultiplier is too large for this many weights');
+  if (!gridIsFine(privacy, job.weights.length))
+    throw new TrainingError('TRAINING_JOB_INVALID', 'privacy.noiseMultiplier is too large for this many weights');
 }
 
 /** @throws TrainingError TRAINING_JOB_INVALID as `checkJob` */

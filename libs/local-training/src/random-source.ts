@@ -21,7 +21,9 @@ export function randomSource({ seed, insecureDeterministic, noiseMultiplier, str
 
 /** AES-256-CTR keystream under SHA-256(seed, stream): repeatable on every machine, and never a secret. */
 export function seededBytes(seed: number, stream: string): RandomBytes {
-  const key = createHash('sha256').update(JSON.stringify([seed, stream])).digest();
+  const key = createHash('sha256')
+    .update(JSON.stringify([seed, stream]))
+    .digest();
   const keystream = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
   return (count) => keystream.update(Buffer.alloc(count));
 }

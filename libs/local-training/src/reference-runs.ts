@@ -34,7 +34,10 @@ export async function referenceRuns(
 ): Promise<ReferenceMetrics> {
   const all = [...hospitals.values()];
   const score = async (train: Records, stream: string): Promise<Scores> =>
-    pooledMetrics(await trainAlone(model, { ...(all[0] as HospitalData), train }, recipe, plan, randomFor(stream)), all);
+    pooledMetrics(
+      await trainAlone(model, { ...(all[0] as HospitalData), train }, recipe, plan, randomFor(stream)),
+      all,
+    );
   const sites: Record<string, Scores> = {};
   for (const [id, { train }] of hospitals) sites[id] = await score(train, id);
   const scores = Object.values(sites);
@@ -59,7 +62,13 @@ export async function pooledMetrics(model: Uint8Array, hospitals: readonly Hospi
   return { accuracy, auc, f1 };
 }
 
-async function trainAlone(model: Uint8Array, data: HospitalData, recipe: Recipe, plan: NoisePlan, randomBytes: RandomBytes): Promise<Uint8Array> {
+async function trainAlone(
+  model: Uint8Array,
+  data: HospitalData,
+  recipe: Recipe,
+  plan: NoisePlan,
+  randomBytes: RandomBytes,
+): Promise<Uint8Array> {
   const { clippingNorm } = recipe.privacy;
   const gradient = await ClippedGradient.of(model, { ...recipe.model, clippingNorm }, data);
   const { weights } = await trainLocally(

@@ -18,7 +18,12 @@ const jobSchema = z.strictObject({
   modelFile: z.string(),
   federation: federationSchema,
   sites: z
-    .array(z.strictObject({ id: z.string(), data: z.strictObject({ file: z.string(), schemaFile: z.string(), splitFile: z.string(), centre: z.string() }) }))
+    .array(
+      z.strictObject({
+        id: z.string(),
+        data: z.strictObject({ file: z.string(), schemaFile: z.string(), splitFile: z.string(), centre: z.string() }),
+      }),
+    )
     .min(1),
   /** The run's; checked like a site checks it. */
   noiseMultiplier: z.number().nonnegative(),
@@ -28,13 +33,21 @@ const jobSchema = z.strictObject({
 
 const { values } = parseArgs({ options: { job: { type: 'string' } } });
 if (values.job === undefined) throw new Error('usage: reference.js --job file.json');
-const { modelFile, federation, sites, noiseMultiplier, seed, insecureDeterministic } = jobSchema.parse(JSON.parse(readFileSync(values.job, 'utf8')));
+const { modelFile, federation, sites, noiseMultiplier, seed, insecureDeterministic } = jobSchema.parse(
+  JSON.parse(readFileSync(values.job, 'utf8')),
+);
 const plan = checkedNoise(federation, noiseMultiplier);
 const metrics = await referenceRuns(
   new Uint8Array(readFileSync(modelFile)),
   new Map(sites.map(({ id, data }) => [id, loadHospitalData(data)])),
   federation,
   plan,
-  (stream) => randomSource({ ...(seed === undefined ? {} : { seed }), insecureDeterministic, noiseMultiplier: plan.noiseMultiplier, stream: `reference/${stream}` }),
+  (stream) =>
+    randomSource({
+      ...(seed === undefined ? {} : { seed }),
+      insecureDeterministic,
+      noiseMultiplier: plan.noiseMultiplier,
+      stream: `reference/${stream}`,
+    }),
 );
 process.stdout.write(`${JSON.stringify(metrics, null, 2)}\n`);

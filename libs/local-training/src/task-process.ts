@@ -110,4 +110,5 @@ export class TaskProcess {
 }
 
 const cancelled = 'it was cancelled';
-const memoryExceeded = (memoryMb: number): string => `it needed more than ${memoryMb} MB; raise the limit or use a smaller model or batch`;
+const memoryExceeded = (memoryMb: number): string =>
+  `it needed more than ${memoryMb} MB; raise the limit or use a smaller model or batch`;

@@ -17,7 +17,8 @@ beforeEach(() => {
   stop = new AbortController();
 });
 afterEach(() => stop.abort());
-const runner = (childFile: string, limits: Partial<TaskLimits> = {}): TaskRunner => new TaskRunner({ memoryMb: 256, timeoutMs: 60_000, ...limits }, { childFile, signal: stop.signal });
+const runner = (childFile: string, limits: Partial<TaskLimits> = {}): TaskRunner =>
+  new TaskRunner({ memoryMb: 256, timeoutMs: 60_000, ...limits }, { childFile, signal: stop.signal });
 
 function childThat(name: string, body: string): string {
   const file = join(folder, `${name}.mjs`);
@@ -27,13 +28,17 @@ function childThat(name: string, body: string): string {
 
 /** Processes that run a child of this test. */
 const running = (name: string): number[] =>
-  readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(join(folder, `${name}.mjs`));
-    } catch {
-      return false;
-    }
-  }).map(Number);
+  readdirSync('/proc')
+    .filter((pid) => {
+      try {
+        return (
+          /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(join(folder, `${name}.mjs`))
+        );
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
 
 const job: TrainJob = {
   modelFile: 'model.onnx',
@@ -47,7 +52,13 @@ const job: TrainJob = {
   privacy: { clippingNorm: 1, noiseMultiplier: 1, rowCountNoise: 10 },
 };
 const charge = (): number => 30;
-const evaluation: EvaluateJob = { modelFile: job.modelFile, inputName: 'features', features: Float32Array.of(1, 2), rows: 1, width: 2 };
+const evaluation: EvaluateJob = {
+  modelFile: job.modelFile,
+  inputName: 'features',
+  features: Float32Array.of(1, 2),
+  rows: 1,
+  width: 2,
+};
 
 describe('TaskRunner', () => {
   it('hands the job over, takes the result back and gives the child no environment', async () => {
@@ -58,14 +69,22 @@ describe('TaskRunner', () => {
     );
     process.env.KOINON_SECRET = 'x';
     try {
-      expect(await runner(echo).train(job, charge)).toEqual({ weights: Float32Array.of(0.5, -2), loss: null, steps: 5 });
+      expect(await runner(echo).train(job, charge)).toEqual({
+        weights: Float32Array.of(0.5, -2),
+        loss: null,
+        steps: 5,
+      });
     } finally {
       delete process.env.KOINON_SECRET;
     }
   });
 
   it.each([
-    ['DATA_INVALID', `process.send({ kind: 'failed', code: (kind === 'train' ? 'TRAINING' : 'EVALUATION') + '_DATA_INVALID', message: 'row 3' })`, {}],
+    [
+      'DATA_INVALID',
+      `process.send({ kind: 'failed', code: (kind === 'train' ? 'TRAINING' : 'EVALUATION') + '_DATA_INVALID', message: 'row 3' })`,
+      {},
+    ],
     ['CRASHED', `process.exit(3)`, {}],
     ['CRASHED', `throw new Error('boom')`, {}],
     ['CRASHED', `process.kill(process.pid, 'SIGKILL')`, {}],
@@ -80,7 +99,9 @@ describe('TaskRunner', () => {
   });
 
   it('takes a process for one task only, and starts the next one before it is needed', async () => {
-    const tasks = runner(childThat('ahead', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`));
+    const tasks = runner(
+      childThat('ahead', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`),
+    );
     const first = await tasks.evaluate(evaluation);
     const waiting = running('ahead');
     expect(waiting).toEqual([expect.any(Number)]);
@@ -91,7 +112,9 @@ describe('TaskRunner', () => {
   });
 
   it('starts another process where the waiting one was killed', async () => {
-    const tasks = runner(childThat('killed', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`));
+    const tasks = runner(
+      childThat('killed', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`),
+    );
     await tasks.evaluate(evaluation);
     const [killed] = running('killed');
     process.kill(killed!, 'SIGKILL');
@@ -100,7 +123,9 @@ describe('TaskRunner', () => {
   });
 
   it('starts another process where the waiting one was killed after the order was written to it and before it read it', async () => {
-    const tasks = runner(childThat('unread', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`));
+    const tasks = runner(
+      childThat('unread', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`),
+    );
     await tasks.evaluate(evaluation);
     const [killed] = running('unread');
     process.kill(killed!, 'SIGSTOP');
@@ -111,8 +136,14 @@ describe('TaskRunner', () => {
   });
 
   it('pays when the child says that it could train, and not before', async () => {
-    const ready = childThat('ready', `process.once('message', ({ noisedRowCount }) => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: noisedRowCount } }, () => process.disconnect())); process.send({ kind: 'ready' });`);
-    const unfit = childThat('unfit', `process.send({ kind: 'failed', code: 'TRAINING_MODEL_INVALID', message: 'no such value' })`);
+    const ready = childThat(
+      'ready',
+      `process.once('message', ({ noisedRowCount }) => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: noisedRowCount } }, () => process.disconnect())); process.send({ kind: 'ready' });`,
+    );
+    const unfit = childThat(
+      'unfit',
+      `process.send({ kind: 'failed', code: 'TRAINING_MODEL_INVALID', message: 'no such value' })`,
+    );
     const paid = vi.fn<() => number>(() => 42);
     await expect(runner(unfit).train(job, paid)).rejects.toMatchObject({ code: 'TRAINING_MODEL_INVALID' });
     expect(paid).not.toHaveBeenCalled();
@@ -125,7 +156,12 @@ describe('TaskRunner', () => {
   });
 
   it('gives a paid result though the next process cannot be started', async () => {
-    const tasks = runner(childThat('last', `process.once('message', () => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: 5 } }, () => process.disconnect())); process.send({ kind: 'ready' });`));
+    const tasks = runner(
+      childThat(
+        'last',
+        `process.once('message', () => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: 5 } }, () => process.disconnect())); process.send({ kind: 'ready' });`,
+      ),
+    );
     const payAndLoseTheFile = (): number => {
       Object.assign(tasks, { childFile: 'no file has\0this name' });
       return 30;
@@ -157,14 +193,26 @@ describe('TaskRunner', () => {
     ['privacy.clippingNorm', { privacy: { ...job.privacy, clippingNorm: Number.NaN } }],
     ['privacy.rowCountNoise', { privacy: { ...job.privacy, rowCountNoise: 101 } }],
     ['privacy.noiseMultiplier', { privacy: { ...job.privacy, noiseMultiplier: 1e-9 } }],
-    ['privacy.noiseMultiplier is too large for this many weights', { privacy: { ...job.privacy, noiseMultiplier: 1e6 } }],
+    [
+      'privacy.noiseMultiplier is too large for this many weights',
+      { privacy: { ...job.privacy, noiseMultiplier: 1e6 } },
+    ],
     ['local.proximalMu', { local: { ...job.local, proximalMu: -1 } }],
     ['insecureDeterministic', { insecureDeterministic: true }],
   ])('refuses a job whose %s cannot be honoured', async (field, over) => {
-    await expect(runner('never started').train({ ...job, ...over }, charge)).rejects.toMatchObject({ code: 'TRAINING_JOB_INVALID', message: expect.stringContaining(field) });
+    await expect(runner('never started').train({ ...job, ...over }, charge)).rejects.toMatchObject({
+      code: 'TRAINING_JOB_INVALID',
+      message: expect.stringContaining(field),
+    });
   });
 
-  it.each([['limits.memoryMb', { memoryMb: 64 }], ['limits.timeoutMs', { timeoutMs: 0 }], ['limits.timeoutMs', { timeoutMs: 2 ** 31 }]])('refuses %s that cannot be honoured', (field, limits) => {
-    expect(() => runner('never started', limits)).toThrow(expect.objectContaining({ code: 'TRAINING_JOB_INVALID', message: expect.stringContaining(field) as string }));
+  it.each([
+    ['limits.memoryMb', { memoryMb: 64 }],
+    ['limits.timeoutMs', { timeoutMs: 0 }],
+    ['limits.timeoutMs', { timeoutMs: 2 ** 31 }],
+  ])('refuses %s that cannot be honoured', (field, limits) => {
+    expect(() => runner('never started', limits)).toThrow(
+      expect.objectContaining({ code: 'TRAINING_JOB_INVALID', message: expect.stringContaining(field) as string }),
+    );
   });
 });

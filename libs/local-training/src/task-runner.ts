@@ -1,6 +1,16 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { checkJob, checkLimits, tensorBytes, type EvaluateJob, type Task, type TaskLimits, type TaskResults, type TrainJob, type TrainResult } from './protocol.js';
+import {
+  checkJob,
+  checkLimits,
+  tensorBytes,
+  type EvaluateJob,
+  type Task,
+  type TaskLimits,
+  type TaskResults,
+  type TrainJob,
+  type TrainResult,
+} from './protocol.js';
 import { TaskProcess } from './task-process.js';
 import { TrainingError } from './training-error.js';
 
@@ -24,7 +34,10 @@ export class TaskRunner {
   private waiting: TaskProcess | undefined;
 
   /** @throws TrainingError TRAINING_JOB_INVALID for limits that cannot be honoured */
-  constructor(private readonly limits: TaskLimits, { signal = new AbortController().signal, childFile = ownChild }: RunnerOptions = {}) {
+  constructor(
+    private readonly limits: TaskLimits,
+    { signal = new AbortController().signal, childFile = ownChild }: RunnerOptions = {},
+  ) {
     checkLimits(limits);
     this.signal = signal;
     this.childFile = childFile;
@@ -50,7 +63,12 @@ export class TaskRunner {
     return this.run('evaluate', { kind: 'evaluate', job }, signal);
   }
 
-  private async run<Kind extends Task['kind']>(kind: Kind, task: Task, signal = this.signal, charge?: () => number): Promise<TaskResults[Kind]> {
+  private async run<Kind extends Task['kind']>(
+    kind: Kind,
+    task: Task,
+    signal = this.signal,
+    charge?: () => number,
+  ): Promise<TaskResults[Kind]> {
     const until = AbortSignal.any([this.signal, signal]);
     const prefix = kind === 'train' ? 'TRAINING' : 'EVALUATION';
     if (until.aborted) throw new TrainingError(`${prefix}_CANCELLED`, 'it was cancelled before it began');
@@ -59,7 +77,8 @@ export class TaskRunner {
     this.waiting = undefined;
     let reply = await (waiting ?? this.start()).run(order, until, charge);
     // It was killed while it waited.
-    if (waiting && reply.kind === 'ended' && reply.reason === 'NOT_TAKEN') reply = await this.start().run(order, until, charge);
+    if (waiting && reply.kind === 'ended' && reply.reason === 'NOT_TAKEN')
+      reply = await this.start().run(order, until, charge);
     this.waiting = this.startAhead();
     if (reply.kind === 'done') return reply.result as TaskResults[Kind];
     if (reply.kind === 'failed') throw new TrainingError(reply.code, reply.message);
@@ -83,7 +102,11 @@ export class TaskRunner {
 /** A graph holds its weights at least four times, fed, computed, returned and as a gradient, and its model once. */
 function refuseTooLarge(job: TrainJob, limits: TaskLimits): void {
   const least = Math.max(4 * job.weights.byteLength, statSync(job.modelFile, { throwIfNoEntry: false })?.size ?? 0);
-  if (least > tensorBytes(limits)) throw new TrainingError('TRAINING_MEMORY_EXCEEDED', `training this model takes at least ${megabytes(least)} MB of tensors, for which the limit of ${limits.memoryMb} MB leaves ${megabytes(tensorBytes(limits))}; raise the limit or train fewer layers`);
+  if (least > tensorBytes(limits))
+    throw new TrainingError(
+      'TRAINING_MEMORY_EXCEEDED',
+      `training this model takes at least ${megabytes(least)} MB of tensors, for which the limit of ${limits.memoryMb} MB leaves ${megabytes(tensorBytes(limits))}; raise the limit or train fewer layers`,
+    );
 }
 
 const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);

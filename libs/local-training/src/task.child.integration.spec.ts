@@ -35,7 +35,8 @@ const job: TrainJob = {
 };
 const stop = new AbortController();
 afterAll(() => stop.abort());
-const runner = (limits: Partial<TaskLimits> = {}): TaskRunner => new TaskRunner({ memoryMb: 1024, timeoutMs: 60_000, ...limits }, { childFile, signal: stop.signal });
+const runner = (limits: Partial<TaskLimits> = {}): TaskRunner =>
+  new TaskRunner({ memoryMb: 1024, timeoutMs: 60_000, ...limits }, { childFile, signal: stop.signal });
 const tasks = runner();
 const noisy: TrainJob = { ...job, privacy: { ...job.privacy, noiseMultiplier: 3.6 } };
 
@@ -81,8 +82,18 @@ describe('evaluation in a process of its own', () => {
     if (kind === 'piling up') body.output(body.op('Expand', [body.float(1), body.ints(2 ** 20)]));
     const graph = new GraphBuilder(kind);
     graph.input('features', 'float32', ['N', 13]);
-    const [total] = graph.op('Loop', [graph.constant('int64', [], [Number.MAX_SAFE_INTEGER]), graph.constant('bool', [], [1]), 'features'], { body: attr.graph(body.graph) }, kind === 'endless' ? ['total_'] : ['total_', 'pile']);
-    graph.op('Sigmoid', [graph.op('ReduceMean', [graph.op('Mul', [total, graph.float(0)]), graph.ints(1)], { keepdims: attr.int(1) })], {}, 'probability');
+    const [total] = graph.op(
+      'Loop',
+      [graph.constant('int64', [], [Number.MAX_SAFE_INTEGER]), graph.constant('bool', [], [1]), 'features'],
+      { body: attr.graph(body.graph) },
+      kind === 'endless' ? ['total_'] : ['total_', 'pile'],
+    );
+    graph.op(
+      'Sigmoid',
+      [graph.op('ReduceMean', [graph.op('Mul', [total, graph.float(0)]), graph.ints(1)], { keepdims: attr.int(1) })],
+      {},
+      'probability',
+    );
     graph.output('probability', 'float32', ['N', 1]);
     if (kind === 'piling up') graph.output('pile');
     const modelFile = join(folder, `${kind}.onnx`);
@@ -101,7 +112,9 @@ describe('evaluation in a process of its own', () => {
   ] as const)('ends with %s a model whose loop is %s, and the next one is evaluated', async (code, kind, limits) => {
     using dir = tempDir();
     const limited = runner(limits);
-    await expect(limited.evaluate({ ...evaluation, modelFile: looping(dir.path, kind) })).rejects.toMatchObject({ code });
+    await expect(limited.evaluate({ ...evaluation, modelFile: looping(dir.path, kind) })).rejects.toMatchObject({
+      code,
+    });
     expect(await limited.evaluate(evaluation)).toHaveLength(104);
   });
 
@@ -128,30 +141,49 @@ describe('one record more or less', () => {
     const x = features(graph, graph.input('features', 'float32', ['N', 13]));
     graph.initializer('weight', 'float32', [13, outputs], new Float32Array(13 * outputs));
     graph.initializer('bias', 'float32', [outputs], new Float32Array(outputs));
-    const projection = graph.initializer('projection', 'float32', [outputs, 1], new Float32Array(outputs).fill(logitScale));
+    const projection = graph.initializer(
+      'projection',
+      'float32',
+      [outputs, 1],
+      new Float32Array(outputs).fill(logitScale),
+    );
     graph.op('MatMul', [graph.op('Gemm', [x, 'weight', 'bias']), projection], {}, 'logits');
     graph.output(graph.op('Sigmoid', ['logits']), 'float32', ['N', 1]);
     const modelFile = join(folder, 'hostile.onnx');
     writeFileSync(modelFile, encodeModel(graph.model()));
     return {
-      ...job, modelFile, weights: new Float32Array(14 * outputs), privacy: { clippingNorm: 0.01, noiseMultiplier: 0, rowCountNoise: 0 },
+      ...job,
+      modelFile,
+      weights: new Float32Array(14 * outputs),
+      privacy: { clippingNorm: 0.01, noiseMultiplier: 0, rowCountNoise: 0 },
       local: { ...job.local, steps: 1, samplingRate: 1, learningRate: 1 },
     };
   }
 
   /** The job on the same table without one of its training rows. */
   function without(given: TrainJob, folder: string, place: number): TrainJob {
-    const { centres } = JSON.parse(readFileSync(given.data.splitFile, 'utf8')) as { centres: { cleveland: { train_rows: number[]; test_rows: number[] } } };
+    const { centres } = JSON.parse(readFileSync(given.data.splitFile, 'utf8')) as {
+      centres: { cleveland: { train_rows: number[]; test_rows: number[] } };
+    };
     const { train_rows: rows, test_rows } = centres.cleveland;
     const splitFile = join(folder, `without-${place}.json`);
-    writeFileSync(splitFile, JSON.stringify({ centres: { cleveland: { train_rows: rows.toSpliced(place, 1), test_rows } } }));
+    writeFileSync(
+      splitFile,
+      JSON.stringify({ centres: { cleveland: { train_rows: rows.toSpliced(place, 1), test_rows } } }),
+    );
     return { ...given, data: { ...given.data, splitFile } };
   }
 
-  const scaledBy = (factor: number) => (graph: GraphBuilder, x: string): string => graph.op('Mul', [x, graph.float(factor)]);
+  const scaledBy =
+    (factor: number) =>
+    (graph: GraphBuilder, x: string): string =>
+      graph.op('Mul', [x, graph.float(factor)]);
   /** Divides by zero for the patients who are 63 years old. */
   const singular = (graph: GraphBuilder, x: string): string =>
-    graph.op('Div', [x, graph.op('Sub', [graph.op('Gather', [x, graph.ints(0)], { axis: attr.int(1) }), graph.float(63)])]);
+    graph.op('Div', [
+      x,
+      graph.op('Sub', [graph.op('Gather', [x, graph.ints(0)], { axis: attr.int(1) }), graph.float(63)]),
+    ]);
 
   it.each<[string, Hostile]>([
     ['whose squared gradients underflow', { features: scaledBy(3e16), outputs: 16_384, logitScale: 4e-23 }],
@@ -161,7 +193,8 @@ describe('one record more or less', () => {
     using dir = tempDir();
     const given = hostileJob(dir.path, hostile);
     const all = await train(given);
-    const moved = (weights: Float32Array): number => Math.sqrt(weights.reduce((sum, value, index) => sum + (value - all.weights[index]!) ** 2, 0));
+    const moved = (weights: Float32Array): number =>
+      Math.sqrt(weights.reduce((sum, value, index) => sum + (value - all.weights[index]!) ** 2, 0));
     // rate = learningRate / (samplingRate · ñ)
     const accounted = (0.01 * (1 + 2 ** -10)) / 199;
     for (const place of [0, 100, 198]) {
@@ -179,13 +212,33 @@ describe('a training process with little memory', () => {
     const graph = new GraphBuilder('perceptron');
     let value = graph.input('features', 'float32', ['N', 13]);
     const widths = [13, width, width, 1];
-    const trainable = widths.slice(1).map((outputs, layer) => graph.initializer(`weight${layer}`, 'float32', [outputs, widths[layer]!], new Float32Array(outputs * widths[layer]!)));
-    for (const weight of trainable) value = graph.op('Gemm', [value, weight], { transB: attr.int(1) }, weight === trainable.at(-1) ? 'logits' : `${weight}.sum`);
+    const trainable = widths
+      .slice(1)
+      .map((outputs, layer) =>
+        graph.initializer(
+          `weight${layer}`,
+          'float32',
+          [outputs, widths[layer]!],
+          new Float32Array(outputs * widths[layer]!),
+        ),
+      );
+    for (const weight of trainable)
+      value = graph.op(
+        'Gemm',
+        [value, weight],
+        { transB: attr.int(1) },
+        weight === trainable.at(-1) ? 'logits' : `${weight}.sum`,
+      );
     graph.op('Sigmoid', [value], {}, 'probability');
     graph.output('probability', 'float32', ['N', 1]);
     const modelFile = join(folder, `${width}.onnx`);
     writeFileSync(modelFile, encodeModel(graph.model()));
-    return { modelFile, trainable, weights: new Float32Array(13 * width + width ** 2 + width), local: { ...job.local, steps: 1 } };
+    return {
+      modelFile,
+      trainable,
+      weights: new Float32Array(13 * width + width ** 2 + width),
+      local: { ...job.local, steps: 1 },
+    };
   };
 
   it.each([
@@ -193,7 +246,10 @@ describe('a training process with little memory', () => {
     ['the weights leave no doubt', 4000, 'training this model takes at least 245 MB'],
   ])('refuses before it starts when %s', async (_name, width, reason) => {
     using dir = tempDir();
-    await expect(train({ ...job, ...perceptron(dir.path, width) }, charge, small)).rejects.toMatchObject({ code: 'TRAINING_MEMORY_EXCEEDED', message: expect.stringContaining(reason) as string });
+    await expect(train({ ...job, ...perceptron(dir.path, width) }, charge, small)).rejects.toMatchObject({
+      code: 'TRAINING_MEMORY_EXCEEDED',
+      message: expect.stringContaining(reason) as string,
+    });
   });
 
   it('trains what fits', async () => {
@@ -221,9 +277,21 @@ describe('the reference', () => {
         promotion: { gate: {} },
       };
       const file = join(temporary, 'job.json');
-      writeFileSync(file, JSON.stringify({ modelFile: job.modelFile, federation, noiseMultiplier: 0, sites: centres.map((id) => ({ id, data: source(id) })), seed: 1 }));
+      writeFileSync(
+        file,
+        JSON.stringify({
+          modelFile: job.modelFile,
+          federation,
+          noiseMultiplier: 0,
+          sites: centres.map((id) => ({ id, data: source(id) })),
+          seed: 1,
+        }),
+      );
       const { stdout } = await promisify(execFile)(process.execPath, [at('../dist/reference.js'), '--job', file]);
-      const metrics = JSON.parse(stdout) as Record<'averageSite' | 'bestSite' | 'pooled', { accuracy: number; auc: number }> & { sites: Record<string, { accuracy: number }> };
+      const metrics = JSON.parse(stdout) as Record<
+        'averageSite' | 'bestSite' | 'pooled',
+        { accuracy: number; auc: number }
+      > & { sites: Record<string, { accuracy: number }> };
       expect(Object.keys(metrics.sites)).toEqual(centres);
       const accuracies = Object.values(metrics.sites).map((site) => site.accuracy);
       expect(metrics.averageSite.accuracy).toBeCloseTo(accuracies.reduce((sum, accuracy) => sum + accuracy) / 4, 12);

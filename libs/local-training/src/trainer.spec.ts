@@ -10,13 +10,21 @@ const records: Records = { features: new Float32Array(100), labels: new Float32A
 /** Every record pulls every weight by one: the sum is the sample's size. */
 class Counting implements GradientSource {
   readonly samples: number[] = [];
-  sum(weights: Float32Array, _records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }> {
+  sum(
+    weights: Float32Array,
+    _records: Records,
+    sample: readonly number[],
+  ): Promise<{ sum: Float64Array; loss: number }> {
     this.samples.push(sample.length);
     return Promise.resolve({ sum: new Float64Array(weights.length).fill(sample.length), loss: 2 * sample.length });
   }
 }
 
-const recipe = (over: Partial<LocalRecipe['local']>, noiseMultiplier = 0, weights = new Float32Array(2)): LocalRecipe => ({
+const recipe = (
+  over: Partial<LocalRecipe['local']>,
+  noiseMultiplier = 0,
+  weights = new Float32Array(2),
+): LocalRecipe => ({
   weights,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, ...over },
   privacy: { clippingNorm: 2, noiseMultiplier, rowCountNoise: 0, noisedRowCount: 80 },
@@ -34,12 +42,24 @@ describe('trainLocally', () => {
 
   it.each([
     ['a step of the term’s gradient', 2, [1, 1.6, 1.96]],
-    ['an implicit step where that would overshoot', 500, [1 / 101, (1 + 1 / 101) / 101, (1 + (1 + 1 / 101) / 101) / 101]],
+    [
+      'an implicit step where that would overshoot',
+      500,
+      [1 / 101, (1 + 1 / 101) / 101, (1 + (1 + 1 / 101) / 101) / 101],
+    ],
   ])('pulls towards where it started by %s', async (_, proximalMu, path) => {
     // Every record is sampled: each step moves by −learningRate.
     for (const [index, moved] of path.entries()) {
-      const given = { ...recipe({ steps: index + 1, samplingRate: 1, proximalMu }), privacy: { clippingNorm: 2, noiseMultiplier: 0, rowCountNoise: 0, noisedRowCount: 100 } };
-      const { weights } = await trainLocally(new Counting(), records, { ...given, weights: Float32Array.of(3) }, seededBytes(1, 'a'));
+      const given = {
+        ...recipe({ steps: index + 1, samplingRate: 1, proximalMu }),
+        privacy: { clippingNorm: 2, noiseMultiplier: 0, rowCountNoise: 0, noisedRowCount: 100 },
+      };
+      const { weights } = await trainLocally(
+        new Counting(),
+        records,
+        { ...given, weights: Float32Array.of(3) },
+        seededBytes(1, 'a'),
+      );
       expect(weights[0]! - 3).toBeCloseTo(-0.2 * moved, 5);
     }
   });
@@ -62,7 +82,12 @@ describe('trainLocally', () => {
 
   it('scales the noise by what a record may change in float32, the clipping norm times 1 + 2⁻¹⁰', async () => {
     const empty: Records = { features: new Float32Array(0), labels: new Float32Array(0), rows: 0 };
-    const { weights } = await trainLocally(new Counting(), empty, recipe({ steps: 1 }, 3, new Float32Array(50)), seededBytes(2, 'b'));
+    const { weights } = await trainLocally(
+      new Counting(),
+      empty,
+      recipe({ steps: 1 }, 3, new Float32Array(50)),
+      seededBytes(2, 'b'),
+    );
     const random = seededBytes(2, 'b');
     poissonSample(0, 0.3, random);
     const noise = addGaussianNoise(new Float64Array(50), 3 * 2 * (1 + 2 ** -10), random);
@@ -85,7 +110,12 @@ describe('trainLocally', () => {
     for (let seed = 0; seed < 100; seed++) {
       const gradient = new Counting();
       const noisedRowCount = noisyRowCount(many.rows, 100, seededBytes(seed, 'rows'));
-      await trainLocally(gradient, many, { ...rest, privacy: { ...privacy, rowCountNoise: 100, noisedRowCount } }, seededBytes(seed, 'step'));
+      await trainLocally(
+        gradient,
+        many,
+        { ...rest, privacy: { ...privacy, rowCountNoise: 100, noisedRowCount } },
+        seededBytes(seed, 'step'),
+      );
       // Three quarters of 2⁻¹⁰ clipping norms are left to float32: 64 records in one run and 45 in the next.
       expect(Math.max(...gradient.samples), `seed ${seed}`).toBeLessThanOrEqual(109);
     }
@@ -93,23 +123,33 @@ describe('trainLocally', () => {
 
   it('refuses to return weights that are not finite', async () => {
     const diverging: GradientSource = { sum: () => Promise.resolve({ sum: Float64Array.of(Infinity, 0), loss: 0 }) };
-    await expect(trainLocally(diverging, records, recipe({}), seededBytes(1, 'a'))).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
+    await expect(trainLocally(diverging, records, recipe({}), seededBytes(1, 'a'))).rejects.toMatchObject({
+      code: 'TRAINING_DIVERGED',
+    });
   });
 });
 
 describe('randomSource', () => {
-  const bytes = (over: object): string => Buffer.from(randomSource({ seed: 7, noiseMultiplier: 1, stream: 'site/1', ...over })(16)).toString('hex');
+  const bytes = (over: object): string =>
+    Buffer.from(randomSource({ seed: 7, noiseMultiplier: 1, stream: 'site/1', ...over })(16)).toString('hex');
 
   it('honours a seed only without noise or when privacy is given up by name', () => {
     expect(bytes({})).not.toBe(bytes({}));
     expect(bytes({ insecureDeterministic: false })).not.toBe(bytes({ insecureDeterministic: false }));
     expect(bytes({ insecureDeterministic: true })).toBe(bytes({ insecureDeterministic: true }));
     expect(bytes({ noiseMultiplier: 0 })).toBe(bytes({ noiseMultiplier: 0 }));
-    expect(Buffer.from(randomSource({ noiseMultiplier: 0, stream: 'x' })(16))).not.toEqual(Buffer.from(randomSource({ noiseMultiplier: 0, stream: 'x' })(16)));
+    expect(Buffer.from(randomSource({ noiseMultiplier: 0, stream: 'x' })(16))).not.toEqual(
+      Buffer.from(randomSource({ noiseMultiplier: 0, stream: 'x' })(16)),
+    );
   });
 
   it('keeps sites, rounds and seeds apart', () => {
-    const all = [bytes({ noiseMultiplier: 0 }), bytes({ noiseMultiplier: 0, stream: 'site/2' }), bytes({ noiseMultiplier: 0, stream: 'other/1' }), bytes({ noiseMultiplier: 0, seed: 8 })];
+    const all = [
+      bytes({ noiseMultiplier: 0 }),
+      bytes({ noiseMultiplier: 0, stream: 'site/2' }),
+      bytes({ noiseMultiplier: 0, stream: 'other/1' }),
+      bytes({ noiseMultiplier: 0, seed: 8 }),
+    ];
     expect(new Set(all).size).toBe(4);
   });
 });

@@ -24,7 +24,12 @@ export type LocalRecipe = Pick<TrainJob, 'weights' | 'local'> & { readonly priva
  * step, so it costs no ε.
  * @throws TrainingError TRAINING_DIVERGED when weights stop being finite
  */
-export async function trainLocally(gradient: GradientSource, records: Records, recipe: LocalRecipe, randomBytes: RandomBytes): Promise<TrainResult> {
+export async function trainLocally(
+  gradient: GradientSource,
+  records: Records,
+  recipe: LocalRecipe,
+  randomBytes: RandomBytes,
+): Promise<TrainResult> {
   const { local, privacy } = recipe;
   const sigma = noiseDeviation(privacy);
   const groups = groupCount(local.samplingRate, privacy);
@@ -34,19 +39,30 @@ export async function trainLocally(gradient: GradientSource, records: Records, r
   let loss: number | null = null;
   for (let step = 0; step < local.steps; step++) {
     const sample = poissonSample(records.rows, local.samplingRate, randomBytes);
-    const exact = await sumOfGroups(randomGroups(sample, groups, randomBytes), weights.length, (group) => gradient.sum(weights, records, group));
+    const exact = await sumOfGroups(randomGroups(sample, groups, randomBytes), weights.length, (group) =>
+      gradient.sum(weights, records, group),
+    );
     const update = sigma > 0 ? addGaussianNoise(exact.sum, sigma, randomBytes) : exact.sum;
     for (let i = 0; i < weights.length; i++) {
       const before = weights[i] as number;
-      weights[i] = proximal(before - rate * (update[i] as number), { before, start: recipe.weights[i] as number, strength });
+      weights[i] = proximal(before - rate * (update[i] as number), {
+        before,
+        start: recipe.weights[i] as number,
+        strength,
+      });
     }
     if (sample.length > 0) loss = exact.loss / sample.length;
   }
-  if (!weights.every(Number.isFinite)) throw new TrainingError('TRAINING_DIVERGED', 'weights are no longer finite; lower the learning rate');
+  if (!weights.every(Number.isFinite))
+    throw new TrainingError('TRAINING_DIVERGED', 'weights are no longer finite; lower the learning rate');
   return { weights, loss, steps: local.steps };
 }
 
-async function sumOfGroups(groups: readonly number[][], length: number, sumOf: (group: number[]) => ReturnType<GradientSource['sum']>): ReturnType<GradientSource['sum']> {
+async function sumOfGroups(
+  groups: readonly number[][],
+  length: number,
+  sumOf: (group: number[]) => ReturnType<GradientSource['sum']>,
+): ReturnType<GradientSource['sum']> {
   const total = { sum: new Float64Array(length), loss: 0 };
   for (const group of groups) {
     const { sum, loss } = await sumOf(group);
@@ -60,6 +76,9 @@ async function sumOfGroups(groups: readonly number[][], length: number, sumOf: (
  * A step with the gradient μ(w − w₀) added, `strength` = learning rate · μ. From 1 on the explicit step overshoots w₀ (and
  * diverges past 2), so that the implicit one is taken, which minimises the term and the step together.
  */
-function proximal(moved: number, { before, start, strength }: { before: number; start: number; strength: number }): number {
+function proximal(
+  moved: number,
+  { before, start, strength }: { before: number; start: number; strength: number },
+): number {
   return strength < 1 ? moved - strength * (before - start) : start + (moved - start) / (1 + strength);
 }

@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { DataError, loadHospitalData, type DataSource, type HospitalData } from '@koinon/records';
 import { ClippedGradient } from './clipped-gradient.js';
-import { tensorBytes, type Charged, type ChildReply, type TaskLimits, type TrainJob, type TrainResult } from './protocol.js';
+import {
+  tensorBytes,
+  type Charged,
+  type ChildReply,
+  type TaskLimits,
+  type TrainJob,
+  type TrainResult,
+} from './protocol.js';
 import { randomSource } from './random-source.js';
 import { trainLocally } from './trainer.js';
 import { TrainingError } from './training-error.js';
@@ -12,7 +19,11 @@ import { TrainingError } from './training-error.js';
  */
 export async function train(model: Uint8Array, job: TrainJob, limits: TaskLimits): Promise<TrainResult> {
   const data = load(job.data);
-  const gradient = await ClippedGradient.of(model, { ...job, clippingNorm: job.privacy.clippingNorm, memoryLimitBytes: tensorBytes(limits) }, data);
+  const gradient = await ClippedGradient.of(
+    model,
+    { ...job, clippingNorm: job.privacy.clippingNorm, memoryLimitBytes: tensorBytes(limits) },
+    data,
+  );
   const randomBytes = randomSource({
     ...(job.seed === undefined ? {} : { seed: job.seed }),
     insecureDeterministic: job.insecureDeterministic === true,

@@ -9,7 +9,11 @@ export type NumpyErrorCode =
 export class NumpyError extends Error {
   override readonly name = 'NumpyError';
 
-  constructor(readonly code: NumpyErrorCode, place: string, problem: string) {
+  constructor(
+    readonly code: NumpyErrorCode,
+    place: string,
+    problem: string,
+  ) {
     super(`${place}: ${problem}`);
   }
 }

@@ -9,7 +9,8 @@ function npy(header: string, data: Uint8Array, version = 1): Uint8Array {
   return Uint8Array.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, version, 0, ...length, ...text, ...data]);
 }
 
-const literal = (descr: string, shape: string, order = 'False'): string => `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }  `;
+const literal = (descr: string, shape: string, order = 'False'): string =>
+  `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }  `;
 
 function codeOf(bytes: Uint8Array): string {
   try {
@@ -31,11 +32,19 @@ describe('readNpy', () => {
     const file = npy(literal('<f4', '(1, 2)'), new Uint8Array(Float32Array.of(0.5, -3).buffer));
     const room = Buffer.alloc(file.length + 9, 7);
     room.set(file, 1);
-    expect(readNpy(room.subarray(1, 1 + file.length))).toEqual({ type: '<f4', dims: [1, 2], data: Float32Array.of(0.5, -3) });
+    expect(readNpy(room.subarray(1, 1 + file.length))).toEqual({
+      type: '<f4',
+      dims: [1, 2],
+      data: Float32Array.of(0.5, -3),
+    });
   });
 
   it('reads scalars, empty arrays and the order that one dimension cannot have', () => {
-    expect(readNpy(npy(literal('|b1', '()'), Uint8Array.of(1)))).toEqual({ type: '|b1', dims: [], data: Uint8Array.of(1) });
+    expect(readNpy(npy(literal('|b1', '()'), Uint8Array.of(1)))).toEqual({
+      type: '|b1',
+      dims: [],
+      data: Uint8Array.of(1),
+    });
     expect(readNpy(npy(literal('<i8', '(0, 4)'), new Uint8Array())).dims).toEqual([0, 4]);
     expect(readNpy(npy(literal('|u1', '(2,)', 'True'), Uint8Array.of(3, 4))).data).toEqual(Uint8Array.of(3, 4));
   });
@@ -45,14 +54,22 @@ describe('readNpy', () => {
     ['another magic', Uint8Array.from({ length: 64 }, () => 0x50), 'NUMPY_MALFORMED'],
     ['version 4', npy(literal('|u1', '(1,)'), Uint8Array.of(1), 4), 'NUMPY_UNSUPPORTED'],
     ['a header beyond the end', npy(literal('|u1', '(1,)'), Uint8Array.of(1)).subarray(0, 40), 'NUMPY_MALFORMED'],
-    ['a header that is no literal', npy("{'descr': __import__('os'), 'fortran_order': False, 'shape': (1,), }", Uint8Array.of(1)), 'NUMPY_MALFORMED'],
+    [
+      'a header that is no literal',
+      npy("{'descr': __import__('os'), 'fortran_order': False, 'shape': (1,), }", Uint8Array.of(1)),
+      'NUMPY_MALFORMED',
+    ],
     ['pickled objects', npy(literal('|O', '(1,)'), Uint8Array.of(1)), 'NUMPY_UNSUPPORTED'],
     ['a name of Object.prototype', npy(literal('constructor', '(1,)'), Uint8Array.of(1)), 'NUMPY_UNSUPPORTED'],
     ['big-endian numbers', npy(literal('>f4', '(1,)'), new Uint8Array(4)), 'NUMPY_UNSUPPORTED'],
     ['Fortran order', npy(literal('|u1', '(2, 2)', 'True'), new Uint8Array(4)), 'NUMPY_UNSUPPORTED'],
     ['too little data', npy(literal('<f4', '(2,)'), new Uint8Array(7)), 'NUMPY_MALFORMED'],
     ['too much data', npy(literal('<f4', '(2,)'), new Uint8Array(12)), 'NUMPY_MALFORMED'],
-    ['a shape beyond counting', npy(literal('|u1', '(99999999999, 99999999999)'), new Uint8Array(1)), 'NUMPY_MALFORMED'],
+    [
+      'a shape beyond counting',
+      npy(literal('|u1', '(99999999999, 99999999999)'), new Uint8Array(1)),
+      'NUMPY_MALFORMED',
+    ],
   ])('refuses %s', (_, bytes, code) => {
     expect(codeOf(bytes)).toBe(code);
   });

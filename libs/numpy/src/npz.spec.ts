@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { NumpyError } from './error.js';
 import { arrayOf, readNpz } from './npz.js';
 
-const archive = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../kat/${name}.npz`, import.meta.url)));
+const archive = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../kat/${name}.npz`, import.meta.url)));
 
 function codeOf(read: () => unknown): string {
   try {
@@ -45,7 +46,9 @@ describe('readNpz', () => {
   });
 
   it('says which arrays there are', () => {
-    expect(() => arrayOf(readNpz(archive('stored')), 'gray')).toThrow('it has no array "gray", only grey, weights, labels, scalar');
+    expect(() => arrayOf(readNpz(archive('stored')), 'gray')).toThrow(
+      'it has no array "gray", only grey, weights, labels, scalar',
+    );
   });
 
   it.each([
@@ -56,7 +59,11 @@ describe('readNpz', () => {
     ['a size above what it unpacks to', changed('deflated', centralDirectory, 24, [0, 1, 0, 0]), 'NUMPY_MALFORMED'],
     ['a size of 4 GiB', changed('deflated', centralDirectory, 24, [255, 255, 255, 255]), 'NUMPY_UNSUPPORTED'],
     ['a local header elsewhere', changed('stored', centralDirectory, 42, [9]), 'NUMPY_MALFORMED'],
-    ['an entry with no .npy name', changed('stored', centralDirectory, 46, [0x2e, 0x2e, 0x2f, 0x61, 0x61, 0x61, 0x61, 0x61]), 'NUMPY_UNSUPPORTED'],
+    [
+      'an entry with no .npy name',
+      changed('stored', centralDirectory, 46, [0x2e, 0x2e, 0x2f, 0x61, 0x61, 0x61, 0x61, 0x61]),
+      'NUMPY_UNSUPPORTED',
+    ],
     ['fewer entries than stand there', changed('stored', endRecord, 8, [3, 0, 3, 0]), 'NUMPY_MALFORMED'],
     ['more entries than stand there', changed('stored', endRecord, 8, [5, 0, 5, 0]), 'NUMPY_MALFORMED'],
     ['parts', changed('stored', endRecord, 4, [1]), 'NUMPY_UNSUPPORTED'],
@@ -72,7 +79,10 @@ describe('readNpz', () => {
   });
 
   it('refuses two entries of one name', () => {
-    const renamed = Buffer.from(Buffer.from(archive('stored')).toString('latin1').replaceAll('scalar.npy', 'labels.npy'), 'latin1');
+    const renamed = Buffer.from(
+      Buffer.from(archive('stored')).toString('latin1').replaceAll('scalar.npy', 'labels.npy'),
+      'latin1',
+    );
     expect(() => readNpz(renamed)).toThrow('entry "labels.npy": it stands twice in the archive');
   });
 

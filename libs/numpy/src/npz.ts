@@ -18,7 +18,8 @@ const deflated = 8;
 export function readNpz(bytes: Uint8Array, { maxBytes }: NpzLimits = { maxBytes: 2 ** 30 }): Map<string, NumpyArray> {
   const entries = zipEntries(bytes);
   const total = entries.reduce((sum, { size }) => sum + size, 0);
-  if (total > maxBytes) throw new NumpyError('NUMPY_TOO_LARGE', 'archive', `it unpacks to ${total} bytes, the limit is ${maxBytes}`);
+  if (total > maxBytes)
+    throw new NumpyError('NUMPY_TOO_LARGE', 'archive', `it unpacks to ${total} bytes, the limit is ${maxBytes}`);
   const arrays = new Map<string, NumpyArray>();
   for (const entry of entries) {
     const place = `entry ${JSON.stringify(entry.name)}`;
@@ -33,15 +34,23 @@ export function readNpz(bytes: Uint8Array, { maxBytes }: NpzLimits = { maxBytes:
 /** One array of an archive. @throws NumpyError NUMPY_NO_SUCH_ARRAY listing what there is */
 export function arrayOf(arrays: ReadonlyMap<string, NumpyArray>, name: string): NumpyArray {
   const array = arrays.get(name);
-  if (array === undefined) throw new NumpyError('NUMPY_NO_SUCH_ARRAY', 'archive', `it has no array ${JSON.stringify(name)}, only ${[...arrays.keys()].join(', ')}`);
+  if (array === undefined)
+    throw new NumpyError(
+      'NUMPY_NO_SUCH_ARRAY',
+      'archive',
+      `it has no array ${JSON.stringify(name)}, only ${[...arrays.keys()].join(', ')}`,
+    );
   return array;
 }
 
 function unpack({ method, packed, size, checksum }: ZipEntry, place: string): Uint8Array {
-  if (method !== stored && method !== deflated) throw new NumpyError('NUMPY_UNSUPPORTED', place, `compression method ${method} is neither stored nor deflated`);
+  if (method !== stored && method !== deflated)
+    throw new NumpyError('NUMPY_UNSUPPORTED', place, `compression method ${method} is neither stored nor deflated`);
   const data = method === stored ? packed : inflate(packed, size, place);
-  if (data.length !== size) throw new NumpyError('NUMPY_MALFORMED', place, `it unpacks to ${data.length} bytes, the directory says ${size}`);
-  if (crc32(data) !== checksum) throw new NumpyError('NUMPY_CHECKSUM', place, 'its content is damaged; fetch the file again');
+  if (data.length !== size)
+    throw new NumpyError('NUMPY_MALFORMED', place, `it unpacks to ${data.length} bytes, the directory says ${size}`);
+  if (crc32(data) !== checksum)
+    throw new NumpyError('NUMPY_CHECKSUM', place, 'its content is damaged; fetch the file again');
   return data;
 }
 

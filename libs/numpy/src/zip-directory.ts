@@ -31,8 +31,13 @@ const malformed = (problem: string): NumpyError => new NumpyError('NUMPY_MALFORM
 export function zipEntries(bytes: Uint8Array): ZipEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = endOf(view);
-  const [parts, count, start] = [view.getUint16(end + 4, true), view.getUint16(end + 10, true), view.getUint32(end + 16, true)];
-  if (parts !== 0 || view.getUint16(end + 8, true) !== count) throw new NumpyError('NUMPY_UNSUPPORTED', 'archive', 'it is split into parts');
+  const [parts, count, start] = [
+    view.getUint16(end + 4, true),
+    view.getUint16(end + 10, true),
+    view.getUint32(end + 16, true),
+  ];
+  if (parts !== 0 || view.getUint16(end + 8, true) !== count)
+    throw new NumpyError('NUMPY_UNSUPPORTED', 'archive', 'it is split into parts');
   const entries: ZipEntry[] = [];
   let offset = start;
   let used = 0;
@@ -51,24 +56,47 @@ export function zipEntries(bytes: Uint8Array): ZipEntry[] {
 /** Offset of the end record: the last one that reaches exactly to the end of the file with its comment. */
 function endOf(view: DataView): number {
   for (let at = view.byteLength - endLength; at >= Math.max(0, view.byteLength - endLength - 0xffff); at--) {
-    if (view.getUint32(at, true) === endSignature && at + endLength + view.getUint16(at + 20, true) === view.byteLength) return at;
+    if (view.getUint32(at, true) === endSignature && at + endLength + view.getUint16(at + 20, true) === view.byteLength)
+      return at;
   }
   throw malformed('it does not end as a ZIP archive does');
 }
 
 function entryAt(bytes: Uint8Array, view: DataView, at: number, end: number): { entry: ZipEntry; next: number } {
-  if (at + centralLength > end || view.getUint32(at, true) !== centralSignature) throw malformed('its directory is damaged');
-  const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [number, number, number];
+  if (at + centralLength > end || view.getUint32(at, true) !== centralSignature)
+    throw malformed('its directory is damaged');
+  const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [
+    number,
+    number,
+    number,
+  ];
   const next = at + centralLength + nameLength + extraLength + commentLength;
   if (next > end) throw malformed('its directory is damaged');
   const name = new TextDecoder('latin1').decode(bytes.subarray(at + centralLength, at + centralLength + nameLength));
   const place = `entry ${JSON.stringify(name)}`;
-  if ((view.getUint16(at + 8, true) & encryptedFlag) !== 0) throw new NumpyError('NUMPY_UNSUPPORTED', place, 'it is encrypted');
-  const [checksum, packedLength, size, local] = [16, 20, 24, 42].map((field) => view.getUint32(at + field, true)) as [number, number, number, number];
-  if ([packedLength, size, local].includes(elsewhere)) throw new NumpyError('NUMPY_UNSUPPORTED', place, 'it is larger than 4 GiB');
+  if ((view.getUint16(at + 8, true) & encryptedFlag) !== 0)
+    throw new NumpyError('NUMPY_UNSUPPORTED', place, 'it is encrypted');
+  const [checksum, packedLength, size, local] = [16, 20, 24, 42].map((field) => view.getUint32(at + field, true)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if ([packedLength, size, local].includes(elsewhere))
+    throw new NumpyError('NUMPY_UNSUPPORTED', place, 'it is larger than 4 GiB');
 
-  if (local + localLength > end || view.getUint32(local, true) !== localSignature) throw new NumpyError('NUMPY_MALFORMED', place, 'its local header is missing');
+  if (local + localLength > end || view.getUint32(local, true) !== localSignature)
+    throw new NumpyError('NUMPY_MALFORMED', place, 'its local header is missing');
   const from = local + localLength + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
   if (from + packedLength > end) throw new NumpyError('NUMPY_MALFORMED', place, 'it reaches past the archive');
-  return { entry: { name, method: view.getUint16(at + 10, true), packed: bytes.subarray(from, from + packedLength), size, checksum }, next };
+  return {
+    entry: {
+      name,
+      method: view.getUint16(at + 10, true),
+      packed: bytes.subarray(from, from + packedLength),
+      size,
+      checksum,
+    },
+    next,
+  };
 }

@@ -12,7 +12,10 @@ describe('Session', () => {
 
   it('tells its inputs and outputs, and computes all or some outputs', async () => {
     const session = await Session.create(gatherModel);
-    expect([session.inputs, session.outputs]).toMatchObject([[{ name: 'x', type: 'int64', shape: ['N'] }], [{ name: 'y', type: 'float32', shape: ['N'] }]]);
+    expect([session.inputs, session.outputs]).toMatchObject([
+      [{ name: 'x', type: 'int64', shape: ['N'] }],
+      [{ name: 'y', type: 'float32', shape: ['N'] }],
+    ]);
     const x = new Tensor('int64', [1n, 0n], [2]);
     expect((await session.run({ x }))['y']?.data).toEqual(Float32Array.of(2, 1));
     const y = new Tensor('float32', new Float32Array(2), [2]);
@@ -29,14 +32,24 @@ describe('Session', () => {
       return outcome;
     };
     const outOfRange = await refusal(new Tensor('int64', [987_654_321n], [1]));
-    expect(outOfRange).toMatchObject({ code: 'SESSION_RUN_FAILED', message: 'an operand of Gather has a value or shape that it does not take', node: { name: 'Gather_0', op: 'Gather' } });
-    expect(await refusal(new Tensor('float32', [987_654_321], [1]))).toMatchObject({ code: 'SESSION_RUN_FAILED', message: expect.stringContaining('an input is missing') });
+    expect(outOfRange).toMatchObject({
+      code: 'SESSION_RUN_FAILED',
+      message: 'an operand of Gather has a value or shape that it does not take',
+      node: { name: 'Gather_0', op: 'Gather' },
+    });
+    expect(await refusal(new Tensor('float32', [987_654_321], [1]))).toMatchObject({
+      code: 'SESSION_RUN_FAILED',
+      message: expect.stringContaining('an input is missing'),
+    });
     // all that a log could print of it
     expect(inspect(outOfRange, { showHidden: true, depth: null })).not.toContain('987654321');
     await session.release();
   });
 
   it('refuses a file that is no model', async () => {
-    await expect(Session.create(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: 'SESSION_MODEL_REFUSED', message: 'it is not an ONNX file' });
+    await expect(Session.create(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({
+      code: 'SESSION_MODEL_REFUSED',
+      message: 'it is not an ONNX file',
+    });
   });
 });

@@ -35,19 +35,24 @@ export class Session {
   private constructor(private readonly session: InferenceSession) {}
 
   /** @throws SessionError SESSION_MODEL_REFUSED */
-  static async create(model: Uint8Array, { threads = 1, optimization = 'all', exactIntegers = false, optimizedModelFile }: SessionOptions = {}): Promise<Session> {
+  static async create(
+    model: Uint8Array,
+    { threads = 1, optimization = 'all', exactIntegers = false, optimizedModelFile }: SessionOptions = {},
+  ): Promise<Session> {
     try {
-      return new Session(await InferenceSession.create(model, {
-        executionProviders: ['cpu'],
-        executionMode: 'sequential',
-        interOpNumThreads: 1,
-        intraOpNumThreads: threads,
-        graphOptimizationLevel: optimization,
-        // below this level the log quotes values of inputs
-        logSeverityLevel: 4,
-        ...(optimizedModelFile === undefined ? {} : { optimizedModelFilePath: optimizedModelFile }),
-        ...(exactIntegers ? { extra: { session: { x64quantprecision: '1' } } } : {}),
-      }));
+      return new Session(
+        await InferenceSession.create(model, {
+          executionProviders: ['cpu'],
+          executionMode: 'sequential',
+          interOpNumThreads: 1,
+          intraOpNumThreads: threads,
+          graphOptimizationLevel: optimization,
+          // below this level the log quotes values of inputs
+          logSeverityLevel: 4,
+          ...(optimizedModelFile === undefined ? {} : { optimizedModelFilePath: optimizedModelFile }),
+          ...(exactIntegers ? { extra: { session: { x64quantprecision: '1' } } } : {}),
+        }),
+      );
     } catch (error) {
       throw refusalOf('SESSION_MODEL_REFUSED', error);
     }
@@ -65,7 +70,10 @@ export class Session {
    * @param fetches names of the outputs to compute, or tensors to write them to; all outputs by default
    * @throws SessionError SESSION_RUN_FAILED
    */
-  async run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[] | Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    fetches?: readonly string[] | Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>> {
     try {
       return fetches === undefined ? await this.session.run(feeds) : await this.session.run(feeds, fetches);
     } catch (error) {

@@ -24,7 +24,9 @@ afterEach(() => rmSync(home, { recursive: true }));
  * of events when telemetry is on. The runtime keeps still by itself where CI is set, so the script does not see that.
  */
 async function filesLeftBy(script: string): Promise<string[]> {
-  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env: { PATH: process.env['PATH'], HOME: home } });
+  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    env: { PATH: process.env['PATH'], HOME: home },
+  });
   return readdirSync(home);
 }
 

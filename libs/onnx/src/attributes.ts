@@ -20,7 +20,11 @@ export function attribute<Kind extends keyof Kinds>(node: Node, name: string, ki
   const found = Object.hasOwn(node.attributes, name) ? node.attributes[name] : undefined;
   if (found === undefined) return undefined;
   if (found.kind !== kind) {
-    throw new OnnxError('ONNX_UNSUPPORTED_TYPE', placeOf(node), `attribute ${quoted(name)} must be ${kind}, it is ${found.kind}`);
+    throw new OnnxError(
+      'ONNX_UNSUPPORTED_TYPE',
+      placeOf(node),
+      `attribute ${quoted(name)} must be ${kind}, it is ${found.kind}`,
+    );
   }
   return found.value as Kinds[Kind];
 }

@@ -22,7 +22,14 @@ describe('GraphBuilder', () => {
   it('keeps one constant for equal values, and tells apart type, shape and the sign of zero', () => {
     const graph = new GraphBuilder('constants');
     expect(graph.float(1)).toBe(graph.float(1));
-    const names = [graph.float(1), graph.float(0), graph.float(-0), graph.constant('float32', [1], [1]), graph.ints(1), graph.ints(1, 0)];
+    const names = [
+      graph.float(1),
+      graph.float(0),
+      graph.float(-0),
+      graph.constant('float32', [1], [1]),
+      graph.ints(1),
+      graph.ints(1, 0),
+    ];
     expect(new Set(names).size).toBe(names.length);
     expect(graph.graph.initializers.size).toBe(names.length);
   });
@@ -74,8 +81,9 @@ describe('attribute', () => {
   });
 
   it('names the node when the kind is another', () => {
-    expect(() => attribute({ ...node!, name: 'fc', attributes: { axis: attr.float(1) } }, 'axis', 'int'))
-      .toThrow(expect.objectContaining({ code: 'ONNX_UNSUPPORTED_TYPE', place: 'node "fc" (Gemm)' }));
+    expect(() => attribute({ ...node!, name: 'fc', attributes: { axis: attr.float(1) } }, 'axis', 'int')).toThrow(
+      expect.objectContaining({ code: 'ONNX_UNSUPPORTED_TYPE', place: 'node "fc" (Gemm)' }),
+    );
   });
 });
 
@@ -83,8 +91,11 @@ describe('inferShapes', () => {
   it('gives type and shape of inputs, weights and all values between', async () => {
     const shapes = await inferShapes(logisticModel(), { batch: 5 });
     expect(Object.fromEntries(shapes)).toEqual({
-      x: { type: 'float32', dims: [5, 3] }, weight: { type: 'float32', dims: [3, 1] }, bias: { type: 'float32', dims: [1] },
-      logit: { type: 'float32', dims: [5, 1] }, probability: { type: 'float32', dims: [5, 1] },
+      x: { type: 'float32', dims: [5, 3] },
+      weight: { type: 'float32', dims: [3, 1] },
+      bias: { type: 'float32', dims: [1] },
+      logit: { type: 'float32', dims: [5, 1] },
+      probability: { type: 'float32', dims: [5, 1] },
     });
   });
 
@@ -92,7 +103,12 @@ describe('inferShapes', () => {
     const graph = new GraphBuilder('flatten by hand');
     const x = graph.input('x', 'float32', ['batch', 3, 'length']);
     const rows = graph.op('Gather', [graph.op('Shape', [x]), graph.ints(0)]);
-    const flat = graph.op('Reshape', [x, graph.op('Concat', [rows, graph.ints(-1)], { axis: attr.int(0) })], {}, 'flat');
+    const flat = graph.op(
+      'Reshape',
+      [x, graph.op('Concat', [rows, graph.ints(-1)], { axis: attr.int(0) })],
+      {},
+      'flat',
+    );
     graph.op('ReduceMax', [flat], { keepdims: attr.int(0) }, 'highest');
     graph.output('highest', 'float32', []);
     const shapes = await inferShapes(graph.model(), { dims: { batch: 7, length: 4 } });
@@ -104,8 +120,12 @@ describe('inferShapes', () => {
     const graph = new GraphBuilder('scale by hand');
     const x = graph.input('x', 'float32', ['batch', 1, 'height', 8]);
     const halved = (value: string): string => {
-      const height = graph.op('Cast', [graph.op('Slice', [graph.op('Shape', [value]), graph.ints(2), graph.ints(3)])], { to: attr.int(1) });
-      const half = graph.op('Cast', [graph.op('Floor', [graph.op('Mul', [height, graph.float(0.5)])])], { to: attr.int(7) });
+      const height = graph.op('Cast', [graph.op('Slice', [graph.op('Shape', [value]), graph.ints(2), graph.ints(3)])], {
+        to: attr.int(1),
+      });
+      const half = graph.op('Cast', [graph.op('Floor', [graph.op('Mul', [height, graph.float(0.5)])])], {
+        to: attr.int(7),
+      });
       return graph.op('Slice', [value, graph.ints(0), half, graph.ints(2)]);
     };
     graph.op('Relu', [halved(halved(halved(x)))], {}, 'y');
@@ -121,8 +141,12 @@ describe('inferShapes', () => {
     graph.input('shape', 'int64', ['rank']);
     graph.op('Reshape', ['x', 'shape'], {}, 'y');
     graph.output('y');
-    await expect(inferShapes(graph.model(), { dims: { rank: 2 } })).rejects.toThrow(expect.objectContaining({ place: 'value "y"' }));
-    await expect(inferShapes(graph.model(), { batch: 2 })).rejects.toThrow(expect.objectContaining({ code: 'ONNX_OPEN_SHAPE' }));
+    await expect(inferShapes(graph.model(), { dims: { rank: 2 } })).rejects.toThrow(
+      expect.objectContaining({ place: 'value "y"' }),
+    );
+    await expect(inferShapes(graph.model(), { batch: 2 })).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_OPEN_SHAPE' }),
+    );
   });
 
   it('follows the branch that a constant condition takes, with sizes from there', async () => {
@@ -134,11 +158,20 @@ describe('inferShapes', () => {
     };
     const graph = new GraphBuilder('known condition');
     const x = graph.input('x', 'float32', ['batch', 1, 6]);
-    const isSingle = graph.op('Equal', [graph.op('Gather', [graph.op('Shape', [x]), graph.constant('int64', [], [1])]), graph.constant('int64', [], [1])]);
-    const chosen = graph.op('If', [isSingle], { then_branch: attr.graph(branch('squeezed', 1).graph), else_branch: attr.graph(branch('flat', 1, 2).graph) });
+    const isSingle = graph.op('Equal', [
+      graph.op('Gather', [graph.op('Shape', [x]), graph.constant('int64', [], [1])]),
+      graph.constant('int64', [], [1]),
+    ]);
+    const chosen = graph.op('If', [isSingle], {
+      then_branch: attr.graph(branch('squeezed', 1).graph),
+      else_branch: attr.graph(branch('flat', 1, 2).graph),
+    });
     const passing = new GraphBuilder('passing');
     passing.output(passing.op('Identity', [chosen]));
-    const passed = graph.op('If', [isSingle], { then_branch: attr.graph(passing.graph), else_branch: attr.graph(branch('flat again', 1, 2).graph) });
+    const passed = graph.op('If', [isSingle], {
+      then_branch: attr.graph(passing.graph),
+      else_branch: attr.graph(branch('flat again', 1, 2).graph),
+    });
     graph.op('Relu', [passed], {}, 'y');
     graph.output('y');
     expect((await inferShapes(graph.model(), { batch: 3 })).get('y')!.dims).toEqual([3, 6]);
@@ -153,9 +186,16 @@ describe('inferShapes', () => {
     };
     const graph = new GraphBuilder('condition decides');
     graph.input('condition', 'bool', []);
-    graph.op('If', ['condition'], { then_branch: attr.graph(branch(1).graph), else_branch: attr.graph(branch(1, 1).graph) }, 'y');
+    graph.op(
+      'If',
+      ['condition'],
+      { then_branch: attr.graph(branch(1).graph), else_branch: attr.graph(branch(1, 1).graph) },
+      'y',
+    );
     graph.output('y');
-    await expect(inferShapes(graph.model())).rejects.toThrow(expect.objectContaining({ code: 'ONNX_OPEN_SHAPE', place: 'value "y"' }));
+    await expect(inferShapes(graph.model())).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_OPEN_SHAPE', place: 'value "y"' }),
+    );
   });
 
   it('says what the runtime dislikes', async () => {

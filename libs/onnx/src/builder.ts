@@ -5,7 +5,11 @@ import { namesIn } from './names.js';
 import type { Attribute, DataType, Dim, Graph, Model, Node, NumericData, ValueInfo } from './ir.js';
 
 /** Names of `Count` fresh outputs; a tuple, so that destructuring is exact. */
-type Outputs<Count extends number> = Count extends 2 ? [string, string] : Count extends 3 ? [string, string, string] : string[];
+type Outputs<Count extends number> = Count extends 2
+  ? [string, string]
+  : Count extends 3
+    ? [string, string, string]
+    : string[];
 
 /**
  * Builds a graph in execution order. Every method returns the name of the value it made; generated names count
@@ -70,7 +74,12 @@ export class GraphBuilder {
   }
 
   /** A named weight; plain numbers are converted to the storage of `type`. */
-  initializer(name: string, type: NumericType, dims: readonly number[], values: NumericData | readonly number[]): string {
+  initializer(
+    name: string,
+    type: NumericType,
+    dims: readonly number[],
+    values: NumericData | readonly number[],
+  ): string {
     this.graph.initializers.set(this.#take(name), { name, type, dims: [...dims], data: toStorage(type, values) });
     return name;
   }
@@ -101,9 +110,24 @@ export class GraphBuilder {
    * a name gives that output, a list these outputs, a number as many fresh ones.
    */
   op(op: string, inputs: readonly string[], attributes?: Record<string, Attribute>, output?: string): string;
-  op<Count extends number>(op: string, inputs: readonly string[], attributes: Record<string, Attribute>, outputs: Count): Outputs<Count>;
-  op<const Names extends readonly string[]>(op: string, inputs: readonly string[], attributes: Record<string, Attribute>, outputs: Names): Names;
-  op(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}, outputs?: string | number | readonly string[]): string | readonly string[] {
+  op<Count extends number>(
+    op: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute>,
+    outputs: Count,
+  ): Outputs<Count>;
+  op<const Names extends readonly string[]>(
+    op: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute>,
+    outputs: Names,
+  ): Names;
+  op(
+    op: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute> = {},
+    outputs?: string | number | readonly string[],
+  ): string | readonly string[] {
     const names = this.#outputNames(op.toLowerCase(), outputs);
     this.graph.nodes.push({ op, domain: '', name: '', inputs: [...inputs], outputs: [...names], attributes });
     return typeof outputs === 'object' || typeof outputs === 'number' ? names : names[0]!;
@@ -116,8 +140,12 @@ export class GraphBuilder {
   }
 
   /** Opset 18 and IR 9 run on every runtime since 2022; nodes without a name get `Op_index`. */
-  model(options: { producerName?: string; metadata?: ReadonlyMap<string, string>; opset?: number; irVersion?: number } = {}): Model {
-    const nodes = this.graph.nodes.map((node, index) => (node.name === '' ? { ...node, name: `${node.op}_${index}` } : node));
+  model(
+    options: { producerName?: string; metadata?: ReadonlyMap<string, string>; opset?: number; irVersion?: number } = {},
+  ): Model {
+    const nodes = this.graph.nodes.map((node, index) =>
+      node.name === '' ? { ...node, name: `${node.op}_${index}` } : node,
+    );
     return {
       irVersion: options.irVersion ?? 9,
       opsets: new Map([['', options.opset ?? 18]]),
@@ -135,7 +163,8 @@ export class GraphBuilder {
   }
 
   #take(name: string): string {
-    if (this.#defined.has(name)) throw new OnnxError('ONNX_DUPLICATE_NAME', `value ${quoted(name)}`, 'it is defined twice');
+    if (this.#defined.has(name))
+      throw new OnnxError('ONNX_DUPLICATE_NAME', `value ${quoted(name)}`, 'it is defined twice');
     this.#defined.add(name);
     return name;
   }

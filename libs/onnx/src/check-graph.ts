@@ -28,13 +28,32 @@ interface Scope {
  */
 export function checkGraph(graph: Graph, context: CheckContext, outer?: Scope, depth = 0): void {
   const { limits } = context;
-  if (depth > limits.maxGraphDepth) throw new OnnxError('ONNX_TOO_DEEP', `graph ${quoted(graph.name)}`, `graphs nest deeper than ${limits.maxGraphDepth} levels`);
+  if (depth > limits.maxGraphDepth)
+    throw new OnnxError(
+      'ONNX_TOO_DEEP',
+      `graph ${quoted(graph.name)}`,
+      `graphs nest deeper than ${limits.maxGraphDepth} levels`,
+    );
   context.nodesLeft -= graph.nodes.length;
-  if (context.nodesLeft < 0) throw new OnnxError('ONNX_TOO_LARGE', `graph ${quoted(graph.name)}`, `the model has more than ${limits.maxNodes} nodes`);
+  if (context.nodesLeft < 0)
+    throw new OnnxError(
+      'ONNX_TOO_LARGE',
+      `graph ${quoted(graph.name)}`,
+      `the model has more than ${limits.maxNodes} nodes`,
+    );
   context.initializersLeft -= graph.initializers.size;
-  if (context.initializersLeft < 0) throw new OnnxError('ONNX_TOO_LARGE', `graph ${quoted(graph.name)}`, `the model has more than ${limits.maxInitializers} initializers`);
+  if (context.initializersLeft < 0)
+    throw new OnnxError(
+      'ONNX_TOO_LARGE',
+      `graph ${quoted(graph.name)}`,
+      `the model has more than ${limits.maxInitializers} initializers`,
+    );
   if (graph.extra && fromBinary(GraphSchema, graph.extra).sparseInitializer.length > 0) {
-    throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `graph ${quoted(graph.name)}`, 'sparse initializers are not supported; export dense ones');
+    throw new OnnxError(
+      'ONNX_UNSUPPORTED_TYPE',
+      `graph ${quoted(graph.name)}`,
+      'sparse initializers are not supported; export dense ones',
+    );
   }
   const scope: Scope = { defined: new Set(), constants: new Map(), outer, limits };
   for (const input of graph.inputs) {
@@ -52,12 +71,23 @@ export function checkGraph(graph: Graph, context: CheckContext, outer?: Scope, d
   }
   checkOrder(graph.nodes, scope);
   for (const node of graph.nodes) checkNode(node, scope, context, depth);
-  if (graph.outputs.length === 0) throw new OnnxError('ONNX_DANGLING', `graph ${quoted(graph.name)}`, 'it has no output; export the model with at least one');
+  if (graph.outputs.length === 0)
+    throw new OnnxError(
+      'ONNX_DANGLING',
+      `graph ${quoted(graph.name)}`,
+      'it has no output; export the model with at least one',
+    );
   const outputs = new Set<string>();
   for (const output of graph.outputs) {
     checkValueInfo(output, 'output', limits);
-    if (!isDefined(scope, output.name)) throw new OnnxError('ONNX_DANGLING', `output ${quoted(output.name)}`, 'no node produces it; export the model again');
-    if (outputs.has(output.name)) throw new OnnxError('ONNX_DUPLICATE_NAME', `output ${quoted(output.name)}`, 'it is declared twice');
+    if (!isDefined(scope, output.name))
+      throw new OnnxError(
+        'ONNX_DANGLING',
+        `output ${quoted(output.name)}`,
+        'no node produces it; export the model again',
+      );
+    if (outputs.has(output.name))
+      throw new OnnxError('ONNX_DUPLICATE_NAME', `output ${quoted(output.name)}`, 'it is declared twice');
     outputs.add(output.name);
   }
 }
@@ -66,7 +96,8 @@ function checkNode(node: Node, scope: Scope, context: CheckContext, depth: numbe
   const place = placeOf(node);
   if (node.name !== '') checkName(node.name, place, context.limits);
   if (node.op === '') throw new OnnxError('ONNX_MISSING_NAME', place, 'it names no operator');
-  if (!context.opsets.has(node.domain)) throw new OnnxError('ONNX_UNKNOWN_OPSET', place, `the model imports no opset for domain ${quoted(node.domain)}`);
+  if (!context.opsets.has(node.domain))
+    throw new OnnxError('ONNX_UNKNOWN_OPSET', place, `the model imports no opset for domain ${quoted(node.domain)}`);
   for (const attribute of Object.values(node.attributes)) checkAttribute(attribute, place, scope, context, depth);
   const value = node.attributes['value'];
   if (node.op === 'Constant' && value?.kind === 'tensor') scope.constants.set(node.outputs[0] ?? '', value.value);
@@ -75,14 +106,24 @@ function checkNode(node: Node, scope: Scope, context: CheckContext, depth: numbe
 
 function checkAttribute(attribute: Attribute, place: string, scope: Scope, context: CheckContext, depth: number): void {
   switch (attribute.kind) {
-    case 'graph': return checkGraph(attribute.value, context, scope, depth + 1);
-    case 'tensor': return checkTensor(attribute.value, place, context.limits);
-    case 'float': case 'floats':
-      if ((attribute.kind === 'float' ? [attribute.value] : attribute.value).some(Number.isNaN)) throw new OnnxError('ONNX_NON_FINITE', place, 'an attribute is NaN; export the model again');
+    case 'graph':
+      return checkGraph(attribute.value, context, scope, depth + 1);
+    case 'tensor':
+      return checkTensor(attribute.value, place, context.limits);
+    case 'float':
+    case 'floats':
+      if ((attribute.kind === 'float' ? [attribute.value] : attribute.value).some(Number.isNaN))
+        throw new OnnxError('ONNX_NON_FINITE', place, 'an attribute is NaN; export the model again');
       return;
     case 'opaque': {
       const { type } = fromBinary(AttributeSchema, attribute.value);
-      if (type !== Kind.INT && type !== Kind.INTS && type !== Kind.STRING && type !== Kind.STRINGS && type !== Kind.TYPE_PROTO) {
+      if (
+        type !== Kind.INT &&
+        type !== Kind.INTS &&
+        type !== Kind.STRING &&
+        type !== Kind.STRINGS &&
+        type !== Kind.TYPE_PROTO
+      ) {
         throw new OnnxError('ONNX_UNSUPPORTED_TYPE', place, 'it has an attribute of a kind that cannot be checked');
       }
       return;
@@ -104,24 +145,39 @@ function checkOrder(nodes: readonly Node[], scope: Scope): void {
   let unsorted: Node | undefined;
   nodes.forEach((node, index) => {
     for (const name of referencesOf(node)) {
-      if (!isDefined(scope, name)) throw new OnnxError('ONNX_DANGLING', placeOf(node), `its input ${quoted(name)} is defined nowhere; export the model again`);
+      if (!isDefined(scope, name))
+        throw new OnnxError(
+          'ONNX_DANGLING',
+          placeOf(node),
+          `its input ${quoted(name)} is defined nowhere; export the model again`,
+        );
       if ((producers.get(name) ?? -1) >= index) unsorted ??= node;
     }
   });
   if (unsorted === undefined) return;
   const stuck = nodeOnCycle(nodes, producers);
   if (stuck) throw new OnnxError('ONNX_CYCLIC', placeOf(stuck), 'it depends on its own output');
-  throw new OnnxError('ONNX_UNSORTED', placeOf(unsorted), 'it comes before the node that makes its input; sort the nodes');
+  throw new OnnxError(
+    'ONNX_UNSORTED',
+    placeOf(unsorted),
+    'it comes before the node that makes its input; sort the nodes',
+  );
 }
 
 /** Names a node reads, also from inside its graphs; names that those graphs define themselves are left out. */
 export function referencesOf(node: Node): string[] {
-  const inner = Object.values(node.attributes).flatMap((attribute) => (attribute.kind === 'graph' ? freeNames(attribute.value) : []));
+  const inner = Object.values(node.attributes).flatMap((attribute) =>
+    attribute.kind === 'graph' ? freeNames(attribute.value) : [],
+  );
   return [...node.inputs.filter((name) => name !== ''), ...inner];
 }
 
 function freeNames(graph: Graph): string[] {
-  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), ...graph.nodes.flatMap(({ outputs }) => outputs)]);
+  const own = new Set([
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+  ]);
   const read = [...graph.nodes.flatMap(referencesOf), ...graph.outputs.map(({ name }) => name)];
   return read.filter((name) => !own.has(name));
 }
@@ -148,7 +204,8 @@ function nodeOnCycle(nodes: readonly Node[], producers: ReadonlyMap<string, numb
 
 function define(scope: Scope, name: string, place: string): void {
   checkName(name, place, scope.limits);
-  if (scope.defined.has(name)) throw new OnnxError('ONNX_DUPLICATE_NAME', place, `value ${quoted(name)} is defined twice`);
+  if (scope.defined.has(name))
+    throw new OnnxError('ONNX_DUPLICATE_NAME', place, `value ${quoted(name)} is defined twice`);
   scope.defined.add(name);
 }
 

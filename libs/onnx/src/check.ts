@@ -27,27 +27,55 @@ export function checkModel(source: Model | Uint8Array, limits: Partial<ModelLimi
   const all = { ...defaultLimits, ...limits };
   const model = source instanceof Uint8Array ? decodeModel(bounded(source, all)) : source;
   if (!(model.irVersion >= supportedIr.from && model.irVersion <= supportedIr.to)) {
-    throw new OnnxError('ONNX_UNSUPPORTED_VERSION', 'model', `IR version ${model.irVersion} is not between ${supportedIr.from} and ${supportedIr.to}; export it with one of those`);
+    throw new OnnxError(
+      'ONNX_UNSUPPORTED_VERSION',
+      'model',
+      `IR version ${model.irVersion} is not between ${supportedIr.from} and ${supportedIr.to}; export it with one of those`,
+    );
   }
-  if (!model.opsets.has('')) throw new OnnxError('ONNX_UNKNOWN_OPSET', 'model', 'it imports no version of the standard operators; export it again');
+  if (!model.opsets.has(''))
+    throw new OnnxError(
+      'ONNX_UNKNOWN_OPSET',
+      'model',
+      'it imports no version of the standard operators; export it again',
+    );
   for (const [domain, version] of model.opsets) checkOpset(domain, version);
   if (model.extra && fromBinary(ModelSchema, model.extra).$unknown?.some(({ no }) => no === functionsField)) {
-    throw new OnnxError('ONNX_UNSUPPORTED_TYPE', 'model', 'it defines its own functions; export it with functions inlined');
+    throw new OnnxError(
+      'ONNX_UNSUPPORTED_TYPE',
+      'model',
+      'it defines its own functions; export it with functions inlined',
+    );
   }
-  checkGraph(model.graph, { limits: all, opsets: model.opsets, nodesLeft: all.maxNodes, initializersLeft: all.maxInitializers });
+  checkGraph(model.graph, {
+    limits: all,
+    opsets: model.opsets,
+    nodesLeft: all.maxNodes,
+    initializersLeft: all.maxInitializers,
+  });
   return model;
 }
 
 function bounded(bytes: Uint8Array, { maxBytes }: ModelLimits): Uint8Array {
-  if (bytes.length > maxBytes) throw new OnnxError('ONNX_TOO_LARGE', 'model', `${bytes.length} bytes are more than the limit of ${maxBytes}`);
+  if (bytes.length > maxBytes)
+    throw new OnnxError('ONNX_TOO_LARGE', 'model', `${bytes.length} bytes are more than the limit of ${maxBytes}`);
   return bytes;
 }
 
 function checkOpset(domain: string, version: number): void {
   const supported = Object.hasOwn(supportedOpsets, domain) ? supportedOpsets[domain] : undefined;
   const place = `opset ${quoted(domain || 'ai.onnx')}`;
-  if (supported === undefined) throw new OnnxError('ONNX_UNKNOWN_OPSET', place, 'the runtime has no operators of this domain; export the model with standard operators');
+  if (supported === undefined)
+    throw new OnnxError(
+      'ONNX_UNKNOWN_OPSET',
+      place,
+      'the runtime has no operators of this domain; export the model with standard operators',
+    );
   if (!(version >= supported.from && version <= supported.to)) {
-    throw new OnnxError('ONNX_UNKNOWN_OPSET', place, `version ${version} is not between ${supported.from} and ${supported.to}; export it with one of those`);
+    throw new OnnxError(
+      'ONNX_UNKNOWN_OPSET',
+      place,
+      `version ${version} is not between ${supported.from} and ${supported.to}; export it with one of those`,
+    );
   }
 }

@@ -10,7 +10,10 @@ const unknownField = (text: string): UnknownField[] => [
 ];
 
 describe('decodeModel and encodeModel', () => {
-  it.each([['weights', logisticModel], ['a graph in a node', loopModel]])('are inverse for a model with %s', (_, build) => {
+  it.each([
+    ['weights', logisticModel],
+    ['a graph in a node', loopModel],
+  ])('are inverse for a model with %s', (_, build) => {
     expect(decodeModel(encodeModel(build()))).toEqual(build());
   });
 
@@ -22,7 +25,9 @@ describe('decodeModel and encodeModel', () => {
     };
     const version = logisticModel().opsets.get('')!;
     expect(decodeModel(twice(BigInt(version)))).toEqual(logisticModel());
-    expect(() => decodeModel(twice(BigInt(version + 1)))).toThrow(expect.objectContaining({ code: 'ONNX_DUPLICATE_NAME' }));
+    expect(() => decodeModel(twice(BigInt(version + 1)))).toThrow(
+      expect.objectContaining({ code: 'ONNX_DUPLICATE_NAME' }),
+    );
   });
 
   it('take a file of 100,000 opsets within two seconds', () => {
@@ -54,7 +59,16 @@ describe('decodeModel and encodeModel', () => {
     graph.input[0]!.$unknown = unknownField('input');
     graph.input[0]!.type!.$unknown = unknownField('type');
     graph.input[0]!.type!.tensorType!.shape!.dim[0]!.denotation = 'DATA_BATCH';
-    const attributeOf = (init: object) => ({ $typeName: 'onnx.Attribute', floats: [], ints: [], strings: [], tensors: [], graphs: [], ...init }) as unknown as typeof node.attribute[0];
+    const attributeOf = (init: object) =>
+      ({
+        $typeName: 'onnx.Attribute',
+        floats: [],
+        ints: [],
+        strings: [],
+        tensors: [],
+        graphs: [],
+        ...init,
+      }) as unknown as (typeof node.attribute)[0];
     node.attribute.push(
       attributeOf({ name: 'alpha', type: Attribute_Type.FLOAT, f: 0.5, docString: 'scale' }),
       attributeOf({ name: 'end', type: Attribute_Type.INT, i: 2n ** 63n - 1n }),
@@ -127,7 +141,8 @@ describe('replaceInitializers', () => {
     ['too few values', 'weight', [1], 'ONNX_SIZE_MISMATCH'],
     ['a value that is not a number', 'weight', [1, NaN, 2], 'ONNX_NON_FINITE'],
   ])('refuses %s', (_, name, values, code) => {
-    expect(() => replaceInitializers(bytes, new Map([[name, new Float32Array(values)]])))
-      .toThrow(expect.objectContaining({ code, place: expect.stringContaining(`"${name}"`) as string }));
+    expect(() => replaceInitializers(bytes, new Map([[name, new Float32Array(values)]]))).toThrow(
+      expect.objectContaining({ code, place: expect.stringContaining(`"${name}"`) as string }),
+    );
   });
 });

@@ -8,8 +8,15 @@ import { checkModel, decodeModel, encodeModel } from './index.js';
 import type { Tensor } from './index.js';
 import { decodeTensor } from './tensor-codec.js';
 
-interface Signature { name: string }
-interface Case { name: string; files: Record<string, string>; inputs: Signature[]; outputs: Signature[] }
+interface Signature {
+  name: string;
+}
+interface Case {
+  name: string;
+  files: Record<string, string>;
+  inputs: Signature[];
+  outputs: Signature[];
+}
 
 const folder = new URL('../conformance/', import.meta.url);
 const read = (path: string): Uint8Array => readFileSync(new URL(path, folder));
@@ -38,7 +45,11 @@ describe('ONNX backend node tests', () => {
     expect(tests).toHaveLength(47);
     for (const { name, files } of tests) {
       for (const [path, digest] of Object.entries(files)) {
-        expect(createHash('sha256').update(read(`${name}/${path}`)).digest('hex')).toBe(digest);
+        expect(
+          createHash('sha256')
+            .update(read(`${name}/${path}`))
+            .digest('hex'),
+        ).toBe(digest);
       }
     }
   });
@@ -48,9 +59,13 @@ describe('ONNX backend node tests', () => {
     const encoded = encodeModel(checkModel(bytes));
     expect(decodeModel(encoded)).toEqual(decodeModel(bytes));
     const session = await Session.create(encoded);
-    const feeds = Object.fromEntries(inputs.map((input, index) => [input.name, toRuntime(tensorFile(`${name}/test_data_set_0/input_${index}.pb`))]));
+    const feeds = Object.fromEntries(
+      inputs.map((input, index) => [input.name, toRuntime(tensorFile(`${name}/test_data_set_0/input_${index}.pb`))]),
+    );
     const found = await session.run(feeds);
-    outputs.forEach((output, index) => expectClose(found[output.name]!, tensorFile(`${name}/test_data_set_0/output_${index}.pb`)));
+    outputs.forEach((output, index) =>
+      expectClose(found[output.name]!, tensorFile(`${name}/test_data_set_0/output_${index}.pb`)),
+    );
     await session.release();
   });
 });

@@ -11,17 +11,36 @@ interface NumericArray {
 }
 
 const arrays: Record<NumericType, NumericArray> = {
-  float32: Float32Array, float64: Float64Array, float16: Uint16Array, bfloat16: Uint16Array,
-  int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array,
-  uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
   bool: Uint8Array,
 };
 
 const codes: Record<DataType, Code> = {
-  float32: Code.FLOAT, float64: Code.DOUBLE, float16: Code.FLOAT16, bfloat16: Code.BFLOAT16,
-  int8: Code.INT8, int16: Code.INT16, int32: Code.INT32, int64: Code.INT64,
-  uint8: Code.UINT8, uint16: Code.UINT16, uint32: Code.UINT32, uint64: Code.UINT64,
-  bool: Code.BOOL, string: Code.STRING,
+  float32: Code.FLOAT,
+  float64: Code.DOUBLE,
+  float16: Code.FLOAT16,
+  bfloat16: Code.BFLOAT16,
+  int8: Code.INT8,
+  int16: Code.INT16,
+  int32: Code.INT32,
+  int64: Code.INT64,
+  uint8: Code.UINT8,
+  uint16: Code.UINT16,
+  uint32: Code.UINT32,
+  uint64: Code.UINT64,
+  bool: Code.BOOL,
+  string: Code.STRING,
 };
 
 const types = new Map(Object.entries(codes).map(([type, code]) => [code, type as DataType]));
@@ -68,14 +87,22 @@ export function toStorage(type: NumericType, values: NumericData | readonly numb
 /** The elements of a float32 tensor. @throws OnnxError ONNX_UNSUPPORTED_TYPE for any other type */
 export function floats(tensor: Tensor): Float32Array {
   if (tensor.data instanceof Float32Array) return tensor.data;
-  throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `tensor ${quoted(tensor.name)}`, `expected float32, found ${tensor.type}`);
+  throw new OnnxError(
+    'ONNX_UNSUPPORTED_TYPE',
+    `tensor ${quoted(tensor.name)}`,
+    `expected float32, found ${tensor.type}`,
+  );
 }
 
 /** The elements of an integer or bool tensor as numbers; 64-bit values must be exactly representable. */
 export function integers(tensor: Tensor): number[] {
   const { data } = tensor;
   if (Array.isArray(data) || tensor.type.includes('float')) {
-    throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `tensor ${quoted(tensor.name)}`, `expected integers, found ${tensor.type}`);
+    throw new OnnxError(
+      'ONNX_UNSUPPORTED_TYPE',
+      `tensor ${quoted(tensor.name)}`,
+      `expected integers, found ${tensor.type}`,
+    );
   }
   return Array.from(data as ArrayLike<number | bigint>, Number);
 }

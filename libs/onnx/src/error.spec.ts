@@ -36,12 +36,24 @@ describe('quoted', () => {
 describe('the place of an error', () => {
   it('shows an operator name of the file harmlessly and cut, also while the file is decoded', () => {
     const model = logisticModel();
-    Object.assign(model.graph.nodes[0]!, { op: `\u001B[2J${'o'.repeat(5_000)}`, name: '\u202E', attributes: { a: { kind: 'int', value: 1 }, b: { kind: 'int', value: 1 } } });
+    Object.assign(model.graph.nodes[0]!, {
+      op: `\u001B[2J${'o'.repeat(5_000)}`,
+      name: '\u202E',
+      attributes: { a: { kind: 'int', value: 1 }, b: { kind: 'int', value: 1 } },
+    });
     const bytes = encodeModel(model);
     // The second attribute gets the name of the first: 0a 01 'b' → 0a 01 'a'.
-    const second = bytes.findIndex((byte, index) => byte === 0x0a && bytes[index + 1] === 1 && bytes[index + 2] === 0x62);
+    const second = bytes.findIndex(
+      (byte, index) => byte === 0x0a && bytes[index + 1] === 1 && bytes[index + 2] === 0x62,
+    );
     bytes[second + 2] = 0x61;
-    const refusal = expect.toSatisfy((error: unknown) => error instanceof OnnxError && error.code === 'ONNX_DUPLICATE_NAME' && !acting.test(error.message) && error.message.length < 200);
+    const refusal = expect.toSatisfy(
+      (error: unknown) =>
+        error instanceof OnnxError &&
+        error.code === 'ONNX_DUPLICATE_NAME' &&
+        !acting.test(error.message) &&
+        error.message.length < 200,
+    );
     expect(() => decodeModel(bytes)).toThrow(refusal as Error);
   });
 });

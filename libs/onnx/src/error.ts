@@ -24,7 +24,11 @@ export type OnnxErrorCode =
 export class OnnxError extends Error {
   override readonly name = 'OnnxError';
 
-  constructor(readonly code: OnnxErrorCode, readonly place: string, problem: string) {
+  constructor(
+    readonly code: OnnxErrorCode,
+    readonly place: string,
+    problem: string,
+  ) {
     super(`${place}: ${problem}`);
   }
 }
@@ -45,4 +49,5 @@ export function quoted(name: string): string {
 // Before the escaping: a name may be megabytes long and stand in a place that is named a thousand times.
 const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-const escaped = (text: string): string => text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+const escaped = (text: string): string =>
+  text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);

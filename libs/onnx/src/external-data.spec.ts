@@ -15,7 +15,10 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'onnx-external-'));
   mkdirSync(join(folder, 'model', 'weights'), { recursive: true });
   writeFileSync(join(folder, 'secret'), 'a secret of twelve bytes or more');
-  writeFileSync(join(folder, 'model', 'weights', 'all.bin'), new Uint8Array([0, 0, 0, 0, ...new Uint8Array(weights.buffer)]));
+  writeFileSync(
+    join(folder, 'model', 'weights', 'all.bin'),
+    new Uint8Array([0, 0, 0, 0, ...new Uint8Array(weights.buffer)]),
+  );
   symlinkSync(join(folder, 'secret'), join(folder, 'model', 'link'));
   symlinkSync(folder, join(folder, 'model', 'up'));
 });
@@ -27,7 +30,9 @@ function modelFile(entries: Record<string, string>): string {
   const weight = message.graph!.initializer[0]!;
   weight.rawData = new Uint8Array();
   weight.dataLocation = Tensor_DataLocation.EXTERNAL;
-  weight.externalData = Object.entries(entries).map(([key, value]) => ({ $typeName: 'onnx.StringStringEntry', key, value }) satisfies StringStringEntry);
+  weight.externalData = Object.entries(entries).map(
+    ([key, value]) => ({ $typeName: 'onnx.StringStringEntry', key, value }) satisfies StringStringEntry,
+  );
   const path = join(folder, 'model', 'model.onnx');
   writeFileSync(path, toBinary(ModelSchema, message));
   return path;
@@ -51,8 +56,9 @@ describe('readModel', () => {
     ['a link to a file outside', 'link'],
     ['a link to a folder outside', 'up/secret'],
   ])('refuses %s', async (_, location) => {
-    await expect(readModel(modelFile({ location, length: '12' })))
-      .rejects.toThrow(expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA_ESCAPES', place: 'tensor "weight"' }));
+    await expect(readModel(modelFile({ location, length: '12' }))).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA_ESCAPES', place: 'tensor "weight"' }),
+    );
   });
 
   it.each([
@@ -62,15 +68,23 @@ describe('readModel', () => {
     ['an offset that is no number', { location: 'weights/all.bin', offset: '-4' }],
     ['a length beyond reason', { location: 'weights/all.bin', length: '999999999999' }],
   ])('refuses %s', async (_, entries) => {
-    await expect(readModel(modelFile(entries))).rejects.toThrow(expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA', place: 'tensor "weight"' }));
+    await expect(readModel(modelFile(entries))).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA', place: 'tensor "weight"' }),
+    );
   });
 
   it('refuses more external data than the limit, and any where only bytes are given', async () => {
     const path = modelFile({ location: 'weights/all.bin', offset: '4', length: '12' });
-    await expect(readModel(path, { maxBytes: 11 })).rejects.toThrow(expect.objectContaining({ code: 'ONNX_TOO_LARGE' }));
+    await expect(readModel(path, { maxBytes: 11 })).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_TOO_LARGE' }),
+    );
     const message = fromBinary(ModelSchema, encodeModel(logisticModel()));
     message.graph!.initializer[0]!.dataLocation = Tensor_DataLocation.EXTERNAL;
-    message.graph!.initializer[0]!.externalData = [{ $typeName: 'onnx.StringStringEntry', key: 'location', value: 'weights/all.bin' }];
-    expect(() => checkModel(toBinary(ModelSchema, message))).toThrow(expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA' }));
+    message.graph!.initializer[0]!.externalData = [
+      { $typeName: 'onnx.StringStringEntry', key: 'location', value: 'weights/all.bin' },
+    ];
+    expect(() => checkModel(toBinary(ModelSchema, message))).toThrow(
+      expect.objectContaining({ code: 'ONNX_EXTERNAL_DATA' }),
+    );
   });
 });

@@ -19,7 +19,11 @@ export function externalRange(pairs: readonly { key: string; value: string }[], 
   if (escapes(location)) {
     throw new OnnxError('ONNX_EXTERNAL_DATA_ESCAPES', place, 'its data file must lie in the folder of the model');
   }
-  return { location, offset: byteCount(entries.get('offset') ?? '0', place), length: optional(entries.get('length'), place) };
+  return {
+    location,
+    offset: byteCount(entries.get('offset') ?? '0', place),
+    length: optional(entries.get('length'), place),
+  };
 }
 
 /**
@@ -32,14 +36,19 @@ export function externalDataIn(folder: string, maxBytes: number): ExternalData {
   return ({ location, offset, length }, place) => {
     const path = resolved(join(root, location), place);
     if (!path.startsWith(root.endsWith(sep) ? root : root + sep)) {
-      throw new OnnxError('ONNX_EXTERNAL_DATA_ESCAPES', place, 'its data file is a link out of the folder of the model');
+      throw new OnnxError(
+        'ONNX_EXTERNAL_DATA_ESCAPES',
+        place,
+        'its data file is a link out of the folder of the model',
+      );
     }
     const file = opened(path, place);
     try {
       const stat = fstatSync(file);
       if (!stat.isFile()) throw new OnnxError('ONNX_EXTERNAL_DATA', place, 'its data file is not a regular file');
       const wanted = length ?? Math.max(0, stat.size - offset);
-      if (offset + wanted > stat.size) throw new OnnxError('ONNX_EXTERNAL_DATA', place, 'its data file is shorter than the model says');
+      if (offset + wanted > stat.size)
+        throw new OnnxError('ONNX_EXTERNAL_DATA', place, 'its data file is shorter than the model says');
       remaining -= wanted;
       if (remaining < 0) throw new OnnxError('ONNX_TOO_LARGE', place, 'the external data is larger than the limit');
       const bytes = new Uint8Array(wanted);
@@ -56,7 +65,13 @@ export function externalDataIn(folder: string, maxBytes: number): ExternalData {
 }
 
 function escapes(location: string): boolean {
-  return location === '' || location.includes('\0') || location.includes('\\') || isAbsolute(location) || normalize(location).split('/').includes('..');
+  return (
+    location === '' ||
+    location.includes('\0') ||
+    location.includes('\\') ||
+    isAbsolute(location) ||
+    normalize(location).split('/').includes('..')
+  );
 }
 
 function resolved(path: string, place: string): string {
@@ -76,7 +91,8 @@ function opened(path: string, place: string): number {
   }
 }
 
-const unreadable = (place: string): OnnxError => new OnnxError('ONNX_EXTERNAL_DATA', place, 'its data file cannot be read');
+const unreadable = (place: string): OnnxError =>
+  new OnnxError('ONNX_EXTERNAL_DATA', place, 'its data file cannot be read');
 
 function optional(text: string | undefined, place: string): number | undefined {
   return text === undefined ? undefined : byteCount(text, place);
@@ -84,6 +100,7 @@ function optional(text: string | undefined, place: string): number | undefined {
 
 function byteCount(text: string, place: string): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-  if (Number.isNaN(value)) throw new OnnxError('ONNX_EXTERNAL_DATA', place, 'offset and length of external data must be whole numbers');
+  if (Number.isNaN(value))
+    throw new OnnxError('ONNX_EXTERNAL_DATA', place, 'offset and length of external data must be whole numbers');
   return value;
 }

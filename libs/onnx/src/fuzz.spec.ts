@@ -9,7 +9,11 @@ import { randomFrom } from './random.fixture.js';
 
 const folder = new URL('../conformance/', import.meta.url);
 const { tests } = JSON.parse(readFileSync(new URL('manifest.json', folder), 'utf8')) as { tests: { name: string }[] };
-const seeds = [...tests.map(({ name }) => new Uint8Array(readFileSync(new URL(`${name}/model.onnx`, folder)))), encodeModel(loopModel()), encodeModel(logisticModel())];
+const seeds = [
+  ...tests.map(({ name }) => new Uint8Array(readFileSync(new URL(`${name}/model.onnx`, folder)))),
+  encodeModel(loopModel()),
+  encodeModel(logisticModel()),
+];
 const filesToTry = 2_000;
 
 /** A model with a packed list of every kind: varints, floats and doubles, of tensors and of attributes. */
@@ -25,7 +29,11 @@ function packedModel(): Uint8Array {
   );
   node[1]!.attribute.push(
     withPacked(create(AttributeSchema, { name: 'ints', type: Attribute_Type.INTS }), 8, [0x80, 0x01, 0x05]),
-    withPacked(create(AttributeSchema, { name: 'floats', type: Attribute_Type.FLOATS }), 7, [0, 0, 0x80, 0x3f, 0, 0, 0, 0x40]),
+    withPacked(
+      create(AttributeSchema, { name: 'floats', type: Attribute_Type.FLOATS }),
+      7,
+      [0, 0, 0x80, 0x3f, 0, 0, 0, 0x40],
+    ),
   );
   return toBinary(ModelSchema, message);
 }
@@ -59,7 +67,8 @@ describe('checkModel on broken files', () => {
       (bytes) => bytes.subarray(0, below(bytes.length)),
       (bytes) => bytes.map((byte, index) => (index === position ? byte ^ (1 << below(8)) : byte)),
       (bytes) => bytes.map((byte) => (random() < 0.01 ? below(256) : byte)),
-      (bytes) => new Uint8Array([...bytes.subarray(0, position), 0xff, 0xff, 0xff, 0xff, 0x0f, ...bytes.subarray(position)]),
+      (bytes) =>
+        new Uint8Array([...bytes.subarray(0, position), 0xff, 0xff, 0xff, 0xff, 0x0f, ...bytes.subarray(position)]),
       (bytes) => new Uint8Array([...bytes.subarray(0, position), ...bytes.subarray(below(bytes.length))]),
       (bytes) => new Uint8Array([...bytes, ...seeds[below(seeds.length)]!]),
       (bytes) => new Uint8Array(bytes.length).map(() => below(256)),

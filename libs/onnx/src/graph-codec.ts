@@ -16,7 +16,10 @@ export function decodeGraph(message: GraphMessage, external?: ExternalData): Gra
     inputs: message.input.map(decodeValueInfo),
     outputs: message.output.map(decodeValueInfo),
     valueInfo: message.valueInfo.map(decodeValueInfo),
-    initializers: uniqueMap(message.initializer.map((tensor) => [tensor.name, decodeTensor(tensor, external)]), 'initializer'),
+    initializers: uniqueMap(
+      message.initializer.map((tensor) => [tensor.name, decodeTensor(tensor, external)]),
+      'initializer',
+    ),
     nodes: message.node.map((node) => decodeNode(node, external)),
     ...leftover(GraphSchema, message, ['name', 'input', 'output', 'valueInfo', 'initializer', 'node']),
   };
@@ -74,22 +77,34 @@ function encodeNode(node: Node): NodeMessage {
 function decodeAttribute(message: AttributeMessage, external?: ExternalData): Attribute {
   const decoded = decodeValue(message, external);
   if (decoded === undefined) return { kind: 'opaque', value: toBinary(AttributeSchema, message) };
-  return { ...decoded, ...leftover(AttributeSchema, message, ['name', 'type', 'f', 'i', 's', 't', 'g', 'floats', 'ints', 'strings']) };
+  return {
+    ...decoded,
+    ...leftover(AttributeSchema, message, ['name', 'type', 'f', 'i', 's', 't', 'g', 'floats', 'ints', 'strings']),
+  };
 }
 
 /** Undefined where a JavaScript value would not hold the attribute exactly, or the kind is a rare one. */
 function decodeValue(message: AttributeMessage, external?: ExternalData): Attribute | undefined {
   if (message.refAttrName !== '') return undefined;
   switch (message.type) {
-    case Kind.FLOAT: return { kind: 'float', value: message.f };
-    case Kind.FLOATS: return { kind: 'floats', value: message.floats };
-    case Kind.INT: return isExact(message.i) ? { kind: 'int', value: Number(message.i) } : undefined;
-    case Kind.INTS: return message.ints.every(isExact) ? { kind: 'ints', value: message.ints.map(Number) } : undefined;
-    case Kind.STRING: return decodeStrings([message.s], ([value = '']) => ({ kind: 'string', value }));
-    case Kind.STRINGS: return decodeStrings(message.strings, (value) => ({ kind: 'strings', value }));
-    case Kind.TENSOR: return message.t && { kind: 'tensor', value: decodeTensor(message.t, external) };
-    case Kind.GRAPH: return message.g && { kind: 'graph', value: decodeGraph(message.g, external) };
-    default: return undefined;
+    case Kind.FLOAT:
+      return { kind: 'float', value: message.f };
+    case Kind.FLOATS:
+      return { kind: 'floats', value: message.floats };
+    case Kind.INT:
+      return isExact(message.i) ? { kind: 'int', value: Number(message.i) } : undefined;
+    case Kind.INTS:
+      return message.ints.every(isExact) ? { kind: 'ints', value: message.ints.map(Number) } : undefined;
+    case Kind.STRING:
+      return decodeStrings([message.s], ([value = '']) => ({ kind: 'string', value }));
+    case Kind.STRINGS:
+      return decodeStrings(message.strings, (value) => ({ kind: 'strings', value }));
+    case Kind.TENSOR:
+      return message.t && { kind: 'tensor', value: decodeTensor(message.t, external) };
+    case Kind.GRAPH:
+      return message.g && { kind: 'graph', value: decodeGraph(message.g, external) };
+    default:
+      return undefined;
   }
 }
 
@@ -97,14 +112,25 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeMessage {
   if (attribute.kind === 'opaque') return Object.assign(fromBinary(AttributeSchema, attribute.value), { name });
   const message = merged(AttributeSchema, attribute.extra, { name });
   switch (attribute.kind) {
-    case 'float': return Object.assign(message, { type: Kind.FLOAT, f: attribute.value });
-    case 'floats': return Object.assign(message, { type: Kind.FLOATS, floats: attribute.value });
-    case 'int': return Object.assign(message, { type: Kind.INT, i: BigInt(attribute.value) });
-    case 'ints': return Object.assign(message, { type: Kind.INTS, ints: attribute.value.map(BigInt) });
-    case 'string': return Object.assign(message, { type: Kind.STRING, s: new TextEncoder().encode(attribute.value) });
-    case 'strings': return Object.assign(message, { type: Kind.STRINGS, strings: attribute.value.map((text) => new TextEncoder().encode(text)) });
-    case 'tensor': return Object.assign(message, { type: Kind.TENSOR, t: encodeTensor(attribute.value) });
-    case 'graph': return Object.assign(message, { type: Kind.GRAPH, g: encodeGraph(attribute.value) });
+    case 'float':
+      return Object.assign(message, { type: Kind.FLOAT, f: attribute.value });
+    case 'floats':
+      return Object.assign(message, { type: Kind.FLOATS, floats: attribute.value });
+    case 'int':
+      return Object.assign(message, { type: Kind.INT, i: BigInt(attribute.value) });
+    case 'ints':
+      return Object.assign(message, { type: Kind.INTS, ints: attribute.value.map(BigInt) });
+    case 'string':
+      return Object.assign(message, { type: Kind.STRING, s: new TextEncoder().encode(attribute.value) });
+    case 'strings':
+      return Object.assign(message, {
+        type: Kind.STRINGS,
+        strings: attribute.value.map((text) => new TextEncoder().encode(text)),
+      });
+    case 'tensor':
+      return Object.assign(message, { type: Kind.TENSOR, t: encodeTensor(attribute.value) });
+    case 'graph':
+      return Object.assign(message, { type: Kind.GRAPH, g: encodeGraph(attribute.value) });
   }
 }
 

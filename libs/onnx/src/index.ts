@@ -1,6 +1,4 @@
-export type {
-  Attribute, DataType, Dim, Extra, Graph, Model, Node, NumericData, Tensor, ValueInfo,
-} from './ir.js';
+export type { Attribute, DataType, Dim, Extra, Graph, Model, Node, NumericData, Tensor, ValueInfo } from './ir.js';
 export { OnnxError, printable } from './error.js';
 export type { OnnxErrorCode } from './error.js';
 export { dataTypeCode, elementCount, integers } from './data-types.js';

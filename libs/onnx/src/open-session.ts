@@ -20,5 +20,10 @@ async function refuseCostlyConstants(model: Model): Promise<void> {
   const nodes = constantNodes(model.graph);
   if (nodes.every(({ op }) => op === 'Constant')) return;
   const { costly } = await evaluateConstants(model, nodes);
-  if (costly) throw new OnnxError('ONNX_TOO_LARGE', placeOf(costly), 'it depends on constants alone and takes too long to compute; export the model with its constants folded');
+  if (costly)
+    throw new OnnxError(
+      'ONNX_TOO_LARGE',
+      placeOf(costly),
+      'it depends on constants alone and takes too long to compute; export the model with its constants folded',
+    );
 }

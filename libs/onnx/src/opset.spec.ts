@@ -26,7 +26,12 @@ function reducing(taken = false): Model {
   const other = new GraphBuilder('other');
   other.op('Identity', ['mean'], {}, 'same');
   other.output('same');
-  graph.op('If', ['condition'], { then_branch: attr.graph(body.graph), else_branch: attr.graph(other.graph) }, 'chosen');
+  graph.op(
+    'If',
+    ['condition'],
+    { then_branch: attr.graph(body.graph), else_branch: attr.graph(other.graph) },
+    'chosen',
+  );
   for (const name of ['mean', 'highest', 'left', 'right', 'chosen']) graph.output(name);
   return graph.model({ opset: 13, irVersion: 7 });
 }
@@ -34,11 +39,14 @@ function reducing(taken = false): Model {
 describe('raiseOpset', () => {
   const feeds = (condition: number): Feeds => ({ x: rows, condition: tensorOf('bool', [], [condition]) });
 
-  it.each([0, 1])('keeps the results of reductions and Split, also in graphs inside nodes (branch %d)', async (condition) => {
-    const raised = checkModel(raiseOpset(reducing()));
-    expect([raised.opsets.get(''), raised.irVersion]).toEqual([18, 8]);
-    expect(await outputs(raised, feeds(condition))).toEqual(await outputs(reducing(), feeds(condition)));
-  });
+  it.each([0, 1])(
+    'keeps the results of reductions and Split, also in graphs inside nodes (branch %d)',
+    async (condition) => {
+      const raised = checkModel(raiseOpset(reducing()));
+      expect([raised.opsets.get(''), raised.irVersion]).toEqual([18, 8]);
+      expect(await outputs(raised, feeds(condition))).toEqual(await outputs(reducing(), feeds(condition)));
+    },
+  );
 
   it('names the axes otherwise where their name is taken', async () => {
     const raised = checkModel(raiseOpset(reducing(true)));
@@ -49,7 +57,12 @@ describe('raiseOpset', () => {
     const graph = new GraphBuilder('regions');
     graph.input('x', 'float32', [1, 1, 2, 4]);
     graph.constant('float32', [1, 4], [0.3, 0.2, 2.4, 1.6]);
-    graph.op('RoiAlign', ['x', 'const_0', graph.constant('int64', [1], [0])], { output_height: attr.int(2), output_width: attr.int(2) }, 'y');
+    graph.op(
+      'RoiAlign',
+      ['x', 'const_0', graph.constant('int64', [1], [0])],
+      { output_height: attr.int(2), output_width: attr.int(2) },
+      'y',
+    );
     graph.output('y');
     const model = graph.model({ opset });
     const image = { x: tensorOf('float32', [1, 1, 2, 4], rows.data) };
@@ -59,6 +72,8 @@ describe('raiseOpset', () => {
   it('leaves a newer model as it is and refuses one that is too old', () => {
     const model = logisticModel();
     expect(raiseOpset(model)).toBe(model);
-    expect(() => raiseOpset({ ...model, opsets: new Map([['', 12]]) })).toThrow(expect.objectContaining({ code: 'ONNX_UNSUPPORTED_VERSION' }));
+    expect(() => raiseOpset({ ...model, opsets: new Map([['', 12]]) })).toThrow(
+      expect.objectContaining({ code: 'ONNX_UNSUPPORTED_VERSION' }),
+    );
   });
 });

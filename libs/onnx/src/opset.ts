@@ -9,7 +9,17 @@ const target = 18;
 /** The IR version that opsets 15 to 18 are written with. */
 const targetIr = 8;
 
-const reductions = new Set(['ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd', 'ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceSumSquare']);
+const reductions = new Set([
+  'ReduceMean',
+  'ReduceMax',
+  'ReduceMin',
+  'ReduceProd',
+  'ReduceL1',
+  'ReduceL2',
+  'ReduceLogSum',
+  'ReduceLogSumExp',
+  'ReduceSumSquare',
+]);
 
 /**
  * The same model in opset 18 or later. From 13 on three operators changed their meaning (https://onnx.ai/onnx/operators):
@@ -20,7 +30,11 @@ const reductions = new Set(['ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd'
 export function raiseOpset(model: Model): Model {
   const version = model.opsets.get('') ?? 0;
   if (version < oldest) {
-    throw new OnnxError('ONNX_UNSUPPORTED_VERSION', 'model', `it uses opset ${version}; export it with opset ${oldest} or later`);
+    throw new OnnxError(
+      'ONNX_UNSUPPORTED_VERSION',
+      'model',
+      `it uses opset ${version}; export it with opset ${oldest} or later`,
+    );
   }
   if (version >= target) return model;
   return {
@@ -39,20 +53,27 @@ interface Raising {
 
 function raisedGraph(graph: Graph, raising: Raising): Graph {
   const initializers = new Map(graph.initializers);
-  const nodes = graph.nodes.map((node) => raisedNode({ ...node, attributes: raisedBodies(node, raising) }, initializers, raising));
+  const nodes = graph.nodes.map((node) =>
+    raisedNode({ ...node, attributes: raisedBodies(node, raising) }, initializers, raising),
+  );
   return { ...graph, initializers, nodes };
 }
 
 function raisedBodies({ attributes }: Node, raising: Raising): Node['attributes'] {
-  return Object.fromEntries(Object.entries(attributes).map(([name, attribute]) =>
-    [name, attribute.kind === 'graph' ? { ...attribute, value: raisedGraph(attribute.value, raising) } : attribute]));
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, attribute]) => [
+      name,
+      attribute.kind === 'graph' ? { ...attribute, value: raisedGraph(attribute.value, raising) } : attribute,
+    ]),
+  );
 }
 
 function raisedNode(node: Node, initializers: Map<string, Tensor>, { version, names }: Raising): Node {
   if (node.domain !== '') return node;
   if (reductions.has(node.op)) return axesAsInput(node, initializers, names);
   if (node.op === 'Split' && !node.inputs[1]) return withAttribute(node, 'num_outputs', attr.int(node.outputs.length));
-  if (node.op === 'RoiAlign' && version < 16) return withAttribute(node, 'coordinate_transformation_mode', attr.string('output_half_pixel'));
+  if (node.op === 'RoiAlign' && version < 16)
+    return withAttribute(node, 'coordinate_transformation_mode', attr.string('output_half_pixel'));
   return node;
 }
 
@@ -66,5 +87,7 @@ function axesAsInput(node: Node, initializers: Map<string, Tensor>, names: Graph
 }
 
 /** An attribute that the node already has stays. */
-const withAttribute = (node: Node, name: string, value: Node['attributes'][string]): Node =>
-  ({ ...node, attributes: { [name]: value, ...node.attributes } });
+const withAttribute = (node: Node, name: string, value: Node['attributes'][string]): Node => ({
+  ...node,
+  attributes: { [name]: value, ...node.attributes },
+});

@@ -18,7 +18,8 @@ export async function readModel(path: string, limits: Partial<ModelLimits> = {})
   const { maxBytes } = { ...defaultLimits, ...limits };
   await using file = await open(path, 'r');
   const { size } = await file.stat();
-  if (size > maxBytes) throw new OnnxError('ONNX_TOO_LARGE', 'model', `${size} bytes are more than the limit of ${maxBytes}`);
+  if (size > maxBytes)
+    throw new OnnxError('ONNX_TOO_LARGE', 'model', `${size} bytes are more than the limit of ${maxBytes}`);
   const bytes = await file.readFile();
   return checkModel(decodeModel(bytes, externalDataIn(dirname(path), maxBytes)), limits);
 }

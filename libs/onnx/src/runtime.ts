@@ -22,7 +22,11 @@ export async function createSession(model: Model, optimization: OptimizationLeve
 }
 
 /** Runs a session on our tensors, for all outputs or only `names`. @throws OnnxError ONNX_RUNTIME */
-export async function runSession(session: Session, feeds: Feeds, names?: readonly string[]): Promise<Record<string, Tensor<NumericData>>> {
+export async function runSession(
+  session: Session,
+  feeds: Feeds,
+  names?: readonly string[],
+): Promise<Record<string, Tensor<NumericData>>> {
   const inputs = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toRuntime(tensor)]));
   try {
     const outputs = await session.run(inputs, names);
@@ -33,9 +37,17 @@ export async function runSession(session: Session, feeds: Feeds, names?: readonl
 }
 
 /** A tensor to feed or compare; plain numbers are converted to the storage of `type`. */
-export function tensorOf(type: 'float32' | 'int32' | 'int64' | 'bool', dims: readonly number[], values: NumericData | readonly number[]): Tensor<NumericData> {
+export function tensorOf(
+  type: 'float32' | 'int32' | 'int64' | 'bool',
+  dims: readonly number[],
+  values: NumericData | readonly number[],
+): Tensor<NumericData> {
   if (elementCount(dims) !== values.length) {
-    throw new OnnxError('ONNX_SIZE_MISMATCH', 'tensor', `shape [${dims.join(', ')}] does not hold ${values.length} elements`);
+    throw new OnnxError(
+      'ONNX_SIZE_MISMATCH',
+      'tensor',
+      `shape [${dims.join(', ')}] does not hold ${values.length} elements`,
+    );
   }
   return { name: '', type, dims: [...dims], data: toStorage(type, values) };
 }
@@ -45,11 +57,16 @@ function toRuntime({ type, data, dims }: Tensor): RuntimeTensor {
 }
 
 function fromRuntime(name: string, { type, data, dims }: RuntimeTensor): Tensor<NumericData> {
-  if (type === 'string' || type === 'int4' || type === 'uint4') throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `value ${quoted(name)}`, `${type} outputs are not supported here`);
+  if (type === 'string' || type === 'int4' || type === 'uint4')
+    throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `value ${quoted(name)}`, `${type} outputs are not supported here`);
   return { name, type, dims: [...dims], data: data as NumericData };
 }
 
 function refused(what: string, error: unknown): unknown {
   if (!(error instanceof SessionError)) return error;
-  return new OnnxError('ONNX_RUNTIME', error.node ? placeOf({ ...error.node, outputs: [] }) : 'model', `${what}: ${error.message}`);
+  return new OnnxError(
+    'ONNX_RUNTIME',
+    error.node ? placeOf({ ...error.node, outputs: [] }) : 'model',
+    `${what}: ${error.message}`,
+  );
 }

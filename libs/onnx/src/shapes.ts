@@ -39,9 +39,11 @@ const maxSizes = 2 ** 12;
  */
 export async function inferShapes(model: Model, bindings: DimBindings = {}): Promise<Map<string, ValueShape>> {
   let bound = bindDims(model, bindings);
-  const inputs = bound.graph.inputs.flatMap(({ name, type, dims }) => (type ? [[name, { type, dims: dims as number[] }] as const] : []));
+  const inputs = bound.graph.inputs.flatMap(({ name, type, dims }) =>
+    type ? [[name, { type, dims: dims as number[] }] as const] : [],
+  );
   for (let opened = 0; ; opened += bound.graph.nodes.length) {
-    const shapes = new Map<string, ReportedShape>([...inputs, ...await reportedShapes(bound)]);
+    const shapes = new Map<string, ReportedShape>([...inputs, ...(await reportedShapes(bound))]);
     const open = [...shapes.keys()].find((name) => shapes.get(name)!.dims === undefined);
     if (open === undefined) return new Map(Array.from(shapes, ([name, shape]) => [name, supported(name, shape)]));
     const next = opened < nodesToOpen ? await simplified(bound, shapes) : bound.graph;
@@ -67,8 +69,16 @@ function withValues(graph: Graph, values: ReadonlyMap<string, Tensor>): Graph {
 /** What Shape or Size gives for a value of these dimensions. */
 function sizeTensor(node: Node, dims: readonly number[] | undefined): Tensor | undefined {
   if (dims === undefined || node.domain !== '' || (node.op !== 'Shape' && node.op !== 'Size')) return undefined;
-  const picked = node.op === 'Size' ? [elementCount(dims)] : dims.slice(attribute(node, 'start', 'int') ?? 0, attribute(node, 'end', 'int'));
-  return { name: node.outputs[0] ?? '', type: 'int64', dims: node.op === 'Size' ? [] : [picked.length], data: BigInt64Array.from(picked, BigInt) };
+  const picked =
+    node.op === 'Size'
+      ? [elementCount(dims)]
+      : dims.slice(attribute(node, 'start', 'int') ?? 0, attribute(node, 'end', 'int'));
+  return {
+    name: node.outputs[0] ?? '',
+    type: 'int64',
+    dims: node.op === 'Size' ? [] : [picked.length],
+    data: BigInt64Array.from(picked, BigInt),
+  };
 }
 
 function boundDims({ name, dims }: ValueInfo, { batch, dims: named }: DimBindings): number[] {
@@ -76,7 +86,12 @@ function boundDims({ name, dims }: ValueInfo, { batch, dims: named }: DimBinding
   if (dims === undefined) throw new OnnxError('ONNX_OPEN_SHAPE', place, 'its rank is not stated');
   return dims.map((dim, axis) => {
     const size = sizeOf(dim, named) ?? (axis === 0 ? batch : undefined);
-    if (size === undefined) throw new OnnxError('ONNX_OPEN_SHAPE', place, `axis ${axis}${typeof dim === 'string' ? ` (${quoted(dim)})` : ''} is open; give its size`);
+    if (size === undefined)
+      throw new OnnxError(
+        'ONNX_OPEN_SHAPE',
+        place,
+        `axis ${axis}${typeof dim === 'string' ? ` (${quoted(dim)})` : ''} is open; give its size`,
+      );
     return size;
   });
 }
@@ -87,9 +102,18 @@ function sizeOf(dim: Dim, named: DimBindings['dims']): number | undefined {
 }
 
 function supported(name: string, { type, dims }: ReportedShape): ValueShape {
-  if (type === 'int4' || type === 'uint4') throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `value ${quoted(name)}`, `element type ${type.toUpperCase()} is not supported; export the model with int8 or float32`);
+  if (type === 'int4' || type === 'uint4')
+    throw new OnnxError(
+      'ONNX_UNSUPPORTED_TYPE',
+      `value ${quoted(name)}`,
+      `element type ${type.toUpperCase()} is not supported; export the model with int8 or float32`,
+    );
   return { type, dims: dims! };
 }
 
 const openShape = (name: string): OnnxError =>
-  new OnnxError('ONNX_OPEN_SHAPE', `value ${quoted(name)}`, 'its shape depends on data or on an open dimension; fix the dimensions of the inputs or export the model without it');
+  new OnnxError(
+    'ONNX_OPEN_SHAPE',
+    `value ${quoted(name)}`,
+    'its shape depends on data or on an open dimension; fix the dimensions of the inputs or export the model without it',
+  );

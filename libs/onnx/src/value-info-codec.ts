@@ -39,7 +39,8 @@ export function encodeValueInfo(value: ValueInfo): ValueInfoMessage {
 function decodeDims(shape: Shape, place: string): Dim[] {
   return shape.dim.map(({ value }) => {
     if (value.case !== 'dimValue') return value.value || undefined;
-    if (value.value > Number.MAX_SAFE_INTEGER) throw new OnnxError('ONNX_TOO_LARGE', place, 'a dimension is beyond 2^53');
+    if (value.value > Number.MAX_SAFE_INTEGER)
+      throw new OnnxError('ONNX_TOO_LARGE', place, 'a dimension is beyond 2^53');
     // Exporters write -1 where they mean "not known".
     return value.value < 0n ? undefined : Number(value.value);
   });

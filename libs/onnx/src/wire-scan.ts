@@ -10,12 +10,22 @@ const objectCost = 8;
 // A graph inside a node costs three levels of messages: node, attribute, graph.
 const maxDepth = 40;
 
-const varint = 0, bits64 = 1, delimited = 2, bits32 = 5;
+const varint = 0,
+  bits64 = 1,
+  delimited = 2,
+  bits32 = 5;
 
-const packedCost = new Map([[varint, 1], [bits32, 1 / 16], [bits64, 1 / 16]]);
+const packedCost = new Map([
+  [varint, 1],
+  [bits32, 1 / 16],
+  [bits64, 1 / 16],
+]);
 
 /** Bytes of a number of fixed size. */
-const fixedSize = new Map([[bits32, 4], [bits64, 8]]);
+const fixedSize = new Map([
+  [bits32, 4],
+  [bits64, 8],
+]);
 
 interface FieldShape {
   wire: number;
@@ -47,7 +57,12 @@ export function scanWire(bytes: Uint8Array, root: DescMessage): void {
 
   const count = (cost: number): void => {
     parts += cost;
-    if (parts > maxParts) throw new OnnxError('ONNX_TOO_LARGE', `byte ${position}`, 'the file has more parts (nodes, names, numbers) than can be read safely; export it with fewer and with its weights as raw data');
+    if (parts > maxParts)
+      throw new OnnxError(
+        'ONNX_TOO_LARGE',
+        `byte ${position}`,
+        'the file has more parts (nodes, names, numbers) than can be read safely; export it with fewer and with its weights as raw data',
+      );
   };
 
   const scanPacked = (wire: number, end: number): void => {
@@ -58,14 +73,16 @@ export function scanWire(bytes: Uint8Array, root: DescMessage): void {
   };
 
   const scan = (desc: DescMessage, end: number, depth: number): void => {
-    if (depth > maxDepth) throw new OnnxError('ONNX_TOO_DEEP', `byte ${position}`, `messages nest deeper than ${maxDepth} levels`);
+    if (depth > maxDepth)
+      throw new OnnxError('ONNX_TOO_DEEP', `byte ${position}`, `messages nest deeper than ${maxDepth} levels`);
     const fields = shapesOf(desc);
     while (position < end) {
       const start = position;
       const tag = readVarint(end);
       const wire = tag % 8;
       const field = fields.get(Math.floor(tag / 8));
-      if (tag < 8 || tag >= 2 ** 32 || position - start > 5 || (field !== undefined && !accepts(field, wire))) throw malformed(start);
+      if (tag < 8 || tag >= 2 ** 32 || position - start > 5 || (field !== undefined && !accepts(field, wire)))
+        throw malformed(start);
       count(field === undefined || wire === delimited ? objectCost : 1);
       if (wire === varint) readVarint(end);
       else if (fixedSize.has(wire)) position += fixedSize.get(wire)!;
@@ -85,20 +102,27 @@ export function scanWire(bytes: Uint8Array, root: DescMessage): void {
 }
 
 const malformed = (position: number): OnnxError =>
-  new OnnxError('ONNX_MALFORMED', `byte ${position}`, 'these bytes are not a complete ONNX message; the file is damaged or is no ONNX model: copy or export it again');
+  new OnnxError(
+    'ONNX_MALFORMED',
+    `byte ${position}`,
+    'these bytes are not a complete ONNX message; the file is damaged or is no ONNX model: copy or export it again',
+  );
 
 /** A list of numbers may also come packed into one delimited field. */
-const accepts = ({ wire, isList }: FieldShape, found: number): boolean => found === wire || (isList && found === delimited);
+const accepts = ({ wire, isList }: FieldShape, found: number): boolean =>
+  found === wire || (isList && found === delimited);
 
 const cache = new Map<DescMessage, Map<number, FieldShape>>();
 
 function shapesOf(desc: DescMessage): Map<number, FieldShape> {
   let shapes = cache.get(desc);
   if (shapes === undefined) {
-    shapes = new Map(desc.fields.map((field) => [
-      field.number,
-      { wire: wireType(field), isList: field.fieldKind === 'list', message: field.message },
-    ]));
+    shapes = new Map(
+      desc.fields.map((field) => [
+        field.number,
+        { wire: wireType(field), isList: field.fieldKind === 'list', message: field.message },
+      ]),
+    );
     cache.set(desc, shapes);
   }
   return shapes;
@@ -107,9 +131,14 @@ function shapesOf(desc: DescMessage): Map<number, FieldShape> {
 function wireType(field: DescField): number {
   if (field.message) return delimited;
   switch (field.scalar) {
-    case ScalarType.STRING: case ScalarType.BYTES: return delimited;
-    case ScalarType.FLOAT: return bits32;
-    case ScalarType.DOUBLE: return bits64;
-    default: return varint;
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return delimited;
+    case ScalarType.FLOAT:
+      return bits32;
+    case ScalarType.DOUBLE:
+      return bits64;
+    default:
+      return varint;
   }
 }

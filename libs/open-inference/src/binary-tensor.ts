@@ -20,17 +20,30 @@ export class BinaryTail {
   read(name: string, datatype: Datatype, shape: readonly number[], size: unknown): Tensor {
     const expected = elementCount(shape) * bytesPerElement(datatype);
     if (size !== expected) {
-      throw new ServingError('TENSOR_INVALID', `Input "${name}" needs "binary_data_size": ${expected} for its shape and datatype.`);
+      throw new ServingError(
+        'TENSOR_INVALID',
+        `Input "${name}" needs "binary_data_size": ${expected} for its shape and datatype.`,
+      );
     }
     if (this.#offset + expected > this.#bytes.length) {
-      throw new ServingError('TENSOR_INVALID', `Input "${name}" has fewer bytes after the JSON part than it announces.`);
+      throw new ServingError(
+        'TENSOR_INVALID',
+        `Input "${name}" has fewer bytes after the JSON part than it announces.`,
+      );
     }
     // A copy of exactly this tensor: the slice of a request is unaligned and must not travel to another thread.
     const buffer = new ArrayBuffer(expected);
     new Uint8Array(buffer).set(this.#bytes.subarray(this.#offset, this.#offset + expected));
     this.#offset += expected;
     const data = viewAs(datatype, buffer);
-    checkFinite(data, () => new ServingError('TENSOR_INVALID', `Input "${name}" has values that are NaN or infinite; fill missing values in first.`));
+    checkFinite(
+      data,
+      () =>
+        new ServingError(
+          'TENSOR_INVALID',
+          `Input "${name}" has values that are NaN or infinite; fill missing values in first.`,
+        ),
+    );
     if (datatype === 'BOOL' && data.some((byte: number | bigint) => byte > 1)) {
       throw new ServingError('TENSOR_INVALID', `Input "${name}" must have the bytes 0 and 1 only.`);
     }
@@ -40,7 +53,10 @@ export class BinaryTail {
   /** @throws ServingError BODY_INVALID when bytes are left over. */
   finish(): void {
     if (this.#offset !== this.#bytes.length) {
-      throw new ServingError('BODY_INVALID', 'There are bytes after the JSON part that no input announces with "binary_data_size".');
+      throw new ServingError(
+        'BODY_INVALID',
+        'There are bytes after the JSON part that no input announces with "binary_data_size".',
+      );
     }
   }
 }

@@ -68,11 +68,21 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
   it('for structured requests, in JSON and with a binary tail', async () => {
     const seen = new Set<number>();
     await fc.assert(
-      fc.asyncProperty(envelope, fc.uint8Array({ maxLength: featureCount * 4 + 4 }), fc.boolean(), async (request, tail, binary) => {
-        const head = Buffer.from(JSON.stringify(request));
-        const headers = binary ? { 'inference-header-content-length': String(head.length) } : {};
-        seen.add(await expectCivilAnswer(binary ? Buffer.concat([head, tail]) : head, { 'content-type': 'application/json', ...headers }));
-      }),
+      fc.asyncProperty(
+        envelope,
+        fc.uint8Array({ maxLength: featureCount * 4 + 4 }),
+        fc.boolean(),
+        async (request, tail, binary) => {
+          const head = Buffer.from(JSON.stringify(request));
+          const headers = binary ? { 'inference-header-content-length': String(head.length) } : {};
+          seen.add(
+            await expectCivilAnswer(binary ? Buffer.concat([head, tail]) : head, {
+              'content-type': 'application/json',
+              ...headers,
+            }),
+          );
+        },
+      ),
       { seed, numRuns: runs(600) },
     );
     expect(seen).toEqual(new Set([200, 400]));
@@ -91,7 +101,9 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
 
   it('for a good request with single bytes changed', async () => {
     const data = Array.from({ length: featureCount }, () => 1);
-    const good = Buffer.from(JSON.stringify({ inputs: [{ name: 'features', shape: [1, featureCount], datatype: 'FP32', data }] }));
+    const good = Buffer.from(
+      JSON.stringify({ inputs: [{ name: 'features', shape: [1, featureCount], datatype: 'FP32', data }] }),
+    );
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length - 1), fc.nat(255), async (place, byte) => {
         const bytes = Buffer.from(good);

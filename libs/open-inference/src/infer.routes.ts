@@ -28,13 +28,17 @@ export function addInferRoutes(app: FastifyInstance, { runtime, models, metrics 
     const { model, version } = request.params as ModelParams;
     models.find(model, version);
     if (!mediaTypes.has(request.headers['content-type']?.split(';')[0]?.trim().toLowerCase())) {
-      throw new ServingError('MEDIA_TYPE_UNSUPPORTED', 'Send Content-Type: application/json or application/octet-stream.');
+      throw new ServingError(
+        'MEDIA_TYPE_UNSUPPORTED',
+        'Send Content-Type: application/json or application/octet-stream.',
+      );
     }
     if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
       throw new ServingError('MEDIA_TYPE_UNSUPPORTED', 'Send the body without Content-Encoding.');
     }
     readTimeoutMs(request.headers[timeoutHeader]);
-    if (runtime.full) throw new ServingError('QUEUE_FULL', 'The node is busy; try again after the time in Retry-After.');
+    if (runtime.full)
+      throw new ServingError('QUEUE_FULL', 'The node is busy; try again after the time in Retry-After.');
   };
 
   const infer = async (request: FastifyRequest, reply: FastifyReply): Promise<string | Buffer> => {
@@ -46,7 +50,11 @@ export function addInferRoutes(app: FastifyInstance, { runtime, models, metrics 
     const body = readBody(request.body, header(request.headers['inference-header-content-length']));
     const parsed = readInferenceRequest(body, slot, request.body instanceof Uint8Array ? request.body.length : 0);
     const outputs = parsed.outputs.map(({ name }) => name);
-    const result = await runtime.infer(model, slot.version, parsed.inputs, { signal: whenClientLeaves(reply), deadlineMs, outputs });
+    const result = await runtime.infer(model, slot.version, parsed.inputs, {
+      signal: whenClientLeaves(reply),
+      deadlineMs,
+      outputs,
+    });
     const { headers, payload } = encodeResponse(parsed, slot, result, models.expired(model));
     metrics.success(slot, result, performance.now() - startMs);
     void reply.headers(headers);
@@ -68,7 +76,8 @@ export function addInferRoutes(app: FastifyInstance, { runtime, models, metrics 
 }
 
 /** A repeated header is joined by commas, which no parser accepts as a number. */
-const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value.join() : value);
+const header = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value.join() : value;
 
 function whenClientLeaves(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();

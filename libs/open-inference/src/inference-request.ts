@@ -32,7 +32,11 @@ export function readInferenceRequest({ json, tail }: RequestBody, slot: Slot, bo
   const binaryTail = new BinaryTail(tail);
   const inputs = readInputs(request['inputs'], slot, binaryTail, bodyBytes);
   binaryTail.finish();
-  return { id, inputs, outputs: readOutputs(request['outputs'], slot, flag(parameters, 'binary_data_output') ?? false) };
+  return {
+    id,
+    inputs,
+    outputs: readOutputs(request['outputs'], slot, flag(parameters, 'binary_data_output') ?? false),
+  };
 }
 
 function readInputs(value: unknown, slot: Slot, tail: BinaryTail, bodyBytes: number): Record<string, Tensor> {
@@ -42,20 +46,29 @@ function readInputs(value: unknown, slot: Slot, tail: BinaryTail, bodyBytes: num
   for (const [index, item] of value.entries()) {
     const fields = object(item, `inputs[${index}]`);
     const signature = slot.inputs.find(({ name }) => name === fields['name']);
-    if (!signature) throw new ServingError('TENSOR_INVALID', `inputs[${index}] has a name that the model does not know; ${takes}.`);
+    if (!signature)
+      throw new ServingError('TENSOR_INVALID', `inputs[${index}] has a name that the model does not know; ${takes}.`);
     const { name, datatype } = signature;
     if (inputs.has(name)) throw new ServingError('TENSOR_INVALID', `Input "${name}" is there twice; send it once.`);
-    if (fields['datatype'] !== datatype) throw new ServingError('TENSOR_INVALID', `Input "${name}" must have the datatype ${datatype}.`);
+    if (fields['datatype'] !== datatype)
+      throw new ServingError('TENSOR_INVALID', `Input "${name}" must have the datatype ${datatype}.`);
     const shape: unknown = fields['shape'];
-    if (!Array.isArray(shape)) throw new ServingError('TENSOR_INVALID', `Input "${name}" needs a "shape", an array of integers.`);
+    if (!Array.isArray(shape))
+      throw new ServingError('TENSOR_INVALID', `Input "${name}" needs a "shape", an array of integers.`);
     checkShape(signature, shape);
     // Either encoding takes a byte or more per element, so this bounds what a declared shape can allocate.
-    if (elementCount(shape) > bodyBytes) throw new ServingError('TENSOR_INVALID', `Input "${name}" needs as many values as its shape says.`);
+    if (elementCount(shape) > bodyBytes)
+      throw new ServingError('TENSOR_INVALID', `Input "${name}" needs as many values as its shape says.`);
     const size = optionalObject(fields['parameters'], `"parameters" of input "${name}"`)['binary_data_size'];
     if (size !== undefined && fields['data'] !== undefined) {
       throw new ServingError('TENSOR_INVALID', `Input "${name}" has both "data" and "binary_data_size"; send one.`);
     }
-    inputs.set(name, size === undefined ? readJsonTensor(name, datatype, shape, fields['data']) : tail.read(name, datatype, shape, size));
+    inputs.set(
+      name,
+      size === undefined
+        ? readJsonTensor(name, datatype, shape, fields['data'])
+        : tail.read(name, datatype, shape, size),
+    );
   }
   const missing = slot.inputs.find(({ name }) => !inputs.has(name));
   if (missing) throw new ServingError('TENSOR_INVALID', `Input "${missing.name}" is missing; ${takes}.`);
@@ -63,8 +76,10 @@ function readInputs(value: unknown, slot: Slot, tail: BinaryTail, bodyBytes: num
 }
 
 function readOutputs(value: unknown, slot: Slot, binaryByDefault: boolean): RequestedOutput[] {
-  if (value !== undefined && !Array.isArray(value)) throw invalid('"outputs" must be an array of objects with a "name".');
-  if (value === undefined || value.length === 0) return slot.outputs.map(({ name }) => ({ name, binary: binaryByDefault }));
+  if (value !== undefined && !Array.isArray(value))
+    throw invalid('"outputs" must be an array of objects with a "name".');
+  if (value === undefined || value.length === 0)
+    return slot.outputs.map(({ name }) => ({ name, binary: binaryByDefault }));
   const outputs = new Map<string, RequestedOutput>();
   for (const [index, item] of value.entries()) {
     const fields = object(item, `outputs[${index}]`);
@@ -84,7 +99,8 @@ function readOutputs(value: unknown, slot: Slot, binaryByDefault: boolean): Requ
 }
 
 function object(value: unknown, what: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} must be a JSON object.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(`${what} must be a JSON object.`);
   return value as Fields;
 }
 

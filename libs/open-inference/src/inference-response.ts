@@ -14,7 +14,12 @@ export interface EncodedResponse {
  * @param expired whether the release of this version is past its expiry, which the answer then says
  * @throws ServingError OUTPUT_INVALID
  */
-export function encodeResponse({ id, outputs }: InferenceRequest, slot: Slot, result: Inference, expired: boolean): EncodedResponse {
+export function encodeResponse(
+  { id, outputs }: InferenceRequest,
+  slot: Slot,
+  result: Inference,
+  expired: boolean,
+): EncodedResponse {
   const tail: Uint8Array[] = [];
   const encoded = outputs.map(({ name, binary }) => {
     const tensor = result.outputs[name];
@@ -27,13 +32,22 @@ export function encodeResponse({ id, outputs }: InferenceRequest, slot: Slot, re
     return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
   });
   const json = JSON.stringify({
-    model_name: slot.name, model_version: result.version, ...(id === undefined ? {} : { id }), ...(expired ? { parameters: { expired } } : {}), outputs: encoded,
+    model_name: slot.name,
+    model_version: result.version,
+    ...(id === undefined ? {} : { id }),
+    ...(expired ? { parameters: { expired } } : {}),
+    outputs: encoded,
   });
   const version = { 'koinon-model-version': result.version };
-  if (tail.length === 0) return { headers: { ...version, 'content-type': 'application/json; charset=utf-8' }, payload: json };
+  if (tail.length === 0)
+    return { headers: { ...version, 'content-type': 'application/json; charset=utf-8' }, payload: json };
   const head = Buffer.from(json);
   return {
-    headers: { ...version, 'content-type': 'application/octet-stream', 'inference-header-content-length': String(head.length) },
+    headers: {
+      ...version,
+      'content-type': 'application/octet-stream',
+      'inference-header-content-length': String(head.length),
+    },
     payload: Buffer.concat([head, ...tail]),
   };
 }

@@ -36,7 +36,8 @@ function toElement(value: unknown, datatype: Datatype): number | bigint | undefi
  * @throws ServingError TENSOR_INVALID naming the input and the position, never the value.
  */
 export function readJsonTensor(name: string, datatype: Datatype, shape: readonly number[], data: unknown): Tensor {
-  if (!Array.isArray(data)) throw new ServingError('TENSOR_INVALID', `Input "${name}" needs its values as an array under "data".`);
+  if (!Array.isArray(data))
+    throw new ServingError('TENSOR_INVALID', `Input "${name}" needs its values as an array under "data".`);
   const elements = elementCount(shape);
   const levels = Array.isArray(data[0]) ? shape : [elements];
   const target = allocate(datatype, elements);
@@ -55,7 +56,10 @@ export function readJsonTensor(name: string, datatype: Datatype, shape: readonly
       }
       const element = toElement(value, datatype);
       if (element === undefined) {
-        throw new ServingError('TENSOR_INVALID', `Input "${name}": value ${next} (counted from 0) must be ${expectation(datatype)}.`);
+        throw new ServingError(
+          'TENSOR_INVALID',
+          `Input "${name}": value ${next} (counted from 0) must be ${expectation(datatype)}.`,
+        );
       }
       target[next++] = element;
     }
@@ -74,14 +78,20 @@ export function toJsonData(name: string, { datatype, data }: Tensor): (number | 
     if (datatype === 'BOOL') return value !== 0;
     const number = Number(value);
     if (typeof value === 'bigint' && !Number.isSafeInteger(number)) {
-      throw new ServingError('OUTPUT_INVALID', `Output "${name}" has integers beyond 2^53; ask for it with "binary_data": true.`);
+      throw new ServingError(
+        'OUTPUT_INVALID',
+        `Output "${name}" has integers beyond 2^53; ask for it with "binary_data": true.`,
+      );
     }
     return number;
   });
 }
 
 export const notFinite = (output: string): ServingError =>
-  new ServingError('OUTPUT_INVALID', `Output "${output}" is not finite for these inputs; check them against the model card.`);
+  new ServingError(
+    'OUTPUT_INVALID',
+    `Output "${output}" is not finite for these inputs; check them against the model card.`,
+  );
 
 export function checkFinite(data: TensorData, refusal: () => ServingError): void {
   if (!(data instanceof Float32Array || data instanceof Float64Array)) return;

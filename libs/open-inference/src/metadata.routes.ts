@@ -7,13 +7,18 @@ import { ServingError } from './serving-error.js';
 export const serverMetadata = { name: 'koinon-edge-node', version: '2', extensions: ['binary_tensor_data'] } as const;
 
 /** Health, server metadata and model metadata of the Open Inference Protocol. */
-export function addMetadataRoutes(app: FastifyInstance, runtime: Pick<InferenceRuntime, 'healthy'>, models: ModelDirectory): void {
+export function addMetadataRoutes(
+  app: FastifyInstance,
+  runtime: Pick<InferenceRuntime, 'healthy'>,
+  models: ModelDirectory,
+): void {
   addRoute(app, { method: 'GET', url: '/v2', handler: async () => serverMetadata });
   addRoute(app, {
     method: 'GET',
     url: '/v2/health/live',
     handler: async () => {
-      if (!runtime.healthy) throw new ServingError('NODE_UNAVAILABLE', 'An inference thread was lost; restart the node.');
+      if (!runtime.healthy)
+        throw new ServingError('NODE_UNAVAILABLE', 'An inference thread was lost; restart the node.');
       return { live: true };
     },
   });

@@ -17,7 +17,10 @@ export class ModelDirectory {
 
   /** True once every model has a version that answers. */
   get ready(): boolean {
-    return this.names.length > 0 && this.names.every((name) => this.#runtime.slot(name) !== undefined && !isOver(this.#term(name), this.#now()));
+    return (
+      this.names.length > 0 &&
+      this.names.every((name) => this.#runtime.slot(name) !== undefined && !isOver(this.#term(name), this.#now()))
+    );
   }
 
   /** Of the version that answers now; null where no release says so. */
@@ -41,12 +44,22 @@ export class ModelDirectory {
       throw new ServingError('MODEL_NOT_FOUND', `This node has no such model; it serves: ${this.names.join(', ')}.`);
     }
     const slot = this.#runtime.slot(name);
-    if (!slot) throw new ServingError('MODEL_NOT_READY', `Model "${name}" has no version loaded yet; ask /v2/models/${name}/ready until it has.`);
+    if (!slot)
+      throw new ServingError(
+        'MODEL_NOT_READY',
+        `Model "${name}" has no version loaded yet; ask /v2/models/${name}/ready until it has.`,
+      );
     if (isOver(this.#term(name), this.#now())) {
-      throw new ServingError('MODEL_EXPIRED', `Version ${slot.version} of model "${name}" is expired for longer than this site serves it; its operator has to release it again.`);
+      throw new ServingError(
+        'MODEL_EXPIRED',
+        `Version ${slot.version} of model "${name}" is expired for longer than this site serves it; its operator has to release it again.`,
+      );
     }
     if (version !== undefined && version !== slot.version) {
-      throw new ServingError('VERSION_NOT_FOUND', `This version is not in service; the node serves version ${slot.version}.`);
+      throw new ServingError(
+        'VERSION_NOT_FOUND',
+        `This version is not in service; the node serves version ${slot.version}.`,
+      );
     }
     return slot;
   }

@@ -26,7 +26,15 @@ beforeAll(async () => {
   await runtime.load(await writeLinearModel(folder, 1));
   app = buildServer({ runtime, models: new ModelDirectory(runtime, ['heart-disease']), maxBodyBytes });
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
-  config = { baseUrl, model: 'heart-disease', version: '1', input: 'features', output: 'probability', N: featureCount, maxBodyBytes };
+  config = {
+    baseUrl,
+    model: 'heart-disease',
+    version: '1',
+    input: 'features',
+    output: 'probability',
+    N: featureCount,
+    maxBodyBytes,
+  };
 });
 
 afterAll(async () => {
@@ -39,7 +47,14 @@ const inferUrl = (): string => `${config.baseUrl}/v2/models/heart-disease/infer`
 const row = Array.from({ length: featureCount }, (_, index) => (index % 7) / 7);
 const requestBody = (rows: number): string =>
   JSON.stringify({
-    inputs: [{ name: 'features', shape: [rows, featureCount], datatype: 'FP32', data: Array.from({ length: rows }, () => row).flat() }],
+    inputs: [
+      {
+        name: 'features',
+        shape: [rows, featureCount],
+        datatype: 'FP32',
+        data: Array.from({ length: rows }, () => row).flat(),
+      },
+    ],
   });
 
 describe('Open Inference Protocol v2', () => {
@@ -57,7 +72,10 @@ describe('Open Inference Protocol v2', () => {
 
   it('MUST client-abort', async () => {
     const body = requestBody(64);
-    const outgoing = request(inferUrl(), { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': body.length } });
+    const outgoing = request(inferUrl(), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': body.length },
+    });
     // Not events.once, which takes the reset that this case provokes for its own failure.
     const gone = new Promise((resolve) => {
       outgoing.on('close', resolve);
@@ -74,7 +92,11 @@ describe('Open Inference Protocol v2', () => {
   it('MUST hot-swap: no request fails, and every answer is of the version that it names', async () => {
     const swapped = new AbortController();
     const ask = async (): Promise<string> => {
-      const response = await fetch(inferUrl(), { method: 'POST', headers: { 'content-type': 'application/json' }, body: requestBody(1) });
+      const response = await fetch(inferUrl(), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: requestBody(1),
+      });
       expect(response.status).toBe(200);
       const json = (await response.json()) as { model_version: string; outputs: [{ data: [number] }] };
       expect(response.headers.get('koinon-model-version')).toBe(json.model_version);

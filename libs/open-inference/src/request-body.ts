@@ -15,13 +15,17 @@ export function readBody(body: unknown, jsonLength: string | undefined): Request
   const bytes = body instanceof Uint8Array ? body : new Uint8Array();
   if (jsonLength === undefined) return { json: parseJson(bytes), tail: new Uint8Array() };
   if (!/^\d{1,10}$/.test(jsonLength) || Number(jsonLength) > bytes.length) {
-    throw new ServingError('BODY_INVALID', 'Inference-Header-Content-Length must be the length in bytes of the JSON part of the body.');
+    throw new ServingError(
+      'BODY_INVALID',
+      'Inference-Header-Content-Length must be the length in bytes of the JSON part of the body.',
+    );
   }
   return { json: parseJson(bytes.subarray(0, Number(jsonLength))), tail: bytes.subarray(Number(jsonLength)) };
 }
 
 function parseJson(bytes: Uint8Array): unknown {
-  if (bytes.length === 0) throw new ServingError('BODY_INVALID', 'The request has no JSON; send an object with "inputs".');
+  if (bytes.length === 0)
+    throw new ServingError('BODY_INVALID', 'The request has no JSON; send an object with "inputs".');
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {

@@ -11,7 +11,10 @@ export function readTimeoutMs(header: string | string[] | undefined): number {
   if (header === undefined) return defaultTimeoutMs;
   const timeoutMs = typeof header === 'string' && /^\d{1,5}$/.test(header) ? Number(header) : 0;
   if (timeoutMs < 1 || timeoutMs > longestTimeoutMs) {
-    throw new ServingError('TIMEOUT_INVALID', `${timeoutHeader} must be whole milliseconds from 1 to ${longestTimeoutMs}.`);
+    throw new ServingError(
+      'TIMEOUT_INVALID',
+      `${timeoutHeader} must be whole milliseconds from 1 to ${longestTimeoutMs}.`,
+    );
   }
   return timeoutMs;
 }

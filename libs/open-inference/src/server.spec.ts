@@ -2,7 +2,14 @@ import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Inference, type InferenceRuntime, type InferOptions, RuntimeError, type Slot, type Tensor } from '@koinon/inference';
+import {
+  type Inference,
+  type InferenceRuntime,
+  type InferOptions,
+  RuntimeError,
+  type Slot,
+  type Tensor,
+} from '@koinon/inference';
 import { ModelDirectory } from './model-directory.js';
 import { buildServer } from './server.js';
 import { ServingStats } from './serving-stats.js';
@@ -29,7 +36,12 @@ class FakeRuntime implements InferenceRuntime {
     return this.loaded;
   }
 
-  async infer(_model: string, _version: string | undefined, inputs: Readonly<Record<string, Tensor>>, options: InferOptions = {}): Promise<Inference> {
+  async infer(
+    _model: string,
+    _version: string | undefined,
+    inputs: Readonly<Record<string, Tensor>>,
+    options: InferOptions = {},
+  ): Promise<Inference> {
     this.calls.push({ inputs, options });
     const value = await this.answer(options);
     const probability: Tensor = { datatype: 'FP32', shape: [1, 1], data: new Float32Array([value]) };
@@ -46,7 +58,12 @@ function start() {
   const app = buildServer({ runtime, models, stats, onFailure, maxBodyBytes: 2000 });
   onTestFinished(() => app.close());
   const infer = (body: unknown, headers: Record<string, string> = {}, path = url) =>
-    app.inject({ method: 'POST', url: path, headers: { 'content-type': 'application/json', ...headers }, payload: typeof body === 'string' ? body : JSON.stringify(body) });
+    app.inject({
+      method: 'POST',
+      url: path,
+      headers: { 'content-type': 'application/json', ...headers },
+      payload: typeof body === 'string' ? body : JSON.stringify(body),
+    });
   return { app, runtime, models, stats, infer, clock, onFailure };
 }
 
@@ -56,7 +73,11 @@ describe('readiness', () => {
     runtime.loaded = undefined;
     for (const path of ['/v2/health/ready', '/v2/models/heart-disease/ready', '/v2/models/heart-disease']) {
       const response = await app.inject(path);
-      expect([response.statusCode, response.json().code, response.headers['retry-after']]).toEqual([503, 'MODEL_NOT_READY', '1']);
+      expect([response.statusCode, response.json().code, response.headers['retry-after']]).toEqual([
+        503,
+        'MODEL_NOT_READY',
+        '1',
+      ]);
     }
     runtime.loaded = slot;
     expect((await app.inject('/v2/health/ready')).statusCode).toBe(200);
@@ -76,15 +97,25 @@ describe('readiness', () => {
     const told = async () => {
       const [metadata, metrics] = [await app.inject('/v2/models/heart-disease'), await app.inject('/metrics')];
       const answer = await infer({ inputs: [input] });
-      return [metadata.json().parameters?.expired, answer.json().parameters, /koinon_model_expired\{.*\} (\d)/.exec(metrics.body)?.[1]];
+      return [
+        metadata.json().parameters?.expired,
+        answer.json().parameters,
+        /koinon_model_expired\{.*\} (\d)/.exec(metrics.body)?.[1],
+      ];
     };
     clock.now = 999;
     expect(await told()).toEqual([undefined, undefined, '0']);
     clock.now = 1000;
     expect(await told()).toEqual([true, { expired: true }, '1']);
     clock.now = 2000;
-    const over = [await infer({ inputs: [input] }), await app.inject('/v2/models/heart-disease'), await app.inject('/v2/models/heart-disease/ready')];
-    expect(over.map((r) => [r.statusCode, r.json().code])).toEqual(Array.from({ length: 3 }, () => [503, 'MODEL_EXPIRED']));
+    const over = [
+      await infer({ inputs: [input] }),
+      await app.inject('/v2/models/heart-disease'),
+      await app.inject('/v2/models/heart-disease/ready'),
+    ];
+    expect(over.map((r) => [r.statusCode, r.json().code])).toEqual(
+      Array.from({ length: 3 }, () => [503, 'MODEL_EXPIRED']),
+    );
     expect((await app.inject('/v2/health/ready')).statusCode).toBe(503);
     models.limit('heart-disease', { expiresAt: 3000, servedUntil: 4000 });
     expect(await told()).toEqual([undefined, undefined, '0']);
@@ -108,7 +139,9 @@ describe('infer', () => {
       outputs: [{ name: 'probability', datatype: 'FP32', shape: [1, 1], data: [0.25] }],
     });
     expect(response.headers['koinon-model-version']).toBe('v7');
-    expect(runtime.calls[0]?.inputs).toEqual({ features: { datatype: 'FP32', shape: [1, 3], data: new Float32Array([1, 2, 3]) } });
+    expect(runtime.calls[0]?.inputs).toEqual({
+      features: { datatype: 'FP32', shape: [1, 3], data: new Float32Array([1, 2, 3]) },
+    });
   });
 
   it.each([
@@ -141,16 +174,29 @@ describe('infer', () => {
     ['infinity', new Float32Array([1, Infinity, 3])],
   ])('refuses %s in a binary tensor', async (_what, values) => {
     const { app } = start();
-    const head = JSON.stringify({ inputs: [{ name: 'features', shape: [1, 3], datatype: 'FP32', parameters: { binary_data_size: 12 } }] });
-    const headers = { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(head.length) };
-    const response = await app.inject({ method: 'POST', url, headers, payload: Buffer.concat([Buffer.from(head), Buffer.from(values.buffer)]) });
+    const head = JSON.stringify({
+      inputs: [{ name: 'features', shape: [1, 3], datatype: 'FP32', parameters: { binary_data_size: 12 } }],
+    });
+    const headers = {
+      'content-type': 'application/octet-stream',
+      'inference-header-content-length': String(head.length),
+    };
+    const response = await app.inject({
+      method: 'POST',
+      url,
+      headers,
+      payload: Buffer.concat([Buffer.from(head), Buffer.from(values.buffer)]),
+    });
     expect([response.statusCode, response.json().code]).toEqual([400, 'TENSOR_INVALID']);
   });
 
   it('refuses bytes that no input announces', async () => {
     const { app } = start();
     const head = JSON.stringify({ inputs: [input] });
-    const headers = { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(head.length) };
+    const headers = {
+      'content-type': 'application/octet-stream',
+      'inference-header-content-length': String(head.length),
+    };
     const response = await app.inject({ method: 'POST', url, headers, payload: `${head}tail` });
     expect([response.statusCode, response.json().code]).toEqual([400, 'BODY_INVALID']);
   });
@@ -182,7 +228,11 @@ describe('infer', () => {
     const { infer, runtime } = start();
     runtime.full = true;
     const response = await infer('this is no JSON and never looked at');
-    expect([response.statusCode, response.json().code, response.headers['retry-after']]).toEqual([503, 'QUEUE_FULL', '1']);
+    expect([response.statusCode, response.json().code, response.headers['retry-after']]).toEqual([
+      503,
+      'QUEUE_FULL',
+      '1',
+    ]);
   });
 
   it('hands the deadline on and answers 504 when it passes', async () => {
@@ -234,7 +284,13 @@ describe('infer', () => {
     };
     await app.listen({ host: '127.0.0.1', port: 0 });
     const { port } = app.server.address() as AddressInfo;
-    const outgoing = request({ port, host: '127.0.0.1', path: url, method: 'POST', headers: { 'content-type': 'application/json' } });
+    const outgoing = request({
+      port,
+      host: '127.0.0.1',
+      path: url,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    });
     outgoing.on('error', () => undefined);
     outgoing.end(JSON.stringify({ inputs: [input] }));
     await called.promise;
@@ -261,12 +317,16 @@ describe('metrics', () => {
     expect(text).toContain('nv_inference_request_failure{model="heart-disease",version="v7",reason="OTHER"} 1\n');
     expect(text).toContain('nv_inference_queue_duration_us{model="heart-disease",version="v7"} 2000\n');
     expect(text).toContain('nv_inference_compute_infer_duration_us{model="heart-disease",version="v7"} 4000\n');
-    const [, durationUs] = /nv_inference_request_duration_us\{model="heart-disease",version="v7"\} (\S+)/.exec(text) ?? [];
+    const [, durationUs] =
+      /nv_inference_request_duration_us\{model="heart-disease",version="v7"\} (\S+)/.exec(text) ?? [];
     expect(Number(durationUs)).toBeGreaterThanOrEqual(6000);
     // Each took 3 ms or more: none below the third edge, and all below the last.
-    const latency = (series: string): number => Number(new RegExp(`^koinon_inference_request_duration_seconds_${series} (\\S+)$`, 'm').exec(text)?.[1]);
+    const latency = (series: string): number =>
+      Number(new RegExp(`^koinon_inference_request_duration_seconds_${series} (\\S+)$`, 'm').exec(text)?.[1]);
     const labels = 'model="heart-disease",version="v7"';
-    expect(['0.001', '0.0025', '+Inf'].map((edge) => latency(`bucket{le="${edge.replace('+', '\\+')}",${labels}}`))).toEqual([0, 0, 2]);
+    expect(
+      ['0.001', '0.0025', '+Inf'].map((edge) => latency(`bucket{le="${edge.replace('+', '\\+')}",${labels}}`)),
+    ).toEqual([0, 0, 2]);
     expect(latency(`count{${labels}}`)).toBe(2);
     expect(latency(`sum{${labels}}`)).toBeCloseTo(Number(durationUs) / 1e6, 9);
     expect(text).not.toContain('liver');

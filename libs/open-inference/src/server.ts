@@ -28,7 +28,13 @@ const retryAfterSeconds = '1';
  * `koinon-model-version` which version answered. This thread parses, admits and replies; models run in the runtime's threads.
  * The caller listens and closes.
  */
-export function buildServer({ runtime, models, stats = new ServingStats(), maxBodyBytes = 1 << 20, onFailure }: ServerOptions): FastifyInstance {
+export function buildServer({
+  runtime,
+  models,
+  stats = new ServingStats(),
+  maxBodyBytes = 1 << 20,
+  onFailure,
+}: ServerOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
     bodyLimit: maxBodyBytes,
     // A body has to arrive within this time, so that slow senders cannot hold connections for ever.
@@ -52,7 +58,8 @@ export function buildServer({ runtime, models, stats = new ServingStats(), maxBo
   addRoute(app, {
     method: 'GET',
     url: '/metrics',
-    handler: async (_request: FastifyRequest, reply: FastifyReply) => reply.type(metrics.contentType).send(await metrics.text()),
+    handler: async (_request: FastifyRequest, reply: FastifyReply) =>
+      reply.type(metrics.contentType).send(await metrics.text()),
   });
   return app;
 }

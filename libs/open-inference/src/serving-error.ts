@@ -53,9 +53,18 @@ const fromRuntime: Partial<Record<RuntimeErrorCode, ServingErrorCode>> = {
 };
 
 const fromFastify: Readonly<Record<string, ServingError>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: new ServingError('BODY_TOO_LARGE', 'The request body is larger than this node accepts; send fewer rows at a time.'),
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: new ServingError('BODY_INVALID', 'The request body is not as long as Content-Length says.'),
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: new ServingError('MEDIA_TYPE_UNSUPPORTED', 'Send Content-Type: application/json or application/octet-stream.'),
+  FST_ERR_CTP_BODY_TOO_LARGE: new ServingError(
+    'BODY_TOO_LARGE',
+    'The request body is larger than this node accepts; send fewer rows at a time.',
+  ),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: new ServingError(
+    'BODY_INVALID',
+    'The request body is not as long as Content-Length says.',
+  ),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: new ServingError(
+    'MEDIA_TYPE_UNSUPPORTED',
+    'Send Content-Type: application/json or application/octet-stream.',
+  ),
 };
 
 /** What a client is told about any error; nothing of an unforeseen one but that it happened. */

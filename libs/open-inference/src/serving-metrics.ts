@@ -27,9 +27,18 @@ const bucketsS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 export class ServingMetrics {
   readonly #registry = new Registry();
   readonly #success = this.#counter('nv_inference_request_success', 'Requests answered with a prediction');
-  readonly #request = this.#counter('nv_inference_request_duration_us', 'Cumulative time from arrival to answer of the answered requests');
-  readonly #queue = this.#counter('nv_inference_queue_duration_us', 'Cumulative time that the answered requests waited for a thread');
-  readonly #compute = this.#counter('nv_inference_compute_infer_duration_us', 'Cumulative time in ONNX Runtime of the answered requests');
+  readonly #request = this.#counter(
+    'nv_inference_request_duration_us',
+    'Cumulative time from arrival to answer of the answered requests',
+  );
+  readonly #queue = this.#counter(
+    'nv_inference_queue_duration_us',
+    'Cumulative time that the answered requests waited for a thread',
+  );
+  readonly #compute = this.#counter(
+    'nv_inference_compute_infer_duration_us',
+    'Cumulative time in ONNX Runtime of the answered requests',
+  );
   readonly #failure = new Counter({
     name: 'nv_inference_request_failure',
     help: 'Requests for a loaded model that were not answered with a prediction',
@@ -55,7 +64,8 @@ export class ServingMetrics {
         registers: [],
         collect() {
           this.reset();
-          for (const slot of models.names.map((name) => models.current(name))) if (slot) this.set({ model: slot.name, version: slot.version }, Number(models.expired(slot.name)));
+          for (const slot of models.names.map((name) => models.current(name)))
+            if (slot) this.set({ model: slot.name, version: slot.version }, Number(models.expired(slot.name)));
         },
       }),
     );

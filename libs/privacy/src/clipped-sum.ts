@@ -30,5 +30,8 @@ export function noiseDeviation({ noiseMultiplier, clippingNorm }: ClippedNoise):
 
 /** Whether the grid takes no more than its share of the margin: it may move two sums apart by a step in each coordinate. */
 export function gridIsFine(noise: ClippedNoise, values: number): boolean {
-  return noise.noiseMultiplier === 0 || Math.sqrt(values) * noiseGrid(noiseDeviation(noise)) <= noise.clippingNorm * gridShare;
+  return (
+    noise.noiseMultiplier === 0 ||
+    Math.sqrt(values) * noiseGrid(noiseDeviation(noise)) <= noise.clippingNorm * gridShare
+  );
 }

@@ -16,9 +16,7 @@ interface Vector {
   tolerance: { abs?: number; rel?: number; rel_exact?: number };
 }
 
-const vectors = JSON.parse(
-  readFileSync(new URL('../kat/dp_gaussian.json', import.meta.url), 'utf8'),
-) as Vector[];
+const vectors = JSON.parse(readFileSync(new URL('../kat/dp_gaussian.json', import.meta.url), 'utf8')) as Vector[];
 const number = (value: number | 'inf' | undefined) => (value === 'inf' ? Infinity : (value ?? NaN));
 // The central limit approximation can report too little and is not built.
 const covered = vectors.filter(({ name }) => !name.startsWith('gdp_clt'));

@@ -15,7 +15,12 @@ export function spent(ledger: Ledger, delta: number, accountant?: Accountant): n
 }
 
 /** Whether charging all of `mechanisms` as well would go past the budget. Ask before touching a record. */
-export function wouldExceed(ledger: Ledger, mechanisms: readonly Mechanism[], budget: Budget, accountant?: Accountant): boolean {
+export function wouldExceed(
+  ledger: Ledger,
+  mechanisms: readonly Mechanism[],
+  budget: Budget,
+  accountant?: Accountant,
+): boolean {
   return !(epsilonOf([...ledger, ...mechanisms], budget.delta, accountant) <= budget.epsilon);
 }
 

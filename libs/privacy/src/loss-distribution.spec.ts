@@ -30,9 +30,7 @@ describe.each(['remove', 'add'] as const)('discretise, direction %s', (direction
     const plain = normalUpperTail(x / sigma);
     const mixture = (1 - rate) * plain + rate * normalUpperTail((x - 1) / sigma);
     const exact =
-      direction === 'remove'
-        ? mixture - Math.exp(epsilon) * plain
-        : 1 - plain - Math.exp(epsilon) * (1 - mixture);
+      direction === 'remove' ? mixture - Math.exp(epsilon) * plain : 1 - plain - Math.exp(epsilon) * (1 - mixture);
     expect(delta).toBeCloseTo(exact, 12);
   });
 

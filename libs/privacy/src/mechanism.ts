@@ -36,10 +36,7 @@ export function checkMechanism(mechanism: Mechanism): void {
     requireParameter(isCount(mechanism.releases), 'releases must be a whole number ≥ 0');
   } else {
     requireParameter(isCount(mechanism.steps), 'steps must be a whole number ≥ 0');
-    requireParameter(
-      mechanism.samplingRate >= 0 && mechanism.samplingRate <= 1,
-      'samplingRate must lie in [0, 1]',
-    );
+    requireParameter(mechanism.samplingRate >= 0 && mechanism.samplingRate <= 1, 'samplingRate must lie in [0, 1]');
   }
 }
 

@@ -101,7 +101,9 @@ describe('poissonSample', () => {
   it('is empty at rate 0 and everything at rate 1', () => {
     expect(poissonSample(5, 0, seeded(1))).toEqual([]);
     expect(poissonSample(5, 1, seeded(1))).toEqual([0, 1, 2, 3, 4]);
-    expect(() => poissonSample(5, 1.1, seeded(1))).toThrow(expect.objectContaining({ code: 'PRIVACY_PARAMETER_INVALID' }));
+    expect(() => poissonSample(5, 1.1, seeded(1))).toThrow(
+      expect.objectContaining({ code: 'PRIVACY_PARAMETER_INVALID' }),
+    );
   });
 });
 
@@ -118,7 +120,13 @@ describe('randomGroups', () => {
   });
 
   it('takes no randomness for one group, and refuses none', () => {
-    expect(randomGroups([3, 5], 1, () => { throw new Error('no bytes were needed'); })).toEqual([[3, 5]]);
-    expect(() => randomGroups([3], 0, seeded(1))).toThrow(expect.objectContaining({ code: 'PRIVACY_PARAMETER_INVALID' }));
+    expect(
+      randomGroups([3, 5], 1, () => {
+        throw new Error('no bytes were needed');
+      }),
+    ).toEqual([[3, 5]]);
+    expect(() => randomGroups([3], 0, seeded(1))).toThrow(
+      expect.objectContaining({ code: 'PRIVACY_PARAMETER_INVALID' }),
+    );
   });
 });

@@ -57,19 +57,23 @@ describe('epsilonByPld', () => {
     const actual = epsilonByPld([sampled(input.noise_multiplier!, input.sampling_rate, input.steps)], delta);
     // How far below the exact value its own uncertainty lets us be: in ε, or in δ at a slope of at least δ.
     const uncertainty =
-      input.delta === undefined
-        ? tolerance.rel!
-        : Math.max(tolerance.abs ?? 0, (tolerance.rel ?? 0) * exact);
+      input.delta === undefined ? tolerance.rel! : Math.max(tolerance.abs ?? 0, (tolerance.rel ?? 0) * exact);
     expect(actual).toBeGreaterThanOrEqual(exact - uncertainty);
     expect(actual).toBeLessThanOrEqual(exact * (1 + 3e-5) + uncertainty + 1e-6);
   });
 
-  it('is at most 2e-4 above where its largest grid is coarse: many steps at a small sampling rate', { timeout: 60_000 }, () => {
-    const { input, expected, tolerance } = read('dp_pld').find(({ name }) => name === 'opacus_prv_s0.8_q0.001_T20000')!;
-    const actual = epsilonByPld([sampled(input.noise_multiplier!, input.sampling_rate, input.steps)], input.delta!);
-    expect(actual).toBeGreaterThanOrEqual(expected.epsilon - tolerance.abs!);
-    expect(actual).toBeLessThanOrEqual(expected.epsilon * (1 + 2e-4));
-  });
+  it(
+    'is at most 2e-4 above where its largest grid is coarse: many steps at a small sampling rate',
+    { timeout: 60_000 },
+    () => {
+      const { input, expected, tolerance } = read('dp_pld').find(
+        ({ name }) => name === 'opacus_prv_s0.8_q0.001_T20000',
+      )!;
+      const actual = epsilonByPld([sampled(input.noise_multiplier!, input.sampling_rate, input.steps)], input.delta!);
+      expect(actual).toBeGreaterThanOrEqual(expected.epsilon - tolerance.abs!);
+      expect(actual).toBeLessThanOrEqual(expected.epsilon * (1 + 2e-4));
+    },
+  );
 
   it.each(read('dp_pld').filter(({ name }) => name.startsWith('google_privacy_loss')))(
     'privacy loss: $name',
@@ -158,9 +162,12 @@ describe('composition of (ε, δ)-private releases', () => {
     expect(total).toBeGreaterThan(0);
   });
 
-  it.each(vectors.filter(({ name }) => name === 'delta_self_composition'))('$name', ({ input, expected, tolerance }) => {
-    const losses: LossDistribution = { first: 0, mass: Float64Array.of(1), infinity: input.delta! };
-    const { infinity } = composeLosses([{ losses, count: input.k }], 0, 4);
-    expect(Math.abs(infinity - expected.total_delta)).toBeLessThanOrEqual(tolerance.abs!);
-  });
+  it.each(vectors.filter(({ name }) => name === 'delta_self_composition'))(
+    '$name',
+    ({ input, expected, tolerance }) => {
+      const losses: LossDistribution = { first: 0, mass: Float64Array.of(1), infinity: input.delta! };
+      const { infinity } = composeLosses([{ losses, count: input.k }], 0, 4);
+      expect(Math.abs(infinity - expected.total_delta)).toBeLessThanOrEqual(tolerance.abs!);
+    },
+  );
 });

@@ -30,12 +30,7 @@ export function epsilonByPld(mechanisms: readonly Mechanism[], delta: number): n
 }
 
 /** The larger of `other` and ε(δ) in this direction, found no more exactly than that takes. */
-function epsilonTowards(
-  components: readonly Component[],
-  direction: Direction,
-  delta: number,
-  other: number,
-): number {
+function epsilonTowards(components: readonly Component[], direction: Direction, delta: number, other: number): number {
   const bound = bestTilt(components, direction, delta);
   if (bound.epsilon <= other) return other;
   if (bound.epsilon === Infinity) return Infinity;

@@ -42,8 +42,7 @@ export function epsilonFromRdp(curve: Iterable<readonly [order: number, rdp: num
   let best = Infinity;
   for (const [order, rdp] of curve) {
     // Divergence 0 means equal distributions, which the conversion by itself would not see.
-    const epsilon =
-      rdp === 0 ? 0 : rdp + Math.log1p(-1 / order) - (Math.log(delta) + Math.log(order)) / (order - 1);
+    const epsilon = rdp === 0 ? 0 : rdp + Math.log1p(-1 / order) - (Math.log(delta) + Math.log(order)) / (order - 1);
     best = Math.min(best, Math.max(0, epsilon));
   }
   return best;

@@ -54,8 +54,10 @@ export function readFeatureSchema(path: string): FeatureSchema {
   const columns = new Map(parsed.data.source.columns.map((column) => [column.name, column]));
   for (const name of requiredColumns(parsed.data)) {
     const column = columns.get(name);
-    if (column === undefined) throw new DataError('DATA_SCHEMA_INVALID', { file, column: name }, 'it is not among the source columns');
-    if (!column.range && !column.levels) throw new DataError('DATA_SCHEMA_INVALID', { file, column: name }, 'it needs a range or levels');
+    if (column === undefined)
+      throw new DataError('DATA_SCHEMA_INVALID', { file, column: name }, 'it is not among the source columns');
+    if (!column.range && !column.levels)
+      throw new DataError('DATA_SCHEMA_INVALID', { file, column: name }, 'it needs a range or levels');
   }
   return parsed.data;
 }

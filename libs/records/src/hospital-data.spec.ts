@@ -14,7 +14,12 @@ const real = (centre: string): DataSource => ({
   centre,
 });
 
-const good = ['63.0,1.0,4.0,145.0,233.0,1.0,2.0,150.0,0.0,2.3,3.0,0.0,6.0,0', '32,1,1,95,0,0,0,127,0,.7,1,?,?,1', '60,0,3,110,200,0,1,160,0,0,?,?,?,2', '61,0,2,110,200,0,1,160,0,0,?,?,?,0'];
+const good = [
+  '63.0,1.0,4.0,145.0,233.0,1.0,2.0,150.0,0.0,2.3,3.0,0.0,6.0,0',
+  '32,1,1,95,0,0,0,127,0,.7,1,?,?,1',
+  '60,0,3,110,200,0,1,160,0,0,?,?,?,2',
+  '61,0,2,110,200,0,1,160,0,0,?,?,?,0',
+];
 let folder: string;
 
 beforeEach(() => {
@@ -25,7 +30,12 @@ afterEach(() => rmSync(folder, { recursive: true }));
 function hospital(lines: readonly string[], split: unknown = { train_rows: [0, 1], test_rows: [2, 3] }): DataSource {
   writeFileSync(join(folder, 'patients.csv'), lines.map((line) => `${line}\n`).join(''));
   writeFileSync(join(folder, 'split.json'), JSON.stringify({ centres: { here: split } }));
-  return { file: join(folder, 'patients.csv'), schemaFile: join(model, 'features.schema.json'), splitFile: join(folder, 'split.json'), centre: 'here' };
+  return {
+    file: join(folder, 'patients.csv'),
+    schemaFile: join(model, 'features.schema.json'),
+    splitFile: join(folder, 'split.json'),
+    centre: 'here',
+  };
 }
 
 function refusal(source: DataSource): DataError {
@@ -38,7 +48,8 @@ function refusal(source: DataSource): DataError {
   throw new Error('the data was accepted');
 }
 
-const edited = (column: number, value: string): string[] => good.map((line, row) => (row === 1 ? line.split(',').with(column, value).join(',') : line));
+const edited = (column: number, value: string): string[] =>
+  good.map((line, row) => (row === 1 ? line.split(',').with(column, value).join(',') : line));
 
 describe('loadHospitalData', () => {
   // Sizes published in FLamby's fed_heart_disease README; positives counted by an independent script.
@@ -87,7 +98,10 @@ describe('loadHospitalData', () => {
 
   it('checks rows that the split leaves out too', () => {
     const lines = [...good, '61,0,2,x,200,0,1,160,0,?,?,?,?,0'];
-    expect(refusal(hospital(lines))).toMatchObject({ code: 'DATA_NOT_A_NUMBER', place: { row: 5, column: 'trestbps' } });
+    expect(refusal(hospital(lines))).toMatchObject({
+      code: 'DATA_NOT_A_NUMBER',
+      place: { row: 5, column: 'trestbps' },
+    });
   });
 
   it.each([
@@ -107,16 +121,28 @@ describe('loadHospitalData', () => {
 
   it('accepts one class only in a split that the schema declares', () => {
     const source = hospital(good, { train_rows: [1], test_rows: [2, 3] });
-    writeFileSync(source.splitFile, JSON.stringify({ centres: { switzerland: { train_rows: [1], test_rows: [2, 3] } } }));
+    writeFileSync(
+      source.splitFile,
+      JSON.stringify({ centres: { switzerland: { train_rows: [1], test_rows: [2, 3] } } }),
+    );
     expect(loadHospitalData({ ...source, centre: 'switzerland' }).train.rows).toBe(1);
   });
 
   it('says which file is missing, unreadable or malformed by its base name', () => {
     const source = hospital(good);
-    expect(refusal({ ...source, file: join(folder, 'nowhere.csv') })).toMatchObject({ code: 'DATA_FILE_MISSING', place: { file: 'nowhere.csv' } });
+    expect(refusal({ ...source, file: join(folder, 'nowhere.csv') })).toMatchObject({
+      code: 'DATA_FILE_MISSING',
+      place: { file: 'nowhere.csv' },
+    });
     expect(refusal({ ...source, file: folder }).code).toBe('DATA_FILE_UNREADABLE');
     expect(refusal({ ...source, centre: '__proto__' }).code).toBe('DATA_SPLIT_INVALID');
-    expect(refusal({ ...source, splitFile: source.file })).toMatchObject({ code: 'DATA_SPLIT_INVALID', place: { file: 'patients.csv' } });
-    expect(refusal({ ...source, schemaFile: source.splitFile })).toMatchObject({ code: 'DATA_SCHEMA_INVALID', place: { file: 'split.json' } });
+    expect(refusal({ ...source, splitFile: source.file })).toMatchObject({
+      code: 'DATA_SPLIT_INVALID',
+      place: { file: 'patients.csv' },
+    });
+    expect(refusal({ ...source, schemaFile: source.splitFile })).toMatchObject({
+      code: 'DATA_SCHEMA_INVALID',
+      place: { file: 'split.json' },
+    });
   });
 });

@@ -39,7 +39,9 @@ export function loadHospitalData(source: DataSource): HospitalData {
   const table = readTable(source.file, schema);
   const take = (name: 'train' | 'test'): Records => {
     const records = select(table, split[name], schema, basename(source.file));
-    const oneClass = schema.label.oneClassSplits.some((known) => known.centre === source.centre && known.split === name);
+    const oneClass = schema.label.oneClassSplits.some(
+      (known) => known.centre === source.centre && known.split === name,
+    );
     requireClasses(records, oneClass ? 1 : 2, basename(source.file), name);
     return records;
   };
@@ -53,10 +55,18 @@ function select(table: readonly Row[], wanted: readonly number[], schema: Featur
   wanted.forEach((number, index) => {
     const row = table[number];
     if (row === undefined) {
-      throw new DataError('DATA_SPLIT_ROW_UNKNOWN', { file, row: number + 1 }, `the split names this row, the file has ${table.length}`);
+      throw new DataError(
+        'DATA_SPLIT_ROW_UNKNOWN',
+        { file, row: number + 1 },
+        `the split names this row, the file has ${table.length}`,
+      );
     }
     if (row === null) {
-      throw new DataError('DATA_SPLIT_ROW_INCOMPLETE', { file, row: number + 1 }, 'the split names this row, a required value is missing in it');
+      throw new DataError(
+        'DATA_SPLIT_ROW_INCOMPLETE',
+        { file, row: number + 1 },
+        'the split names this row, a required value is missing in it',
+      );
     }
     schema.features.forEach(({ column, transform }, position) => {
       const value = row.get(column) as number;
@@ -72,5 +82,9 @@ function requireClasses({ labels, rows }: Records, atLeast: 1 | 2, file: string,
   const present = new Set(labels);
   if (present.size >= atLeast) return;
   const absent = present.has(1) ? 0 : 1;
-  throw new DataError('DATA_CLASS_ABSENT', { file }, `class ${absent} never occurs in its ${split} split; check the label column and the split`);
+  throw new DataError(
+    'DATA_CLASS_ABSENT',
+    { file },
+    `class ${absent} never occurs in its ${split} split; check the label column and the split`,
+  );
 }

@@ -10,9 +10,17 @@ export function readText(path: string): string {
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code;
     if (reason === 'ENOENT' || reason === 'ENOTDIR') {
-      throw new DataError('DATA_FILE_MISSING', { file }, 'there is no such file; check the path in the site configuration');
+      throw new DataError(
+        'DATA_FILE_MISSING',
+        { file },
+        'there is no such file; check the path in the site configuration',
+      );
     }
-    throw new DataError('DATA_FILE_UNREADABLE', { file }, `it cannot be read (${reason ?? 'unknown'}); check its permissions`);
+    throw new DataError(
+      'DATA_FILE_UNREADABLE',
+      { file },
+      `it cannot be read (${reason ?? 'unknown'}); check its permissions`,
+    );
   }
 }
 

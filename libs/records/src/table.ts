@@ -22,11 +22,20 @@ export function readTable(path: string, schema: FeatureSchema): Row[] {
   return lines.map((line, index) => readRow(line, schema, required, { file, row: index + 1 }));
 }
 
-function readRow(line: string, schema: FeatureSchema, required: ReadonlySet<string>, place: { file: string; row: number }): Row {
+function readRow(
+  line: string,
+  schema: FeatureSchema,
+  required: ReadonlySet<string>,
+  place: { file: string; row: number },
+): Row {
   const { columns, delimiter, missing } = schema.source;
   const cells = line.split(delimiter);
   if (cells.length !== columns.length) {
-    throw new DataError('DATA_COLUMN_COUNT', place, `it has ${cells.length} columns, the feature schema has ${columns.length}`);
+    throw new DataError(
+      'DATA_COLUMN_COUNT',
+      place,
+      `it has ${cells.length} columns, the feature schema has ${columns.length}`,
+    );
   }
   const row = new Map<string, number>();
   let complete = true;
@@ -39,7 +48,11 @@ function readRow(line: string, schema: FeatureSchema, required: ReadonlySet<stri
   return complete ? row : null;
 }
 
-function readCell(cell: string, { range, levels, unit }: SourceColumn, place: { file: string; row: number; column: string }): number {
+function readCell(
+  cell: string,
+  { range, levels, unit }: SourceColumn,
+  place: { file: string; row: number; column: string },
+): number {
   const value = Number(cell);
   if (!decimal.test(cell) || !Number.isFinite(value)) {
     throw new DataError('DATA_NOT_A_NUMBER', place, 'it is neither a number nor the missing marker');

@@ -10,13 +10,16 @@ const built = fileURLToPath(new URL('../dist/durable-file.js', import.meta.url))
 
 function writer(script: string, ...args: string[]): ChildProcess {
   const source = `import { createDurably, writeDurably } from ${JSON.stringify(built)}; const args = process.argv.slice(1); ${script}`;
-  return spawn(process.execPath, ['--input-type=module', '-e', source, '--', ...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  return spawn(process.execPath, ['--input-type=module', '-e', source, '--', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
 }
 
 describe('two processes that create the same files at once', () => {
   it('agree on one winner for each', async () => {
     using dir = tempDir();
-    const script = "process.once('message', () => { process.send(Array.from({ length: 100 }, (_, i) => createDurably(`${args[0]}/${i}`, args[1]))); process.disconnect(); }); process.send('up');";
+    const script =
+      "process.once('message', () => { process.send(Array.from({ length: 100 }, (_, i) => createDurably(`${args[0]}/${i}`, args[1]))); process.disconnect(); }); process.send('up');";
     const writers = ['a', 'b'].map((name) => writer(script, dir.path, name));
     await Promise.all(writers.map((child) => once(child, 'message')));
     const answers = Promise.all(writers.map(async (child) => (await once(child, 'message')) as [boolean[]]));
@@ -35,7 +38,10 @@ describe('a process that is killed while it writes', () => {
     using dir = tempDir();
     const file = join(dir.path, 'state');
     // Writes for ever; every content is 300 kB of one byte.
-    const child = writer("for (let i = 1; ; i++) { writeDurably(args[0], new Uint8Array(300_000).fill(i)); process.stdout.write('.'); }", file);
+    const child = writer(
+      "for (let i = 1; ; i++) { writeDurably(args[0], new Uint8Array(300_000).fill(i)); process.stdout.write('.'); }",
+      file,
+    );
     let written = 0;
     for await (const chunk of child.stdout! as AsyncIterable<Buffer>) {
       written += chunk.length;

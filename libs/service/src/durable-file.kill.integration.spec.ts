@@ -76,5 +76,7 @@ describe('a file that is created', () => {
 function stateOf(folder: string): string {
   const names = namesIn(folder);
   if (names.length === 0) return 'absent';
-  return names.length === 1 && readFileSync(join(folder, 'keys.json'), 'utf8') === SECRET ? 'whole' : `${names.join(' ')}, not as written`;
+  return names.length === 1 && readFileSync(join(folder, 'keys.json'), 'utf8') === SECRET
+    ? 'whole'
+    : `${names.join(' ')}, not as written`;
 }

@@ -3,7 +3,15 @@ import { linkSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile, writeDurably } from './durable-file.js';
+import {
+  createDurably,
+  namesIn,
+  readIfThere,
+  removeUnfinished,
+  replaceSecret,
+  wipeFile,
+  writeDurably,
+} from './durable-file.js';
 
 const mode = (file: string): number => statSync(file).mode & 0o777;
 
@@ -61,7 +69,12 @@ describe('durable files', () => {
     wipeFile(at('wiped'));
     removeUnfinished(dir.path);
     expect(readFileSync(at('replaced'), 'utf8')).toBe('newer');
-    expect(readdirSync(dir.path).toSorted()).toEqual(['killed.1.new blocks', 'replaced', 'replaced blocks', 'wiped blocks']);
+    expect(readdirSync(dir.path).toSorted()).toEqual([
+      'killed.1.new blocks',
+      'replaced',
+      'replaced blocks',
+      'wiped blocks',
+    ]);
     expect(['killed.1.new blocks', 'replaced blocks', 'wiped blocks'].map(zeros)).toEqual([true, true, true]);
     replaceSecret(at('fresh'), Buffer.from('first'));
     expect(readFileSync(at('fresh'), 'utf8')).toBe('first');

@@ -1,6 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import {
-  closeSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
@@ -114,7 +125,8 @@ function openIfThere(file: string): number | null {
 
 function overwrite(handle: number): void {
   const zeros = new Uint8Array(fstatSync(handle).size);
-  for (let offset = 0; offset < zeros.length; ) offset += writeSync(handle, zeros, offset, zeros.length - offset, offset);
+  for (let offset = 0; offset < zeros.length;)
+    offset += writeSync(handle, zeros, offset, zeros.length - offset, offset);
   fsyncSync(handle);
 }
 
@@ -133,7 +145,7 @@ function writeTemporary(file: string, bytes: Uint8Array | string): string {
   const content = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
   const handle = openSync(temporary, 'wx', 0o600);
   try {
-    for (let offset = 0; offset < content.length; ) offset += writeSync(handle, content, offset);
+    for (let offset = 0; offset < content.length;) offset += writeSync(handle, content, offset);
     fsyncSync(handle);
   } catch (error) {
     rmSync(temporary, { force: true });

@@ -1,5 +1,14 @@
 export { checkDigest, withDigest } from './checked-file.js';
-export { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipe, wipeFile, writeDurably } from './durable-file.js';
+export {
+  createDurably,
+  namesIn,
+  readIfThere,
+  removeUnfinished,
+  replaceSecret,
+  wipe,
+  wipeFile,
+  writeDurably,
+} from './durable-file.js';
 export { runProcess } from './process.js';
 export { CODED_EXIT, failureIn, failureOf } from './process-failure.js';
 export { milliseconds, readSetting, readSettings, whole } from './settings.js';

@@ -8,7 +8,10 @@ export const CODED_EXIT = 2;
  * @param message what the log may hold of a failure that is not coded
  * @returns the line for stderr and the exit code: a coded error in its wire form, and anything else as an entry for the log
  */
-export function failureOf(error: unknown, message = String(error)): { readonly line: string; readonly exitCode: number } {
+export function failureOf(
+  error: unknown,
+  message = String(error),
+): { readonly line: string; readonly exitCode: number } {
   const coded = error instanceof CodedError ? error : systemError(error);
   if (coded) return { line: JSON.stringify(toWire(coded)), exitCode: CODED_EXIT };
   return { line: JSON.stringify({ code: 'INTERNAL', message }), exitCode: 1 };

@@ -4,7 +4,9 @@ import { failureOf } from './process-failure.js';
  * Runs a process of ours: reports readiness to a parent over IPC, ends on SIGTERM, SIGINT or when the
  * parent is gone, and turns a coded failure into one line and an exit code.
  */
-export async function runProcess(start: () => Promise<{ ready: Record<string, unknown>; stop: () => Promise<void> }>): Promise<void> {
+export async function runProcess(
+  start: () => Promise<{ ready: Record<string, unknown>; stop: () => Promise<void> }>,
+): Promise<void> {
   try {
     const { ready, stop } = await start();
     let stopping = false;

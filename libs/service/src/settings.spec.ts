@@ -3,7 +3,11 @@ import { z } from 'zod';
 import type { CodedError } from '@koinon/contracts';
 import { readSetting, readSettings, whole } from './settings.js';
 
-const schema = z.object({ KOINON_SITE: z.string(), KOINON_PORT: whole(0, 65_535).default(8000), KOINON_HOST: z.string().default('127.0.0.1') });
+const schema = z.object({
+  KOINON_SITE: z.string(),
+  KOINON_PORT: whole(0, 65_535).default(8000),
+  KOINON_HOST: z.string().default('127.0.0.1'),
+});
 function refused(environment: Record<string, string>): CodedError {
   try {
     readSettings(schema, environment);
@@ -15,7 +19,11 @@ function refused(environment: Record<string, string>): CodedError {
 
 describe('settings', () => {
   it('that are left out have their defaults', () => {
-    expect(readSettings(schema, { KOINON_SITE: 'va', OTHER: '' })).toEqual({ KOINON_SITE: 'va', KOINON_PORT: 8000, KOINON_HOST: '127.0.0.1' });
+    expect(readSettings(schema, { KOINON_SITE: 'va', OTHER: '' })).toEqual({
+      KOINON_SITE: 'va',
+      KOINON_PORT: 8000,
+      KOINON_HOST: '127.0.0.1',
+    });
     expect(readSetting({}, 'KOINON_HOME')).toBeUndefined();
   });
 
@@ -26,9 +34,12 @@ describe('settings', () => {
     expect(() => readSetting({ KOINON_HOME: '' }, 'KOINON_HOME')).toThrow(/KOINON_HOME: must not be empty/);
   });
 
-  it.each(['-1', '65536', '80.5', 'http', ' ', '0x10', '1e3'])('take %j for no whole number in range, and do not repeat it', (value) => {
-    const error = refused({ KOINON_SITE: 'va', KOINON_PORT: value });
-    expect(error.issues.map(({ path }) => path)).toEqual(['KOINON_PORT']);
-    if (value.length > 2) expect(error.message).not.toContain(value);
-  });
+  it.each(['-1', '65536', '80.5', 'http', ' ', '0x10', '1e3'])(
+    'take %j for no whole number in range, and do not repeat it',
+    (value) => {
+      const error = refused({ KOINON_SITE: 'va', KOINON_PORT: value });
+      expect(error.issues.map(({ path }) => path)).toEqual(['KOINON_PORT']);
+      if (value.length > 2) expect(error.message).not.toContain(value);
+    },
+  );
 });

@@ -17,12 +17,19 @@ export const milliseconds = (min: number) => whole(min, longestWaitMs);
  * All settings of a program. An empty one is a mistake and not one that is left out, where a default would hide it.
  * @throws CodedError CONFIG_INVALID naming each wrong setting, and no value
  */
-export function readSettings<T extends z.ZodRawShape>(schema: z.ZodObject<T>, environment: Environment): z.infer<z.ZodObject<T>> {
+export function readSettings<T extends z.ZodRawShape>(
+  schema: z.ZodObject<T>,
+  environment: Environment,
+): z.infer<z.ZodObject<T>> {
   const empty = Object.keys(schema.shape).filter((name) => environment[name] === '');
   const result = schema.safeParse(environment);
   const wrong = result.success ? [] : result.error.issues.filter(({ path }) => !empty.includes(String(path[0])));
-  const issues = [...empty.map((name) => ({ path: name, message: EMPTY })), ...wrong.map(({ path, message }) => ({ path: path.join('.'), message }))];
-  if (!result.success || issues.length > 0) throw new CodedError('CONFIG_INVALID', issues.map(({ path, message }) => `${path}: ${message}`).join('; '), issues);
+  const issues = [
+    ...empty.map((name) => ({ path: name, message: EMPTY })),
+    ...wrong.map(({ path, message }) => ({ path: path.join('.'), message })),
+  ];
+  if (!result.success || issues.length > 0)
+    throw new CodedError('CONFIG_INVALID', issues.map(({ path, message }) => `${path}: ${message}`).join('; '), issues);
   return result.data;
 }
 

@@ -5,10 +5,13 @@ import { fromBase64, toBase64, toHex } from './base64.js';
 
 describe('base64', () => {
   it('agrees with another implementation in both directions', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
-      expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString('base64'));
-      expect(fromBase64(toBase64(bytes))).toEqual(new Uint8Array(bytes));
-    }), { seed: 1 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
+        expect(toBase64(bytes)).toBe(Buffer.from(bytes).toString('base64'));
+        expect(fromBase64(toBase64(bytes))).toEqual(new Uint8Array(bytes));
+      }),
+      { seed: 1 },
+    );
   });
 
   it('carries more bytes than one call may have arguments', () => {
@@ -33,15 +36,18 @@ describe('base64', () => {
   });
 
   it('is the one text of its bytes: no two texts decode to the same', () => {
-    fc.assert(fc.property(fc.base64String({ maxLength: 40 }), (text) => {
-      let bytes: Uint8Array;
-      try {
-        bytes = fromBase64(text);
-      } catch {
-        return;
-      }
-      expect(toBase64(bytes)).toBe(text);
-    }), { seed: 3, numRuns: runs(300) });
+    fc.assert(
+      fc.property(fc.base64String({ maxLength: 40 }), (text) => {
+        let bytes: Uint8Array;
+        try {
+          bytes = fromBase64(text);
+        } catch {
+          return;
+        }
+        expect(toBase64(bytes)).toBe(text);
+      }),
+      { seed: 3, numRuns: runs(300) },
+    );
   });
 });
 

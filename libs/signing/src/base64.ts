@@ -15,7 +15,9 @@ export function toBase64(bytes: Uint8Array): string {
 
 /** @throws TypeError when the text is not canonical base64 */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = native ? new Uint8Array(native.from(text, 'base64')) : Uint8Array.from(decoded(text), (c) => c.charCodeAt(0));
+  const bytes = native
+    ? new Uint8Array(native.from(text, 'base64'))
+    : Uint8Array.from(decoded(text), (c) => c.charCodeAt(0));
   if (toBase64(bytes) !== text) throw new TypeError('not canonical base64');
   return bytes;
 }

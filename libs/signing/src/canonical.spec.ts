@@ -26,7 +26,9 @@ function valueOf({ json_text: json, ieee754_hex: bits }: Input): unknown {
 describe('canonical bytes', () => {
   it.each(known.filter((v) => !v.expected.error))('follow RFC 8785: $name', async ({ input, expected }) => {
     const bytes = canonicalBytes(valueOf(input));
-    expect(Buffer.from(bytes).toString('hex')).toBe(expected.canonical_hex ?? Buffer.from(expected.text ?? '').toString('hex'));
+    expect(Buffer.from(bytes).toString('hex')).toBe(
+      expected.canonical_hex ?? Buffer.from(expected.text ?? '').toString('hex'),
+    );
     if (expected.sha256) expect(await sha256Hex(bytes)).toBe(expected.sha256);
   });
 
@@ -34,27 +36,39 @@ describe('canonical bytes', () => {
     expect(() => canonicalBytes(valueOf(input))).toThrow(Error);
   });
 
-  it.each([['a value', { name: '\ud800' }], ['a name', { '\udc00': 1 }]])('refuse half a surrogate pair in %s with a code', (_, value) => {
+  it.each([
+    ['a value', { name: '\ud800' }],
+    ['a name', { '\udc00': 1 }],
+  ])('refuse half a surrogate pair in %s with a code', (_, value) => {
     expect(() => canonicalBytes(value)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
   });
 
-  it.each([['undefined', undefined], ['a function', () => 1]])('refuse %s', (_, value) => {
+  it.each([
+    ['undefined', undefined],
+    ['a function', () => 1],
+  ])('refuse %s', (_, value) => {
     expect(() => canonicalBytes(value)).toThrow(TypeError);
   });
 
   it('do not depend on the order of keys, and read back as the same value', () => {
-    fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue({ noUnicodeString: false })), (object) => {
-      const shuffled = Object.fromEntries(Object.entries(object).toReversed());
-      expect(text(shuffled)).toBe(text(object));
-      expect(JSON.parse(text(object))).toEqual(JSON.parse(JSON.stringify(object)));
-    }), { seed: 1, numRuns: runs(200) });
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue({ noUnicodeString: false })), (object) => {
+        const shuffled = Object.fromEntries(Object.entries(object).toReversed());
+        expect(text(shuffled)).toBe(text(object));
+        expect(JSON.parse(text(object))).toEqual(JSON.parse(JSON.stringify(object)));
+      }),
+      { seed: 1, numRuns: runs(200) },
+    );
   });
 });
 
 describe('sha256Hex', () => {
   it('agrees with another implementation', async () => {
-    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
-      expect(await sha256Hex(bytes)).toBe(createHash('sha256').update(bytes).digest('hex'));
-    }), { seed: 2, numRuns: runs(50) });
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+        expect(await sha256Hex(bytes)).toBe(createHash('sha256').update(bytes).digest('hex'));
+      }),
+      { seed: 2, numRuns: runs(50) },
+    );
   });
 });

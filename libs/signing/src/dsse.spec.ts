@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { fromBase64, toBase64 } from './base64.js';
-import { generateSigningKey, keyIdOf, openStatement, preAuthEncoding, signStatement, signerFrom, type Signer } from './dsse.js';
+import {
+  generateSigningKey,
+  keyIdOf,
+  openStatement,
+  preAuthEncoding,
+  signStatement,
+  signerFrom,
+  type Signer,
+} from './dsse.js';
 import { envelopeSchema, type Envelope, parse, CodedError } from '@koinon/contracts';
 import { vectors } from './vectors.fixture.js';
 
@@ -19,12 +27,24 @@ async function freshSigner(): Promise<Signer> {
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(() => 'nothing was thrown', (error: unknown) => (error instanceof CodedError ? error.code : String(error)));
+  return work.then(
+    () => 'nothing was thrown',
+    (error: unknown) => (error instanceof CodedError ? error.code : String(error)),
+  );
 }
 
 describe('Ed25519 against RFC 8032', () => {
-  interface Input { readonly secret_key_hex?: string; readonly public_key_hex?: string; readonly message_hex: string; readonly signature_hex?: string }
-  interface Expected { readonly public_key_hex?: string; readonly signature_hex?: string; readonly valid: boolean }
+  interface Input {
+    readonly secret_key_hex?: string;
+    readonly public_key_hex?: string;
+    readonly message_hex: string;
+    readonly signature_hex?: string;
+  }
+  interface Expected {
+    readonly public_key_hex?: string;
+    readonly signature_hex?: string;
+    readonly valid: boolean;
+  }
   const known = vectors<Input, Expected>('ed25519.json');
 
   it.each(known.filter((v) => v.input.secret_key_hex))('signs $name', async ({ input, expected }) => {
@@ -36,8 +56,17 @@ describe('Ed25519 against RFC 8032', () => {
 });
 
 describe('DSSE against the protocol', () => {
-  interface Input { readonly payload_type: string; readonly payload_utf8?: string; readonly statement?: unknown; readonly secret_key_hex?: string }
-  interface Expected { readonly pae?: string; readonly payload_b64: string; readonly signature_b64?: string }
+  interface Input {
+    readonly payload_type: string;
+    readonly payload_utf8?: string;
+    readonly statement?: unknown;
+    readonly secret_key_hex?: string;
+  }
+  interface Expected {
+    readonly pae?: string;
+    readonly payload_b64: string;
+    readonly signature_b64?: string;
+  }
   const known = vectors<Input, Expected>('dsse.json');
 
   it.each(known.filter((v) => v.expected.pae !== undefined))('encodes $name', ({ input, expected }) => {
@@ -52,7 +81,11 @@ describe('DSSE against the protocol', () => {
   it('signs the in-toto statement as another implementation does', async () => {
     const { input, expected } = known.find((v) => v.expected.signature_b64)!;
     const publicKey = toBase64(hex('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'));
-    const envelope = await signStatement(input.payload_type, input.statement, await signerFrom(pkcs8(input.secret_key_hex!), publicKey));
+    const envelope = await signStatement(
+      input.payload_type,
+      input.statement,
+      await signerFrom(pkcs8(input.secret_key_hex!), publicKey),
+    );
     expect(envelope.payload).toBe(expected.payload_b64);
     expect(envelope.signatures).toEqual([{ keyid: await keyIdOf(publicKey), sig: expected.signature_b64 }]);
     expect(await openStatement(envelope, input.payload_type, z.unknown(), publicKey)).toEqual(input.statement);
@@ -72,22 +105,35 @@ describe('openStatement', () => {
     const envelope = await signed(signer);
     const payload = fromBase64(envelope.payload);
     const sig = fromBase64(envelope.signatures[0]!.sig);
-    const flip = (bytes: Uint8Array, bit: number) => toBase64(bytes.map((b, i) => (i === bit >> 3 ? b ^ (1 << (bit & 7)) : b)));
+    const flip = (bytes: Uint8Array, bit: number) =>
+      toBase64(bytes.map((b, i) => (i === bit >> 3 ? b ^ (1 << (bit & 7)) : b)));
     for (let bit = 0; bit < 8 * payload.length; bit += 7) {
-      expect(await codeOf(openStatement({ ...envelope, payload: flip(payload, bit) }, TYPE, schema, signer.publicKey))).toBe('SIGNATURE_INVALID');
+      expect(
+        await codeOf(openStatement({ ...envelope, payload: flip(payload, bit) }, TYPE, schema, signer.publicKey)),
+      ).toBe('SIGNATURE_INVALID');
     }
     for (let bit = 0; bit < 512; bit += 11) {
       const signatures = [{ keyid: signer.keyId, sig: flip(sig, bit) }];
-      expect(await codeOf(openStatement({ ...envelope, signatures }, TYPE, schema, signer.publicKey))).toBe('SIGNATURE_INVALID');
+      expect(await codeOf(openStatement({ ...envelope, signatures }, TYPE, schema, signer.publicKey))).toBe(
+        'SIGNATURE_INVALID',
+      );
     }
   });
 
   it('refuses another key, another type, and a type swapped in the envelope', async () => {
     const signer = await freshSigner();
     const envelope = await signed(signer);
-    expect(await codeOf(openStatement(envelope, TYPE, schema, (await freshSigner()).publicKey))).toBe('SIGNATURE_INVALID');
-    expect(await codeOf(openStatement(envelope, 'application/other', schema, signer.publicKey))).toBe('SIGNATURE_INVALID');
-    expect(await codeOf(openStatement({ ...envelope, payloadType: 'application/other' }, 'application/other', schema, signer.publicKey))).toBe('SIGNATURE_INVALID');
+    expect(await codeOf(openStatement(envelope, TYPE, schema, (await freshSigner()).publicKey))).toBe(
+      'SIGNATURE_INVALID',
+    );
+    expect(await codeOf(openStatement(envelope, 'application/other', schema, signer.publicKey))).toBe(
+      'SIGNATURE_INVALID',
+    );
+    expect(
+      await codeOf(
+        openStatement({ ...envelope, payloadType: 'application/other' }, 'application/other', schema, signer.publicKey),
+      ),
+    ).toBe('SIGNATURE_INVALID');
   });
 
   it('checks the schema behind the signature', async () => {
@@ -120,7 +166,11 @@ describe('openStatement', () => {
     const signer = await freshSigner();
     for (const payload of [new TextEncoder().encode('{"site":'), Uint8Array.of(0xff, 0xfe)]) {
       const sig = await signer.sign(preAuthEncoding(TYPE, payload));
-      const envelope = { payloadType: TYPE, payload: toBase64(payload), signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }] };
+      const envelope = {
+        payloadType: TYPE,
+        payload: toBase64(payload),
+        signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }],
+      };
       expect(await codeOf(openStatement(envelope, TYPE, schema, signer.publicKey))).toBe('REQUEST_INVALID');
     }
   });
@@ -131,21 +181,37 @@ describe('a signed payload that is not canonical', () => {
     const signer = await freshSigner();
     const payload = new TextEncoder().encode(text);
     const sig = await signer.sign(preAuthEncoding(TYPE, payload));
-    return codeOf(openStatement({ payloadType: TYPE, payload: toBase64(payload), signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }] }, TYPE, z.unknown(), signer.publicKey));
+    return codeOf(
+      openStatement(
+        { payloadType: TYPE, payload: toBase64(payload), signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }] },
+        TYPE,
+        z.unknown(),
+        signer.publicKey,
+      ),
+    );
   };
 
   it.each([
-    ['a name twice', '{"n":1,"n":2,"site":"a"}'], ['a name twice with one value', '{"n":1,"n":1,"site":"a"}'], ['names in another order', '{"site":"a","n":1}'],
-    ['white space', '{"n": 1,"site":"a"}'], ['a newline behind it', '{"n":1,"site":"a"}\n'], ['a byte order mark', '\ufeff{"n":1,"site":"a"}'],
-    ['a number in another form', '{"n":1.0,"site":"a"}'], ['an exponent', '{"n":1e0,"site":"a"}'], ['minus zero', '{"n":-0,"site":"a"}'],
-    ['an escape that is not needed', '{"n":1,"site":"\\u0061"}'], ['digits that no double holds', '{"n":9007199254740993,"site":"a"}'],
-    ['a number that overflows', '{"n":1e999,"site":"a"}'], ['a name that JSON.parse would hide', '{"__proto__":1,"__proto__":2}'],
+    ['a name twice', '{"n":1,"n":2,"site":"a"}'],
+    ['a name twice with one value', '{"n":1,"n":1,"site":"a"}'],
+    ['names in another order', '{"site":"a","n":1}'],
+    ['white space', '{"n": 1,"site":"a"}'],
+    ['a newline behind it', '{"n":1,"site":"a"}\n'],
+    ['a byte order mark', '\ufeff{"n":1,"site":"a"}'],
+    ['a number in another form', '{"n":1.0,"site":"a"}'],
+    ['an exponent', '{"n":1e0,"site":"a"}'],
+    ['minus zero', '{"n":-0,"site":"a"}'],
+    ['an escape that is not needed', '{"n":1,"site":"\\u0061"}'],
+    ['digits that no double holds', '{"n":9007199254740993,"site":"a"}'],
+    ['a number that overflows', '{"n":1e999,"site":"a"}'],
+    ['a name that JSON.parse would hide', '{"__proto__":1,"__proto__":2}'],
   ])('is refused: %s', async (_, text) => {
     expect(await open(text)).toBe('REQUEST_INVALID');
   });
 
   it('is what it is because of its bytes: canonical ones open', async () => {
-    for (const text of ['{"n":1,"site":"a"}', '[]', '"é"', '{"__proto__":1}', '{"n":0.1,"site":"\\n"}']) expect(await open(text)).toBe('nothing was thrown');
+    for (const text of ['{"n":1,"site":"a"}', '[]', '"é"', '{"__proto__":1}', '{"n":0.1,"site":"\\n"}'])
+      expect(await open(text)).toBe('nothing was thrown');
   });
 });
 

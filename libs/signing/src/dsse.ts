@@ -37,7 +37,8 @@ export async function keyIdOf(publicKey: string): Promise<string> {
 export async function signerFrom(pkcs8: Uint8Array, publicKey: string): Promise<Signer> {
   try {
     const key = await crypto.subtle.importKey('pkcs8', pkcs8 as Uint8Array<ArrayBuffer>, ED25519, false, ['sign']);
-    const sign = async (bytes: Uint8Array) => new Uint8Array(await crypto.subtle.sign(ED25519, key, bytes as Uint8Array<ArrayBuffer>));
+    const sign = async (bytes: Uint8Array) =>
+      new Uint8Array(await crypto.subtle.sign(ED25519, key, bytes as Uint8Array<ArrayBuffer>));
     const signer = { publicKey, keyId: await keyIdOf(publicKey), sign };
     await openStatement(await signStatement(PAIR_CHECK, {}, signer), PAIR_CHECK, z.strictObject({}), publicKey);
     return signer;
@@ -79,10 +80,18 @@ export async function openStatement<T>(
 }
 
 /** The payload when the signature holds; throws on keys and base64 that are none. */
-async function verified({ payloadType, payload: text, signatures }: Envelope, publicKey: string): Promise<Uint8Array | null> {
+async function verified(
+  { payloadType, payload: text, signatures }: Envelope,
+  publicKey: string,
+): Promise<Uint8Array | null> {
   const key = await crypto.subtle.importKey('raw', fromBase64(publicKey), ED25519, false, ['verify']);
   const payload = fromBase64(text);
-  const holds = await crypto.subtle.verify(ED25519, key, fromBase64(signatures[0]!.sig), preAuthEncoding(payloadType, payload));
+  const holds = await crypto.subtle.verify(
+    ED25519,
+    key,
+    fromBase64(signatures[0]!.sig),
+    preAuthEncoding(payloadType, payload),
+  );
   return holds ? payload : null;
 }
 

@@ -1,5 +1,12 @@
 /** A node proves, to whoever asks, that it holds the key whose fingerprint that one was given by the hospital. */
-import { CodedError, identityProofSchema, type IdentityProof, PROTOCOL, parse, identityStatement } from '@koinon/contracts';
+import {
+  CodedError,
+  identityProofSchema,
+  type IdentityProof,
+  PROTOCOL,
+  parse,
+  identityStatement,
+} from '@koinon/contracts';
 import { keyIdOf, openStatement, signStatement, type Signer } from './dsse.js';
 
 /** Answers a challenge: 32 random bytes in hex, so that no answer of before fits. @throws CodedError REQUEST_INVALID */
@@ -9,9 +16,22 @@ export async function proveIdentity(signer: Signer, site: string, challenge: str
 }
 
 /** @throws CodedError SIGNATURE_INVALID unless the answer is this site's, under this key, to this challenge */
-export async function checkIdentity(answer: unknown, expected: { readonly site: string; readonly fingerprint: string; readonly challenge: string }): Promise<void> {
+export async function checkIdentity(
+  answer: unknown,
+  expected: { readonly site: string; readonly fingerprint: string; readonly challenge: string },
+): Promise<void> {
   const { success, data } = identityProofSchema.safeParse(answer);
-  if (!success || (await keyIdOf(data.identityKey)) !== expected.fingerprint) throw new CodedError('SIGNATURE_INVALID', `the node is not ${expected.site}’s: its key has another fingerprint`);
-  const { site, challenge } = await openStatement(data.proof, identityStatement.type, identityStatement.schema, data.identityKey);
-  if (site !== expected.site || challenge !== expected.challenge) throw new CodedError('SIGNATURE_INVALID', `the node answered for another site or another question than ${expected.site}’s`);
+  if (!success || (await keyIdOf(data.identityKey)) !== expected.fingerprint)
+    throw new CodedError('SIGNATURE_INVALID', `the node is not ${expected.site}’s: its key has another fingerprint`);
+  const { site, challenge } = await openStatement(
+    data.proof,
+    identityStatement.type,
+    identityStatement.schema,
+    data.identityKey,
+  );
+  if (site !== expected.site || challenge !== expected.challenge)
+    throw new CodedError(
+      'SIGNATURE_INVALID',
+      `the node answered for another site or another question than ${expected.site}’s`,
+    );
 }

@@ -23,7 +23,9 @@ export function adaptive(algorithm: AdaptiveAlgorithm, params: Readonly<Record<s
     tau: { default: 1e-3, min: 1e-12, max: 1 },
   };
   // A second moment that only grows has no β₂ to set.
-  const checked = algorithm.decays ? checkParameters({ ...shared, beta2: decay(0.99) }, params) : checkParameters(shared, params);
+  const checked = algorithm.decays
+    ? checkParameters({ ...shared, beta2: decay(0.99) }, params)
+    : checkParameters(shared, params);
   const { serverLearningRate, beta1, beta2, tau } = { beta2: 1, ...checked };
   return serverOptimizer({
     name: algorithm.name,

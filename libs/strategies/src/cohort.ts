@@ -29,7 +29,13 @@ export function selectCohort<Site>(
   }
   const size = Math.max(minSites, Math.floor(fraction * sites.length));
   const isAway = (site: Site) => away.includes(site);
-  return [...shuffled(sites.filter((s) => !isAway(s)), random), ...shuffled(sites.filter(isAway), random)].slice(0, size);
+  return [
+    ...shuffled(
+      sites.filter((s) => !isAway(s)),
+      random,
+    ),
+    ...shuffled(sites.filter(isAway), random),
+  ].slice(0, size);
 }
 
 function shuffled<Site>(sites: readonly Site[], random: () => number): Site[] {

@@ -42,5 +42,8 @@ function checkOne(name: string, rule: NumberRule | boolean, value: unknown): num
   const inside = typeof value === 'number' && value <= rule.max && (rule.above ? value > rule.min : value >= rule.min);
   if (inside) return value;
   const bound = rule.above ? '>' : '≥';
-  throw new StrategyError('STRATEGY_PARAMETER_INVALID', `${name} must be a number ${bound} ${rule.min} and ≤ ${rule.max}`);
+  throw new StrategyError(
+    'STRATEGY_PARAMETER_INVALID',
+    `${name} must be a number ${bound} ${rule.min} and ≤ ${rule.max}`,
+  );
 }

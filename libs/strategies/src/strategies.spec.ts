@@ -123,7 +123,11 @@ describe('strategyByName', () => {
 
   it('says what a strategy runs with, defaults filled in', () => {
     const tau = 1e-3;
-    expect(strategyByName('fedavgm', { nesterov: true }).params).toEqual({ serverLearningRate: 1, momentum: 0.9, nesterov: true });
+    expect(strategyByName('fedavgm', { nesterov: true }).params).toEqual({
+      serverLearningRate: 1,
+      momentum: 0.9,
+      nesterov: true,
+    });
     expect(strategyByName('fedprox', { proximalMu: 0.1 }).params).toEqual({ serverLearningRate: 1, proximalMu: 0.1 });
     expect(strategyByName('fedyogi').params).toEqual({ serverLearningRate: 0.01, beta1: 0.9, beta2: 0.99, tau });
     expect(strategyByName('fedadagrad').params).toEqual({ serverLearningRate: 0.1, beta1: 0, tau });
@@ -150,9 +154,7 @@ interface Vector {
   tolerance: { abs?: number; rel?: number };
 }
 
-const vectors = JSON.parse(
-  readFileSync(new URL('../kat/server_optimizers.json', import.meta.url), 'utf8'),
-) as Vector[];
+const vectors = JSON.parse(readFileSync(new URL('../kat/server_optimizers.json', import.meta.url), 'utf8')) as Vector[];
 const named = (start: string) => vectors.filter(({ name }) => name.startsWith(start));
 const minus = (a: readonly number[], b: readonly number[]) => a.map((value, i) => value - b.at(i)!);
 
@@ -197,7 +199,11 @@ describe('known answers', () => {
     expected.rounds.forEach((wanted, i) => {
       const moved = strategy.step(state, aggregateOf(x, minus(input.aggregates.at(i)!, x), i + 1));
       // There, the velocity points up the pseudo-gradient; here, down it.
-      expectClose(moved.state['velocity']?.map((value) => -value), wanted.velocity, tolerance.abs ?? 0);
+      expectClose(
+        moved.state['velocity']?.map((value) => -value),
+        wanted.velocity,
+        tolerance.abs ?? 0,
+      );
       expectClose(moved.weights, wanted.x, tolerance.abs ?? 0);
       state = moved.state;
       x = [...moved.weights];
@@ -220,7 +226,13 @@ describe('known answers', () => {
   });
 
   it.each(named('scaffold_client_option2'))('$name', (vector) => {
-    const { x, c, c_i: site, K: steps, lr_local: learningRate } = vector.input as unknown as {
+    const {
+      x,
+      c,
+      c_i: site,
+      K: steps,
+      lr_local: learningRate,
+    } = vector.input as unknown as {
       x: number[];
       c: number[];
       c_i: number[];

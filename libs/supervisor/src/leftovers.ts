@@ -11,7 +11,12 @@ const POLL_MS = 50;
  * state, so the new ones wait until the old are gone; who is still there after `patienceMs` is killed.
  * @param folder with one file per program, naming its process
  */
-export async function waitForLeftovers(folder: string, say: (line: string) => void, signal: AbortSignal, patienceMs = PATIENCE_MS): Promise<void> {
+export async function waitForLeftovers(
+  folder: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
   const files = readdirSync(folder).map((name) => join(folder, name));
   const left = (): string[] => files.map((file) => readFileSync(file, 'utf8')).filter(isRunning);
   if (left().length > 0) say('waiting for the programs of the last start to end');

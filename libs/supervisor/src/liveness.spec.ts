@@ -15,10 +15,21 @@ describe('the silence of a program', () => {
   });
 
   it('is forgotten with the first answer', () => {
-    expect(deaths([1000, false], [2000, false], [3000, true], [4000, false], [5000, false], [6000, false])).toEqual([6000]);
+    expect(deaths([1000, false], [2000, false], [3000, true], [4000, false], [5000, false], [6000, false])).toEqual([
+      6000,
+    ]);
   });
 
   it('does not count while the one who asks stood still: a laptop was closed', () => {
-    expect(deaths([1000, false], [2000, false], [3_600_000, false], [3_601_000, false], [3_602_000, false], [3_603_000, false])).toEqual([3_603_000]);
+    expect(
+      deaths(
+        [1000, false],
+        [2000, false],
+        [3_600_000, false],
+        [3_601_000, false],
+        [3_602_000, false],
+        [3_603_000, false],
+      ),
+    ).toEqual([3_603_000]);
   });
 });

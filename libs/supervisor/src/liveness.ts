@@ -15,7 +15,10 @@ export class Silence {
   private count = 0;
   private lastMs: number;
 
-  constructor(private readonly pulse: Pulse, startMs: number) {
+  constructor(
+    private readonly pulse: Pulse,
+    startMs: number,
+  ) {
     this.lastMs = startMs;
   }
 
@@ -29,7 +32,11 @@ export class Silence {
 }
 
 /** Calls `onSilent` once, when nobody has answered at `url` for too long. @returns stops asking */
-export function watchPulse(url: string, onSilent: () => void, pulse: Pulse = { everyMs: ASK_EVERY_MS, silences: SILENCES }): () => void {
+export function watchPulse(
+  url: string,
+  onSilent: () => void,
+  pulse: Pulse = { everyMs: ASK_EVERY_MS, silences: SILENCES },
+): () => void {
   const silence = new Silence(pulse, Date.now());
   let asking = false;
   const timer = setInterval(() => {

@@ -12,7 +12,10 @@ describe('the identity of a process', () => {
     expect(isRunning(`${process.pid} 1`)).toBe(false);
   });
 
-  it.each(['', 'garbage', '0 5', '-1 5', String(process.pid), identityOf(2 ** 22 + 1)])('%j is nobody’s', (identity) => {
-    expect(isRunning(identity)).toBe(false);
-  });
+  it.each(['', 'garbage', '0 5', '-1 5', String(process.pid), identityOf(2 ** 22 + 1)])(
+    '%j is nobody’s',
+    (identity) => {
+      expect(isRunning(identity)).toBe(false);
+    },
+  );
 });

@@ -12,30 +12,59 @@ const never = new AbortController().signal;
 /** Stands after a program's handlers: who hears it may signal the program at once. */
 const READY = "process.send({ ready: { url: 'http://127.0.0.1:' + (process.env.KOINON_PORT ?? 4321) } });";
 const STAY = "process.on('disconnect', () => process.exit()); setInterval(() => undefined, 1000);";
-const codedExit = (code: ErrorCode): string => `process.stderr.write(${JSON.stringify(`${failureOf(new CodedError(code, 'what happened')).line}\n`)}); process.exitCode = 2;`;
+const codedExit = (code: ErrorCode): string =>
+  `process.stderr.write(${JSON.stringify(`${failureOf(new CodedError(code, 'what happened')).line}\n`)}); process.exitCode = 2;`;
 
 /** A program with this text, and what its owner hears of it. */
-function program(folder: string, text: string, restartAfterMs: number[] = [1, 1, 1], live: Pick<ProgramSpec, 'livePath' | 'pulse'> = {}) {
+function program(
+  folder: string,
+  text: string,
+  restartAfterMs: number[] = [1, 1, 1],
+  live: Pick<ProgramSpec, 'livePath' | 'pulse'> = {},
+) {
   const file = join(folder, 'program.mjs');
   writeFileSync(file, text);
   const restarts: CodedError[] = [];
   const givenUp = Promise.withResolvers<CodedError>();
-  const made = new Program({
-    name: 'va', file, environment: {}, ...live, logFile: join(folder, 'va.log'), processFile: join(folder, 'process'), readyTimeoutMs: 20_000,
-    onEntry: () => undefined, onRestart: (failure) => restarts.push(failure), onGiveUp: givenUp.resolve,
-  }, restartAfterMs);
-  return { program: made, restarts, givenUp: givenUp.promise, identity: () => readFileSync(join(folder, 'process'), 'utf8') };
+  const made = new Program(
+    {
+      name: 'va',
+      file,
+      environment: {},
+      ...live,
+      logFile: join(folder, 'va.log'),
+      processFile: join(folder, 'process'),
+      readyTimeoutMs: 20_000,
+      onEntry: () => undefined,
+      onRestart: (failure) => restarts.push(failure),
+      onGiveUp: givenUp.resolve,
+    },
+    restartAfterMs,
+  );
+  return {
+    program: made,
+    restarts,
+    givenUp: givenUp.promise,
+    identity: () => readFileSync(join(folder, 'process'), 'utf8'),
+  };
 }
 
 describe('Program', () => {
   it('is started again at the port it had, and stopped for good', async () => {
     using dir = tempDir();
-    const { program: va, restarts, identity } = program(dir.path, `process.stderr.write(process.env.KOINON_PORT + '\\n'); ${STAY} ${READY}`);
+    const {
+      program: va,
+      restarts,
+      identity,
+    } = program(dir.path, `process.stderr.write(process.env.KOINON_PORT + '\\n'); ${STAY} ${READY}`);
     expect(await va.start(never)).toEqual({ url: 'http://127.0.0.1:4321' });
     const first = identity();
     process.kill(Number.parseInt(first, 10), 'SIGKILL');
     const log = join(dir.path, 'va.log');
-    await until('a restart', async () => restarts.length === 1 && existsSync(log) && readFileSync(log, 'utf8').includes('4321\n'));
+    await until(
+      'a restart',
+      async () => restarts.length === 1 && existsSync(log) && readFileSync(log, 'utf8').includes('4321\n'),
+    );
     expect(restarts[0]).toMatchObject({ code: 'INTERNAL', detail: 'va ended with SIGKILL; see its log' });
     const second = identity();
     expect([isRunning(first), isRunning(second)]).toEqual([false, true]);
@@ -46,15 +75,23 @@ describe('Program', () => {
 
   it('that is alive and answers no more is ended and started again', async () => {
     using dir = tempDir();
-    const { program: va, restarts } = program(dir.path, `
+    const { program: va, restarts } = program(
+      dir.path,
+      `
       import { createServer } from 'node:http';
       let asked = 0;
       const server = createServer((_, response) => { response.end(); if (++asked === 2 && process.env.KOINON_PORT === undefined) for (;;); });
       server.listen(process.env.KOINON_PORT ?? 0, '127.0.0.1', () => process.send({ ready: { url: 'http://127.0.0.1:' + server.address().port } }));
-      process.on('disconnect', () => process.exit());`, [1], { livePath: '/live', pulse: { everyMs: 200, silences: 3 } });
+      process.on('disconnect', () => process.exit());`,
+      [1],
+      { livePath: '/live', pulse: { everyMs: 200, silences: 3 } },
+    );
     await va.start(never);
     await until('a restart', async () => restarts.length > 0);
-    expect(restarts[0]).toMatchObject({ code: 'INTERNAL', detail: 'va did not answer any more and was ended; see its log' });
+    expect(restarts[0]).toMatchObject({
+      code: 'INTERNAL',
+      detail: 'va did not answer any more and was ended; see its log',
+    });
     await va.stop();
   });
 
@@ -68,14 +105,21 @@ describe('Program', () => {
   it('that crashes without a code points at its log, which has the reason', async () => {
     using dir = tempDir();
     const { program: va } = program(dir.path, "throw new Error('boom');");
-    await expect(va.start(never)).rejects.toMatchObject({ code: 'INTERNAL', detail: 'va ended with exit code 1; see its log' });
+    await expect(va.start(never)).rejects.toMatchObject({
+      code: 'INTERNAL',
+      detail: 'va ended with exit code 1; see its log',
+    });
     expect(readFileSync(join(dir.path, 'va.log'), 'utf8')).toContain('Error: boom');
   });
 
   it('that always ends soon is given up with its last code, and fills no disk', async () => {
     using dir = tempDir();
     const noise = "process.stdout.write('x'.repeat(99_999) + '\\n', () => undefined);";
-    const { program: va, restarts, givenUp } = program(dir.path, `${READY} ${noise.repeat(8)} ${codedExit('COORDINATOR_UNREACHABLE')} process.disconnect();`);
+    const {
+      program: va,
+      restarts,
+      givenUp,
+    } = program(dir.path, `${READY} ${noise.repeat(8)} ${codedExit('COORDINATOR_UNREACHABLE')} process.disconnect();`);
     await va.start(never);
     expect(await givenUp).toMatchObject({ code: 'COORDINATOR_UNREACHABLE', detail: 'va: what happened' });
     expect(restarts).toHaveLength(3);
@@ -85,7 +129,11 @@ describe('Program', () => {
 
   it('whose failure only a person can mend is given up at once', async () => {
     using dir = tempDir();
-    const { program: va, restarts, givenUp } = program(dir.path, `${READY} ${codedExit('DATABASE_UNREACHABLE')} process.disconnect();`);
+    const {
+      program: va,
+      restarts,
+      givenUp,
+    } = program(dir.path, `${READY} ${codedExit('DATABASE_UNREACHABLE')} process.disconnect();`);
     await va.start(never);
     expect(await givenUp).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
     expect(restarts).toEqual([]);
@@ -117,6 +165,10 @@ describe('waitForLeftovers', () => {
     const stopped = va.stop();
     await waitForLeftovers(processes.path, (line) => said.push(line), never, 50);
     await stopped;
-    expect({ said, running: isRunning(stubborn), left: readdirSync(processes.path) }).toEqual({ said: ['waiting for the programs of the last start to end'], running: false, left: [] });
+    expect({ said, running: isRunning(stubborn), left: readdirSync(processes.path) }).toEqual({
+      said: ['waiting for the programs of the last start to end'],
+      running: false,
+      left: [],
+    });
   });
 });

@@ -37,7 +37,13 @@ const RESTART_AFTER_MS = [100, 500, 2000, 5000, 5000];
 const STEADY_AFTER_MS = 60_000;
 /** Failures that the program itself has waited for in vain, or that only a person can mend. */
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'CONFIG_INVALID', 'HOME_NOT_WRITABLE', 'DATABASE_UNREACHABLE', 'REDIS_UNREACHABLE', 'REDIS_EVICTS', 'KEY_UNUSABLE', 'TOKEN_FILE_DAMAGED',
+  'CONFIG_INVALID',
+  'HOME_NOT_WRITABLE',
+  'DATABASE_UNREACHABLE',
+  'REDIS_UNREACHABLE',
+  'REDIS_EVICTS',
+  'KEY_UNUSABLE',
+  'TOKEN_FILE_DAMAGED',
 ]);
 
 /** One of our programs: started with IPC, started again when it dies, stopped for good by `stop`. */
@@ -95,7 +101,13 @@ export class Program {
     const child = spawn(process.execPath, [YOUNG_GENERATION, file], {
       // Once it has a port it keeps it: others hold its URL.
       // glibc keeps an arena per thread otherwise; ours allocate little and often, and eight programs share the machine.
-      env: { MALLOC_ARENA_MAX: '2', PATH: process.env['PATH'] ?? '', ...passedOn(), ...environment, ...(this.port ? { KOINON_PORT: this.port } : {}) },
+      env: {
+        MALLOC_ARENA_MAX: '2',
+        PATH: process.env['PATH'] ?? '',
+        ...passedOn(),
+        ...environment,
+        ...(this.port ? { KOINON_PORT: this.port } : {}),
+      },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // In a process group of its own: Ctrl-C reaches us alone, and we stop everybody in order.
       detached: true,
@@ -107,7 +119,9 @@ export class Program {
     this.record(child);
     const started = Date.now();
     const timer = setTimeout(() => {
-      ready.reject(new CodedError('INTERNAL', `${name} did not get ready in ${Math.round(readyTimeoutMs / 1000)} s; see its log`));
+      ready.reject(
+        new CodedError('INTERNAL', `${name} did not get ready in ${Math.round(readyTimeoutMs / 1000)} s; see its log`),
+      );
       child.kill('SIGKILL');
     }, readyTimeoutMs);
     child.on('message', ({ ready: said }: { ready?: Record<string, string> }) => {
@@ -135,10 +149,14 @@ export class Program {
   private watch(child: ChildProcess, url: string | undefined): void {
     const { livePath, pulse } = this.spec;
     if (livePath === undefined || url === undefined) return;
-    this.unwatch = watchPulse(new URL(livePath, url).href, () => {
-      this.silent = true;
-      child.kill('SIGKILL');
-    }, pulse);
+    this.unwatch = watchPulse(
+      new URL(livePath, url).href,
+      () => {
+        this.silent = true;
+        child.kill('SIGKILL');
+      },
+      pulse,
+    );
   }
 
   private restart(failure: CodedError): void {
@@ -179,14 +197,19 @@ export class Program {
 
   private read(line: string): void {
     const failure = failureIn(line);
-    if (failure) this.lastCoded = new CodedError(failure.code, failure.detail ? `${this.spec.name}: ${failure.detail}` : this.spec.name);
+    if (failure)
+      this.lastCoded = new CodedError(
+        failure.code,
+        failure.detail ? `${this.spec.name}: ${failure.detail}` : this.spec.name,
+      );
     const entry = parseEntry(line);
     if (entry) this.spec.onEntry(entry);
   }
 
   private failure(code: number | null, signal: NodeJS.Signals | null): CodedError {
     if (code === CODED_EXIT && this.lastCoded) return this.lastCoded;
-    if (this.silent) return new CodedError('INTERNAL', `${this.spec.name} did not answer any more and was ended; see its log`);
+    if (this.silent)
+      return new CodedError('INTERNAL', `${this.spec.name} did not answer any more and was ended; see its log`);
     return new CodedError('INTERNAL', `${this.spec.name} ended with ${signal ?? `exit code ${code}`}; see its log`);
   }
 }

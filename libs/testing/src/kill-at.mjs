@@ -11,7 +11,16 @@ globalThis.armKill = () => {
   calls = 0;
 };
 
-for (const name of ['mkdirSync', 'openSync', 'writeSync', 'fsyncSync', 'closeSync', 'linkSync', 'renameSync', 'rmSync']) {
+for (const name of [
+  'mkdirSync',
+  'openSync',
+  'writeSync',
+  'fsyncSync',
+  'closeSync',
+  'linkSync',
+  'renameSync',
+  'rmSync',
+]) {
   const real = fs[name];
   fs[name] = (...args) => {
     if (++calls === killAt) {

@@ -15,7 +15,9 @@ const STARTER = `
 describe('tieToThisProcess', () => {
   it('ends the process when its starter is killed outright', async () => {
     const lifeline = new URL('../dist/lifeline.js', import.meta.url).href;
-    const starter = spawn(process.execPath, ['--input-type=module', '-e', STARTER, lifeline], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const starter = spawn(process.execPath, ['--input-type=module', '-e', STARTER, lifeline], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [first] = (await once(starter.stdout, 'data')) as [Buffer];
     expect(Number(first.toString())).toBeGreaterThan(1);
     // `sleep` holds the other end of this pipe, so it closes only when both processes are gone.

@@ -11,11 +11,21 @@ const killAtFile = fileURLToPath(new URL('../src/kill-at.mjs', import.meta.url))
  * @param dist folder of the built package
  * @returns what it printed, and whether it was killed or came to its end
  */
-export function runKilled(dist: URL, script: string, killAt: number, args: readonly string[]): { output: string; killed: boolean } {
+export function runKilled(
+  dist: URL,
+  script: string,
+  killAt: number,
+  args: readonly string[],
+): { output: string; killed: boolean } {
   const source = `const dist = ${JSON.stringify(dist.href)}; const args = process.argv.slice(1); ${script}`;
-  const child = spawnSync(process.execPath, ['--import', killAtFile, '--input-type=module', '-e', source, '--', ...args], {
-    env: { KILL_AT: String(killAt), NODE_COMPILE_CACHE: join(tmpdir(), 'koinon-compile-cache') }, encoding: 'utf8',
-  });
+  const child = spawnSync(
+    process.execPath,
+    ['--import', killAtFile, '--input-type=module', '-e', source, '--', ...args],
+    {
+      env: { KILL_AT: String(killAt), NODE_COMPILE_CACHE: join(tmpdir(), 'koinon-compile-cache') },
+      encoding: 'utf8',
+    },
+  );
   const killed = child.signal === 'SIGKILL';
   if (!killed && child.status !== 0) throw new Error(child.stderr);
   return { output: child.stdout, killed };

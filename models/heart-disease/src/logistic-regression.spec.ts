@@ -7,7 +7,12 @@ import { dataFile, featureSchemaFile, federationFile, goldenFile, modelFile, sit
 import { logisticRegression } from './logistic-regression.js';
 
 const schema = JSON.parse(readFileSync(featureSchemaFile, 'utf8')) as FeatureSchema;
-const golden = JSON.parse(readFileSync(goldenFile, 'utf8')) as { weight: number[]; bias: number; features: number[][]; probability: number[] };
+const golden = JSON.parse(readFileSync(goldenFile, 'utf8')) as {
+  weight: number[];
+  bias: number;
+  features: number[][];
+  probability: number[];
+};
 
 describe('heart-disease model', () => {
   it('is written byte for byte the same and is the file that ships', () => {
@@ -17,7 +22,10 @@ describe('heart-disease model', () => {
   });
 
   it('answers as independent double-precision arithmetic does', async () => {
-    const weights = new Map([['weight', Float32Array.from(golden.weight)], ['bias', Float32Array.of(golden.bias)]]);
+    const weights = new Map([
+      ['weight', Float32Array.from(golden.weight)],
+      ['bias', Float32Array.of(golden.bias)],
+    ]);
     const session = await Session.create(replaceInitializers(new Uint8Array(readFileSync(modelFile)), weights));
     const features = new Tensor('float32', Float32Array.from(golden.features.flat()), [golden.features.length, 13]);
     const { probability } = await session.run({ features });
@@ -28,7 +36,9 @@ describe('heart-disease model', () => {
   it('starts undecided', async () => {
     const session = await Session.create(readFileSync(modelFile));
     expect([session.inputs, session.outputs]).toMatchObject([[{ name: 'features' }], [{ name: 'probability' }]]);
-    const { probability } = await session.run({ features: new Tensor('float32', new Float32Array(26).fill(7), [2, 13]) });
+    const { probability } = await session.run({
+      features: new Tensor('float32', new Float32Array(26).fill(7), [2, 13]),
+    });
     expect(probability?.data).toEqual(Float32Array.of(0.5, 0.5));
   });
 
@@ -38,7 +48,19 @@ describe('heart-disease model', () => {
     for (const { id } of sites) expect(readFileSync(dataFile(id), 'utf8').split(',').length).toBeGreaterThan(1000);
     expect(readFileSync(federationFile, 'utf8')).toContain('name: heart-disease');
     expect(schema.features.map((feature) => feature.name)).toEqual([
-      'age', 'sex', 'trestbps', 'chol', 'fbs', 'thalach', 'exang', 'oldpeak', 'cp_2', 'cp_3', 'cp_4', 'restecg_1', 'restecg_2',
+      'age',
+      'sex',
+      'trestbps',
+      'chol',
+      'fbs',
+      'thalach',
+      'exang',
+      'oldpeak',
+      'cp_2',
+      'cp_3',
+      'cp_4',
+      'restecg_1',
+      'restecg_2',
     ]);
   });
 });

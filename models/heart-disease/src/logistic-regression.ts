@@ -13,8 +13,18 @@ export function logisticRegression(schema: FeatureSchema): Model {
   const width = schema.features.length;
   const { name, clip } = schema.input;
   const features = graph.input(name, 'float32', ['N', width]);
-  const centre = graph.initializer('centre', 'float32', [width], schema.features.map((feature) => feature.centre));
-  const halfWidth = graph.initializer('half_width', 'float32', [width], schema.features.map((feature) => feature.halfWidth));
+  const centre = graph.initializer(
+    'centre',
+    'float32',
+    [width],
+    schema.features.map((feature) => feature.centre),
+  );
+  const halfWidth = graph.initializer(
+    'half_width',
+    'float32',
+    [width],
+    schema.features.map((feature) => feature.halfWidth),
+  );
   const weight = graph.initializer('weight', 'float32', [width, 1], new Float32Array(width));
   const bias = graph.initializer('bias', 'float32', [1], new Float32Array(1));
 

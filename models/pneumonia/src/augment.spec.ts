@@ -15,8 +15,10 @@ function augmented(shift: number, mirror: boolean, uniform: () => number): numbe
   return [...target.subarray(5)];
 }
 
-const pixel = (y: number, x: number): number => images[pixels + Math.min(27, Math.max(0, y)) * 28 + Math.min(27, Math.max(0, x))] as number;
-const expected = (source: (y: number, x: number) => number): number[] => Array.from({ length: pixels }, (_, at) => source(Math.floor(at / 28), at % 28));
+const pixel = (y: number, x: number): number =>
+  images[pixels + Math.min(27, Math.max(0, y)) * 28 + Math.min(27, Math.max(0, x))] as number;
+const expected = (source: (y: number, x: number) => number): number[] =>
+  Array.from({ length: pixels }, (_, at) => source(Math.floor(at / 28), at % 28));
 
 describe('augment', () => {
   it('copies the image where nothing is asked', () => {

@@ -10,7 +10,14 @@ export interface Augmentation {
 }
 
 /** Writes one radiograph into `target` at `offset`, shifted and mirrored at random. */
-export function augment(target: Float32Array, offset: number, { images }: Radiographs, row: number, { shift, mirror }: Augmentation, uniform: () => number): void {
+export function augment(
+  target: Float32Array,
+  offset: number,
+  { images }: Radiographs,
+  row: number,
+  { shift, mirror }: Augmentation,
+  uniform: () => number,
+): void {
   const amount = (): number => Math.floor(uniform() * (2 * shift + 1)) - shift;
   const [down, right, mirrored] = [amount(), amount(), mirror && uniform() < 0.5];
   const inside = (value: number): number => Math.min(width - 1, Math.max(0, value));

@@ -13,5 +13,6 @@ const initialSeed = 1;
 mkdirSync(dirname(modelFile), { recursive: true });
 writeFileSync(modelFile, encodeModel(compactCnn(initialSeed).model));
 const centres: Record<string, { train_rows: readonly number[]; test_rows: readonly number[] }> = {};
-for (const [id, { train, test }] of Object.entries(siteRows(readDataset()))) centres[id] = { train_rows: train, test_rows: test };
+for (const [id, { train, test }] of Object.entries(siteRows(readDataset())))
+  centres[id] = { train_rows: train, test_rows: test };
 writeFileSync(splitFile, `${JSON.stringify({ centres })}\n`);

@@ -36,7 +36,12 @@ describe('the dataset', () => {
 
   it('selects rows in the order asked for', () => {
     const { images, labels } = select(dataset.test, [5, 0]);
-    expect(images).toEqual(Uint8Array.from([...dataset.test.images.subarray(5 * pixels, 6 * pixels), ...dataset.test.images.subarray(0, pixels)]));
+    expect(images).toEqual(
+      Uint8Array.from([
+        ...dataset.test.images.subarray(5 * pixels, 6 * pixels),
+        ...dataset.test.images.subarray(0, pixels),
+      ]),
+    );
     expect(labels).toEqual(Uint8Array.of(dataset.test.labels[5] as number, dataset.test.labels[0] as number));
   });
 

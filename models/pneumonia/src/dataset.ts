@@ -32,14 +32,17 @@ export class DatasetError extends Error {
  */
 export function readDataset(file = datasetFile): Dataset {
   const arrays = readNpz(readFileSync(file));
-  const split = (name: string): Radiographs => radiographs(arrayOf(arrays, `${name}_images`), arrayOf(arrays, `${name}_labels`), name);
+  const split = (name: string): Radiographs =>
+    radiographs(arrayOf(arrays, `${name}_images`), arrayOf(arrays, `${name}_labels`), name);
   return { train: split('train'), validation: split('val'), test: split('test') };
 }
 
 function radiographs(images: NumpyArray, labels: NumpyArray, split: string): Radiographs {
   const [count = 0, ...size] = images.dims;
-  if (!(images.data instanceof Uint8Array) || size.join() !== '28,28') throw new DatasetError(`${split}: images are not bytes of 28 × 28`);
-  if (!(labels.data instanceof Uint8Array) || labels.data.length !== count) throw new DatasetError(`${split}: there is not one label per image`);
+  if (!(images.data instanceof Uint8Array) || size.join() !== '28,28')
+    throw new DatasetError(`${split}: images are not bytes of 28 × 28`);
+  if (!(labels.data instanceof Uint8Array) || labels.data.length !== count)
+    throw new DatasetError(`${split}: there is not one label per image`);
   if (labels.data.some((label) => label > 1)) throw new DatasetError(`${split}: a label is neither 0 nor 1`);
   return { images: images.data, labels: labels.data, count };
 }
@@ -53,7 +56,11 @@ export function select({ images, labels }: Radiographs, rows: readonly number[])
 
 /** Those radiographs whose pixels occur nowhere in `others`; the published splits share a few. */
 export function without(radiographs: Radiographs, others: Radiographs): Radiographs {
-  const key = ({ images }: Radiographs, row: number): string => Buffer.from(images.buffer, images.byteOffset + row * pixels, pixels).toString('latin1');
+  const key = ({ images }: Radiographs, row: number): string =>
+    Buffer.from(images.buffer, images.byteOffset + row * pixels, pixels).toString('latin1');
   const known = new Set(Array.from({ length: others.count }, (_, row) => key(others, row)));
-  return select(radiographs, Array.from({ length: radiographs.count }, (_, row) => row).filter((row) => !known.has(key(radiographs, row))));
+  return select(
+    radiographs,
+    Array.from({ length: radiographs.count }, (_, row) => row).filter((row) => !known.has(key(radiographs, row))),
+  );
 }

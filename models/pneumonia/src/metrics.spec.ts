@@ -7,13 +7,18 @@ import { chooseThreshold } from './threshold.js';
 function scored(seed: number, count = 60): Scored {
   const uniform = uniforms(seed);
   const labels = Array.from({ length: count }, () => Number(uniform() < 0.4));
-  return { labels, probabilities: labels.map((label) => Math.round(10 * Math.min(1, 0.3 * label + 0.8 * uniform())) / 10) };
+  return {
+    labels,
+    probabilities: labels.map((label) => Math.round(10 * Math.min(1, 0.3 * label + 0.8 * uniform())) / 10),
+  };
 }
 
 /** By definition: over all pairs of a positive and a negative. */
 function pairwise({ probabilities, labels }: Scored): number {
   const of = (label: number): number[] => Array.from(probabilities).filter((_, index) => labels[index] === label);
-  const pairs = of(1).flatMap((positive) => of(0).map((negative) => (positive > negative ? 1 : Number(positive === negative) / 2)));
+  const pairs = of(1).flatMap((positive) =>
+    of(0).map((negative) => (positive > negative ? 1 : Number(positive === negative) / 2)),
+  );
   return pairs.reduce((sum, value) => sum + value, 0) / pairs.length;
 }
 
@@ -26,7 +31,13 @@ describe('areaUnderCurve', () => {
 
   it('is 1, 0 and one half where it must be', () => {
     const labels = [0, 0, 1, 1];
-    expect([[1, 2, 3, 4], [4, 3, 2, 1], [7, 7, 7, 7]].map((probabilities) => areaUnderCurve({ probabilities, labels }))).toEqual([1, 0, 0.5]);
+    expect(
+      [
+        [1, 2, 3, 4],
+        [4, 3, 2, 1],
+        [7, 7, 7, 7],
+      ].map((probabilities) => areaUnderCurve({ probabilities, labels })),
+    ).toEqual([1, 0, 0.5]);
   });
 });
 

@@ -17,7 +17,14 @@ const count = (labels: Uint8Array, chosen: readonly number[]): [number, number] 
 
 describe('the sites of the federation', () => {
   it('have these numbers of normal and pneumonia radiographs', () => {
-    expect(Object.fromEntries(Object.entries(rows).map(([site, own]) => [site, { train: count(train.labels, own.train), test: count(test.labels, own.test) }]))).toEqual({
+    expect(
+      Object.fromEntries(
+        Object.entries(rows).map(([site, own]) => [
+          site,
+          { train: count(train.labels, own.train), test: count(test.labels, own.test) },
+        ]),
+      ),
+    ).toEqual({
       north: { train: [456, 1396], test: [88, 156] },
       harbour: { train: [484, 73], test: [93, 8] },
       valley: { train: [274, 2025], test: [53, 226] },
@@ -25,21 +32,29 @@ describe('the sites of the federation', () => {
   });
 
   it('share every row out exactly once', () => {
-    for (const [split, total] of [['train', train.count], ['test', test.count]] as const) {
+    for (const [split, total] of [
+      ['train', train.count],
+      ['test', test.count],
+    ] as const) {
       const dealt = sites.flatMap(({ id }) => rows[id][split]).toSorted((a, b) => a - b);
       expect(dealt).toEqual(Array.from({ length: total }, (_, row) => row));
     }
   });
 
   it('are written down by the build as the function deals them', () => {
-    const { centres } = JSON.parse(readFileSync(splitFile, 'utf8')) as { centres: Record<string, { train_rows: number[]; test_rows: number[] }> };
-    expect(Object.entries(centres)).toEqual(Object.entries(rows).map(([id, own]) => [id, { train_rows: own.train, test_rows: own.test }]));
+    const { centres } = JSON.parse(readFileSync(splitFile, 'utf8')) as {
+      centres: Record<string, { train_rows: number[]; test_rows: number[] }>;
+    };
+    expect(Object.entries(centres)).toEqual(
+      Object.entries(rows).map(([id, own]) => [id, { train_rows: own.train, test_rows: own.test }]),
+    );
   });
 });
 
 describe('partition', () => {
   const labels = Uint8Array.from({ length: 1000 }, (_, row) => Number(row % 4 !== 0));
-  const deal = (seed: number, alpha: number, fewestRows = 1): SiteRows[] => partition(labels, labels, { sites: 4, alpha, seed, fewestRows });
+  const deal = (seed: number, alpha: number, fewestRows = 1): SiteRows[] =>
+    partition(labels, labels, { sites: 4, alpha, seed, fewestRows });
 
   it('depends on the seed and on nothing else', () => {
     expect(deal(7, 0.5)).toEqual(deal(7, 0.5));
@@ -69,7 +84,7 @@ describe('dirichlet', () => {
     const variance = first.reduce((sum, value) => sum + (value - mean) ** 2, 0) / draws;
     // a = α/Σα = 1/3, variance a·(1 − a)/(Σα + 1); six standard errors each
     expect(Math.abs(mean - 1 / 3)).toBeLessThan(0.013);
-    expect(Math.abs(variance - (1 / 3) * (2 / 3) / 2.5)).toBeLessThan(0.004);
+    expect(Math.abs(variance - ((1 / 3) * (2 / 3)) / 2.5)).toBeLessThan(0.004);
   });
 
   it.each([0.5, 3])('rests on gamma numbers of the right mean and variance (shape %d)', (shape) => {

@@ -21,7 +21,11 @@ export interface PartitionOptions {
  * one draw from Dir(α) (Hsu, Qi & Brown 2019, arXiv:1909.06335, section 3). A site's test rows follow the same shares as its
  * training rows. Equal labels and options give equal rows.
  */
-export function partition(trainLabels: ArrayLike<number>, testLabels: ArrayLike<number>, { sites, alpha, seed, fewestRows }: PartitionOptions): SiteRows[] {
+export function partition(
+  trainLabels: ArrayLike<number>,
+  testLabels: ArrayLike<number>,
+  { sites, alpha, seed, fewestRows }: PartitionOptions,
+): SiteRows[] {
   const uniform = uniforms(seed);
   const classes = [0, 1].map((label) => rowsOf(trainLabels, label, uniform));
   for (;;) {
@@ -29,7 +33,8 @@ export function partition(trainLabels: ArrayLike<number>, testLabels: ArrayLike<
     const train = classes.map((rows, label) => deal(rows, shares[label] as number[]));
     if (train.flat().some((rows) => rows.length < fewestRows)) continue;
     const test = [0, 1].map((label) => deal(rowsOf(testLabels, label, uniform), shares[label] as number[]));
-    const ofSite = (dealt: number[][][], site: number): number[] => dealt.flatMap((bySite) => bySite[site] as number[]).toSorted((a, b) => a - b);
+    const ofSite = (dealt: number[][][], site: number): number[] =>
+      dealt.flatMap((bySite) => bySite[site] as number[]).toSorted((a, b) => a - b);
     return Array.from({ length: sites }, (_, site) => ({ train: ofSite(train, site), test: ofSite(test, site) }));
   }
 }

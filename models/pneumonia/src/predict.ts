@@ -11,7 +11,12 @@ export async function predict(model: Model, { images, count }: Radiographs): Pro
     const probabilities = new Float32Array(count);
     for (let from = 0; from < count; from += rowsPerRun) {
       const rows = Math.min(rowsPerRun, count - from);
-      const image = new Tensor('float32', Float32Array.from(images.subarray(from * pixels, (from + rows) * pixels)), [rows, 1, 28, 28]);
+      const image = new Tensor('float32', Float32Array.from(images.subarray(from * pixels, (from + rows) * pixels)), [
+        rows,
+        1,
+        28,
+        28,
+      ]);
       const { probability } = await session.run({ image });
       probabilities.set(probability?.data as Float32Array, from);
     }

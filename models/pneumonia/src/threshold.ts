@@ -5,7 +5,9 @@ import type { Scored } from './metrics.js';
  * weighs both classes alike, so it does not lean on how common pneumonia is in the data it was chosen on.
  */
 export function chooseThreshold({ probabilities, labels }: Scored): number {
-  const order = Array.from(labels, (_, index) => index).toSorted((a, b) => (probabilities[b] as number) - (probabilities[a] as number));
+  const order = Array.from(labels, (_, index) => index).toSorted(
+    (a, b) => (probabilities[b] as number) - (probabilities[a] as number),
+  );
   const positives = Array.from(labels).filter((label) => label === 1).length;
   let [hits, alarms] = [0, 0];
   let best = { youden: -1, threshold: 0.5 };

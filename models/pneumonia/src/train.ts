@@ -50,21 +50,38 @@ export interface Epoch {
  * the validation split holds too are left out. Equal seeds give equal models on one machine.
  * @throws DatasetError when there are too few radiographs for one run
  */
-export async function trainCentrally(network: Network, { train, validation }: Dataset, seed: number, onEpoch: (epoch: Epoch) => void = () => {}, { optimizer, labelSmoothing, ...plan }: Recipe = recipe): Promise<Trained> {
+export async function trainCentrally(
+  network: Network,
+  { train, validation }: Dataset,
+  seed: number,
+  onEpoch: (epoch: Epoch) => void = () => {},
+  { optimizer, labelSmoothing, ...plan }: Recipe = recipe,
+): Promise<Trained> {
   const own = without(train, validation);
   const uniform = uniforms(seed);
-  const session = await TrainingSession.open(network, { optimizer, labelSmoothing, batch: plan.batch, localSteps: plan.stepsPerRun });
+  const session = await TrainingSession.open(network, {
+    optimizer,
+    labelSmoothing,
+    batch: plan.batch,
+    localSteps: plan.stepsPerRun,
+  });
   try {
     const rowsPerRun = plan.batch * plan.stepsPerRun;
     const runs = Math.floor(own.count / rowsPerRun);
-    if (runs === 0) throw new DatasetError(`one run takes ${rowsPerRun} radiographs, there are ${own.count}; lower batch or stepsPerRun`);
+    if (runs === 0)
+      throw new DatasetError(
+        `one run takes ${rowsPerRun} radiographs, there are ${own.count}; lower batch or stepsPerRun`,
+      );
     for (let epoch = 0; epoch < plan.epochs; epoch++) {
       const order = permutation(own.count, uniform);
       let loss = 0;
       for (let run = 0; run < runs; run++) {
         const progress = (epoch + run / runs) / plan.epochs;
         const rows = order.slice(run * rowsPerRun, (run + 1) * rowsPerRun);
-        const losses = await session.run(steps(own, rows, plan.augmentation, uniform), plan.learningRate * 0.5 * (1 + Math.cos(Math.PI * progress)));
+        const losses = await session.run(
+          steps(own, rows, plan.augmentation, uniform),
+          plan.learningRate * 0.5 * (1 + Math.cos(Math.PI * progress)),
+        );
         loss += losses.reduce((sum, value) => sum + value, 0) / losses.length / runs;
       }
       onEpoch({ epoch: epoch + 1, loss });
@@ -77,7 +94,12 @@ export async function trainCentrally(network: Network, { train, validation }: Da
   }
 }
 
-function steps(radiographs: Radiographs, rows: readonly number[], augmentation: Augmentation, uniform: () => number): Steps {
+function steps(
+  radiographs: Radiographs,
+  rows: readonly number[],
+  augmentation: Augmentation,
+  uniform: () => number,
+): Steps {
   const images = new Float32Array(rows.length * pixels);
   rows.forEach((row, index) => augment(images, index * pixels, radiographs, row, augmentation, uniform));
   return { images, labels: Float32Array.from(rows, (row) => radiographs.labels[row] as number) };

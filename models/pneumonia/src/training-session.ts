@@ -28,8 +28,16 @@ export class TrainingSession {
     this.#carried = Object.fromEntries([...Object.entries(parameters), ...Object.entries(state)].map(initial));
   }
 
-  static async open(network: Network, options: Pick<TrainingOptions, 'optimizer' | 'batch' | 'localSteps' | 'classWeights' | 'labelSmoothing'>): Promise<TrainingSession> {
-    const graph = await trainingGraph(network.model, { trainable: network.trainable, output: 'logits', loss: 'binary-cross-entropy', ...options });
+  static async open(
+    network: Network,
+    options: Pick<TrainingOptions, 'optimizer' | 'batch' | 'localSteps' | 'classWeights' | 'labelSmoothing'>,
+  ): Promise<TrainingSession> {
+    const graph = await trainingGraph(network.model, {
+      trainable: network.trainable,
+      output: 'logits',
+      loss: 'binary-cross-entropy',
+      ...options,
+    });
     const session = await Session.create(graph.bytes);
     return new TrainingSession(network, graph, session);
   }
@@ -37,7 +45,8 @@ export class TrainingSession {
   /** Takes the steps of one run. @returns the mean loss before each */
   async run({ images, labels }: Steps, learningRate: number): Promise<Float32Array> {
     const { inputs, outputs } = this.#graph;
-    const fed = (port: Port | undefined, data: Float32Array): Record<string, Tensor> => (port === undefined ? {} : { [port.name]: new Tensor('float32', data, port.dims) });
+    const fed = (port: Port | undefined, data: Float32Array): Record<string, Tensor> =>
+      port === undefined ? {} : { [port.name]: new Tensor('float32', data, port.dims) };
     const results = await this.#session.run({
       ...this.#carried,
       ...fed(inputs.features['image'], images),
@@ -47,7 +56,10 @@ export class TrainingSession {
     });
     const next = (from: Ports, to: Ports | undefined): [string, Tensor][] =>
       Object.entries(from).map(([key, { name }]) => [name, results[to?.[key]?.name ?? ''] as Tensor]);
-    this.#carried = Object.fromEntries([...next(inputs.parameters, outputs.parameters), ...next(inputs.state, outputs.state)]);
+    this.#carried = Object.fromEntries([
+      ...next(inputs.parameters, outputs.parameters),
+      ...next(inputs.state, outputs.state),
+    ]);
     return results[outputs.loss.name]?.data as Float32Array;
   }
 
@@ -56,7 +68,12 @@ export class TrainingSession {
     const { model } = this.#network;
     const initializers = new Map(model.graph.initializers);
     for (const [key, { name, dims }] of Object.entries(this.#graph.inputs.parameters)) {
-      initializers.set(key, { name: key, type: 'float32', dims, data: Float32Array.from(this.#carried[name]?.data as Float32Array) });
+      initializers.set(key, {
+        name: key,
+        type: 'float32',
+        dims,
+        data: Float32Array.from(this.#carried[name]?.data as Float32Array),
+      });
     }
     return { ...model, graph: { ...model.graph, initializers } };
   }

@@ -5,21 +5,31 @@ import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { readFederationFile } from './federation-file.js';
 
-const coded = (code: string, detail: RegExp) => expect.objectContaining({ code, detail: expect.stringMatching(detail) });
+const coded = (code: string, detail: RegExp) =>
+  expect.objectContaining({ code, detail: expect.stringMatching(detail) });
 
 describe('readFederationFile', () => {
   it('finds the heart-disease federation’s model where its build writes it', () => {
-    expect(readFederationFile(federationFile)).toMatchObject({ modelFile, featureSchemaFile, spec: { name: 'heart-disease' } });
+    expect(readFederationFile(federationFile)).toMatchObject({
+      modelFile,
+      featureSchemaFile,
+      spec: { name: 'heart-disease' },
+    });
   });
 
   it('prefers the file beside it, and says where it looked in vain', () => {
     using dir = tempDir();
     const at = (...path: string[]): string => join(dir.path, ...path);
     copyFileSync(federationFile, at('federation.yaml'));
-    expect(() => readFederationFile(at('federation.yaml'))).toThrow(coded('CONFIG_INVALID', /^model\.file: model\.onnx is neither beside .* nor in generated/));
+    expect(() => readFederationFile(at('federation.yaml'))).toThrow(
+      coded('CONFIG_INVALID', /^model\.file: model\.onnx is neither beside .* nor in generated/),
+    );
     mkdirSync(at('generated'));
     for (const file of ['model.onnx', 'features.schema.json']) writeFileSync(at('generated', file), '');
-    expect(readFederationFile(at('federation.yaml'))).toMatchObject({ modelFile: at('generated', 'model.onnx'), featureSchemaFile: at('generated', 'features.schema.json') });
+    expect(readFederationFile(at('federation.yaml'))).toMatchObject({
+      modelFile: at('generated', 'model.onnx'),
+      featureSchemaFile: at('generated', 'features.schema.json'),
+    });
     writeFileSync(at('model.onnx'), '');
     expect(readFederationFile(at('federation.yaml')).modelFile).toBe(at('model.onnx'));
   });
@@ -31,6 +41,11 @@ describe('readFederationFile', () => {
     writeFileSync(file, 'a: [1');
     expect(() => readFederationFile(file)).toThrow(coded('CONFIG_INVALID', /is not YAML/));
     writeFileSync(file, 'name: x\nrounds: many\n');
-    expect(() => readFederationFile(file)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', issues: expect.arrayContaining([expect.objectContaining({ path: 'rounds' })]) }));
+    expect(() => readFederationFile(file)).toThrow(
+      expect.objectContaining({
+        code: 'REQUEST_INVALID',
+        issues: expect.arrayContaining([expect.objectContaining({ path: 'rounds' })]),
+      }),
+    );
   });
 });

@@ -19,7 +19,11 @@ export function readFederationFile(file: string): FederationFile {
   const spec = parse(federationSchema, readYaml(file));
   const find = (field: string, path: string): string => {
     const found = [resolve(dirname(file), path), resolve(dirname(file), 'generated', path)].find(existsSync);
-    if (found === undefined) throw new CodedError('CONFIG_INVALID', `${field}: ${path} is neither beside ${file} nor in generated/ there; build the model first`);
+    if (found === undefined)
+      throw new CodedError(
+        'CONFIG_INVALID',
+        `${field}: ${path} is neither beside ${file} nor in generated/ there; build the model first`,
+      );
     return found;
   };
   return { spec, modelFile: find('model.file', spec.model.file), featureSchemaFile: find('features', spec.features) };

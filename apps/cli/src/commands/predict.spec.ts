@@ -10,7 +10,11 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { addPredictCommand } from './predict.js';
 
 const PATIENT = ['54.25', '1', '130'];
-const answer = { model_name: 'heart-disease', model_version: '6', outputs: [{ name: 'probability', shape: [1, 1], data: [0.25] }] };
+const answer = {
+  model_name: 'heart-disease',
+  model_version: '6',
+  outputs: [{ name: 'probability', shape: [1, 1], data: [0.25] }],
+};
 
 /** Answers what `reply` returns as JSON, and keeps everything that it was sent. */
 async function listen(reply: (request: IncomingMessage, response: ServerResponse) => unknown) {
@@ -30,7 +34,10 @@ async function listen(reply: (request: IncomingMessage, response: ServerResponse
 }
 
 /** A node of a site with a key of its own. */
-async function node(site: string, infer: (request: IncomingMessage, response: ServerResponse) => unknown = () => answer) {
+async function node(
+  site: string,
+  infer: (request: IncomingMessage, response: ServerResponse) => unknown = () => answer,
+) {
   const { pkcs8, publicKey } = await generateSigningKey();
   const signer = await signerFrom(pkcs8, publicKey);
   const listening = await listen((request, response) => {
@@ -48,10 +55,18 @@ describe('koinon predict', () => {
     vi.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((printed += String(text))));
   });
 
-  async function predict(nodes: Record<string, { url: string; fingerprint: string }>, ...options: string[]): Promise<string> {
+  async function predict(
+    nodes: Record<string, { url: string; fingerprint: string }>,
+    ...options: string[]
+  ): Promise<string> {
     using dir = tempDir();
     const file = join(dir.path, 'nodes.json');
-    writeFileSync(file, JSON.stringify(Object.fromEntries(Object.entries(nodes).map(([site, { url, fingerprint }]) => [site, { url, fingerprint }]))));
+    writeFileSync(
+      file,
+      JSON.stringify(
+        Object.fromEntries(Object.entries(nodes).map(([site, { url, fingerprint }]) => [site, { url, fingerprint }])),
+      ),
+    );
     vi.stubEnv('KOINON_NODES_FILE', file);
     const program = new Command();
     addPredictCommand(program, (command) => command.option('--format <format>', '', 'text'));
@@ -61,7 +76,14 @@ describe('koinon predict', () => {
 
   it('goes to a configured node that proved its key, whatever address the site told the coordinator', async () => {
     const hostile = await listen(() => answer);
-    const sites = [{ id: 'va', name: 'VA', state: 'enrolled', status: { serving: [{ model: 'heart-disease' }], servingUrl: hostile.url } } as unknown as SiteView];
+    const sites = [
+      {
+        id: 'va',
+        name: 'VA',
+        state: 'enrolled',
+        status: { serving: [{ model: 'heart-disease' }], servingUrl: hostile.url },
+      } as unknown as SiteView,
+    ];
     const coordinator = await listen(() => sites);
     using dir = tempDir();
     writeFileSync(join(dir.path, 'token'), 'token');
@@ -101,7 +123,10 @@ describe('koinon predict', () => {
   it('asks the next node when one is away, and says when none serves the model', async () => {
     const away = { url: 'http://127.0.0.1:1', fingerprint: 'ab'.repeat(32) };
     expect(await predict({ cleveland: away, va: await node('va') })).toContain('at va\n');
-    await expect(predict({ cleveland: away })).rejects.toMatchObject({ code: 'NOT_FOUND', detail: 'no hospital serves heart-disease now' });
+    await expect(predict({ cleveland: away })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      detail: 'no hospital serves heart-disease now',
+    });
     await expect(predict({ va: away }, '--site', 'hungarian')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 });

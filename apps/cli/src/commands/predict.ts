@@ -17,7 +17,13 @@ Environment:
                      (default: the hospitals that \`koinon up\` started)`;
 
 export function addPredictCommand(program: Command, withFormat: (command: Command) => Command): void {
-  withFormat(program.command('predict').argument('<model>').argument('<values...>', 'one number per feature, in the schema’s order').description('ask an edge node for a prediction'))
+  withFormat(
+    program
+      .command('predict')
+      .argument('<model>')
+      .argument('<values...>', 'one number per feature, in the schema’s order')
+      .description('ask an edge node for a prediction'),
+  )
     .option('--site <id>', 'which hospital to ask (default: the first that serves the model)')
     .option('--input <name>', 'input tensor', 'features')
     .addHelpText('after', HELP)
@@ -29,10 +35,19 @@ export function addPredictCommand(program: Command, withFormat: (command: Comman
         if (site !== undefined && id !== site) continue;
         const answer = await askNode(id, node, model, inputs);
         if (!answer) continue;
-        output(format, { site: id, ...answer }, (a) =>
-          `${a.outputs.map((o) => `${o.name} ${o.data.map((v) => v.toFixed(4)).join(' ')}`).join('\n')}\n${a.model_name} version ${a.model_version ?? '?'} at ${a.site}\n`);
+        output(
+          format,
+          { site: id, ...answer },
+          (a) =>
+            `${a.outputs.map((o) => `${o.name} ${o.data.map((v) => v.toFixed(4)).join(' ')}`).join('\n')}\n${a.model_name} version ${a.model_version ?? '?'} at ${a.site}\n`,
+        );
         return;
       }
-      throw new CodedError('NOT_FOUND', site === undefined ? `no hospital serves ${model} now` : `${site} does not serve ${model} now, or is not among the configured nodes`);
+      throw new CodedError(
+        'NOT_FOUND',
+        site === undefined
+          ? `no hospital serves ${model} now`
+          : `${site} does not serve ${model} now, or is not among the configured nodes`,
+      );
     });
 }

@@ -29,20 +29,32 @@ export function addRunCommands(program: Command, withFormat: (command: Command) 
     .action(async (file: string, { format, seed }: Format & { seed?: number }) => {
       const { spec, modelFile, featureSchemaFile } = readFederationFile(file);
       const client = connect();
-      const [modelSha256, featureSchemaSha256] = [await putFile(client, modelFile), await putFile(client, featureSchemaFile)];
-      const started = await client.startRun({ spec, modelSha256, featureSchemaSha256, ...(seed === undefined ? {} : { seed }) });
+      const [modelSha256, featureSchemaSha256] = [
+        await putFile(client, modelFile),
+        await putFile(client, featureSchemaFile),
+      ];
+      const started = await client.startRun({
+        spec,
+        modelSha256,
+        featureSchemaSha256,
+        ...(seed === undefined ? {} : { seed }),
+      });
       output(format, started, ({ id }) => `run ${short(id)} started; follow it with: koinon run watch ${short(id)}\n`);
     });
 
-  withFormat(run.command('watch').argument('[id]', 'default: the newest run; the first characters are enough').description('follow a run to its end'))
-    .action(async (id: string | undefined, { format }: Format) => {
-      const { signal } = new AbortController();
-      const say = (line: string): void => void process.stderr.write(`${line}\n`);
-      const patient = connect(patientFetch(signal, () => say('the coordinator or its database is away; waiting for it')));
-      const ended = await follow(patient, await findRun(connect(), id ?? ''), say, signal);
-      output(format, ended, summary);
-      if (ended.state !== 'done') process.exitCode = 1;
-    });
+  withFormat(
+    run
+      .command('watch')
+      .argument('[id]', 'default: the newest run; the first characters are enough')
+      .description('follow a run to its end'),
+  ).action(async (id: string | undefined, { format }: Format) => {
+    const { signal } = new AbortController();
+    const say = (line: string): void => void process.stderr.write(`${line}\n`);
+    const patient = connect(patientFetch(signal, () => say('the coordinator or its database is away; waiting for it')));
+    const ended = await follow(patient, await findRun(connect(), id ?? ''), say, signal);
+    output(format, ended, summary);
+    if (ended.state !== 'done') process.exitCode = 1;
+  });
 }
 
 /** @returns the id of the only run that begins like this; the newest one's for an empty beginning */
@@ -58,14 +70,24 @@ const score = (value: number | undefined): string => value?.toFixed(3) ?? '–';
 function listing(runs: readonly RunView[]): string {
   if (runs.length === 0) return 'there is no run yet\n';
   const rows = runs.map((r) => [
-    short(r.id), r.federation, r.state, `${r.rounds.filter((x) => x.state === 'done').length}/${r.spec.rounds}`, score(r.rounds.at(-1)?.metrics?.auc), time(r.startedAt),
+    short(r.id),
+    r.federation,
+    r.state,
+    `${r.rounds.filter((x) => x.state === 'done').length}/${r.spec.rounds}`,
+    score(r.rounds.at(-1)?.metrics?.auc),
+    time(r.startedAt),
   ]);
   return table(['run', 'federation', 'state', 'rounds', 'AUC', 'started'], rows);
 }
 
 function summary(run: RunView): string {
   const rows = run.rounds.map((r) => [
-    String(r.number), r.state, r.participants.join(' '), (durationOf(r) / 1000).toFixed(1), score(r.metrics?.accuracy), score(r.metrics?.auc),
+    String(r.number),
+    r.state,
+    r.participants.join(' '),
+    (durationOf(r) / 1000).toFixed(1),
+    score(r.metrics?.accuracy),
+    score(r.metrics?.auc),
   ]);
   const failure = run.failure ? `: ${run.failure.code}${run.failure.detail ? ` (${run.failure.detail})` : ''}` : '';
   return `${table(['round', 'state', 'hospitals', 'seconds', 'accuracy', 'AUC'], rows)}run ${short(run.id)} ${run.state}${failure}\n`;

@@ -26,10 +26,16 @@ export function addUpCommand(program: Command, withFormat: (command: Command) =>
   withFormat(program.command('up').description('run the heart-disease federation on this machine and serve its model'))
     .option('--once', 'stop after the report')
     .option('--seed <n>', 'repeatable data order and initial weights (never keys or privacy noise)', seed)
-    .option('--epsilon <e>', 'privacy budget, or "off" to train without noise', (text: string) => (text === 'off' ? text : wanted('a positive number or off', (v) => v > 0)(text)))
+    .option('--epsilon <e>', 'privacy budget, or "off" to train without noise', (text: string) =>
+      text === 'off' ? text : wanted('a positive number or off', (v) => v > 0)(text),
+    )
     .addOption(new Option('--encryption <scheme>', 'encryption scheme').choices(['ckks-threshold', 'one-time-key']))
     .option('--data <folder>', 'the hospitals’ tables, named as in models/heart-disease/data')
-    .option('--port <n>', 'port of the coordinator; hospitals take the next ones', wanted('a port number', (v) => Number.isInteger(v) && v >= 0 && v < 65_530))
+    .option(
+      '--port <n>',
+      'port of the coordinator; hospitals take the next ones',
+      wanted('a port number', (v) => Number.isInteger(v) && v >= 0 && v < 65_530),
+    )
     .option('--insecure-deterministic', 'draw privacy noise from the seed: repeatable, without any privacy')
     .addHelpText('after', HELP)
     .action(async (flags: UpFlags) => {
@@ -45,5 +51,6 @@ export function addUpCommand(program: Command, withFormat: (command: Command) =>
 
 function progress(): (line: string) => void {
   const started = performance.now();
-  return (line) => void process.stderr.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+  return (line) =>
+    void process.stderr.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
 }

@@ -45,7 +45,8 @@ export class Koinon {
     for (;;) {
       const found = pattern.exec(this.stderr);
       if (found) return found[0];
-      if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`koinon ended before it said ${String(pattern)}:\n${this.stderr}`);
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`koinon ended before it said ${String(pattern)}:\n${this.stderr}`);
       await delay(POLL_MS);
     }
   }
@@ -76,17 +77,22 @@ export function pidOf(home: string, name: string): number {
 
 /** Names of the processes that work below `home`: ours by their environment, the database by its folder. */
 export function processesBelow(home: string): string[] {
-  return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).flatMap((pid) => {
-    try {
-      const [command, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-      const isOurs = environment.some((entry) => entry.startsWith(`KOINON_HOME=${home}`)) || args.some((arg) => arg.startsWith(home)) || readlinkSync(`/proc/${pid}/cwd`).startsWith(home);
-      return isOurs ? [`${pid} ${basename(command ?? '')} ${basename(args[0] ?? '')}`] : [];
-    } catch {
-      // It ended while we looked.
-      return [];
-    }
-  });
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        const [command, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+        const isOurs =
+          environment.some((entry) => entry.startsWith(`KOINON_HOME=${home}`)) ||
+          args.some((arg) => arg.startsWith(home)) ||
+          readlinkSync(`/proc/${pid}/cwd`).startsWith(home);
+        return isOurs ? [`${pid} ${basename(command ?? '')} ${basename(args[0] ?? '')}`] : [];
+      } catch {
+        // It ended while we looked.
+        return [];
+      }
+    });
 }
 
 export async function until(holds: () => boolean): Promise<void> {

@@ -16,7 +16,9 @@ export function hospitalFiles(folder?: string): HospitalFiles {
   if (folder !== undefined && !statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new CodedError('CONFIG_INVALID', '--data: there is no such folder');
   }
-  return Object.fromEntries(sites.map(({ id }) => [id, folder === undefined ? dataFile(id) : join(resolve(folder), basename(dataFile(id)))]));
+  return Object.fromEntries(
+    sites.map(({ id }) => [id, folder === undefined ? dataFile(id) : join(resolve(folder), basename(dataFile(id)))]),
+  );
 }
 
 /** SHA-256 of each file; null where none can be read. */

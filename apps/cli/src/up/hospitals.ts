@@ -36,10 +36,14 @@ export class Hospitals {
   async start(): Promise<void> {
     const known = new Map((await this.client.sites()).map((site) => [site.id, site]));
     this.host.options.say(`starting ${sites.length} hospitals`);
-    const started = await Promise.allSettled(sites.map((site, index) => this.startOne(site, known.get(site.id), index)));
+    const started = await Promise.allSettled(
+      sites.map((site, index) => this.startOne(site, known.get(site.id), index)),
+    );
     // Only when none is on its way any more may the caller stop them.
     for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason;
-    const nodes = Object.fromEntries(sites.flatMap(({ id }) => (this.nodes.has(id) ? [[id, this.nodes.get(id)!]] : []))) satisfies Nodes;
+    const nodes = Object.fromEntries(
+      sites.flatMap(({ id }) => (this.nodes.has(id) ? [[id, this.nodes.get(id)!]] : [])),
+    ) satisfies Nodes;
     writeFileSync(nodesFileOf(this.host.options.folder), JSON.stringify(nodes), { mode: 0o600 });
   }
 
@@ -59,17 +63,32 @@ export class Hospitals {
       writeFileSync(fingerprintFile, invitation.coordinatorFingerprint, { mode: 0o600 });
     }
     const { epsilon, delta } = plan.spec.privacy;
-    const node = this.host.program(id, programs.edgeNode, {
-      KOINON_SITE: id, KOINON_HOME: home, KOINON_COORDINATOR_URL: this.client.baseUrl, KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
-      KOINON_COORDINATOR_FINGERPRINT: read(fingerprintFile, `${id} is enrolled in this database from another folder; every federation needs a database of its own`),
-      KOINON_DATA_FILE: plan.files[id]!, KOINON_SPLIT_FILE: splitFile, KOINON_SPLIT_CENTRE: id, KOINON_SERVING_THREADS: '1',
-      KOINON_PORT: String(port === 0 ? 0 : port + 1 + index),
-      KOINON_EPSILON_BUDGET: epsilon === null ? 'off' : String(epsilon), KOINON_DELTA: String(delta),
-      KOINON_INSECURE_DETERMINISTIC: plan.insecureDeterministic ? '1' : '0',
-    }, (failure: CodedError) => {
-      this.nodes.delete(id);
-      say(`${failure.code}: ${failure.detail}; ${id} takes no further part`);
-    });
+    const node = this.host.program(
+      id,
+      programs.edgeNode,
+      {
+        KOINON_SITE: id,
+        KOINON_HOME: home,
+        KOINON_COORDINATOR_URL: this.client.baseUrl,
+        KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
+        KOINON_COORDINATOR_FINGERPRINT: read(
+          fingerprintFile,
+          `${id} is enrolled in this database from another folder; every federation needs a database of its own`,
+        ),
+        KOINON_DATA_FILE: plan.files[id]!,
+        KOINON_SPLIT_FILE: splitFile,
+        KOINON_SPLIT_CENTRE: id,
+        KOINON_SERVING_THREADS: '1',
+        KOINON_PORT: String(port === 0 ? 0 : port + 1 + index),
+        KOINON_EPSILON_BUDGET: epsilon === null ? 'off' : String(epsilon),
+        KOINON_DELTA: String(delta),
+        KOINON_INSECURE_DETERMINISTIC: plan.insecureDeterministic ? '1' : '0',
+      },
+      (failure: CodedError) => {
+        this.nodes.delete(id);
+        say(`${failure.code}: ${failure.detail}; ${id} takes no further part`);
+      },
+    );
     this.programs.push(node);
     const { url, fingerprint } = await node.start(this.host.signal);
     this.nodes.set(id, { url: url!, fingerprint: fingerprint! });

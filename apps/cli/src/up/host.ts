@@ -16,5 +16,10 @@ export interface Host {
   readonly options: MachineOptions;
   /** Aborts when a part ended that nobody can do without, or somebody wants to stop. */
   readonly signal: AbortSignal;
-  program(name: string, file: string, environment: Record<string, string>, onGiveUp: (failure: CodedError) => void): Program;
+  program(
+    name: string,
+    file: string,
+    environment: Record<string, string>,
+    onGiveUp: (failure: CodedError) => void,
+  ): Program;
 }

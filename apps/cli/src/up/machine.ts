@@ -23,7 +23,9 @@ export class Machine implements Host {
   private readonly told = new Set<string>();
   /** Aborts when the caller's does, or with the CodedError of a part that ended and does not come back. */
   readonly signal: AbortSignal;
-  private running: { readonly client: KoinonClient; readonly dashboardUrl: string; readonly hospitals: Hospitals } | undefined;
+  private running:
+    | { readonly client: KoinonClient; readonly dashboardUrl: string; readonly hospitals: Hospitals }
+    | undefined;
 
   private constructor(readonly options: MachineOptions) {
     this.signal = AbortSignal.any([options.signal, this.lost.signal]);
@@ -59,10 +61,18 @@ export class Machine implements Host {
   }
 
   /** A program of this machine. The failures it names in its log are shown, each once. */
-  program(name: string, file: string, environment: Record<string, string>, onGiveUp: (failure: CodedError) => void): Program {
+  program(
+    name: string,
+    file: string,
+    environment: Record<string, string>,
+    onGiveUp: (failure: CodedError) => void,
+  ): Program {
     const { folder, say } = this.options;
     return new Program({
-      name, file, environment, onGiveUp,
+      name,
+      file,
+      environment,
+      onGiveUp,
       logFile: join(folder, 'logs', `${name}.log`),
       processFile: join(folder, 'processes', name),
       readyTimeoutMs: READY_TIMEOUT_MS + (Number(process.env['KOINON_CONNECT_TIMEOUT_MS']) || 0),
@@ -84,17 +94,28 @@ export class Machine implements Host {
     for (const name of ['logs', 'processes']) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
     await waitForLeftovers(join(folder, 'processes'), say, this.signal);
     const environment = {
-      KOINON_DATABASE_URL: await this.database(), KOINON_HOME: folder, KOINON_DASHBOARD_DIR: programs.dashboard,
-      ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+      KOINON_DATABASE_URL: await this.database(),
+      KOINON_HOME: folder,
+      KOINON_DASHBOARD_DIR: programs.dashboard,
+      ...Object.fromEntries(
+        PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+      ),
     };
     say('starting the coordinator');
-    const { url } = await this.start('coordinator', programs.coordinator, { ...environment, KOINON_PORT: String(port) });
+    const { url } = await this.start('coordinator', programs.coordinator, {
+      ...environment,
+      KOINON_PORT: String(port),
+    });
     await this.start('worker', programs.worker, environment);
     const urlFile = join(folder, 'coordinator.url');
     writeFileSync(urlFile, url!, { mode: 0o600 });
     this.stops.push(async () => rmSync(urlFile, { force: true }));
     const viewer = read(tokenFileOf(folder, 'viewer'), 'the viewer token cannot be read');
-    const client = new KoinonClient(url!, read(tokenFileOf(folder, 'operator'), 'the operator token cannot be read'), patientFetch(this.signal, () => say('the coordinator or its database is away; waiting for it')));
+    const client = new KoinonClient(
+      url!,
+      read(tokenFileOf(folder, 'operator'), 'the operator token cannot be read'),
+      patientFetch(this.signal, () => say('the coordinator or its database is away; waiting for it')),
+    );
     const hospitals = new Hospitals(this, client);
     this.stops.push(() => hospitals.stop());
     this.running = { client, dashboardUrl: `${url}/#token=${viewer}`, hospitals };
@@ -116,7 +137,10 @@ export class Machine implements Host {
       const local = await startLocalPostgres({ dataDir: join(folder, 'postgres') });
       const server = identityOf(local.pid);
       const watch = setInterval(() => {
-        if (!isRunning(server)) this.lost.abort(new CodedError('DATABASE_UNREACHABLE', 'the embedded PostgreSQL ended; start again to go on'));
+        if (!isRunning(server))
+          this.lost.abort(
+            new CodedError('DATABASE_UNREACHABLE', 'the embedded PostgreSQL ended; start again to go on'),
+          );
       }, WATCH_MS);
       this.stops.push(() => {
         clearInterval(watch);
@@ -126,7 +150,10 @@ export class Machine implements Host {
       return local.url;
     } catch (error) {
       if (!(error instanceof LocalPostgresError)) throw error;
-      throw new CodedError(error.code === 'DATA_DIR_NOT_WRITABLE' ? 'HOME_NOT_WRITABLE' : 'DATABASE_UNREACHABLE', `${error.code}: ${error.message}`);
+      throw new CodedError(
+        error.code === 'DATA_DIR_NOT_WRITABLE' ? 'HOME_NOT_WRITABLE' : 'DATABASE_UNREACHABLE',
+        `${error.code}: ${error.message}`,
+      );
     }
   }
 }

@@ -26,7 +26,8 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
   let up: Koinon;
   let report: Report;
   const command = (...args: string[]): Promise<Ended> => koinon(args, { home });
-  const json = async <T>(...args: string[]): Promise<T> => JSON.parse((await command(...args, '--format', 'json')).stdout) as T;
+  const json = async <T>(...args: string[]): Promise<T> =>
+    JSON.parse((await command(...args, '--format', 'json')).stdout) as T;
 
   beforeAll(async () => {
     dir = tempDir();
@@ -45,7 +46,19 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
 
   it('prints the report of issue and API alike', async () => {
     expect(Object.keys(report)).toEqual([
-      'federation', 'runId', 'sites', 'threshold', 'rounds', 'privacy', 'metrics', 'encryption', 'upload', 'model', 'serving', 'notServing', 'dashboardUrl',
+      'federation',
+      'runId',
+      'sites',
+      'threshold',
+      'rounds',
+      'privacy',
+      'metrics',
+      'encryption',
+      'upload',
+      'model',
+      'serving',
+      'notServing',
+      'dashboardUrl',
     ]);
     expect(report.notServing).toEqual([]);
     const [run, ...others] = await json<RunView[]>('run', 'list');
@@ -53,8 +66,17 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
     const last = run!.rounds.at(-1)!;
     const { accuracy, auc, f1 } = last.metrics!;
     expect(report).toMatchObject({
-      federation: run!.spec.name, sites: hospitals, threshold: 3, privacy: run!.privacy, encryption: run!.encryption,
-      rounds: run!.rounds.map(({ number, participants, uploadBytes }) => ({ number, state: 'done', participants, uploadBytes })),
+      federation: run!.spec.name,
+      sites: hospitals,
+      threshold: 3,
+      privacy: run!.privacy,
+      encryption: run!.encryption,
+      rounds: run!.rounds.map(({ number, participants, uploadBytes }) => ({
+        number,
+        state: 'done',
+        participants,
+        uploadBytes,
+      })),
     });
     expect(report.metrics.federated).toEqual({ accuracy, auc, f1 });
     expect(report.rounds).toHaveLength(run!.spec.rounds);
@@ -63,7 +85,8 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
       expect(round.durationMs).toBeGreaterThan(0);
       expect(round.uploadBytes).toBeGreaterThan(0);
     }
-    for (const scores of Object.values(report.metrics)) for (const value of Object.values(scores)) expect(value > 0 && value < 1).toBe(true);
+    for (const scores of Object.values(report.metrics))
+      for (const value of Object.values(scores)) expect(value > 0 && value < 1).toBe(true);
   });
 
   it('keeps its privacy budget, which the sites’ ledgers confirm', () => {
@@ -76,12 +99,22 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
     const bytes = readFileSync(report.model.path);
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(report.model.sha256);
     const shown = await json<VersionDetail>('model', 'show', report.model.name);
-    expect(shown).toMatchObject({ version: report.model.version, sha256: report.model.sha256, servedBy: hospitals, aliases: ['champion'], bytes: bytes.length });
+    expect(shown).toMatchObject({
+      version: report.model.version,
+      sha256: report.model.sha256,
+      servedBy: hospitals,
+      aliases: ['champion'],
+      bytes: bytes.length,
+    });
     const session = await Session.create(bytes);
-    const { probability } = await session.run({ features: new Tensor('float32', patients.flat(), [patients.length, 13]) });
+    const { probability } = await session.run({
+      features: new Tensor('float32', patients.flat(), [patients.length, 13]),
+    });
     expect(report.serving.map(({ site }) => site)).toEqual(hospitals);
     for (const { url, requests, p50Ms, p99Ms } of report.serving) {
-      const body = JSON.stringify({ inputs: [{ name: 'features', shape: [patients.length, 13], datatype: 'FP32', data: patients.flat() }] });
+      const body = JSON.stringify({
+        inputs: [{ name: 'features', shape: [patients.length, 13], datatype: 'FP32', data: patients.flat() }],
+      });
       const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
       const { outputs } = (await response.json()) as { outputs: { name: string; shape: number[]; data: number[] }[] };
       expect(outputs).toMatchObject([{ name: 'probability', shape: [patients.length, 1] }]);
@@ -95,7 +128,15 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
     const { origin, hash } = new URL(report.dashboardUrl);
     const headers = { authorization: `Bearer ${hash.replace('#token=', '')}`, 'content-type': 'application/json' };
     expect((await fetch(`${origin}/v1/runs`, { headers })).status).toBe(200);
-    expect((await fetch(`${origin}/v1/sites`, { method: 'POST', headers, body: JSON.stringify({ id: 'intruder', name: 'Intruder' }) })).status).toBe(403);
+    expect(
+      (
+        await fetch(`${origin}/v1/sites`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify({ id: 'intruder', name: 'Intruder' }),
+        })
+      ).status,
+    ).toBe(403);
   });
 
   it('leaves nothing in the home of its user, where the runtime would keep an identifier for its telemetry', () => {
@@ -104,17 +145,24 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
 
   it('is read and asked from other terminals', async () => {
     const [list, watch, models, show, predict] = await Promise.all([
-      command('run', 'list'), command('run', 'watch'), command('model', 'list'), command('model', 'show', 'heart-disease', '1'),
+      command('run', 'list'),
+      command('run', 'watch'),
+      command('model', 'list'),
+      command('model', 'show', 'heart-disease', '1'),
       command('predict', 'heart-disease', ...patients[0]!.map(String)),
     ]);
     for (const { stdout, code } of [list, watch, models, show, predict]) {
       expect(code).toBe(0);
       for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     }
-    expect(list.stdout).toMatch(/^run +federation +state +rounds +AUC +started\n[0-9a-f]{8} +heart-disease +done +5\/5 /);
+    expect(list.stdout).toMatch(
+      /^run +federation +state +rounds +AUC +started\n[0-9a-f]{8} +heart-disease +done +5\/5 /,
+    );
     expect(watch.stdout).toMatch(/\nrun [0-9a-f]{8} done\n$/);
     expect(show.stdout).toContain('a file an operator brought');
-    expect(models.stdout.trimEnd().split('\n')).toHaveLength(1 + (await json<ModelView[]>('model', 'list'))[0]!.versions.length);
+    expect(models.stdout.trimEnd().split('\n')).toHaveLength(
+      1 + (await json<ModelView[]>('model', 'list'))[0]!.versions.length,
+    );
     expect(predict.stdout).toMatch(/^probability 0\.\d{4}\nheart-disease version 6 at /);
   });
 
@@ -134,34 +182,50 @@ describe.skipIf(process.platform !== 'linux')('the main job', () => {
 
   it('refuses a second start in its folder, and goes on', async () => {
     const { code, stderr, stdout } = await command('up', '--once', '--format', 'json');
-    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(new RegExp(`^koinon: ALREADY_RUNNING: .*process ${up.child.pid}\\)\n$`)) });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`^koinon: ALREADY_RUNNING: .*process ${up.child.pid}\\)\n$`)),
+    });
     expect((await command('predict', 'heart-disease', ...patients[0]!.map(String))).code).toBe(0);
   });
 
-  it('lets no second run train on a spent budget', async () => {
-    const { code, stderr } = await command('run', 'start', federationFile);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const watched = await command('run', 'watch');
-    expect(watched.code).toBe(1);
-    expect(watched.stderr).toMatch(/goes on without va \(BUDGET_EXHAUSTED\)/);
-    expect(watched.stdout).toMatch(/failed: ROUND_QUORUM_MISSED/);
-  }, LONG);
+  it(
+    'lets no second run train on a spent budget',
+    async () => {
+      const { code, stderr } = await command('run', 'start', federationFile);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const watched = await command('run', 'watch');
+      expect(watched.code).toBe(1);
+      expect(watched.stderr).toMatch(/goes on without va \(BUDGET_EXHAUSTED\)/);
+      expect(watched.stdout).toMatch(/failed: ROUND_QUORUM_MISSED/);
+    },
+    LONG,
+  );
 
-  it('comes back with the same result and without training', async () => {
-    const ended = await up.end('SIGTERM');
-    expect({ code: ended.code, left: processesBelow(home) }).toEqual({ code: 0, left: [] });
-    expect((await command('run', 'list')).stderr).toMatch(/CONFIG_INVALID: .*no coordinator runs/);
-    const again = await command('up', '--once', '--seed', '5', '--format', 'json');
-    expect(again.stderr).not.toMatch(/training|agreeing/);
-    const { rounds, privacy, metrics, model } = report;
-    expect(JSON.parse(again.stdout)).toMatchObject({ rounds, privacy, metrics, model });
-  }, LONG);
+  it(
+    'comes back with the same result and without training',
+    async () => {
+      const ended = await up.end('SIGTERM');
+      expect({ code: ended.code, left: processesBelow(home) }).toEqual({ code: 0, left: [] });
+      expect((await command('run', 'list')).stderr).toMatch(/CONFIG_INVALID: .*no coordinator runs/);
+      const again = await command('up', '--once', '--seed', '5', '--format', 'json');
+      expect(again.stderr).not.toMatch(/training|agreeing/);
+      const { rounds, privacy, metrics, model } = report;
+      expect(JSON.parse(again.stdout)).toMatchObject({ rounds, privacy, metrics, model });
+    },
+    LONG,
+  );
 
-  it('is another federation under another seed, in a folder of its own', async () => {
-    const other = new Koinon(['up', '--once', '--seed', '6'], { home });
-    await other.says(/starting the coordinator/);
-    expect((await other.end('SIGINT')).code).toBe(130);
-    expect(readdirSync(home).filter((name) => name.startsWith('heart-disease-'))).toHaveLength(2);
-    expect(createHash('sha256').update(readFileSync(report.model.path)).digest('hex')).toBe(report.model.sha256);
-  }, LONG);
+  it(
+    'is another federation under another seed, in a folder of its own',
+    async () => {
+      const other = new Koinon(['up', '--once', '--seed', '6'], { home });
+      await other.says(/starting the coordinator/);
+      expect((await other.end('SIGINT')).code).toBe(130);
+      expect(readdirSync(home).filter((name) => name.startsWith('heart-disease-'))).toHaveLength(2);
+      expect(createHash('sha256').update(readFileSync(report.model.path)).digest('hex')).toBe(report.model.sha256);
+    },
+    LONG,
+  );
 });

@@ -10,7 +10,11 @@ const plan = (flags: Partial<UpFlags> = {}) => planFrom({ format: 'text', ...fla
 describe('planFrom', () => {
   it('is federation.yaml when nothing is said', () => {
     const { spec, seed, insecureDeterministic, files } = plan();
-    expect(spec).toMatchObject({ name: 'heart-disease', privacy: { epsilon: 1.2, delta: 1e-3 }, encryption: { scheme: 'ckks-threshold' } });
+    expect(spec).toMatchObject({
+      name: 'heart-disease',
+      privacy: { epsilon: 1.2, delta: 1e-3 },
+      encryption: { scheme: 'ckks-threshold' },
+    });
     expect({ seed, insecureDeterministic }).toEqual({ seed: undefined, insecureDeterministic: false });
     expect(files['va']).toBe(dataFile('va'));
   });
@@ -21,7 +25,15 @@ describe('planFrom', () => {
   });
 
   it('gives every set of options a key of its own, and how it is shown none', () => {
-    const all: Partial<UpFlags>[] = [{}, { seed: 0 }, { seed: 1 }, { epsilon: 0.5 }, { epsilon: 'off' }, { encryption: 'one-time-key' }, { seed: 1, insecureDeterministic: true }];
+    const all: Partial<UpFlags>[] = [
+      {},
+      { seed: 0 },
+      { seed: 1 },
+      { epsilon: 0.5 },
+      { epsilon: 'off' },
+      { encryption: 'one-time-key' },
+      { seed: 1, insecureDeterministic: true },
+    ];
     expect(new Set(all.map((flags) => plan(flags).key)).size).toBe(all.length);
     expect(plan({ once: true, format: 'json', port: 1 }).key).toBe(plan().key);
     expect(plan({ epsilon: 1.2, encryption: 'ckks-threshold' }).key).toBe(plan().key);
@@ -46,6 +58,8 @@ describe('planFrom', () => {
     expect(() => plan({ insecureDeterministic: true })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
     expect(() => plan({ data: '/no/such/folder' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
     expect(() => plan({ data: dataFile('va') })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
-    expect(() => plan({ epsilon: 21 })).toThrow(expect.objectContaining({ issues: [expect.objectContaining({ path: 'privacy.epsilon' })] }));
+    expect(() => plan({ epsilon: 21 })).toThrow(
+      expect.objectContaining({ issues: [expect.objectContaining({ path: 'privacy.epsilon' })] }),
+    );
   });
 });

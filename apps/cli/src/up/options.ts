@@ -31,7 +31,8 @@ export interface Plan {
 
 /** @throws CodedError CONFIG_INVALID, REQUEST_INVALID naming each field of federation.yaml */
 export function planFrom(flags: UpFlags): Plan {
-  if (flags.insecureDeterministic && flags.seed === undefined) throw new CodedError('CONFIG_INVALID', '--insecure-deterministic needs --seed');
+  if (flags.insecureDeterministic && flags.seed === undefined)
+    throw new CodedError('CONFIG_INVALID', '--insecure-deterministic needs --seed');
   const base = parse(federationSchema, parseYaml(readFileSync(federationFile, 'utf8')));
   const epsilon = flags.epsilon === undefined ? base.privacy.epsilon : flags.epsilon === 'off' ? null : flags.epsilon;
   const spec = parse(federationSchema, {
@@ -42,6 +43,8 @@ export function planFrom(flags: UpFlags): Plan {
   const insecureDeterministic = flags.insecureDeterministic ?? false;
   const files = hospitalFiles(flags.data);
   // Other data is another federation too: a table that was mended must not resume the run without it.
-  const key = createHash('sha256').update(canonicalBytes({ spec, seed: flags.seed ?? null, insecureDeterministic, data: fileDigests(files) })).digest('hex');
+  const key = createHash('sha256')
+    .update(canonicalBytes({ spec, seed: flags.seed ?? null, insecureDeterministic, data: fileDigests(files) }))
+    .digest('hex');
   return { spec, seed: flags.seed, insecureDeterministic, files, key };
 }

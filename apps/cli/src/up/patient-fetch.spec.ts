@@ -12,7 +12,8 @@ describe('patientFetch', () => {
     else if (request.url === '/back') response.writeHead(requests % 3 === 0 ? 200 : 503).end(String(requests));
     else if (request.url === '/gone') response.writeHead(204).end();
     else if (requests === 1) request.socket.destroy();
-    else if (requests === 2) response.writeHead(200, { 'content-length': '100' }).write('half', () => request.socket.destroy());
+    else if (requests === 2)
+      response.writeHead(200, { 'content-length': '100' }).write('half', () => request.socket.destroy());
     else response.writeHead(418, { 'content-type': 'text/plain' }).end('whole');
   });
   let url: string;
@@ -27,7 +28,12 @@ describe('patientFetch', () => {
 
   it('asks until an answer has come to its end', async () => {
     const response = await patientFetch(new AbortController().signal)(url);
-    expect({ status: response.status, type: response.headers.get('content-type'), text: await response.text(), requests }).toEqual({ status: 418, type: 'text/plain', text: 'whole', requests: 3 });
+    expect({
+      status: response.status,
+      type: response.headers.get('content-type'),
+      text: await response.text(),
+      requests,
+    }).toEqual({ status: 418, type: 'text/plain', text: 'whole', requests: 3 });
   });
 
   it('passes on an answer without a body', async () => {

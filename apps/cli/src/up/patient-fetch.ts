@@ -12,7 +12,11 @@ const UNAVAILABLE = 503;
  * Whole answers only; every request of the operator API may be sent twice.
  * @param onWait told once for every time that the server is away
  */
-export function patientFetch(signal: AbortSignal, onWait: () => void = () => undefined, patienceMs = PATIENCE_MS): typeof fetch {
+export function patientFetch(
+  signal: AbortSignal,
+  onWait: () => void = () => undefined,
+  patienceMs = PATIENCE_MS,
+): typeof fetch {
   return async (input, init) => {
     const giveUpAt = performance.now() + patienceMs;
     for (let isWaiting = false; ; isWaiting = true) {
@@ -20,7 +24,11 @@ export function patientFetch(signal: AbortSignal, onWait: () => void = () => und
       try {
         const response = await fetch(input, { ...init, signal });
         const body = await response.arrayBuffer();
-        if (response.status !== UNAVAILABLE || isLast) return new Response(body.byteLength > 0 ? body : null, { status: response.status, headers: response.headers });
+        if (response.status !== UNAVAILABLE || isLast)
+          return new Response(body.byteLength > 0 ? body : null, {
+            status: response.status,
+            headers: response.headers,
+          });
       } catch (error) {
         if (!isBroken(error) || isLast) throw error;
       }

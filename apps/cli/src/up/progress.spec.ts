@@ -13,8 +13,15 @@ describe('RunProgress', () => {
 
   it('never leaves out a result or a hospital, however much happened between two views', () => {
     const progress = new RunProgress();
-    const second = roundView(2, { participants: ['cleveland', 'hungarian', 'va'], exclusions: [{ site: 'switzerland', code: 'SITE_DATA_INVALID' }] });
-    expect(progress.news(runView([roundView(1), second, roundView(3, { state: 'evaluating', finishedAt: null, metrics: null })]))).toEqual([
+    const second = roundView(2, {
+      participants: ['cleveland', 'hungarian', 'va'],
+      exclusions: [{ site: 'switzerland', code: 'SITE_DATA_INVALID' }],
+    });
+    expect(
+      progress.news(
+        runView([roundView(1), second, roundView(3, { state: 'evaluating', finishedAt: null, metrics: null })]),
+      ),
+    ).toEqual([
       'round 1 of 5: done in 1.5 s · 4 hospitals · accuracy 0.800 · AUC 0.880',
       'round 2 of 5: goes on without switzerland (SITE_DATA_INVALID)',
       'round 2 of 5: done in 2.5 s · 3 hospitals · accuracy 0.800 · AUC 0.880',
@@ -23,7 +30,11 @@ describe('RunProgress', () => {
   });
 
   it('says why a round failed', () => {
-    const failed = roundView(1, { state: 'failed', metrics: null, failure: { code: 'ROUND_QUORUM_MISSED', detail: null } });
+    const failed = roundView(1, {
+      state: 'failed',
+      metrics: null,
+      failure: { code: 'ROUND_QUORUM_MISSED', detail: null },
+    });
     expect(new RunProgress().news(runView([failed]))).toEqual(['round 1 of 5: failed: ROUND_QUORUM_MISSED']);
   });
 });

@@ -20,8 +20,12 @@ export class RunProgress {
   /** Lines nobody has seen yet; a state that came and went between two views stays untold, a result never. */
   news(run: RunView): string[] {
     const lines = run.rounds.flatMap((round) => [
-      ...round.exclusions.map(({ site, code }) => `round ${round.number} of ${run.spec.rounds}: goes on without ${site} (${code})`),
-      ...(round === run.rounds.at(-1) || round.finishedAt ? [`round ${round.number} of ${run.spec.rounds}: ${result(round)}`] : []),
+      ...round.exclusions.map(
+        ({ site, code }) => `round ${round.number} of ${run.spec.rounds}: goes on without ${site} (${code})`,
+      ),
+      ...(round === run.rounds.at(-1) || round.finishedAt
+        ? [`round ${round.number} of ${run.spec.rounds}: ${result(round)}`]
+        : []),
     ]);
     const news = lines.filter((line) => !this.told.has(line));
     for (const line of news) this.told.add(line);

@@ -9,7 +9,12 @@ import { programs } from '../layout.js';
 import type { Plan } from './options.js';
 
 const scores = z.object({ accuracy: z.number(), auc: z.number(), f1: z.number() });
-const metricsSchema = z.object({ averageSite: scores, bestSite: scores, pooled: scores, sites: z.record(z.string(), scores) });
+const metricsSchema = z.object({
+  averageSite: scores,
+  bestSite: scores,
+  pooled: scores,
+  sites: z.record(z.string(), scores),
+});
 export type ReferenceMetrics = z.infer<typeof metricsSchema>;
 const storedSchema = z.object({ noiseMultiplier: z.number(), sites: z.array(z.string()), metrics: metricsSchema });
 
@@ -37,7 +42,11 @@ export class Reference {
     this.sites = fixed.participants.toSorted();
     this.superseded.abort();
     this.superseded = new AbortController();
-    this.result = this.metrics(this.sites, run.privacy.noiseMultiplier, AbortSignal.any([this.signal, this.superseded.signal]));
+    this.result = this.metrics(
+      this.sites,
+      run.privacy.noiseMultiplier,
+      AbortSignal.any([this.signal, this.superseded.signal]),
+    );
     this.result.catch(() => undefined);
   }
 
@@ -47,7 +56,11 @@ export class Reference {
     return this.result!;
   }
 
-  private async metrics(sites: readonly string[], noiseMultiplier: number, signal: AbortSignal): Promise<ReferenceMetrics> {
+  private async metrics(
+    sites: readonly string[],
+    noiseMultiplier: number,
+    signal: AbortSignal,
+  ): Promise<ReferenceMetrics> {
     const file = join(this.folder, 'reference.json');
     const stored = readStored(file);
     if (stored?.noiseMultiplier === noiseMultiplier && isDeepStrictEqual(stored.sites, sites)) return stored.metrics;
@@ -56,16 +69,31 @@ export class Reference {
     return metrics;
   }
 
-  private async train(sites: readonly string[], noiseMultiplier: number, signal: AbortSignal): Promise<ReferenceMetrics> {
+  private async train(
+    sites: readonly string[],
+    noiseMultiplier: number,
+    signal: AbortSignal,
+  ): Promise<ReferenceMetrics> {
     const { spec, seed, insecureDeterministic, files } = this.plan;
     const jobFile = join(this.folder, 'reference-job.json');
     const job = {
-      modelFile, federation: spec, noiseMultiplier, insecureDeterministic, ...(seed === undefined ? {} : { seed }),
-      sites: sites.map((id) => ({ id, data: { file: files[id]!, schemaFile: featureSchemaFile, splitFile, centre: id } })),
+      modelFile,
+      federation: spec,
+      noiseMultiplier,
+      insecureDeterministic,
+      ...(seed === undefined ? {} : { seed }),
+      sites: sites.map((id) => ({
+        id,
+        data: { file: files[id]!, schemaFile: featureSchemaFile, splitFile, centre: id },
+      })),
     };
     writeFileSync(jobFile, JSON.stringify(job), { mode: 0o600 });
     try {
-      const { stdout } = await promisify(execFile)(process.execPath, [programs.reference, '--job', jobFile], { maxBuffer: 2 ** 20, signal, killSignal: 'SIGKILL' });
+      const { stdout } = await promisify(execFile)(process.execPath, [programs.reference, '--job', jobFile], {
+        maxBuffer: 2 ** 20,
+        signal,
+        killSignal: 'SIGKILL',
+      });
       return metricsSchema.parse(JSON.parse(stdout));
     } catch (error) {
       signal.throwIfAborted();

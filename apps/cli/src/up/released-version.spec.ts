@@ -4,7 +4,8 @@ import { runView } from '../testing/views.js';
 import { releasedVersion } from './released-version.js';
 
 const run = runView([], { state: 'done' });
-const view = (version: number, runId: string | null, ...aliases: string[]) => ({ version, runId, aliases }) as unknown as VersionView;
+const view = (version: number, runId: string | null, ...aliases: string[]) =>
+  ({ version, runId, aliases }) as unknown as VersionView;
 const before = [view(1, null), view(2, run.id)];
 
 describe('releasedVersion', () => {

@@ -8,6 +8,7 @@ import { CodedError, type RunView, type VersionView } from '@koinon/contracts';
 export function releasedVersion(versions: readonly VersionView[], { id, spec }: RunView): VersionView {
   const released = versions.find(({ aliases }) => aliases.includes(spec.promotion.alias));
   const last = Math.max(...versions.filter(({ runId }) => runId === id).map(({ version }) => version));
-  if (!released || released.version < last) throw new CodedError('MODEL_INVALID', 'the promotion gate held the last version back; the audit log says why');
+  if (!released || released.version < last)
+    throw new CodedError('MODEL_INVALID', 'the promotion gate held the last version back; the audit log says why');
   return released;
 }

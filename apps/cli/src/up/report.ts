@@ -9,7 +9,13 @@ export interface Report {
   readonly runId: string;
   readonly sites: readonly string[];
   readonly threshold: number;
-  readonly rounds: readonly { number: number; state: string; participants: readonly string[]; durationMs: number; uploadBytes: number }[];
+  readonly rounds: readonly {
+    number: number;
+    state: string;
+    participants: readonly string[];
+    durationMs: number;
+    uploadBytes: number;
+  }[];
   readonly privacy: RunView['privacy'];
   readonly metrics: { averageSite: Scores; bestSite: Scores; federated: Scores; pooled: Scores };
   /** The scheme's figures; `bytesPerParameter` holds for full blocks. */
@@ -35,7 +41,15 @@ export interface ReportParts {
   readonly dashboardUrl: string;
 }
 
-export function reportOf({ run, reference, version, modelPath, parameters, serving, dashboardUrl }: ReportParts): Report {
+export function reportOf({
+  run,
+  reference,
+  version,
+  modelPath,
+  parameters,
+  serving,
+  dashboardUrl,
+}: ReportParts): Report {
   const last = run.rounds.at(-1)!;
   const { accuracy, auc, f1 } = last.metrics!;
   return {
@@ -43,12 +57,29 @@ export function reportOf({ run, reference, version, modelPath, parameters, servi
     runId: run.id,
     sites: last.cohort,
     threshold: thresholdOf(run.spec.sites.threshold, last.cohort.length),
-    rounds: run.rounds.map((r) => ({ number: r.number, state: r.state, participants: r.participants, uploadBytes: r.uploadBytes, durationMs: durationOf(r) })),
+    rounds: run.rounds.map((r) => ({
+      number: r.number,
+      state: r.state,
+      participants: r.participants,
+      uploadBytes: r.uploadBytes,
+      durationMs: durationOf(r),
+    })),
     privacy: run.privacy,
-    metrics: { averageSite: reference.averageSite, bestSite: reference.bestSite, federated: { accuracy, auc, f1 }, pooled: reference.pooled },
+    metrics: {
+      averageSite: reference.averageSite,
+      bestSite: reference.bestSite,
+      federated: { accuracy, auc, f1 },
+      pooled: reference.pooled,
+    },
     encryption: run.encryption,
     upload: { bytes: meanUploadBytes(run.rounds), values: updateLength(parameters) },
-    model: { name: version.model, version: version.version, runId: version.runId, sha256: version.sha256, path: modelPath },
+    model: {
+      name: version.model,
+      version: version.version,
+      runId: version.runId,
+      sha256: version.sha256,
+      path: modelPath,
+    },
     serving: serving.reports,
     notServing: serving.absent,
     dashboardUrl,
@@ -66,7 +97,11 @@ const COLUMN_WIDTH = 9;
 /** The table people read: at most 80 columns, but for addresses and paths. */
 export function textReport(report: Report, { stillServing }: { readonly stillServing: boolean }): string {
   const { privacy, metrics, model } = report;
-  const scores = (label: string, s: Scores): string => row(label, [s.accuracy, s.auc, s.f1].map((v) => v.toFixed(3)));
+  const scores = (label: string, s: Scores): string =>
+    row(
+      label,
+      [s.accuracy, s.auc, s.f1].map((v) => v.toFixed(3)),
+    );
   const lift = 100 * (metrics.federated.accuracy - metrics.averageSite.accuracy);
   const absent = report.sites.filter((site) => !report.rounds.at(-1)?.participants.includes(site));
   return [
@@ -88,7 +123,12 @@ export function textReport(report: Report, { stillServing }: { readonly stillSer
     `model      ${model.name} version ${model.version}${model.runId === report.runId ? '' : ', of another run that was promoted since'}`,
     `sha256     ${model.sha256}`,
     `file       ${model.path}`,
-    ...(stillServing ? [`lineage    ${new URL(report.dashboardUrl).origin}/#/models/${model.name}/${model.version}`, `dashboard  ${report.dashboardUrl}`] : []),
+    ...(stillServing
+      ? [
+          `lineage    ${new URL(report.dashboardUrl).origin}/#/models/${model.name}/${model.version}`,
+          `dashboard  ${report.dashboardUrl}`,
+        ]
+      : []),
     '',
   ].join('\n');
 }
@@ -99,7 +139,10 @@ function row(label: string, cells: readonly string[]): string {
 
 function title({ federation, sites, threshold, encryption, privacy }: Report): string {
   const scheme = encryption.scheme === 'ckks-threshold' ? 'threshold CKKS' : encryption.scheme;
-  const spent = privacy.epsilonSpent === null || privacy.epsilonBudget === null ? 'no privacy noise' : `ε ${privacy.epsilonSpent.toFixed(2)} of ${privacy.epsilonBudget} spent`;
+  const spent =
+    privacy.epsilonSpent === null || privacy.epsilonBudget === null
+      ? 'no privacy noise'
+      : `ε ${privacy.epsilonSpent.toFixed(2)} of ${privacy.epsilonBudget} spent`;
   return `${federation} · ${sites.length} hospitals · ${threshold}-of-${sites.length} ${scheme} · ${spent}`;
 }
 
@@ -111,12 +154,23 @@ function sent({ upload: { bytes, values }, encryption }: Report): string {
 
 /** The median round's. */
 function roundTime({ rounds }: Report): string {
-  return `${(quantile(rounds.map((r) => r.durationMs), 0.5) / 1000).toFixed(1)} s`;
+  return `${(
+    quantile(
+      rounds.map((r) => r.durationMs),
+      0.5,
+    ) / 1000
+  ).toFixed(1)} s`;
 }
 
 /** The median hospital's p50 and the slowest one's p99. */
 function latency(serving: readonly ServingReport[]): string {
-  const p50 = quantile(serving.map((s) => s.p50Ms), 0.5);
-  const p99 = quantile(serving.map((s) => s.p99Ms), 1);
+  const p50 = quantile(
+    serving.map((s) => s.p50Ms),
+    0.5,
+  );
+  const p99 = quantile(
+    serving.map((s) => s.p99Ms),
+    1,
+  );
   return `edge p50/p99 ${p50.toFixed(1)}/${p99.toFixed(1)} ms`;
 }

@@ -13,24 +13,39 @@ const POLL_MS = 250;
 export async function startOrResume(client: KoinonClient, { spec, seed }: Plan): Promise<RunView> {
   const known = await resumable(client, spec, seed);
   if (known) return known;
-  const [modelSha256, featureSchemaSha256] = [await putFile(client, modelFile), await putFile(client, featureSchemaFile)];
+  const [modelSha256, featureSchemaSha256] = [
+    await putFile(client, modelFile),
+    await putFile(client, featureSchemaFile),
+  ];
   try {
     return await client.startRun({ spec, modelSha256, featureSchemaSha256, ...(seed === undefined ? {} : { seed }) });
   } catch (error) {
     // The coordinator went away after it had started the run, and we asked again.
-    const started = error instanceof CodedError && error.code === 'RUN_ACTIVE' ? await resumable(client, spec, seed) : undefined;
+    const started =
+      error instanceof CodedError && error.code === 'RUN_ACTIVE' ? await resumable(client, spec, seed) : undefined;
     if (!started) throw error;
     return started;
   }
 }
 
-async function resumable(client: KoinonClient, spec: Federation, seed: number | undefined): Promise<RunView | undefined> {
-  const usable = (run: RunView): boolean => (run.state === 'running' || run.state === 'done') && run.seed === (seed ?? null);
+async function resumable(
+  client: KoinonClient,
+  spec: Federation,
+  seed: number | undefined,
+): Promise<RunView | undefined> {
+  const usable = (run: RunView): boolean =>
+    (run.state === 'running' || run.state === 'done') && run.seed === (seed ?? null);
   return (await client.runs()).find((run) => usable(run) && isDeepStrictEqual(run.spec, spec));
 }
 
 /** Follows a run to its end, telling everything new once. */
-export async function follow(client: KoinonClient, id: string, say: (line: string) => void, signal: AbortSignal, seen?: (run: RunView) => void): Promise<RunView> {
+export async function follow(
+  client: KoinonClient,
+  id: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+  seen?: (run: RunView) => void,
+): Promise<RunView> {
   const progress = new RunProgress();
   for (;;) {
     const run = await client.run(id);
@@ -48,8 +63,14 @@ export function requireDone(run: RunView): void {
   const exclusions = run.rounds.at(-1)?.exclusions ?? [];
   const reasons = exclusions.map((e) => `${e.site}: ${e.code}`);
   const spent = exclusions.some((e) => e.code === 'BUDGET_EXHAUSTED');
-  throw new CodedError(code, [
-    `run ${run.state}`, ...(reasons.length > 0 ? reasons : detail ? [detail] : []),
-    ...(spent ? ['an earlier run of these hospitals spent their budget; another --seed starts with hospitals of its own'] : []),
-  ].join('; '));
+  throw new CodedError(
+    code,
+    [
+      `run ${run.state}`,
+      ...(reasons.length > 0 ? reasons : detail ? [detail] : []),
+      ...(spent
+        ? ['an earlier run of these hospitals spent their budget; another --seed starts with hospitals of its own']
+        : []),
+    ].join('; '),
+  );
 }

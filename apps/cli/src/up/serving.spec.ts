@@ -30,7 +30,8 @@ const atOnce = { toldMs: 0, silentMs: 60_000 };
 const nodesAt = (urls: string[]) => () => urls.map((url, i) => ({ site: `site-${i}`, url }));
 const noReason = () => Promise.resolve(new Map<string, string>());
 const measure = (urls: string[], signal = never) => measureServing(nodesAt(urls), version, noReason, signal);
-const healthy = () => node((request, response) => void response.end(request.method === 'POST' ? '{}' : metadata(version.sha256)));
+const healthy = () =>
+  node((request, response) => void response.end(request.method === 'POST' ? '{}' : metadata(version.sha256)));
 
 describe('measureServing', () => {
   it('asks for predictions only once the node itself says it serves the version', async () => {
@@ -68,18 +69,29 @@ describe('measureServing', () => {
   });
 
   it('serves with those that can, and tells why the others cannot', async () => {
-    const failing = await node((request, response) => void (request.method === 'POST' ? response.writeHead(500).end('{}') : response.end(metadata(version.sha256))));
+    const failing = await node(
+      (request, response) =>
+        void (request.method === 'POST' ? response.writeHead(500).end('{}') : response.end(metadata(version.sha256))),
+    );
     const old = await node((_request, response) => void response.end(metadata('b'.repeat(64))));
     const reasons = async () => new Map([['site-2', 'RELEASE_EXPIRED']]);
-    expect(await measureServing(nodesAt([await healthy(), failing, old]), version, reasons, never, atOnce)).toMatchObject({
+    expect(
+      await measureServing(nodesAt([await healthy(), failing, old]), version, reasons, never, atOnce),
+    ).toMatchObject({
       reports: [{ site: 'site-0', requests: 300 }],
-      absent: [{ site: 'site-1', reason: 'it answered a prediction with HTTP 500' }, { site: 'site-2', reason: 'RELEASE_EXPIRED' }],
+      absent: [
+        { site: 'site-1', reason: 'it answered a prediction with HTTP 500' },
+        { site: 'site-2', reason: 'RELEASE_EXPIRED' },
+      ],
     });
     await expect(measureServing(nodesAt([failing]), version, noReason, never, atOnce)).rejects.toMatchObject({
-      code: 'INTERNAL', detail: 'no hospital serves version 6: site-0: it answered a prediction with HTTP 500',
+      code: 'INTERNAL',
+      detail: 'no hospital serves version 6: site-0: it answered a prediction with HTTP 500',
     });
     const silent = { toldMs: 60_000, silentMs: 0 };
-    await expect(measureServing(nodesAt([old]), version, noReason, never, silent)).rejects.toThrow('site-0: it told no reason; see its log');
+    await expect(measureServing(nodesAt([old]), version, noReason, never, silent)).rejects.toThrow(
+      'site-0: it told no reason; see its log',
+    );
   });
 
   it('stops when it is told to', async () => {

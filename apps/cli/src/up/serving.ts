@@ -45,7 +45,11 @@ const metadataSchema = z.object({ parameters: z.object({ sha256: z.string() }) }
  * @throws CodedError INTERNAL when no node serves it
  */
 export async function measureServing(
-  running: () => readonly ServingNode[], version: VersionView, reasons: () => Promise<ReadonlyMap<string, string>>, signal: AbortSignal, patience = PATIENCE,
+  running: () => readonly ServingNode[],
+  version: VersionView,
+  reasons: () => Promise<ReadonlyMap<string, string>>,
+  signal: AbortSignal,
+  patience = PATIENCE,
 ): Promise<Serving> {
   const reports: ServingReport[] = [];
   for (const began = performance.now(); ; await pause(POLL_MS, signal)) {
@@ -62,7 +66,11 @@ export async function measureServing(
     const isOver = (site: string): boolean => waitedMs >= (told.has(site) ? patience.toldMs : patience.silentMs);
     if (left().every(({ site }) => isOver(site))) {
       const absent = left().map(({ site }) => ({ site, reason: told.get(site) ?? 'it told no reason; see its log' }));
-      if (reports.length === 0) throw new CodedError('INTERNAL', `no hospital serves version ${version.version}: ${absent.map(({ site, reason }) => `${site}: ${reason}`).join('; ')}`);
+      if (reports.length === 0)
+        throw new CodedError(
+          'INTERNAL',
+          `no hospital serves version ${version.version}: ${absent.map(({ site, reason }) => `${site}: ${reason}`).join('; ')}`,
+        );
       return { reports: reports.toSorted((a, b) => a.site.localeCompare(b.site)), absent };
     }
     signal.throwIfAborted();
@@ -83,7 +91,9 @@ async function serves({ url }: ServingNode, { model, sha256 }: VersionView): Pro
 /** Asks one node over a kept-alive connection and times whole requests as a client sees them. @returns what went wrong instead */
 async function measure({ site, url }: ServingNode, model: string): Promise<ServingReport | string> {
   const target = `${url}/v2/models/${model}/infer`;
-  const body = JSON.stringify({ inputs: [{ name: 'features', shape: [1, PATIENT.length], datatype: 'FP32', data: PATIENT }] });
+  const body = JSON.stringify({
+    inputs: [{ name: 'features', shape: [1, PATIENT.length], datatype: 'FP32', data: PATIENT }],
+  });
   const times: number[] = [];
   try {
     for (let i = 0; i < WARM_UP + REQUESTS; i++) {

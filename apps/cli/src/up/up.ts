@@ -23,12 +23,21 @@ const DEFAULT_PORT = 7400;
  */
 export async function up(flags: UpFlags, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   const plan = planFrom(flags);
-  if (plan.insecureDeterministic) say(styleText('red', 'INSECURE: noise from the seed, no privacy; never for real records', { stream: process.stderr }));
+  if (plan.insecureDeterministic)
+    say(
+      styleText('red', 'INSECURE: noise from the seed, no privacy; never for real records', { stream: process.stderr }),
+    );
   const home = homeFolder();
   const unlock = lockHome(home);
   try {
     const folder = useFederation(home, plan.spec.name, plan.key);
-    const machine = await Machine.start({ folder, plan, port: flags.port ?? (flags.once ? 0 : DEFAULT_PORT), say, signal });
+    const machine = await Machine.start({
+      folder,
+      plan,
+      port: flags.port ?? (flags.once ? 0 : DEFAULT_PORT),
+      say,
+      signal,
+    });
     try {
       await operate(machine, flags);
     } catch (error) {
@@ -52,19 +61,31 @@ async function operate(machine: Machine, flags: UpFlags): Promise<void> {
   requireDone(ended);
   const metrics = await reference.of(ended);
   const version = releasedVersion((await client.model(ended.spec.name)).versions, ended);
-  if (version.runId !== ended.id) say(`version ${version.version}, of another run, was promoted since; it is what hospitals serve`);
+  if (version.runId !== ended.id)
+    say(`version ${version.version}, of another run, was promoted since; it is what hospitals serve`);
   say(`waiting for every hospital to serve version ${version.version}`);
-  const serving = await measureServing(() => hospitals.running, version, () => reasonsFor(client, version.model), signal);
+  const serving = await measureServing(
+    () => hospitals.running,
+    version,
+    () => reasonsFor(client, version.model),
+    signal,
+  );
   for (const { site, reason } of serving.absent) say(`${site} does not serve version ${version.version}: ${reason}`);
   const modelPath = await saveModel(client, folder, version);
   const parameters = readWeights(readFileSync(modelPath), plan.spec.model.trainable).length;
-  output(flags.format, reportOf({ run: ended, reference: metrics, version, modelPath, parameters, serving, dashboardUrl }), (report) => textReport(report, { stillServing: !flags.once }));
+  output(
+    flags.format,
+    reportOf({ run: ended, reference: metrics, version, modelPath, parameters, serving, dashboardUrl }),
+    (report) => textReport(report, { stillServing: !flags.once }),
+  );
   if (!flags.once) await serve(machine);
 }
 
 /** Why sites say that they do not serve a model. */
 async function reasonsFor(client: KoinonClient, model: string): Promise<Map<string, string>> {
-  const held = (await client.sites()).map(({ id, status }) => [id, status?.notServing.find((release) => release.model === model)?.code] as const);
+  const held = (await client.sites()).map(
+    ({ id, status }) => [id, status?.notServing.find((release) => release.model === model)?.code] as const,
+  );
   return new Map(held.flatMap(([site, code]) => (code ? [[site, `${code}: ${catalogue[code][1]}`]] : [])));
 }
 
@@ -79,6 +100,7 @@ async function saveModel(client: KoinonClient, folder: string, { model, version 
 /** Until somebody stops it. @throws CodedError of a part that ended and does not come back */
 async function serve({ signal, options }: Machine): Promise<void> {
   options.say('serving; press Ctrl-C to stop');
-  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  if (!signal.aborted)
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   if (signal.reason instanceof CodedError) throw signal.reason;
 }

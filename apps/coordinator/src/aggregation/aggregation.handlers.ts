@@ -50,7 +50,9 @@ export class SumJobs {
   }
 
   async fail(sumId: string, error: unknown): Promise<void> {
-    await this.database.transaction((tx) => this.transitions.transition(tx, sumId, 'failed', becauseOf(failureOf(error))));
+    await this.database.transaction((tx) =>
+      this.transitions.transition(tx, sumId, 'failed', becauseOf(failureOf(error))),
+    );
     await this.advance(sumId, 'failed');
   }
 }
@@ -91,7 +93,10 @@ export class SumShardHandler implements JobHandler<'sum.shard'> {
 @Injectable()
 export class SumCloseHandler implements JobHandler<'sum.close'> {
   readonly job = 'sum.close';
-  constructor(private readonly sums: SumJobs, private readonly closings: ClosingService) {}
+  constructor(
+    private readonly sums: SumJobs,
+    private readonly closings: ClosingService,
+  ) {}
 
   async handle({ sumId }: JobPayload<'sum.close'>): Promise<void> {
     const { sum } = await this.sums.load(sumId);
@@ -124,7 +129,12 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
     for (const ref of await this.sums.blockRefs(sumId)) blocks.push(await this.sums.blobs.get(ref));
     const result = new Uint32Array(sum.length);
     let offset = 0;
-    const opened = { sumIndex: sum.sumIndex, uploads: sum.uploads!.map((u) => u.site), activeSet: sum.activeSet!, blocks };
+    const opened = {
+      sumIndex: sum.sumIndex,
+      uploads: sum.uploads!.map((u) => u.site),
+      activeSet: sum.activeSet!,
+      blocks,
+    };
     for (const values of scheme.combine(header, opened, shares)) {
       result.set(values.subarray(0, Math.min(values.length, sum.length - offset)), offset);
       offset += values.length;
@@ -132,7 +142,11 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
       await setImmediate();
     }
     const resultSha256 = await this.sums.blobs.put(resultKey(sumId), new Uint8Array(result.buffer));
-    await this.sums.database.manager.update(SumRow, { id: sumId, state: 'combining' }, { combined: true, resultSha256 });
+    await this.sums.database.manager.update(
+      SumRow,
+      { id: sumId, state: 'combining' },
+      { combined: true, resultSha256 },
+    );
     await this.sums.advance(sumId, 'combined');
   }
 

@@ -26,8 +26,17 @@ function plainForms(values: Uint32Array, real: Float32Array): Buffer[] {
     return buffer;
   };
   const packed = Buffer.alloc(values.length * 4);
-  for (let i = 0; i + 1 < values.length; i += 2) packed.writeBigUInt64LE(BigInt(values[i]!) + (BigInt(values[i + 1]!) << 24n), 4 * i);
-  return [words(2, true), words(2, false), words(4, true), words(4, false), words(8, true), packed, Buffer.from(real.slice().buffer)];
+  for (let i = 0; i + 1 < values.length; i += 2)
+    packed.writeBigUInt64LE(BigInt(values[i]!) + (BigInt(values[i + 1]!) << 24n), 4 * i);
+  return [
+    words(2, true),
+    words(2, false),
+    words(4, true),
+    words(4, false),
+    words(8, true),
+    packed,
+    Buffer.from(real.slice().buffer),
+  ];
 }
 
 /** Finds the first place where eight neighbouring bytes of `plain` occur. */
@@ -46,7 +55,11 @@ function searchFor(plain: readonly Buffer[]): (bytes: Uint8Array) => string | nu
   return (bytes) => {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let i = 0; i + WINDOW <= buffer.length; i++) {
-      if (begins[buffer[i]! | (buffer[i + 1]! << 8) | (buffer[i + 2]! << 16)] === 1 && windows.has(buffer.readBigUInt64LE(i))) return `at byte ${i}`;
+      if (
+        begins[buffer[i]! | (buffer[i + 1]! << 8) | (buffer[i + 2]! << 16)] === 1 &&
+        windows.has(buffer.readBigUInt64LE(i))
+      )
+        return `at byte ${i}`;
     }
     return null;
   };
@@ -67,12 +80,24 @@ describe('what a run leaves on the wire and in the blob store', () => {
     await ended(federation.coordinator, id);
     updates = federation.sites.map((site) => sentIn(site, 1));
     const root = join(federation.coordinator.home, 'blobs');
-    for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) if (statSync(join(root, name)).isFile()) files.set(name, readFileSync(join(root, name)));
-    const [sum] = await federation.coordinator.query<{ id: string; header: EpochHeader; uploads: ClosingStatement['uploads']; active_set: string[] }>(
-      "SELECT s.id, e.header, s.uploads, s.active_set FROM sums s JOIN epochs e ON e.id = s.epoch_id WHERE purpose = 'update'");
+    for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }))
+      if (statSync(join(root, name)).isFile()) files.set(name, readFileSync(join(root, name)));
+    const [sum] = await federation.coordinator.query<{
+      id: string;
+      header: EpochHeader;
+      uploads: ClosingStatement['uploads'];
+      active_set: string[];
+    }>(
+      "SELECT s.id, e.header, s.uploads, s.active_set FROM sums s JOIN epochs e ON e.id = s.epoch_id WHERE purpose = 'update'",
+    );
     header = sum!.header;
     const stored = (name: string) => new Uint8Array(files.get(`sums/${sum!.id}/${name}`)!);
-    toOpen = { sumIndex: 0, uploads: sum!.uploads.map((u) => u.site), activeSet: sum!.active_set, blocks: [stored('sum/0')] };
+    toOpen = {
+      sumIndex: 0,
+      uploads: sum!.uploads.map((u) => u.site),
+      activeSet: sum!.active_set,
+      blocks: [stored('sum/0')],
+    };
     shares = new Map(sum!.active_set.map((site) => [site, stored(`shares/${site}`)]));
   });
 
@@ -91,13 +116,17 @@ describe('what a run leaves on the wire and in the blob store', () => {
   it('holds uploads of every site, a sum and its shares: there is something to look at', () => {
     expect(files.size).toBeGreaterThan(3 * 2 + 2 + 2 * 2);
     expect(federation.sites.every((site) => site.link.puts.length >= 2)).toBe(true);
-    expect(updates.every((u) => u.quantised.length === FEATURES + 2 && new Set(u.quantised).size > FEATURES / 2)).toBe(true);
+    expect(updates.every((u) => u.quantised.length === FEATURES + 2 && new Set(u.quantised).size > FEATURES / 2)).toBe(
+      true,
+    );
   });
 
   it('holds no eight bytes of any site’s update, in no common form', () => {
     const search = searchFor(updates.flatMap(({ quantised, delta }) => plainForms(quantised, delta)));
     for (const [name, bytes] of files) expect({ name, found: search(bytes) }).toEqual({ name, found: null });
-    for (const site of federation.sites) for (const { path, bytes } of site.link.puts) expect({ path, found: search(bytes) }).toEqual({ path, found: null });
+    for (const site of federation.sites)
+      for (const { path, bytes } of site.link.puts)
+        expect({ path, found: search(bytes) }).toEqual({ path, found: null });
   });
 
   it('would have been noticed: the same search finds plain bytes in the middle of an upload', () => {

@@ -42,18 +42,34 @@ export class ClosingService {
   async commit(sumId: string): Promise<void> {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
     const rows = await this.database.manager.find(SumBlockRow, { where: { sumId }, order: { index: 'ASC' } });
-    if (rows.length !== sum.blocks) throw new CodedError('AGGREGATION_FAILED', `${rows.length} of ${sum.blocks} blocks were added`);
+    if (rows.length !== sum.blocks)
+      throw new CodedError('AGGREGATION_FAILED', `${rows.length} of ${sum.blocks} blocks were added`);
     const { root } = MerkleTree.from(rows.map((row) => Buffer.from(row.sha256, 'hex')));
-    await this.database.manager.update(SumRow, { id: sumId, state: 'aggregating' }, { sumRoot: Buffer.from(root).toString('hex') });
+    await this.database.manager.update(
+      SumRow,
+      { id: sumId, state: 'aggregating' },
+      { sumRoot: Buffer.from(root).toString('hex') },
+    );
   }
 
   /** The active set and the signed closing; the deadline for shares starts now. */
   async sign(m: EntityManager, sum: SumRow, spec: Federation, now: Date) {
     const uploads = sum.uploads!;
     const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
-    const activeSet = await this.activeSet(m, uploads.map((u) => u.site), header.threshold);
+    const activeSet = await this.activeSet(
+      m,
+      uploads.map((u) => u.site),
+      header.threshold,
+    );
     const statement: ClosingStatement = {
-      protocol: PROTOCOL, sumId: sum.id, epochId: sum.epochId, sumIndex: sum.sumIndex, blocks: sum.blocks, uploads, sumRoot: sum.sumRoot!, activeSet,
+      protocol: PROTOCOL,
+      sumId: sum.id,
+      epochId: sum.epochId,
+      sumIndex: sum.sumIndex,
+      blocks: sum.blocks,
+      uploads,
+      sumRoot: sum.sumRoot!,
+      activeSet,
     };
     const closing = await signStatement(closingStatement.type, statement, this.signer);
     return { activeSet, closing, deadlineAt: new Date(now.getTime() + spec.sites.roundTimeoutMs), extensions: 0 };
@@ -62,7 +78,9 @@ export class ClosingService {
   /** The t uploaders seen most recently, in roster order: they are the likeliest to answer. */
   private async activeSet(m: EntityManager, uploaders: string[], threshold: number): Promise<string[]> {
     const sites = await m.findBy(SiteRow, { id: In(uploaders) });
-    const recent = sites.toSorted((a, b) => (b.lastSeenAt?.getTime() ?? 0) - (a.lastSeenAt?.getTime() ?? 0) || a.id.localeCompare(b.id));
+    const recent = sites.toSorted(
+      (a, b) => (b.lastSeenAt?.getTime() ?? 0) - (a.lastSeenAt?.getTime() ?? 0) || a.id.localeCompare(b.id),
+    );
     const chosen = new Set(recent.slice(0, threshold).map((s) => s.id));
     return uploaders.filter((site) => chosen.has(site));
   }

@@ -5,8 +5,17 @@ import type { SumState } from '../database/entities.js';
 import { nextSumStep, type SumFacts } from './sum-state.js';
 
 const facts = (part: Partial<SumFacts>): SumFacts => ({
-  state: 'collecting', cohort: ['a', 'b', 'c', 'd'], quorum: 3, committed: [], refused: [], deadlinePassed: false, sumCommitted: false,
-  activeSet: null, shared: [], combined: false, ...part,
+  state: 'collecting',
+  cohort: ['a', 'b', 'c', 'd'],
+  quorum: 3,
+  committed: [],
+  refused: [],
+  deadlinePassed: false,
+  sumCommitted: false,
+  activeSet: null,
+  shared: [],
+  combined: false,
+  ...part,
 });
 
 describe('a collecting sum', () => {
@@ -29,9 +38,21 @@ describe('a collecting sum', () => {
   });
 
   it('fails and names the missing when the quorum is out of reach', () => {
-    expect(nextSumStep(facts({ committed: ['a', 'b'], deadlinePassed: true }))).toEqual({ to: 'failed', code: 'ROUND_QUORUM_MISSED', sites: ['c', 'd'] });
-    expect(nextSumStep(facts({ committed: ['a', 'b'], refused: ['c', 'd'] }))).toEqual({ to: 'failed', code: 'ROUND_QUORUM_MISSED', sites: ['c', 'd'] });
-    expect(nextSumStep(facts({ refused: ['a', 'b', 'c', 'd'] }))).toEqual({ to: 'failed', code: 'ROUND_QUORUM_MISSED', sites: ['a', 'b', 'c', 'd'] });
+    expect(nextSumStep(facts({ committed: ['a', 'b'], deadlinePassed: true }))).toEqual({
+      to: 'failed',
+      code: 'ROUND_QUORUM_MISSED',
+      sites: ['c', 'd'],
+    });
+    expect(nextSumStep(facts({ committed: ['a', 'b'], refused: ['c', 'd'] }))).toEqual({
+      to: 'failed',
+      code: 'ROUND_QUORUM_MISSED',
+      sites: ['c', 'd'],
+    });
+    expect(nextSumStep(facts({ refused: ['a', 'b', 'c', 'd'] }))).toEqual({
+      to: 'failed',
+      code: 'ROUND_QUORUM_MISSED',
+      sites: ['a', 'b', 'c', 'd'],
+    });
   });
 
   it('counts a site that sent its upload and refused afterwards', () => {
@@ -47,7 +68,8 @@ describe('a sum between closing and opening', () => {
     expect(nextSumStep(facts({ state: 'aggregating', sumCommitted: true }))).toEqual({ to: 'decrypting' });
   });
 
-  const decrypting = (part: Partial<SumFacts>) => nextSumStep(facts({ state: 'decrypting', sumCommitted: true, activeSet: ['a', 'b', 'c'], ...part }));
+  const decrypting = (part: Partial<SumFacts>) =>
+    nextSumStep(facts({ state: 'decrypting', sumCommitted: true, activeSet: ['a', 'b', 'c'], ...part }));
 
   it('combines with the shares of exactly its active set', () => {
     expect(decrypting({ shared: ['a', 'b'] })).toBeNull();
@@ -56,12 +78,24 @@ describe('a sum between closing and opening', () => {
   });
 
   it('fails when one of the active set refuses, time left or not', () => {
-    expect(decrypting({ shared: ['a'], refused: ['c'] })).toEqual({ to: 'failed', code: 'SHARE_REFUSED', sites: ['c'] });
-    expect(decrypting({ shared: ['a'], refused: ['b', 'c'], deadlinePassed: true })).toEqual({ to: 'failed', code: 'SHARE_REFUSED', sites: ['b', 'c'] });
+    expect(decrypting({ shared: ['a'], refused: ['c'] })).toEqual({
+      to: 'failed',
+      code: 'SHARE_REFUSED',
+      sites: ['c'],
+    });
+    expect(decrypting({ shared: ['a'], refused: ['b', 'c'], deadlinePassed: true })).toEqual({
+      to: 'failed',
+      code: 'SHARE_REFUSED',
+      sites: ['b', 'c'],
+    });
   });
 
   it('fails when one of the active set is silent beyond the deadline', () => {
-    expect(decrypting({ shared: ['a'], deadlinePassed: true })).toEqual({ to: 'failed', code: 'SHARES_MISSING', sites: ['b', 'c'] });
+    expect(decrypting({ shared: ['a'], deadlinePassed: true })).toEqual({
+      to: 'failed',
+      code: 'SHARES_MISSING',
+      sites: ['b', 'c'],
+    });
   });
 
   it('takes no notice of a refusal from outside the active set or after the share', () => {
@@ -81,33 +115,50 @@ describe('any sum, whatever the database says', () => {
   const sites = ['a', 'b', 'c', 'd', 'e'];
   const anyFacts: fc.Arbitrary<SumFacts> = fc.record({
     state: fc.constantFrom(...order, 'failed' as const),
-    cohort: fc.subarray(sites, { minLength: 1 }), quorum: fc.integer({ min: 1, max: 6 }), committed: fc.subarray(sites), refused: fc.subarray(sites),
-    deadlinePassed: fc.boolean(), sumCommitted: fc.boolean(), activeSet: fc.option(fc.subarray(sites), { nil: null }), shared: fc.subarray(sites), combined: fc.boolean(),
+    cohort: fc.subarray(sites, { minLength: 1 }),
+    quorum: fc.integer({ min: 1, max: 6 }),
+    committed: fc.subarray(sites),
+    refused: fc.subarray(sites),
+    deadlinePassed: fc.boolean(),
+    sumCommitted: fc.boolean(),
+    activeSet: fc.option(fc.subarray(sites), { nil: null }),
+    shared: fc.subarray(sites),
+    combined: fc.boolean(),
   });
 
   it('never leaves done or failed, never skips and never goes back', () => {
-    fc.assert(fc.property(anyFacts, (sum) => {
-      const step = nextSumStep(sum);
-      if (sum.state === 'done' || sum.state === 'failed') {
-        expect(step).toBeNull();
-        return;
-      }
-      if (step && step.to !== 'failed') expect(order.indexOf(step.to) - order.indexOf(sum.state)).toBe(1);
-    }), { seed: 1, numRuns: runs(2000) });
+    fc.assert(
+      fc.property(anyFacts, (sum) => {
+        const step = nextSumStep(sum);
+        if (sum.state === 'done' || sum.state === 'failed') {
+          expect(step).toBeNull();
+          return;
+        }
+        if (step && step.to !== 'failed') expect(order.indexOf(step.to) - order.indexOf(sum.state)).toBe(1);
+      }),
+      { seed: 1, numRuns: runs(2000) },
+    );
   });
 
   it('never closes below its quorum and never opens without every share of its active set', () => {
-    fc.assert(fc.property(anyFacts, (sum) => {
-      const step = nextSumStep(sum);
-      if (step?.to === 'closing') expect(sum.committed.length).toBeGreaterThanOrEqual(sum.quorum);
-      if (step?.to === 'combining') expect((sum.activeSet ?? []).every((site) => sum.shared.includes(site))).toBe(true);
-    }), { seed: 2, numRuns: runs(2000) });
+    fc.assert(
+      fc.property(anyFacts, (sum) => {
+        const step = nextSumStep(sum);
+        if (step?.to === 'closing') expect(sum.committed.length).toBeGreaterThanOrEqual(sum.quorum);
+        if (step?.to === 'combining')
+          expect((sum.activeSet ?? []).every((site) => sum.shared.includes(site))).toBe(true);
+      }),
+      { seed: 2, numRuns: runs(2000) },
+    );
   });
 
   it('does not wait for ever: past its deadline, with its jobs done, it moves', () => {
-    fc.assert(fc.property(anyFacts, (sum) => {
-      if (sum.state === 'done' || sum.state === 'failed') return;
-      expect(nextSumStep({ ...sum, deadlinePassed: true, sumCommitted: true, combined: true })).not.toBeNull();
-    }), { seed: 3, numRuns: runs(1000) });
+    fc.assert(
+      fc.property(anyFacts, (sum) => {
+        if (sum.state === 'done' || sum.state === 'failed') return;
+        expect(nextSumStep({ ...sum, deadlinePassed: true, sumCommitted: true, combined: true })).not.toBeNull();
+      }),
+      { seed: 3, numRuns: runs(1000) },
+    );
   });
 });

@@ -17,13 +17,21 @@ export interface SumFacts {
 }
 
 /** The way of a sum to its good end; `failed` is the other one. */
-export const sumOrder: readonly SumState[] = ['collecting', 'closing', 'aggregating', 'decrypting', 'combining', 'done'];
+export const sumOrder: readonly SumState[] = [
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'combining',
+  'done',
+];
 
 export type SumStep =
   | { readonly to: 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' }
   | { readonly to: 'failed'; readonly code: ErrorCode; readonly sites: readonly string[] };
 
-const without = (all: readonly string[], ...taken: (readonly string[])[]): string[] => all.filter((s) => !taken.some((t) => t.includes(s)));
+const without = (all: readonly string[], ...taken: (readonly string[])[]): string[] =>
+  all.filter((s) => !taken.some((t) => t.includes(s)));
 
 /** The next step of a sum, or null while it waits. Pure; the driver applies it in one transaction. */
 export function nextSumStep(sum: SumFacts): SumStep | null {

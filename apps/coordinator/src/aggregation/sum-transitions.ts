@@ -13,7 +13,10 @@ export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'activeSet' | 'closin
 /** The only way into another state of a sum: state, audit record and event stand or fall together. */
 @Injectable()
 export class SumTransitions {
-  constructor(private readonly audit: AuditService, private readonly events: EventsService) {}
+  constructor(
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+  ) {}
 
   /** @returns false where the sum was over or further already; then nothing is written */
   async transition(tx: EntityManager, id: string, to: SumState, why: Why, set: SumFindings = {}): Promise<boolean> {
@@ -31,6 +34,11 @@ export class SumTransitions {
   /** More time for the sites a sum waits for, after a pause of the coordinator. The run is locked. */
   async extend(tx: EntityManager, { id, roundId, state }: SumRow, given: Pending): Promise<void> {
     await tx.update(SumRow, { id, state }, { ...given });
-    await this.audit.append(tx, { actor: 'coordinator', action: 'sum.extended', subject: id, detail: { round: roundId, extensions: given.extensions } });
+    await this.audit.append(tx, {
+      actor: 'coordinator',
+      action: 'sum.extended',
+      subject: id,
+      detail: { round: roundId, extensions: given.extensions },
+    });
   }
 }

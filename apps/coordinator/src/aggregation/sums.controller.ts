@@ -1,5 +1,16 @@
 import type { Readable } from 'node:stream';
-import { Body, Controller, Get, HttpCode, Param, ParseIntPipe, ParseUUIDPipe, Post, Put, StreamableFile } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  Param,
+  ParseIntPipe,
+  ParseUUIDPipe,
+  Post,
+  Put,
+  StreamableFile,
+} from '@nestjs/common';
 import { envelopeSchema, type Envelope } from '@koinon/contracts';
 import { Allow, CallerOf, type Caller } from '../auth/allow.decorator.js';
 import { SchemaPipe } from '../http/schema.pipe.js';
@@ -22,26 +33,43 @@ export class SumsController {
   @Put('blocks/:index')
   @HttpCode(204)
   @Allow('site')
-  putBlock(@Param('id', ParseUUIDPipe) id: string, @Param('index', ParseIntPipe) index: number, @CallerOf() caller: Caller, @Body() body: Readable) {
+  putBlock(
+    @Param('id', ParseUUIDPipe) id: string,
+    @Param('index', ParseIntPipe) index: number,
+    @CallerOf() caller: Caller,
+    @Body() body: Readable,
+  ) {
     return this.uploads.putBlock(id, caller.name, index, streamed(body), caller.bodySha256!);
   }
 
   @Post('commit')
   @HttpCode(204)
   @Allow('site', MAX_STATEMENT_BYTES)
-  commit(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope) {
+  commit(
+    @Param('id', ParseUUIDPipe) id: string,
+    @CallerOf() caller: Caller,
+    @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope,
+  ) {
     return this.uploads.commit(id, caller.name, envelope);
   }
 
   @Get('sum/:index')
   @Allow('site')
-  async sumBlock(@Param('id', ParseUUIDPipe) id: string, @Param('index', ParseIntPipe) index: number, @CallerOf() caller: Caller) {
+  async sumBlock(
+    @Param('id', ParseUUIDPipe) id: string,
+    @Param('index', ParseIntPipe) index: number,
+    @CallerOf() caller: Caller,
+  ) {
     return new StreamableFile(await this.uploads.sumBlock(id, caller.name, index));
   }
 
   @Get('openings/:index')
   @Allow('site')
-  opening(@Param('id', ParseUUIDPipe) id: string, @Param('index', ParseIntPipe) index: number, @CallerOf() caller: Caller) {
+  opening(
+    @Param('id', ParseUUIDPipe) id: string,
+    @Param('index', ParseIntPipe) index: number,
+    @CallerOf() caller: Caller,
+  ) {
     return this.uploads.opening(id, caller.name, index);
   }
 
@@ -55,7 +83,11 @@ export class SumsController {
   @Post('share')
   @HttpCode(204)
   @Allow('site', MAX_STATEMENT_BYTES)
-  commitShare(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope) {
+  commitShare(
+    @Param('id', ParseUUIDPipe) id: string,
+    @CallerOf() caller: Caller,
+    @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope,
+  ) {
     return this.uploads.commitShare(id, caller.name, envelope);
   }
 }

@@ -14,7 +14,11 @@ const FEATURES = 17_000;
 
 describe('an upload', () => {
   const database = withDatabase();
-  const behaviours: Record<string, Behaviour> = { alpha: { train: 'silent' }, beta: { train: 'silent' }, gamma: { train: 'silent' } };
+  const behaviours: Record<string, Behaviour> = {
+    alpha: { train: 'silent' },
+    beta: { train: 'silent' },
+    gamma: { train: 'silent' },
+  };
   const federation = withFederation(() => ({ databaseUrl: database.url }), behaviours);
   let runId = '';
   let alpha: SimulatedSite;
@@ -25,15 +29,24 @@ describe('an upload', () => {
     runId = (await startRun(federation.coordinator, tinySpec(), tinyModel(FEATURES))).id;
     for (const site of federation.sites) site.work();
     alpha = federation.site('alpha');
-    train = await until('the assignment to train', async () => (await alpha.assignments()).find((a) => a.kind === 'train'));
+    train = await until('the assignment to train', async () =>
+      (await alpha.assignments()).find((a) => a.kind === 'train'),
+    );
     sent = await alpha.encrypted(train);
   });
 
   const path = (index: number | string, sumId = train.sumId) => `/v1/site/sums/${sumId}/blocks/${index}`;
-  const codeOf = async (response: Response) => (response.ok ? response.status : ((await response.json()) as { code: string }).code);
-  const put = async (index: number | string, bytes: Uint8Array, site = alpha) => codeOf(await site.link.request('PUT', path(index), { bytes }));
-  const commit = (root: string, blocks = 2, site = alpha) => site.commit(train.sumId, blocks, root).then(() => 'taken', (error: { code: string }) => error.code);
-  const blobFile = (index: number, site = 'alpha') => join(federation.coordinator.home, 'blobs/sums', train.sumId, 'uploads', site, String(index));
+  const codeOf = async (response: Response) =>
+    response.ok ? response.status : ((await response.json()) as { code: string }).code;
+  const put = async (index: number | string, bytes: Uint8Array, site = alpha) =>
+    codeOf(await site.link.request('PUT', path(index), { bytes }));
+  const commit = (root: string, blocks = 2, site = alpha) =>
+    site.commit(train.sumId, blocks, root).then(
+      () => 'taken',
+      (error: { code: string }) => error.code,
+    );
+  const blobFile = (index: number, site = 'alpha') =>
+    join(federation.coordinator.home, 'blobs/sums', train.sumId, 'uploads', site, String(index));
 
   it('has two blocks here', () => {
     expect(sent.blocks).toHaveLength(2);
@@ -43,7 +56,9 @@ describe('an upload', () => {
     expect(await commit(sent.root)).toBe('UPLOAD_INCOMPLETE');
     expect(await put(0, sent.blocks[0]!)).toBe(204);
     expect(await commit(sent.root)).toBe('UPLOAD_INCOMPLETE');
-    expect(await alpha.link.ask('GET', `/v1/site/sums/${train.sumId}/blocks`)).toEqual([{ index: 0, sha256: digest(sent.blocks[0]!) }]);
+    expect(await alpha.link.ask('GET', `/v1/site/sums/${train.sumId}/blocks`)).toEqual([
+      { index: 0, sha256: digest(sent.blocks[0]!) },
+    ]);
   });
 
   it.each<[string, number | string, (block: Uint8Array) => Uint8Array, string]>([
@@ -60,7 +75,12 @@ describe('an upload', () => {
   });
 
   it('does not take other bytes than the ones signed', async () => {
-    const response = await alpha.link.request('PUT', path(1), { bytes: sent.blocks[1]! }, { bodySha256: digest(sent.blocks[0]!) });
+    const response = await alpha.link.request(
+      'PUT',
+      path(1),
+      { bytes: sent.blocks[1]! },
+      { bodySha256: digest(sent.blocks[0]!) },
+    );
     expect(await codeOf(response)).toBe('BLOCK_DIGEST_MISMATCH');
     expect(await codeOf(await alpha.link.request('PUT', path(1), { json: {} }))).toBe('REQUEST_INVALID');
     expect(readdirSync(join(blobFile(0), '..'))).toEqual(['0']);
@@ -75,29 +95,48 @@ describe('an upload', () => {
     const beta = federation.site('beta');
     expect(await put(0, randomBytes(sent.blocks[0]!.length), beta)).toBe(204);
     expect(digest(readFileSync(blobFile(0)))).toBe(digest(sent.blocks[0]!));
-    await federation.coordinator.query("UPDATE sums SET cohort = array_remove(cohort, 'beta') WHERE id = $1", [train.sumId]);
+    await federation.coordinator.query("UPDATE sums SET cohort = array_remove(cohort, 'beta') WHERE id = $1", [
+      train.sumId,
+    ]);
     expect(await put(0, sent.blocks[0]!, beta)).toBe('NOT_FOUND');
-    await federation.coordinator.query("UPDATE sums SET cohort = ARRAY['alpha', 'beta', 'gamma'] WHERE id = $1", [train.sumId]);
-    expect(await codeOf(await alpha.link.request('PUT', path(0, '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f'), { bytes: sent.blocks[0]! }))).toBe('NOT_FOUND');
+    await federation.coordinator.query("UPDATE sums SET cohort = ARRAY['alpha', 'beta', 'gamma'] WHERE id = $1", [
+      train.sumId,
+    ]);
+    expect(
+      await codeOf(
+        await alpha.link.request('PUT', path(0, '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f'), { bytes: sent.blocks[0]! }),
+      ),
+    ).toBe('NOT_FOUND');
   });
 
   it('is committed only under its own root, number of blocks and name', async () => {
     expect(await put(1, sent.blocks[1]!)).toBe(204);
     expect(await commit(rootOf(sent.blocks.toReversed()))).toBe('UPLOAD_ROOT_MISMATCH');
     expect(await commit(sent.root, 1)).toBe('SIGNATURE_INVALID');
-    const statement = await signStatement(uploadStatement.type, { protocol: PROTOCOL, sumId: train.sumId, site: 'beta', blocks: 2, root: sent.root }, alpha.link.signer);
-    expect(await codeOf(await alpha.link.request('POST', `/v1/site/sums/${train.sumId}/commit`, { json: statement }))).toBe('SIGNATURE_INVALID');
+    const statement = await signStatement(
+      uploadStatement.type,
+      { protocol: PROTOCOL, sumId: train.sumId, site: 'beta', blocks: 2, root: sent.root },
+      alpha.link.signer,
+    );
+    expect(
+      await codeOf(await alpha.link.request('POST', `/v1/site/sums/${train.sumId}/commit`, { json: statement })),
+    ).toBe('SIGNATURE_INVALID');
     expect(await federation.coordinator.query('SELECT 1 FROM uploads WHERE sum_id = $1', [train.sumId])).toEqual([]);
   });
 
   it('cannot be changed by a block that is on its way while it is committed', async () => {
     const other = randomBytes(sent.blocks[1]!.length);
     const finish = await alpha.link.halfPut(path(1), other);
-    await until('the first bytes to arrive', () => Promise.resolve(readdirSync(join(blobFile(0), '..')).some((f) => f.endsWith('.part'))));
+    await until('the first bytes to arrive', () =>
+      Promise.resolve(readdirSync(join(blobFile(0), '..')).some((f) => f.endsWith('.part'))),
+    );
     const commits = await Promise.all([commit(sent.root), commit(sent.root)]);
     expect(commits).toEqual(['taken', 'taken']);
     expect(JSON.parse(await finish())).toMatchObject({ code: 'MESSAGE_CONFLICT' });
-    const rows = await federation.coordinator.query<{ sha256: string }>("SELECT sha256 FROM upload_blocks WHERE sum_id = $1 AND site = 'alpha' ORDER BY block_index", [train.sumId]);
+    const rows = await federation.coordinator.query<{ sha256: string }>(
+      "SELECT sha256 FROM upload_blocks WHERE sum_id = $1 AND site = 'alpha' ORDER BY block_index",
+      [train.sumId],
+    );
     expect(rows.map((r) => r.sha256)).toEqual(sent.blocks.map((b) => digest(b)));
     expect(readdirSync(join(blobFile(0), '..'))).toEqual(['0', '1']);
     expect(digest(readFileSync(blobFile(1)))).toBe(digest(sent.blocks[1]!));
@@ -112,8 +151,13 @@ describe('an upload', () => {
   });
 
   it('is not shown to anybody before the sum is committed', async () => {
-    for (const at of ['sum/0', 'openings/0']) expect(await codeOf(await alpha.link.request('GET', `/v1/site/sums/${train.sumId}/${at}`))).toBe('STEP_OUT_OF_ORDER');
-    expect(await codeOf(await alpha.link.request('PUT', `/v1/site/sums/${train.sumId}/share`, { bytes: randomBytes(10) }))).toBe('STEP_OUT_OF_ORDER');
+    for (const at of ['sum/0', 'openings/0'])
+      expect(await codeOf(await alpha.link.request('GET', `/v1/site/sums/${train.sumId}/${at}`))).toBe(
+        'STEP_OUT_OF_ORDER',
+      );
+    expect(
+      await codeOf(await alpha.link.request('PUT', `/v1/site/sums/${train.sumId}/share`, { bytes: randomBytes(10) })),
+    ).toBe('STEP_OUT_OF_ORDER');
   });
 
   it('that was changed in the blob store ends the round with BLOB_DAMAGED and the name of its site', async () => {
@@ -126,7 +170,11 @@ describe('an upload', () => {
     writeFileSync(blobFile(1, 'beta'), stored);
     behaviours['gamma']!.train = 'does';
     const run = await ended(federation.coordinator, runId);
-    expect(run).toMatchObject({ state: 'failed', failure: { code: 'BLOB_DAMAGED' }, rounds: [{ state: 'failed', version: null }] });
+    expect(run).toMatchObject({
+      state: 'failed',
+      failure: { code: 'BLOB_DAMAGED' },
+      rounds: [{ state: 'failed', version: null }],
+    });
     expect(run.failure!.detail).toMatch(/\bbeta\b/);
     expect(run.failure!.detail).not.toMatch(/alpha|gamma|\//);
     expect(await put(0, sent.blocks[0]!)).toBe(204);

@@ -35,18 +35,25 @@ export class UploadsService {
   async putBlock(sumId: string, site: string, index: number, body: Readable, sha256: string): Promise<void> {
     const { sum, layout } = await this.context(sumId, site);
     if (index < 0 || index >= sum.blocks) throw new CodedError('REQUEST_INVALID', 'block index out of range');
-    if (await this.database.manager.existsBy(UploadRow, { sumId, site })) return this.unchanged(sumId, site, index, sha256);
+    if (await this.database.manager.existsBy(UploadRow, { sumId, site }))
+      return this.unchanged(sumId, site, index, sha256);
     if (sum.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
     const size = layout.uploadBlockBytes;
-    const admit: Admit = (keep) => this.database.transaction(async (m) => {
-      // The body took its time: the upload may have been committed or the sum closed meanwhile.
-      const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
-      if (state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
-      if (await m.existsBy(UploadRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
-      await m.upsert(UploadBlockRow, { sumId, site, index, sha256 }, ['sumId', 'site', 'index']);
-      await keep();
-    });
-    await this.blobs.receive(uploadBlockKey(sumId, site, index), body, { sha256, maxBytes: size, minBytes: size }, admit);
+    const admit: Admit = (keep) =>
+      this.database.transaction(async (m) => {
+        // The body took its time: the upload may have been committed or the sum closed meanwhile.
+        const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
+        if (state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
+        if (await m.existsBy(UploadRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
+        await m.upsert(UploadBlockRow, { sumId, site, index, sha256 }, ['sumId', 'site', 'index']);
+        await keep();
+      });
+    await this.blobs.receive(
+      uploadBlockKey(sumId, site, index),
+      body,
+      { sha256, maxBytes: size, minBytes: size },
+      admit,
+    );
   }
 
   /** Digests of the blocks already here, so that an interrupted upload goes on. */
@@ -58,8 +65,14 @@ export class UploadsService {
 
   async commit(sumId: string, site: string, envelope: Envelope): Promise<void> {
     const { sum, epoch, layout } = await this.context(sumId, site);
-    const statement = await openStatement(envelope, uploadStatement.type, uploadStatement.schema, identityOf(epoch, site));
-    if (statement.site !== site || statement.sumId !== sumId || statement.blocks !== sum.blocks) throw new CodedError('SIGNATURE_INVALID');
+    const statement = await openStatement(
+      envelope,
+      uploadStatement.type,
+      uploadStatement.schema,
+      identityOf(epoch, site),
+    );
+    if (statement.site !== site || statement.sumId !== sumId || statement.blocks !== sum.blocks)
+      throw new CodedError('SIGNATURE_INVALID');
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
     await this.database.transaction(async (m) => {
       // The lock orders this commit against the driver's closing: an upload is in the list or it is late.
@@ -70,7 +83,13 @@ export class UploadsService {
       if (locked.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
       const tree = treeOf(await this.digests(m, sumId, site, sum.blocks));
       if (Buffer.from(tree.root).toString('hex') !== statement.root) throw new CodedError('UPLOAD_ROOT_MISMATCH');
-      await m.insert(UploadRow, { sumId, site, root: statement.root, bytes: sum.blocks * layout.uploadBlockBytes, statement: envelope });
+      await m.insert(UploadRow, {
+        sumId,
+        site,
+        root: statement.root,
+        bytes: sum.blocks * layout.uploadBlockBytes,
+        statement: envelope,
+      });
       await this.events.publish(m, 'round', sum.roundId, runId);
     });
     await this.jobs.wake(runId, `upload-${sumId}-${site}`);
@@ -86,10 +105,16 @@ export class UploadsService {
     const sum = await this.shown(sumId, site, index);
     const proven = async (digests: readonly string[], key: string) => ({
       block: toBase64(await this.show(sum, { key, sha256: digests[index]! })),
-      proof: treeOf(digests).proof(index).map((p) => Buffer.from(p).toString('hex')),
+      proof: treeOf(digests)
+        .proof(index)
+        .map((p) => Buffer.from(p).toString('hex')),
     });
     const provenUpload = async (from: string) => ({
-      site: from, ...(await proven(await this.digests(this.database.manager, sumId, from, sum.blocks), uploadBlockKey(sumId, from, index))),
+      site: from,
+      ...(await proven(
+        await this.digests(this.database.manager, sumId, from, sum.blocks),
+        uploadBlockKey(sumId, from, index),
+      )),
     });
     // All are awaited together: a rejection that nobody waits for would end the process.
     const [ofSum, uploads] = await Promise.all([
@@ -103,7 +128,9 @@ export class UploadsService {
   private async show(sum: SumRow, ref: BlobRef): Promise<Buffer> {
     return this.blobs.get(ref).catch(async (error: unknown) => {
       if (error instanceof CodedError) {
-        await this.database.transaction((tx) => this.transitions.transition(tx, sum.id, 'failed', becauseOf(failureOf(error))));
+        await this.database.transaction((tx) =>
+          this.transitions.transition(tx, sum.id, 'failed', becauseOf(failureOf(error))),
+        );
         const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
         await this.jobs.wake(runId, `damaged-${sum.id}`);
       }
@@ -117,20 +144,27 @@ export class UploadsService {
     const expected = layout.shareBytes(sum.blocks);
     if (await this.database.manager.existsBy(ShareRow, { sumId, site })) return;
     if (sum.state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
-    const admit: Admit = (keep) => this.database.transaction(async (m) => {
-      const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
-      if (await m.existsBy(ShareRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
-      if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
-      await keep();
-    });
+    const admit: Admit = (keep) =>
+      this.database.transaction(async (m) => {
+        const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
+        if (await m.existsBy(ShareRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
+        if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
+        await keep();
+      });
     await this.blobs.receive(shareKey(sumId, site), body, { sha256, maxBytes: expected, minBytes: expected }, admit);
   }
 
   async commitShare(sumId: string, site: string, envelope: Envelope): Promise<void> {
     const { sum, epoch } = await this.opened(sumId, site);
-    const statement = await openStatement(envelope, shareStatement.type, shareStatement.schema, identityOf(epoch, site));
+    const statement = await openStatement(
+      envelope,
+      shareStatement.type,
+      shareStatement.schema,
+      identityOf(epoch, site),
+    );
     const closingSha256 = await sha256Hex(fromBase64(sum.closing!.payload));
-    if (statement.site !== site || statement.sumId !== sumId || statement.closingSha256 !== closingSha256) throw new CodedError('SIGNATURE_INVALID');
+    if (statement.site !== site || statement.sumId !== sumId || statement.closingSha256 !== closingSha256)
+      throw new CodedError('SIGNATURE_INVALID');
     const sha256 = statement.shareSha256;
     const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
     await this.database.transaction(async (m) => {
@@ -187,6 +221,7 @@ export class UploadsService {
   }
 }
 
-const treeOf = (digests: readonly string[]): MerkleTree => MerkleTree.from(digests.map((sha256) => Buffer.from(sha256, 'hex')));
+const treeOf = (digests: readonly string[]): MerkleTree =>
+  MerkleTree.from(digests.map((sha256) => Buffer.from(sha256, 'hex')));
 
 const identityOf = (epoch: EpochRow, site: string): string => epoch.roster.find((r) => r.site === site)!.identityKey;

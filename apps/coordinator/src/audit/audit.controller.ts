@@ -4,7 +4,10 @@ import { Allow } from '../auth/allow.decorator.js';
 import { SchemaPipe } from '../http/schema.pipe.js';
 import { AuditService } from './audit.service.js';
 
-const pageSchema = z.object({ after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(500).default(100) });
+const pageSchema = z.object({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+});
 
 @Controller('v1/audit')
 export class AuditController {

@@ -35,39 +35,62 @@ describe('the audit log', () => {
     expect(await verify()).toEqual({ entries: 7, intact: true, firstBroken: null });
   });
 
-  it.each(['at = at + interval \'1 millisecond\'', "actor = 'somebody'", "action = 'site.removed'", "subject = 'other'", `detail = '{"name":"x"}'`, `hash = repeat('0', 64)`, `previous_hash = repeat('f', 64)`])(
-    'shows an edit of any row: %s',
-    async (edit) => {
-      for (const { seq } of rows) {
-        const report = await after(() => query(`UPDATE audit_log SET ${edit} WHERE seq = $1`, [seq]));
-        expect({ seq, ...report }).toMatchObject({ seq, intact: false, firstBroken: Number(seq) });
-      }
-    },
-  );
+  it.each([
+    "at = at + interval '1 millisecond'",
+    "actor = 'somebody'",
+    "action = 'site.removed'",
+    "subject = 'other'",
+    `detail = '{"name":"x"}'`,
+    `hash = repeat('0', 64)`,
+    `previous_hash = repeat('f', 64)`,
+  ])('shows an edit of any row: %s', async (edit) => {
+    for (const { seq } of rows) {
+      const report = await after(() => query(`UPDATE audit_log SET ${edit} WHERE seq = $1`, [seq]));
+      expect({ seq, ...report }).toMatchObject({ seq, intact: false, firstBroken: Number(seq) });
+    }
+  });
 
   it('shows the deletion of any row but the last by the row behind it', async () => {
     for (const [i, { seq }] of rows.slice(0, -1).entries()) {
-      expect(await after(() => query('DELETE FROM audit_log WHERE seq = $1', [seq]))).toMatchObject({ intact: false, firstBroken: Number(rows[i + 1]!.seq) });
+      expect(await after(() => query('DELETE FROM audit_log WHERE seq = $1', [seq]))).toMatchObject({
+        intact: false,
+        firstBroken: Number(rows[i + 1]!.seq),
+      });
     }
   });
 
   it('shows an inserted row and two rows swapped', async () => {
     const [a, b] = [rows[1]!.seq, rows[2]!.seq];
-    const inserted = () => query('INSERT INTO audit_log (at, actor, action, subject, detail, previous_hash, hash) SELECT at, actor, action, subject, detail, previous_hash, hash FROM audit_log WHERE seq = $1', [a]);
+    const inserted = () =>
+      query(
+        'INSERT INTO audit_log (at, actor, action, subject, detail, previous_hash, hash) SELECT at, actor, action, subject, detail, previous_hash, hash FROM audit_log WHERE seq = $1',
+        [a],
+      );
     expect((await after(inserted)).intact).toBe(false);
     const swapped = async () => {
-      await query('CREATE TABLE swapped AS SELECT * FROM audit_log WHERE seq IN ($1, $2)'.replace('$1', a).replace('$2', b));
+      await query(
+        'CREATE TABLE swapped AS SELECT * FROM audit_log WHERE seq IN ($1, $2)'.replace('$1', a).replace('$2', b),
+      );
       await query(`DELETE FROM audit_log WHERE seq IN (${a}, ${b})`);
-      await query(`INSERT INTO audit_log OVERRIDING SYSTEM VALUE SELECT CASE seq WHEN ${a} THEN ${b} ELSE ${a} END, at, actor, action, subject, detail, previous_hash, hash FROM swapped`);
+      await query(
+        `INSERT INTO audit_log OVERRIDING SYSTEM VALUE SELECT CASE seq WHEN ${a} THEN ${b} ELSE ${a} END, at, actor, action, subject, detail, previous_hash, hash FROM swapped`,
+      );
       await query('DROP TABLE swapped');
     };
     expect((await after(swapped)).intact).toBe(false);
   });
 
   it('is read in pages', async () => {
-    const page = async (path: string) => (await fetch(new URL(path, federation.coordinator.url), { headers: { authorization: `Bearer ${federation.coordinator.viewerToken}` } })).json() as Promise<{ seq: number }[]>;
+    const page = async (path: string) =>
+      (
+        await fetch(new URL(path, federation.coordinator.url), {
+          headers: { authorization: `Bearer ${federation.coordinator.viewerToken}` },
+        })
+      ).json() as Promise<{ seq: number }[]>;
     const first = await page('/v1/audit?limit=3');
     expect(first).toHaveLength(3);
-    expect((await page(`/v1/audit?after=${first[2]!.seq}`)).map((e) => e.seq)).toEqual(rows.slice(3).map((r) => Number(r.seq)));
+    expect((await page(`/v1/audit?after=${first[2]!.seq}`)).map((e) => e.seq)).toEqual(
+      rows.slice(3).map((r) => Number(r.seq)),
+    );
   });
 });

@@ -36,17 +36,30 @@ export class AuditService {
   }
 
   async entries(after: number, limit: number): Promise<AuditEntry[]> {
-    const rows = await this.database.getRepository(AuditRow).createQueryBuilder('a')
-      .where('a.seq > :after', { after }).orderBy('a.seq').limit(limit).getMany();
-    return rows.map(({ seq, at, actor, action, subject, detail, previousHash, hash }) =>
-      ({ seq: Number(seq), at: at.toISOString(), actor, action, subject, detail, previousHash, hash }));
+    const rows = await this.database
+      .getRepository(AuditRow)
+      .createQueryBuilder('a')
+      .where('a.seq > :after', { after })
+      .orderBy('a.seq')
+      .limit(limit)
+      .getMany();
+    return rows.map(({ seq, at, actor, action, subject, detail, previousHash, hash }) => ({
+      seq: Number(seq),
+      at: at.toISOString(),
+      actor,
+      action,
+      subject,
+      detail,
+      previousHash,
+      hash,
+    }));
   }
 
   /** Walks the whole chain; names the first entry that does not follow from the one before. */
   async verify(): Promise<{ entries: number; intact: boolean; firstBroken: number | null }> {
     let previousHash = GENESIS;
     let count = 0;
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const page = await this.entries(after, 500);
       for (const { seq, at, actor, action, subject, detail, hash, previousHash: stated } of page) {
         const expected = await auditHash(previousHash, at, { actor, action, subject, detail });

@@ -21,8 +21,13 @@ export class NoncesService {
   async spend(site: string, nonce: string): Promise<boolean> {
     const now = Date.now();
     const nonces = this.database.getRepository(RequestNonceRow);
-    const inserted = await nonces.createQueryBuilder().insert()
-      .values({ site, nonce, keptUntil: new Date(now + KEPT_MS) }).orIgnore().returning('site').execute();
+    const inserted = await nonces
+      .createQueryBuilder()
+      .insert()
+      .values({ site, nonce, keptUntil: new Date(now + KEPT_MS) })
+      .orIgnore()
+      .returning('site')
+      .execute();
     if (now >= this.sweepAt) {
       this.sweepAt = now + SWEEP_EVERY_MS;
       await nonces.delete({ keptUntil: LessThan(new Date(now)) });

@@ -22,7 +22,10 @@ const SEEN_EVERY_MS = 5_000;
  */
 @Injectable()
 export class SiteRequestVerifier {
-  constructor(@InjectDataSource() private readonly database: DataSource, private readonly nonces: NoncesService) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly nonces: NoncesService,
+  ) {}
 
   async verify(request: FastifyRequest): Promise<Caller> {
     const envelope = this.envelope(request.headers['koinon-request']);
@@ -31,9 +34,11 @@ export class SiteRequestVerifier {
     const site = await sites.findOneBy({ id: claimed, state: 'enrolled' });
     if (!site?.identityKey) throw new CodedError('SIGNATURE_INVALID');
     const signed = await openStatement(envelope, requestStatement.type, requestStatement.schema, site.identityKey);
-    if (signed.site !== claimed || signed.method !== request.method || signed.path !== request.url) throw new CodedError('SIGNATURE_INVALID');
+    if (signed.site !== claimed || signed.method !== request.method || signed.path !== request.url)
+      throw new CodedError('SIGNATURE_INVALID');
     checkClock(signed.createdAt, Date.now());
-    if (!(await this.nonces.spend(claimed, signed.nonce))) throw new CodedError('REQUEST_EXPIRED', 'its nonce was used');
+    if (!(await this.nonces.spend(claimed, signed.nonce)))
+      throw new CodedError('REQUEST_EXPIRED', 'its nonce was used');
     if (isWorthTelling(site.lastSeenAt, Date.now())) await sites.update({ id: claimed }, { lastSeenAt: CLOCK });
     return { kind: 'site', name: claimed, bodySha256: signed.bodySha256 };
   }
@@ -56,11 +61,15 @@ export class SiteRequestVerifier {
 }
 
 /** The database's clock may be ahead of ours or behind: then it is written more often, and never too seldom. */
-const isWorthTelling = (seen: Date | null, now: number): boolean => Math.abs(now - (seen?.getTime() ?? 0)) > SEEN_EVERY_MS;
+const isWorthTelling = (seen: Date | null, now: number): boolean =>
+  Math.abs(now - (seen?.getTime() ?? 0)) > SEEN_EVERY_MS;
 
 /** The signed time is known to its signer and ours is in every answer's Date: naming the difference tells nobody more. */
 function checkClock(createdAt: number, now: number): void {
   const ahead = createdAt - now;
   if (Math.abs(ahead) <= WINDOW_MS) return;
-  throw new CodedError('REQUEST_EXPIRED', `the caller's clock is ${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'} the coordinator's`);
+  throw new CodedError(
+    'REQUEST_EXPIRED',
+    `the caller's clock is ${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'} the coordinator's`,
+  );
 }

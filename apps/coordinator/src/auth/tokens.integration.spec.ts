@@ -15,7 +15,8 @@ it('a token whose file was removed opens nothing after the restart; the other st
   await before[Symbol.asyncDispose]();
   rmSync(join(before.home, 'operator.token'));
   await using after = await start();
-  const status = async (token: string) => (await fetch(new URL('/v1/runs', after.url), { headers: { authorization: `Bearer ${token}` } })).status;
+  const status = async (token: string) =>
+    (await fetch(new URL('/v1/runs', after.url), { headers: { authorization: `Bearer ${token}` } })).status;
   expect(after.operatorToken).not.toBe(leaked.operatorToken);
   expect(await status(leaked.operatorToken)).toBe(401);
   for (const token of [after.operatorToken, leaked.viewerToken]) expect(await status(token)).toBe(200);

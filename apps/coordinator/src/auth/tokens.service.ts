@@ -28,7 +28,10 @@ export class TokensService implements OnModuleInit {
   /** @throws CodedError TOKEN_FILE_DAMAGED, DISK_FULL, HOME_NOT_WRITABLE */
   async onModuleInit(): Promise<void> {
     for (const scope of scopes) {
-      const text = await keptFile(join(this.config.home, `${scope}.token`), async () => `${randomBytes(32).toString('base64url')}\n`);
+      const text = await keptFile(
+        join(this.config.home, `${scope}.token`),
+        async () => `${randomBytes(32).toString('base64url')}\n`,
+      );
       const token = text.trim();
       if (!TOKEN.test(token)) throw new CodedError('TOKEN_FILE_DAMAGED', `${scope}.token`);
       const row = { sha256: digest(token), name: scope, scope };
@@ -42,9 +45,10 @@ export class TokensService implements OnModuleInit {
   /** @throws CodedError UNAUTHENTICATED */
   async identify(header: string | undefined): Promise<ApiTokenRow> {
     const token = header?.startsWith(SCHEME) ? header.slice(SCHEME.length) : '';
-    const row = TOKEN.test(token) ? await this.database.getRepository(ApiTokenRow).findOneBy({ sha256: digest(token) }) : null;
+    const row = TOKEN.test(token)
+      ? await this.database.getRepository(ApiTokenRow).findOneBy({ sha256: digest(token) })
+      : null;
     if (!row) throw new CodedError('UNAUTHENTICATED');
     return row;
   }
-
 }

@@ -13,7 +13,9 @@ const coded = (code: string) => expect.objectContaining({ code }) as Error;
 
 /** Every file below a folder, with its bytes. */
 function files(root: string): Record<string, string> {
-  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(root, name)).isFile());
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(root, name)).isFile(),
+  );
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(root, name), 'utf8')]));
 }
 
@@ -64,7 +66,9 @@ describe('the blob store on disk', () => {
   it('counts before it hashes: a body of the right digest may still be too large', async () => {
     using dir = tempDir();
     const store = new DiskBlobStore(dir.path);
-    await expect(store.receive('x', Readable.from(chunks('abcdef')), { sha256: sha256(Buffer.from('abcdef')), maxBytes: 5 })).rejects.toThrow(coded('BODY_TOO_LARGE'));
+    await expect(
+      store.receive('x', Readable.from(chunks('abcdef')), { sha256: sha256(Buffer.from('abcdef')), maxBytes: 5 }),
+    ).rejects.toThrow(coded('BODY_TOO_LARGE'));
     expect(files(dir.path)).toEqual({});
   });
 
@@ -73,8 +77,12 @@ describe('the blob store on disk', () => {
     const store = new DiskBlobStore(dir.path);
     await store.put('x', Buffer.from('first'));
     const expected = { sha256: sha256(Buffer.from('second')), maxBytes: 100 };
-    await expect(store.receive('x', Readable.from(chunks('other')), expected)).rejects.toThrow(coded('BLOCK_DIGEST_MISMATCH'));
-    await expect(store.receive('x', Readable.from(chunks('sec', new Error('the line broke'))), expected)).rejects.toThrow('the line broke');
+    await expect(store.receive('x', Readable.from(chunks('other')), expected)).rejects.toThrow(
+      coded('BLOCK_DIGEST_MISMATCH'),
+    );
+    await expect(
+      store.receive('x', Readable.from(chunks('sec', new Error('the line broke'))), expected),
+    ).rejects.toThrow('the line broke');
     expect(files(dir.path)).toEqual({ x: 'first' });
   });
 
@@ -91,8 +99,16 @@ describe('the blob store on disk', () => {
     using dir = tempDir();
     const store = new DiskBlobStore(dir.path);
     await store.put('x', Buffer.from('first'));
-    const receive = (admit: Admit) => store.receive('x', Readable.from(chunks('second')), { sha256: sha256(Buffer.from('second')), maxBytes: 6 }, admit);
-    await expect(receive(() => Promise.reject(new CodedError('MESSAGE_CONFLICT')))).rejects.toThrow(coded('MESSAGE_CONFLICT'));
+    const receive = (admit: Admit) =>
+      store.receive(
+        'x',
+        Readable.from(chunks('second')),
+        { sha256: sha256(Buffer.from('second')), maxBytes: 6 },
+        admit,
+      );
+    await expect(receive(() => Promise.reject(new CodedError('MESSAGE_CONFLICT')))).rejects.toThrow(
+      coded('MESSAGE_CONFLICT'),
+    );
     await receive(() => Promise.resolve());
     expect(files(dir.path)).toEqual({ x: 'first' });
     await receive((keep) => keep());
@@ -105,10 +121,12 @@ describe('the blob store on disk', () => {
     const versions = Array.from({ length: 4 }, (_, i) => Buffer.alloc(50_000, i + 1));
     await store.put('x', versions[0]!);
     const reads: Promise<string>[] = [];
-    await Promise.all(versions.map(async (bytes) => {
-      await store.put('x', bytes);
-      reads.push(store.digest('x'));
-    }));
+    await Promise.all(
+      versions.map(async (bytes) => {
+        await store.put('x', bytes);
+        reads.push(store.digest('x'));
+      }),
+    );
     for (const read of await Promise.all(reads)) expect(versions.map(sha256)).toContain(read);
     expect(Object.keys(files(dir.path))).toEqual(['x']);
   });
@@ -122,7 +140,23 @@ describe('the blob store on disk', () => {
     await expect(store.digest('sums/a')).rejects.toThrow(coded('BLOB_MISSING'));
   });
 
-  it.each(['../secret', 'a/../../secret', '/etc/passwd', 'a//b', 'a/', '', '.', 'a/.', 'A', 'a.b', 'a\\b', 'a\0b', 'a/%2e%2e/b', 'a\n', '-a'])('has no key %j', async (key) => {
+  it.each([
+    '../secret',
+    'a/../../secret',
+    '/etc/passwd',
+    'a//b',
+    'a/',
+    '',
+    '.',
+    'a/.',
+    'A',
+    'a.b',
+    'a\\b',
+    'a\0b',
+    'a/%2e%2e/b',
+    'a\n',
+    '-a',
+  ])('has no key %j', async (key) => {
     using dir = tempDir();
     const root = join(dir.path, 'blobs');
     mkdirSync(root);
@@ -130,7 +164,9 @@ describe('the blob store on disk', () => {
     const store = new DiskBlobStore(root);
     await expect(store.get({ key, sha256: sha256(Buffer.from('secret')) })).rejects.toThrow(coded('NOT_FOUND'));
     await expect(store.put(key, Buffer.from('x'))).rejects.toThrow(coded('NOT_FOUND'));
-    await expect(store.receive(key, Readable.from(chunks('x')), { sha256: sha256(Buffer.from('x')), maxBytes: 9 })).rejects.toThrow(coded('NOT_FOUND'));
+    await expect(
+      store.receive(key, Readable.from(chunks('x')), { sha256: sha256(Buffer.from('x')), maxBytes: 9 }),
+    ).rejects.toThrow(coded('NOT_FOUND'));
     await expect(store.digest(key)).rejects.toThrow(coded('NOT_FOUND'));
     await expect(store.removeBelow(key)).rejects.toThrow(coded('NOT_FOUND'));
     expect(files(root)).toEqual({});
@@ -156,16 +192,24 @@ describe('the blob store on disk', () => {
   it('removes what lies below a key and nothing beside it', async () => {
     using dir = tempDir();
     const store = new DiskBlobStore(dir.path);
-    for (const key of ['sums/a/uploads/x/0', 'sums/a/uploads/y/0', 'sums/a/result', 'sums/ab/uploads/x/0']) await store.put(key, Buffer.from(key));
+    for (const key of ['sums/a/uploads/x/0', 'sums/a/uploads/y/0', 'sums/a/result', 'sums/ab/uploads/x/0'])
+      await store.put(key, Buffer.from(key));
     await store.removeBelow('sums/a/uploads');
     expect(Object.keys(files(dir.path)).toSorted()).toEqual(['sums/a/result', 'sums/ab/uploads/x/0']);
   });
 
-  it.each([['ENOSPC', 'DISK_FULL'], ['EDQUOT', 'DISK_FULL'], ['EROFS', 'HOME_NOT_WRITABLE'], ['EACCES', 'HOME_NOT_WRITABLE']])('says what %s means', async (errno, code) => {
+  it.each([
+    ['ENOSPC', 'DISK_FULL'],
+    ['EDQUOT', 'DISK_FULL'],
+    ['EROFS', 'HOME_NOT_WRITABLE'],
+    ['EACCES', 'HOME_NOT_WRITABLE'],
+  ])('says what %s means', async (errno, code) => {
     using dir = tempDir();
     const store = new DiskBlobStore(dir.path);
     const refused = Object.assign(new Error(`${errno}: write '${dir.path}'`), { code: errno });
-    await expect(store.receive('x', Readable.from(chunks('abc', refused)), { sha256: '0'.repeat(64), maxBytes: 9 })).rejects.toThrow(coded(code));
+    await expect(
+      store.receive('x', Readable.from(chunks('abc', refused)), { sha256: '0'.repeat(64), maxBytes: 9 }),
+    ).rejects.toThrow(coded(code));
     expect(files(dir.path)).toEqual({});
   });
 

@@ -75,12 +75,16 @@ export class DiskBlobStore implements BlobStore {
         else done(null, chunk);
       },
     });
-    await this.write(key, async (temporary) => {
-      await pipeline(source, meter, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }));
-      if (bytes > expected.maxBytes) throw new CodedError('BODY_TOO_LARGE');
-      if (bytes < (expected.minBytes ?? 0)) throw new CodedError('BLOCK_SIZE_INVALID');
-      if (hash.digest('hex') !== expected.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
-    }, admit);
+    await this.write(
+      key,
+      async (temporary) => {
+        await pipeline(source, meter, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }));
+        if (bytes > expected.maxBytes) throw new CodedError('BODY_TOO_LARGE');
+        if (bytes < (expected.minBytes ?? 0)) throw new CodedError('BLOCK_SIZE_INVALID');
+        if (hash.digest('hex') !== expected.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
+      },
+      admit,
+    );
     return { bytes };
   }
 
@@ -102,7 +106,10 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async has(key: string): Promise<boolean> {
-    return stat(this.path(key)).then(() => true, () => false);
+    return stat(this.path(key)).then(
+      () => true,
+      () => false,
+    );
   }
 
   async removeBelow(key: string): Promise<void> {

@@ -10,7 +10,10 @@ const answerOnce = JSON.stringify(pathToFileURL(join(import.meta.dirname, '../..
 const contracts = JSON.stringify(import.meta.resolve('@koinon/contracts'));
 
 /** Asks a child of this source. */
-async function ask(source: string, { signal = new AbortController().signal, ...changed }: Partial<typeof limits> & { signal?: AbortSignal } = {}): Promise<unknown> {
+async function ask(
+  source: string,
+  { signal = new AbortController().signal, ...changed }: Partial<typeof limits> & { signal?: AbortSignal } = {},
+): Promise<unknown> {
   using dir = tempDir();
   const file = join(dir.path, 'child.mjs');
   writeFileSync(file, source);
@@ -24,7 +27,11 @@ describe('a process that is asked once', () => {
       import { CodedError } from ${contracts};
       import { answerOnce } from ${answerOnce};
       answerOnce(() => { throw new CodedError('REQUEST_INVALID', 'why', [{ path: 'spec.rounds', message: 'too many' }]); });`;
-    await expect(ask(refusing)).rejects.toMatchObject({ code: 'REQUEST_INVALID', detail: 'why', issues: [{ path: 'spec.rounds', message: 'too many' }] });
+    await expect(ask(refusing)).rejects.toMatchObject({
+      code: 'REQUEST_INVALID',
+      detail: 'why',
+      issues: [{ path: 'spec.rounds', message: 'too many' }],
+    });
   });
 
   it.each<[string, string, Parameters<typeof ask>[1]]>([

@@ -26,16 +26,28 @@ export class ChildEnded extends Error {
  * @param file built, and calls `answerOnce`
  * @throws ChildEnded, and the CodedError that the child answers with
  */
-export async function askChild<Answer>(file: string, question: object, limits: ChildLimits, signal: AbortSignal): Promise<Answer> {
+export async function askChild<Answer>(
+  file: string,
+  question: object,
+  limits: ChildLimits,
+  signal: AbortSignal,
+): Promise<Answer> {
   if (signal.aborted) throw new ChildEnded('STOPPED');
-  const child = fork(file, { serialization: 'advanced', env: {}, execArgv: [`--max-old-space-size=${limits.heapMb}`], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const child = fork(file, {
+    serialization: 'advanced',
+    env: {},
+    execArgv: [`--max-old-space-size=${limits.heapMb}`],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const end = (reason: ChildEnded['reason']) => (): void => reject(new ChildEnded(reason));
   const stop = end('STOPPED');
   signal.addEventListener('abort', stop);
   const timer = setTimeout(end('TIMED_OUT'), limits.timeoutMs);
   const unwatch = watchMemory(child, limits.memoryMb, end('MEMORY_EXCEEDED'));
-  child.on('message', (reply: Reply<Answer>) => ('answer' in reply ? resolve(reply.answer) : reject(fromWire(reply.failure) ?? new CodedError('INTERNAL'))));
+  child.on('message', (reply: Reply<Answer>) =>
+    'answer' in reply ? resolve(reply.answer) : reject(fromWire(reply.failure) ?? new CodedError('INTERNAL')),
+  );
   child.on('error', end('CRASHED'));
   child.on('exit', end('CRASHED'));
   child.send(question, (error) => {

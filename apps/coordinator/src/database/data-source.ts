@@ -18,7 +18,11 @@ const CONNECT_MS = 15_000;
  * Every connection of ours. A server that vanished without a word is noticed and what waited for it is answered: without a delay
  * of its own the operating system's two hours count. A transaction that its process left open holds its locks for a minute at most.
  */
-export const CONNECTION = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, idle_in_transaction_session_timeout: 60_000 } as const;
+export const CONNECTION = {
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+  idle_in_transaction_session_timeout: 60_000,
+} as const;
 
 export function dataSource(url: string): DataSource {
   return new DataSource({
@@ -26,8 +30,14 @@ export function dataSource(url: string): DataSource {
     url,
     entities,
     migrations: [
-      Federation20261123060000, SiteStatus20261127010000, RequestNonces20261127070000, BlobDigests20261127080000, RoundFit20261127120000,
-      Heartbeats20261127130000, JobFailures20261127140000, RunEpsilon20261127150000,
+      Federation20261123060000,
+      SiteStatus20261127010000,
+      RequestNonces20261127070000,
+      BlobDigests20261127080000,
+      RoundFit20261127120000,
+      Heartbeats20261127130000,
+      JobFailures20261127140000,
+      RunEpsilon20261127150000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

@@ -1,7 +1,25 @@
 /** Tables. Rows hold what is true; bytes live in the blob store under the digests and ids named here. */
-import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, PrimaryGeneratedColumn, type Relation } from 'typeorm';
+import {
+  Column,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  type Relation,
+} from 'typeorm';
 import type {
-  Envelope, ErrorCode, Failure, Federation, Fit, Lineage, Metrics, RosterEntry, RoundState, SiteStatus,
+  Envelope,
+  ErrorCode,
+  Failure,
+  Federation,
+  Fit,
+  Lineage,
+  Metrics,
+  RosterEntry,
+  RoundState,
+  SiteStatus,
 } from '@koinon/contracts';
 import type { EpochHeader } from '@koinon/he';
 
@@ -65,7 +83,9 @@ export class RunRow {
 export class RoundRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'rounds_pk' }) id!: string;
   @Column('uuid', { name: 'run_id' }) runId!: string;
-  @ManyToOne(() => RunRow) @JoinColumn({ name: 'run_id', foreignKeyConstraintName: 'rounds_run_fk' }) run?: Relation<RunRow>;
+  @ManyToOne(() => RunRow)
+  @JoinColumn({ name: 'run_id', foreignKeyConstraintName: 'rounds_run_fk' })
+  run?: Relation<RunRow>;
   @Column('int') number!: number;
   @Column('text') state!: RoundState;
   @Column('text', { array: true }) cohort!: string[];
@@ -90,7 +110,9 @@ export class RoundRow {
 export class EpochRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epochs_pk' }) id!: string;
   @Column('uuid', { name: 'round_id' }) roundId!: string;
-  @ManyToOne(() => RoundRow) @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'epochs_round_fk' }) round?: Relation<RoundRow>;
+  @ManyToOne(() => RoundRow)
+  @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'epochs_round_fk' })
+  round?: Relation<RoundRow>;
   @Column('jsonb') header!: EpochHeader;
   @Column('text', { name: 'header_sha256' }) headerSha256!: string;
   @Column('jsonb') roster!: RosterEntry[];
@@ -105,7 +127,9 @@ export class EpochRow {
 @Entity('epoch_messages')
 export class EpochMessageRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epoch_messages_pk', name: 'epoch_id' }) epochId!: string;
-  @ManyToOne(() => EpochRow) @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'epoch_messages_epoch_fk' }) epoch?: Relation<EpochRow>;
+  @ManyToOne(() => EpochRow)
+  @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'epoch_messages_epoch_fk' })
+  epoch?: Relation<EpochRow>;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'epoch_messages_pk' }) step!: string;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'epoch_messages_pk' }) site!: string;
   @Column('jsonb') statement!: Envelope;
@@ -118,9 +142,13 @@ export type SumState = 'collecting' | 'closing' | 'aggregating' | 'decrypting' |
 export class SumRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sums_pk' }) id!: string;
   @Column('uuid', { name: 'round_id' }) roundId!: string;
-  @ManyToOne(() => RoundRow) @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'sums_round_fk' }) round?: Relation<RoundRow>;
+  @ManyToOne(() => RoundRow)
+  @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'sums_round_fk' })
+  round?: Relation<RoundRow>;
   @Column('uuid', { name: 'epoch_id' }) epochId!: string;
-  @ManyToOne(() => EpochRow) @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'sums_epoch_fk' }) epoch?: Relation<EpochRow>;
+  @ManyToOne(() => EpochRow)
+  @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'sums_epoch_fk' })
+  epoch?: Relation<EpochRow>;
   @Column('text') purpose!: 'update' | 'evaluation';
   @Column('int', { name: 'sum_index' }) sumIndex!: number;
   @Column('text') state!: SumState;
@@ -147,7 +175,9 @@ export class SumRow {
 @Entity('upload_blocks')
 export class UploadBlockRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'upload_blocks_pk', name: 'sum_id' }) sumId!: string;
-  @ManyToOne(() => SumRow) @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'upload_blocks_sum_fk' }) sum?: Relation<SumRow>;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'upload_blocks_sum_fk' })
+  sum?: Relation<SumRow>;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'upload_blocks_pk' }) site!: string;
   @PrimaryColumn('int', { primaryKeyConstraintName: 'upload_blocks_pk', name: 'block_index' }) index!: number;
   @Column('text') sha256!: string;
@@ -156,7 +186,9 @@ export class UploadBlockRow {
 @Entity('sum_blocks')
 export class SumBlockRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sum_blocks_pk', name: 'sum_id' }) sumId!: string;
-  @ManyToOne(() => SumRow) @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'sum_blocks_sum_fk' }) sum?: Relation<SumRow>;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'sum_blocks_sum_fk' })
+  sum?: Relation<SumRow>;
   @PrimaryColumn('int', { primaryKeyConstraintName: 'sum_blocks_pk', name: 'block_index' }) index!: number;
   @Column('text') sha256!: string;
 }
@@ -164,7 +196,9 @@ export class SumBlockRow {
 @Entity('uploads')
 export class UploadRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'uploads_pk', name: 'sum_id' }) sumId!: string;
-  @ManyToOne(() => SumRow) @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'uploads_sum_fk' }) sum?: Relation<SumRow>;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'uploads_sum_fk' })
+  sum?: Relation<SumRow>;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'uploads_pk' }) site!: string;
   @Column('text') root!: string;
   @Column('int') bytes!: number;
@@ -174,7 +208,9 @@ export class UploadRow {
 @Entity('shares')
 export class ShareRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'shares_pk', name: 'sum_id' }) sumId!: string;
-  @ManyToOne(() => SumRow) @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'shares_sum_fk' }) sum?: Relation<SumRow>;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'shares_sum_fk' })
+  sum?: Relation<SumRow>;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'shares_pk' }) site!: string;
   @Column('text') sha256!: string;
   @Column('jsonb') statement!: Envelope;
@@ -216,7 +252,12 @@ export class ModelAliasRow {
 /** A job that failed, once per attempt. */
 @Entity('job_failures')
 export class JobFailureRow {
-  @PrimaryGeneratedColumn('identity', { primaryKeyConstraintName: 'job_failures_pk', generatedIdentity: 'ALWAYS', type: 'bigint' }) id!: string;
+  @PrimaryGeneratedColumn('identity', {
+    primaryKeyConstraintName: 'job_failures_pk',
+    generatedIdentity: 'ALWAYS',
+    type: 'bigint',
+  })
+  id!: string;
   @Column(instant) at!: Date;
   @Column('text') job!: string;
   /** Ids of what it was about. */
@@ -235,7 +276,12 @@ export class HeartbeatRow {
 
 @Entity('audit_log')
 export class AuditRow {
-  @PrimaryGeneratedColumn('identity', { primaryKeyConstraintName: 'audit_log_pk', generatedIdentity: 'ALWAYS', type: 'bigint' }) seq!: string;
+  @PrimaryGeneratedColumn('identity', {
+    primaryKeyConstraintName: 'audit_log_pk',
+    generatedIdentity: 'ALWAYS',
+    type: 'bigint',
+  })
+  seq!: string;
   @Column(instant) at!: Date;
   @Column('text') actor!: string;
   @Column('text') action!: string;
@@ -246,6 +292,22 @@ export class AuditRow {
 }
 
 export const entities = [
-  SiteRow, ApiTokenRow, RequestNonceRow, RunRow, RoundRow, EpochRow, EpochMessageRow, SumRow, SumBlockRow, UploadBlockRow, UploadRow, ShareRow,
-  RefusalRow, ModelVersionRow, ModelAliasRow, AuditRow, HeartbeatRow, JobFailureRow,
+  SiteRow,
+  ApiTokenRow,
+  RequestNonceRow,
+  RunRow,
+  RoundRow,
+  EpochRow,
+  EpochMessageRow,
+  SumRow,
+  SumBlockRow,
+  UploadBlockRow,
+  UploadRow,
+  ShareRow,
+  RefusalRow,
+  ModelVersionRow,
+  ModelAliasRow,
+  AuditRow,
+  HeartbeatRow,
+  JobFailureRow,
 ];

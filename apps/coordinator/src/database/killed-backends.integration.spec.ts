@@ -19,26 +19,46 @@ describe('coordinator and worker whose database connections are all killed', () 
 
   const others = 'FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()';
   /** Once both processes have come back from the last time: killing nobody would show nothing. */
-  const killAll = () => until('connections to kill', async () => {
-    const { rowCount } = await own.query(`SELECT pid ${others}`);
-    return (rowCount ?? 0) > 3 && own.query(`SELECT pg_terminate_backend(pid) ${others}`);
-  });
+  const killAll = () =>
+    until('connections to kill', async () => {
+      const { rowCount } = await own.query(`SELECT pid ${others}`);
+      return (rowCount ?? 0) > 3 && own.query(`SELECT pg_terminate_backend(pid) ${others}`);
+    });
 
   it('go on: the run ends done, events arrive, and the API answers with a code meanwhile', async () => {
     const { coordinator, sites } = federation;
     const { id } = await startRun(coordinator, tinySpec({ rounds: 2 }));
     for (const site of sites) site.work();
-    const moments: [round: number, state: RoundState][] = [[1, 'planned'], [1, 'collecting'], [1, 'decrypting'], [2, 'collecting']];
+    const moments: [round: number, state: RoundState][] = [
+      [1, 'planned'],
+      [1, 'collecting'],
+      [1, 'decrypting'],
+      [2, 'collecting'],
+    ];
     for (const [number, state] of moments) {
       await until(`round ${number} to reach ${state}`, async () => {
-        const { rows: [round] } = await own.query<{ state: RoundState; number: number }>('SELECT state, number FROM rounds WHERE run_id = $1 ORDER BY number DESC LIMIT 1', [id]);
-        return round && (round.number > number || (round.number === number && roundStates.indexOf(round.state) >= roundStates.indexOf(state)));
+        const {
+          rows: [round],
+        } = await own.query<{ state: RoundState; number: number }>(
+          'SELECT state, number FROM rounds WHERE run_id = $1 ORDER BY number DESC LIMIT 1',
+          [id],
+        );
+        return (
+          round &&
+          (round.number > number ||
+            (round.number === number && roundStates.indexOf(round.state) >= roundStates.indexOf(state)))
+        );
       });
       await killAll();
-      const { status } = await fetch(new URL('/v1/runs', coordinator.url), { headers: { authorization: `Bearer ${coordinator.viewerToken}` } });
+      const { status } = await fetch(new URL('/v1/runs', coordinator.url), {
+        headers: { authorization: `Bearer ${coordinator.viewerToken}` },
+      });
       expect([200, 503]).toContain(status);
     }
-    await until('the end of the run', async () => (await own.query("SELECT 1 FROM runs WHERE id = $1 AND state <> 'running'", [id])).rowCount);
+    await until(
+      'the end of the run',
+      async () => (await own.query("SELECT 1 FROM runs WHERE id = $1 AND state <> 'running'", [id])).rowCount,
+    );
     const run = await ended(coordinator, id);
     expect(run).toMatchObject({ state: 'done', failure: null });
     await expectPlainFedAvg(federation, run);

@@ -29,7 +29,10 @@ describe('the migrations', () => {
   });
 
   it('run once when two processes start together', async () => {
-    const [first, second] = await Promise.all([connectDatabase(database.url, 10_000), connectDatabase(database.url, 10_000)]);
+    const [first, second] = await Promise.all([
+      connectDatabase(database.url, 10_000),
+      connectDatabase(database.url, 10_000),
+    ]);
     const rows = await first.query<{ name: string }[]>('SELECT name FROM migrations');
     expect(rows).toHaveLength(first.migrations.length);
     await Promise.all([first.destroy(), second.destroy()]);
@@ -38,7 +41,14 @@ describe('the migrations', () => {
   it('go down to nothing and up again', async () => {
     const source = dataSource(database.url);
     await source.initialize();
-    const tables = async () => (await source.query<{ tablename: string }[]>("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'")).map((t) => t.tablename).toSorted();
+    const tables = async () =>
+      (
+        await source.query<{ tablename: string }[]>(
+          "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migrations'",
+        )
+      )
+        .map((t) => t.tablename)
+        .toSorted();
     try {
       const before = await tables();
       expect(before).toContain('audit_log');
@@ -53,7 +63,11 @@ describe('the migrations', () => {
 
   it('end a run that a version before digests had begun, with all its parts, and leave the others', async () => {
     const source = await connectDatabase(database.url, 10_000);
-    const old = [['done', 'done', 'ready', 'done'], ['running', 'decrypting', 'ready', 'decrypting'], ['running', 'planned', 'running', null]];
+    const old = [
+      ['done', 'done', 'ready', 'done'],
+      ['running', 'decrypting', 'ready', 'decrypting'],
+      ['running', 'planned', 'running', null],
+    ];
     const rows = (table: string) => source.query<object[]>(`SELECT state, failure FROM ${table} ORDER BY id`);
     try {
       const before = source.migrations.findIndex((m) => m.name === 'BlobDigests20261127080000');
@@ -74,7 +88,10 @@ describe('the migrations', () => {
       }
       await source.runMigrations();
       const failure = { code: 'RUN_ENDED_BY_UPDATE', detail: null };
-      const [done, failed] = [{ state: 'done', failure: null }, { state: 'failed', failure }];
+      const [done, failed] = [
+        { state: 'done', failure: null },
+        { state: 'failed', failure },
+      ];
       expect(await rows('runs')).toEqual([done, failed, failed]);
       expect(await rows('rounds')).toEqual([done, failed, failed]);
       const ready = { state: 'ready', failure: null };
@@ -82,9 +99,14 @@ describe('the migrations', () => {
       expect(await rows('sums')).toEqual([done, failed]);
       const ends = await source.getRepository(RoundRow).find({ order: { id: 'ASC' } });
       expect(ends.map((r) => [r.timeline.map((t) => t.state), r.timeline[1]?.at])).toEqual(
-        ends.map(({ state, finishedAt }) => (state === 'done' ? [['planned'], undefined] : [['planned', 'failed'], finishedAt!.toISOString()])));
+        ends.map(({ state, finishedAt }) =>
+          state === 'done' ? [['planned'], undefined] : [['planned', 'failed'], finishedAt!.toISOString()],
+        ),
+      );
       const audit = new AuditService(source);
-      expect((await audit.entries(0, 10)).map(({ action, detail }) => [action, detail])).toEqual(Array.from({ length: 2 }, () => ['run.failed', { code: failure.code }]));
+      expect((await audit.entries(0, 10)).map(({ action, detail }) => [action, detail])).toEqual(
+        Array.from({ length: 2 }, () => ['run.failed', { code: failure.code }]),
+      );
       expect(await audit.verify()).toMatchObject({ entries: 2, intact: true });
     } finally {
       await source.destroy();
@@ -94,7 +116,10 @@ describe('the migrations', () => {
 
 describe('connectDatabase', () => {
   it('gives up with a code and without the address', async () => {
-    const failure = await connectDatabase('postgres://koinon:hunter2@127.0.0.1:1/koinon', 0).then(() => expect.unreachable(), (error: Error) => error);
+    const failure = await connectDatabase('postgres://koinon:hunter2@127.0.0.1:1/koinon', 0).then(
+      () => expect.unreachable(),
+      (error: Error) => error,
+    );
     expect(failure).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
     expect(failure.message).not.toMatch(/hunter2|127\.0\.0\.1/);
   });

@@ -11,7 +11,10 @@ export interface Why {
 }
 
 /** The driver's steps need no other reason than the facts they follow from. */
-export const byCoordinator = (detail?: Record<string, unknown>): Why => ({ actor: 'coordinator', ...(detail ? { detail } : {}) });
+export const byCoordinator = (detail?: Record<string, unknown>): Why => ({
+  actor: 'coordinator',
+  ...(detail ? { detail } : {}),
+});
 export const becauseOf = (failure: Failure): Why => ({ actor: 'coordinator', failure });
 
 /**

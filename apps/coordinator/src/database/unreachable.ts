@@ -4,7 +4,8 @@ import { QueryFailedError } from 'typeorm';
 const STATE = /^(08...|57P0[1-3]|53300)$/;
 const SYSTEM = /^(ECONN\w+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
 /** node-postgres has no codes for what it notices itself. */
-const DRIVER = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
+const DRIVER =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
 
 /** Whether PostgreSQL was away, which passes, rather than anything being wrong with what was asked. */
 export function isDatabaseAway(error: unknown): boolean {

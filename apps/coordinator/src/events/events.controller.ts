@@ -15,6 +15,8 @@ export class EventsController {
   @Allow('viewer')
   stream(@Req() request: FastifyRequest): Observable<{ data: unknown; type?: string }> {
     const heartbeat = interval(HEARTBEAT_MS).pipe(map(() => ({ type: 'heartbeat', data: {} })));
-    return merge(this.events.stream.pipe(map((data) => ({ data }))), heartbeat).pipe(takeUntil(fromEvent(request.raw, 'close')));
+    return merge(this.events.stream.pipe(map((data) => ({ data }))), heartbeat).pipe(
+      takeUntil(fromEvent(request.raw, 'close')),
+    );
   }
 }

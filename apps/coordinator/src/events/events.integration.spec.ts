@@ -14,7 +14,8 @@ async function listen(coordinator: InProcessCoordinator, signal: AbortSignal): P
         text += new TextDecoder().decode(chunk);
         const lines = text.split('\n');
         text = lines.pop()!;
-        for (const line of lines) if (line.startsWith('data: ')) events.push(eventSchema.parse(JSON.parse(line.slice(6))));
+        for (const line of lines)
+          if (line.startsWith('data: ')) events.push(eventSchema.parse(JSON.parse(line.slice(6))));
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -29,7 +30,8 @@ describe('the event stream', () => {
   const instances: InProcessCoordinator[] = [];
 
   beforeAll(async () => {
-    for (let i = 0; i < 2; i++) instances.push(await InProcessCoordinator.start({ databaseUrl: database.url, home: home.path, worker: false }));
+    for (let i = 0; i < 2; i++)
+      instances.push(await InProcessCoordinator.start({ databaseUrl: database.url, home: home.path, worker: false }));
   });
   afterAll(async () => {
     for (const instance of instances) await instance[Symbol.asyncDispose]();
@@ -54,7 +56,9 @@ describe('the event stream', () => {
   it('comes back after its database connection was lost', async () => {
     const stop = new AbortController();
     const events = await listen(instances[0]!, stop.signal);
-    await instances[1]!.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'");
+    await instances[1]!.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    );
     await until('an event after the reconnect', async () => {
       await instances[1]!.client.invite('gamma', 'Again');
       return events.some((e) => e.id === 'gamma');

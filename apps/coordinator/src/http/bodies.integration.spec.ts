@@ -14,7 +14,9 @@ describe('what a stranger can make the coordinator do', () => {
 
   beforeAll(async () => {
     coordinator = await InProcessCoordinator.start({
-      databaseUrl: database.url, worker: false, limits: LIMITS,
+      databaseUrl: database.url,
+      worker: false,
+      limits: LIMITS,
       prepare: (app) => {
         const fastify = app.getHttpAdapter().getInstance();
         fastify.addHook('preParsing', async () => void bodies.begun++);
@@ -29,7 +31,9 @@ describe('what a stranger can make the coordinator do', () => {
   /** A request whose body of `length` bytes never ends: what the coordinator answers, and that it closes. */
   async function halfSent(head: string, length = HUGE): Promise<string> {
     const socket = await open();
-    socket.write(`${head} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n{"a":"${'x'.repeat(1000)}`);
+    socket.write(
+      `${head} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n{"a":"${'x'.repeat(1000)}`,
+    );
     return untilClosed(socket);
   }
 
@@ -48,8 +52,10 @@ describe('what a stranger can make the coordinator do', () => {
   }
 
   it.each([
-    ['without a token', 'POST /v1/runs', 401], ['to a site’s route without a signature', 'POST /v1/site/status', 401],
-    ['to a path nobody serves', 'POST /v1/nothing', 404], ['to enrolment, which is open but small', 'POST /v1/enrol', 413],
+    ['without a token', 'POST /v1/runs', 401],
+    ['to a site’s route without a signature', 'POST /v1/site/status', 401],
+    ['to a path nobody serves', 'POST /v1/nothing', 404],
+    ['to enrolment, which is open but small', 'POST /v1/enrol', 413],
   ])('many large bodies %s are refused before they are read', async (_, head, status) => {
     Object.assign(bodies, { begun: 0, parsed: 0 });
     const answers = await Promise.all(Array.from({ length: 32 }, () => halfSent(head)));
@@ -61,7 +67,9 @@ describe('what a stranger can make the coordinator do', () => {
   it('a body that states no length is read up to the limit of its route', async () => {
     Object.assign(bodies, { begun: 0, parsed: 0 });
     const socket = await open();
-    socket.write('POST /v1/enrol HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n');
+    socket.write(
+      'POST /v1/enrol HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
+    );
     const chunk = `1000\r\n${' '.repeat(4096)}\r\n`;
     for (let i = 0; i < 64; i++) socket.write(chunk);
     expect(await untilClosed(socket)).toContain('HTTP/1.1 413 ');
@@ -86,6 +94,11 @@ describe('what a stranger can make the coordinator do', () => {
     const sockets = await Promise.all(Array.from({ length: LIMITS.maxConnections + 20 }, () => open()));
     await until('one too many to be closed', () => Promise.resolve(sockets.some((socket) => socket.closed)));
     for (const socket of sockets) socket.destroy();
-    await until('a free place', () => fetch(new URL('/v1/health/live', coordinator.url)).then(({ ok }) => ok, () => false));
+    await until('a free place', () =>
+      fetch(new URL('/v1/health/live', coordinator.url)).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
   });
 });

@@ -23,22 +23,29 @@ export interface ConnectionLimits {
 }
 
 export const connectionLimits: ConnectionLimits = {
-  maxConnections: MAX_CONNECTIONS, headersTimeoutMs: HEADERS_TIMEOUT_MS, checkEveryMs: CHECK_EVERY_MS, lingerMs: LINGER_MS,
+  maxConnections: MAX_CONNECTIONS,
+  headersTimeoutMs: HEADERS_TIMEOUT_MS,
+  checkEveryMs: CHECK_EVERY_MS,
+  lingerMs: LINGER_MS,
 };
 
-export const serverOptions = (limits: ConnectionLimits) => ({
-  bodyLimit: SMALL_BODY_BYTES,
-  forceCloseConnections: true,
-  requestTimeout: REQUEST_TIMEOUT_MS,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.checkEveryMs },
-} satisfies FastifyHttpOptions<Server>);
+export const serverOptions = (limits: ConnectionLimits) =>
+  ({
+    bodyLimit: SMALL_BODY_BYTES,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: limits.checkEveryMs },
+  }) satisfies FastifyHttpOptions<Server>;
 
 /** What a stranger can hold: so many connections, and each of them for so long. */
 export function limitConnections(fastify: FastifyInstance, { maxConnections, lingerMs }: ConnectionLimits): void {
   fastify.server.maxConnections = maxConnections;
-  const endUnlessComplete = (request: { readonly raw: { readonly complete: boolean; readonly socket: { destroy(): unknown } } }): void => {
-    if (!request.raw.complete) setTimeout(() => void (request.raw.complete || request.raw.socket.destroy()), lingerMs).unref();
+  const endUnlessComplete = (request: {
+    readonly raw: { readonly complete: boolean; readonly socket: { destroy(): unknown } };
+  }): void => {
+    if (!request.raw.complete)
+      setTimeout(() => void (request.raw.complete || request.raw.socket.destroy()), lingerMs).unref();
   };
   fastify.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.access === 'anyone') endUnlessComplete(request);

@@ -2,7 +2,8 @@ import { CodedError, toWire } from '@koinon/contracts';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
-const CONTENT_SECURITY_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
+const CONTENT_SECURITY_POLICY =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
 
 /** Headers of every answer: no sniffing, no framing, no referrer (links may carry a token in their fragment). */
 export function setHeaders(fastify: FastifyInstance): void {
@@ -17,7 +18,11 @@ export function setHeaders(fastify: FastifyInstance): void {
 export async function serveDashboard(fastify: FastifyInstance, folder: string): Promise<void> {
   await fastify.register(fastifyStatic as never, { root: folder, wildcard: false });
   fastify.get('/*', (request, reply) => {
-    if (!request.url.startsWith('/v1/')) return (reply as never as { sendFile(name: string): unknown }).sendFile('index.html');
-    return reply.status(404).type('application/problem+json').send(toWire(new CodedError('NOT_FOUND')));
+    if (!request.url.startsWith('/v1/'))
+      return (reply as never as { sendFile(name: string): unknown }).sendFile('index.html');
+    return reply
+      .status(404)
+      .type('application/problem+json')
+      .send(toWire(new CodedError('NOT_FOUND')));
   });
 }

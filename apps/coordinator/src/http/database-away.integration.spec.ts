@@ -19,9 +19,14 @@ class Passage {
   async open(): Promise<string> {
     this.server = createServer((near) => {
       const far = connect(Number(this.target.port), this.target.hostname);
-      for (const [a, b] of [[near, far], [far, near]] as const) {
+      for (const [a, b] of [
+        [near, far],
+        [far, near],
+      ] as const) {
         this.sockets.add(a);
-        a.on('error', () => undefined).on('close', () => b.destroy()).pipe(b);
+        a.on('error', () => undefined)
+          .on('close', () => b.destroy())
+          .pipe(b);
       }
     });
     await once(this.server.listen(this.port, '127.0.0.1'), 'listening');
@@ -40,7 +45,13 @@ class Passage {
   }
 }
 
-const values: Record<string, string> = { id: '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f', sha256: '0'.repeat(64), index: '0', version: '1', name: 'demo' };
+const values: Record<string, string> = {
+  id: '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f',
+  sha256: '0'.repeat(64),
+  index: '0',
+  version: '1',
+  name: 'demo',
+};
 
 describe('while the database is away', () => {
   const database = withDatabase();
@@ -52,10 +63,16 @@ describe('while the database is away', () => {
   beforeAll(async () => {
     passage = new Passage(new URL(database.url));
     coordinator = await InProcessCoordinator.start({
-      databaseUrl: await passage.open(), worker: false,
-      prepare: (app) => app.getHttpAdapter().getInstance().addHook('onRoute', ({ method, url, config }) => {
-        for (const m of [method].flat()) if (m !== 'HEAD') routes.push({ method: m, path: url, access: config!.access! });
-      }),
+      databaseUrl: await passage.open(),
+      worker: false,
+      prepare: (app) =>
+        app
+          .getHttpAdapter()
+          .getInstance()
+          .addHook('onRoute', ({ method, url, config }) => {
+            for (const m of [method].flat())
+              if (m !== 'HEAD') routes.push({ method: m, path: url, access: config!.access! });
+          }),
     });
     site = await SimulatedSite.enrol(coordinator, 'alpha');
     await passage.cut();
@@ -68,17 +85,28 @@ describe('while the database is away', () => {
 
   async function ask(method: string, path: string, access: Access): Promise<Response> {
     if (access === 'site') return site.link.request(method as 'GET', path);
-    if (path !== '/v1/enrol') return fetch(new URL(path, coordinator.url), { method, headers: { authorization: `Bearer ${coordinator.operatorToken}` } });
-    const body = JSON.stringify(await enrolmentOf('beta', 'x'.repeat(43), await freshSigner(), Buffer.alloc(32).toString('base64')));
+    if (path !== '/v1/enrol')
+      return fetch(new URL(path, coordinator.url), {
+        method,
+        headers: { authorization: `Bearer ${coordinator.operatorToken}` },
+      });
+    const body = JSON.stringify(
+      await enrolmentOf('beta', 'x'.repeat(43), await freshSigner(), Buffer.alloc(32).toString('base64')),
+    );
     return fetch(new URL(path, coordinator.url), { method, headers: { 'content-type': 'application/json' }, body });
   }
 
   it('every route but the one that tells life answers 503 with its code, and all is well when it is back', async () => {
     expect(routes.length).toBeGreaterThan(20);
     for (const { method, path, access } of routes) {
-      const response = await ask(method, path.replaceAll(/:(\w+)/g, (_, name: string) => values[name]!), access);
+      const response = await ask(
+        method,
+        path.replaceAll(/:(\w+)/g, (_, name: string) => values[name]!),
+        access,
+      );
       const { code } = (await response.json()) as { code?: string };
-      const expected = path === '/v1/health/live' ? { status: 200, code: undefined } : { status: 503, code: 'DATABASE_UNREACHABLE' };
+      const expected =
+        path === '/v1/health/live' ? { status: 200, code: undefined } : { status: 503, code: 'DATABASE_UNREACHABLE' };
       expect({ method, path, status: response.status, code }).toEqual({ method, path, ...expected });
     }
     await passage.open();

@@ -11,7 +11,10 @@ const READY_WITHIN_MS = 3_000;
 
 @Controller('v1/health')
 export class HealthController {
-  constructor(@InjectDataSource() private readonly database: DataSource, @Inject(QUEUE_BACKEND) private readonly queues: QueueBackend) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(QUEUE_BACKEND) private readonly queues: QueueBackend,
+  ) {}
 
   @Get('live')
   @Allow('anyone')

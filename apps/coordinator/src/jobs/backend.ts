@@ -25,11 +25,21 @@ export async function openQueueBackend(config: Config): Promise<QueueBackend> {
   if (!config.redisUrl) {
     setDefaultBackendFactory(createPostgresBackend as never);
     // Waiting for jobs has a connection of its own, so that each queue object does with few.
-    const connection = { connectionString: config.databaseUrl, schema: 'bullmq', migrate: true, max: 2, Client: QuietClient };
+    const connection = {
+      connectionString: config.databaseUrl,
+      schema: 'bullmq',
+      migrate: true,
+      max: 2,
+      Client: QuietClient,
+    };
     return { connection: connection as never, ping: () => Promise.resolve(), close: () => Promise.resolve() };
   }
   setDefaultBackendFactory();
-  const redis = new Redis(config.redisUrl, { maxRetriesPerRequest: null, lazyConnect: true, retryStrategy: (n) => Math.min(100 * 2 ** n, 2000) });
+  const redis = new Redis(config.redisUrl, {
+    maxRetriesPerRequest: null,
+    lazyConnect: true,
+    retryStrategy: (n) => Math.min(100 * 2 ** n, 2000),
+  });
   // ioredis reconnects by itself; without a listener an error event would end the process.
   redis.on('error', () => undefined);
   const ready = new Promise<void>((resolve, reject) => {
@@ -39,12 +49,17 @@ export async function openQueueBackend(config: Config): Promise<QueueBackend> {
   redis.connect().catch(() => undefined);
   try {
     await ready;
-    if (await refuseEviction(redis) === 'unknown') log.warn('Redis does not tell its maxmemory-policy: make sure that it is noeviction');
+    if ((await refuseEviction(redis)) === 'unknown')
+      log.warn('Redis does not tell its maxmemory-policy: make sure that it is noeviction');
   } catch (error) {
     redis.disconnect();
     throw error;
   }
-  return { connection: redis as never, ping: () => refuseEviction(redis), close: async () => void (redis.status === 'ready' ? await redis.quit() : redis.disconnect()) };
+  return {
+    connection: redis as never,
+    ping: () => refuseEviction(redis),
+    close: async () => void (redis.status === 'ready' ? await redis.quit() : redis.disconnect()),
+  };
 }
 
 /** Jobs are no cache: a Redis that makes room by removing keys would remove them. */

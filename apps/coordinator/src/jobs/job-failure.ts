@@ -15,8 +15,16 @@ const HE_CODES: Partial<Record<HeErrorCode, ErrorCode>> = {
 /** What an error is called where its end is recorded. What nobody foresaw is INTERNAL, never the name of something else. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof CodedError) return { code: error.code, detail: error.detail ?? null };
-  if (error instanceof HeError) return { code: HE_CODES[error.code] ?? 'AGGREGATION_FAILED', detail: [error.code, error.site].filter(Boolean).join(' ') };
-  if (error instanceof StrategyError) return { code: error.code === 'STRATEGY_TOO_FEW_SITES' ? 'RUN_NOT_ENOUGH_SITES' : 'STRATEGY_FAILED', detail: error.code };
+  if (error instanceof HeError)
+    return {
+      code: HE_CODES[error.code] ?? 'AGGREGATION_FAILED',
+      detail: [error.code, error.site].filter(Boolean).join(' '),
+    };
+  if (error instanceof StrategyError)
+    return {
+      code: error.code === 'STRATEGY_TOO_FEW_SITES' ? 'RUN_NOT_ENOUGH_SITES' : 'STRATEGY_FAILED',
+      detail: error.code,
+    };
   return { code: isDatabaseAway(error) ? 'DATABASE_UNREACHABLE' : 'INTERNAL', detail: null };
 }
 

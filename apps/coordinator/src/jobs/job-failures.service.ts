@@ -15,13 +15,24 @@ export class JobFailures {
 
   async record(failure: Omit<FailedJob, 'at'>): Promise<void> {
     await this.database.transaction(async (tx) => {
-      const { identifiers } = await tx.insert(JobFailureRow, { ...failure, data: failure.data as never, at: new Date() });
+      const { identifiers } = await tx.insert(JobFailureRow, {
+        ...failure,
+        data: failure.data as never,
+        at: new Date(),
+      });
       await tx.query('DELETE FROM job_failures WHERE id <= $1', [Number(identifiers[0]!['id']) - KEPT]);
     });
   }
 
   async newest(): Promise<FailedJob[]> {
     const rows = await this.database.manager.find(JobFailureRow, { order: { id: 'DESC' }, take: SHOWN });
-    return rows.map(({ at, job, data, code, attempt, gaveUp }) => ({ at: at.toISOString(), job, data, code, attempt, gaveUp }));
+    return rows.map(({ at, job, data, code, attempt, gaveUp }) => ({
+      at: at.toISOString(),
+      job,
+      data,
+      code,
+      attempt,
+      gaveUp,
+    }));
   }
 }

@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { handlersByName, jobMap, queueNames, type JobHandler, type JobName } from './job-map.js';
 
 const names = Object.keys(jobMap) as JobName[];
-const handler = (job: JobName): JobHandler => ({ job, handle: () => Promise.resolve(), gaveUp: () => Promise.resolve() });
+const handler = (job: JobName): JobHandler => ({
+  job,
+  handle: () => Promise.resolve(),
+  gaveUp: () => Promise.resolve(),
+});
 
 describe('the job map', () => {
   it('starts with exactly one handler for every job', () => {

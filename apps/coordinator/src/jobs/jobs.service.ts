@@ -23,7 +23,9 @@ const ENQUEUE_WITHIN_MS = 10_000;
 /** @throws CodedError REDIS_UNREACHABLE, REDIS_OUT_OF_MEMORY */
 async function asked(adding: Promise<unknown>): Promise<void> {
   await within(ENQUEUE_WITHIN_MS, adding, 'REDIS_UNREACHABLE').catch((error: unknown) => {
-    throw error instanceof Error && error.message.includes('OOM command not allowed') ? new CodedError('REDIS_OUT_OF_MEMORY') : error;
+    throw error instanceof Error && error.message.includes('OOM command not allowed')
+      ? new CodedError('REDIS_OUT_OF_MEMORY')
+      : error;
   });
 }
 
@@ -51,17 +53,28 @@ export class JobsService implements OnModuleDestroy {
    * does it later, and whoever asks is answered.
    */
   async wake(runId: string, cause: string): Promise<void> {
-    await this.enqueue({ name: 'run.advance', data: { runId }, id: `advance-${cause}` })
-      .catch((error: unknown) => this.log.warn(`run ${runId} waits for the reconciler: ${failureOf(error).code}`));
+    await this.enqueue({ name: 'run.advance', data: { runId }, id: `advance-${cause}` }).catch((error: unknown) =>
+      this.log.warn(`run ${runId} waits for the reconciler: ${failureOf(error).code}`),
+    );
   }
 
   /** The parent runs when every child has finished. */
   async enqueueFlow(parent: JobRequest, children: readonly JobRequest[]): Promise<void> {
-    const node = (r: JobRequest) => ({ name: r.name, queueName: jobMap[r.name].queue, data: r.data, opts: options(r.id) });
-    await asked(this.flows.add({
-      ...node(parent),
-      children: children.map((child) => ({ ...node(child), opts: { ...options(child.id), failParentOnFailure: true } })),
-    }));
+    const node = (r: JobRequest) => ({
+      name: r.name,
+      queueName: jobMap[r.name].queue,
+      data: r.data,
+      opts: options(r.id),
+    });
+    await asked(
+      this.flows.add({
+        ...node(parent),
+        children: children.map((child) => ({
+          ...node(child),
+          opts: { ...options(child.id), failParentOnFailure: true },
+        })),
+      }),
+    );
   }
 
   async scheduleReconciler(): Promise<void> {

@@ -11,7 +11,11 @@ import { tinySpec } from '../testing/tiny-federation.fixture.js';
 describe('a Redis that holds the queues', () => {
   const database = withDatabase();
   const server = withRedis();
-  const federation = withFederation(() => ({ databaseUrl: database.url, redisUrl: server.url }), { alpha: {}, beta: {}, gamma: {} });
+  const federation = withFederation(() => ({ databaseUrl: database.url, redisUrl: server.url }), {
+    alpha: {},
+    beta: {},
+    gamma: {},
+  });
   let redis: Redis;
 
   beforeAll(() => {
@@ -43,7 +47,9 @@ describe('a Redis that holds the queues', () => {
 
   it.each(['allkeys-lru', 'volatile-ttl'])('that makes room by %s is refused at the start', async (policy) => {
     await redis.config('SET', 'maxmemory-policy', policy);
-    await expect(InProcessCoordinator.start({ databaseUrl: database.url, redisUrl: server.url, worker: false })).rejects.toMatchObject({ code: 'REDIS_EVICTS', detail: `its maxmemory-policy is ${policy}` });
+    await expect(
+      InProcessCoordinator.start({ databaseUrl: database.url, redisUrl: server.url, worker: false }),
+    ).rejects.toMatchObject({ code: 'REDIS_EVICTS', detail: `its maxmemory-policy is ${policy}` });
     await redis.config('SET', 'maxmemory-policy', 'noeviction');
   });
 

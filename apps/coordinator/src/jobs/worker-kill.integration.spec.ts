@@ -10,7 +10,16 @@ import { ended, startRun, withFederation } from '../testing/federation.fixture.j
 import { tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
 
 const WORKER = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
-const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
+const order: readonly RoundState[] = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+  'done',
+];
 
 /** Park and Miller: the same moments in every run of the test. */
 function seeded(seed: number): (below: number) => number {
@@ -24,11 +33,20 @@ function seeded(seed: number): (below: number) => number {
 describe('the worker process', () => {
   const database = withDatabase();
   const home = tempDir();
-  const federation = withFederation(() => ({ databaseUrl: database.url, home: home.path, worker: false }), { alpha: {}, beta: {}, gamma: {} });
+  const federation = withFederation(() => ({ databaseUrl: database.url, home: home.path, worker: false }), {
+    alpha: {},
+    beta: {},
+    gamma: {},
+  });
   let worker: ChildProcess | undefined;
 
   const start = async () => {
-    const environment = { PATH: process.env['PATH'], KOINON_DATABASE_URL: database.url, KOINON_HOME: home.path, KOINON_CEREMONY_STEP_MS: '60000' };
+    const environment = {
+      PATH: process.env['PATH'],
+      KOINON_DATABASE_URL: database.url,
+      KOINON_HOME: home.path,
+      KOINON_CEREMONY_STEP_MS: '60000',
+    };
     worker = spawn(process.execPath, [WORKER], { env: environment, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     await once(worker, 'message');
   };
@@ -50,10 +68,19 @@ describe('the worker process', () => {
     const random = seeded(20_261_123);
     const { id } = await startRun(coordinator, tinySpec({ rounds: 2 }), tinyModel(17_000));
     for (const site of sites) site.work();
-    const moments: [round: number, state: RoundState][] = [[1, 'planned'], [1, 'closing'], [1, 'decrypting'], [1, 'updating'], [2, 'aggregating']];
+    const moments: [round: number, state: RoundState][] = [
+      [1, 'planned'],
+      [1, 'closing'],
+      [1, 'decrypting'],
+      [1, 'updating'],
+      [2, 'aggregating'],
+    ];
     for (const [number, state] of moments) {
       await until(`round ${number} to be ${state}`, async () => {
-        const [round] = await coordinator.query<{ state: RoundState }>('SELECT state FROM rounds WHERE run_id = $1 AND number >= $2 ORDER BY number DESC LIMIT 1', [id, number]);
+        const [round] = await coordinator.query<{ state: RoundState }>(
+          'SELECT state FROM rounds WHERE run_id = $1 AND number >= $2 ORDER BY number DESC LIMIT 1',
+          [id, number],
+        );
         return round && order.indexOf(round.state) >= order.indexOf(state);
       });
       await delay(random(120));
@@ -63,7 +90,10 @@ describe('the worker process', () => {
     const run = await ended(coordinator, id);
     await expectPlainFedAvg(federation, run);
     await expectOpenedOnce(federation);
-    const versions = await coordinator.query<{ round: number }>('SELECT round FROM model_versions WHERE run_id = $1 ORDER BY version', [id]);
+    const versions = await coordinator.query<{ round: number }>(
+      'SELECT round FROM model_versions WHERE run_id = $1 ORDER BY version',
+      [id],
+    );
     expect(versions.map((v) => v.round)).toEqual([0, 1, 2]);
     expect(await coordinator.client.auditReport()).toMatchObject({ intact: true });
   }, 300_000);

@@ -31,7 +31,11 @@ export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
   async onApplicationBootstrap(): Promise<void> {
     const byName = handlersByName(this.handlers);
     this.workers = queueNames.map((queue) => {
-      const worker = new Worker(queue, (job) => this.run(byName, job), { connection: this.backend.connection, concurrency: 2, ...TAKE_OVER });
+      const worker = new Worker(queue, (job) => this.run(byName, job), {
+        connection: this.backend.connection,
+        concurrency: 2,
+        ...TAKE_OVER,
+      });
       worker.on('error', (error) => this.log.warn(`queue ${queue}: ${error.message}`));
       return worker;
     });
@@ -59,7 +63,9 @@ export class WorkerService implements OnApplicationBootstrap, OnModuleDestroy {
       const { code } = failureOf(error);
       if (last) this.log.error(`${name} gave up`, error instanceof Error ? error.stack : String(error));
       // Where the database itself is away, the log is all there is.
-      await this.failures.record({ job: name, data: job.data as Record<string, unknown>, code, attempt, gaveUp: last }).catch(() => undefined);
+      await this.failures
+        .record({ job: name, data: job.data as Record<string, unknown>, code, attempt, gaveUp: last })
+        .catch(() => undefined);
       if (!last) throw error;
       // What waits for a service is asked for again by the reconciler: nothing has failed yet.
       if (!isTransient(error)) await handler.gaveUp(data, error);

@@ -5,7 +5,15 @@ import { nextEpochStep, type EpochFacts } from './epoch-state.js';
 
 const steps = ['commit', 'reveal', 'confirm'];
 const facts = (part: Partial<EpochFacts>): EpochFacts => ({
-  state: 'running', roster: ['a', 'b', 'c'], steps, stepIndex: 0, posted: [], refused: [], deadlinePassed: false, confirmations: [], ...part,
+  state: 'running',
+  roster: ['a', 'b', 'c'],
+  steps,
+  stepIndex: 0,
+  posted: [],
+  refused: [],
+  deadlinePassed: false,
+  confirmations: [],
+  ...part,
 });
 
 describe('a key ceremony', () => {
@@ -19,12 +27,24 @@ describe('a key ceremony', () => {
   });
 
   it('fails with the sites that are silent beyond the deadline', () => {
-    expect(nextEpochStep(facts({ posted: ['b'], deadlinePassed: true }))).toEqual({ to: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['a', 'c'] });
+    expect(nextEpochStep(facts({ posted: ['b'], deadlinePassed: true }))).toEqual({
+      to: 'failed',
+      code: 'EPOCH_SITE_MISSING',
+      sites: ['a', 'c'],
+    });
   });
 
   it('fails at once with the sites that refuse', () => {
-    expect(nextEpochStep(facts({ posted: ['b'], refused: ['a'] }))).toEqual({ to: 'failed', code: 'EPOCH_SITE_REFUSED', sites: ['a'] });
-    expect(nextEpochStep(facts({ posted: ['b'], refused: ['a'], deadlinePassed: true }))).toEqual({ to: 'failed', code: 'EPOCH_SITE_REFUSED', sites: ['a'] });
+    expect(nextEpochStep(facts({ posted: ['b'], refused: ['a'] }))).toEqual({
+      to: 'failed',
+      code: 'EPOCH_SITE_REFUSED',
+      sites: ['a'],
+    });
+    expect(nextEpochStep(facts({ posted: ['b'], refused: ['a'], deadlinePassed: true }))).toEqual({
+      to: 'failed',
+      code: 'EPOCH_SITE_REFUSED',
+      sites: ['a'],
+    });
   });
 
   it('takes no notice of a refusal from outside the roster', () => {
@@ -32,7 +52,8 @@ describe('a key ceremony', () => {
   });
 
   it('is ready only when all confirm the same transcript', () => {
-    const last = (confirmations: string[]) => nextEpochStep(facts({ stepIndex: 2, posted: ['a', 'b', 'c'], confirmations }));
+    const last = (confirmations: string[]) =>
+      nextEpochStep(facts({ stepIndex: 2, posted: ['a', 'b', 'c'], confirmations }));
     expect(last(['x', 'x', 'x'])).toEqual({ to: 'ready' });
     expect(last(['x', 'y', 'x'])).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] });
     expect(last([])).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] });
@@ -43,33 +64,48 @@ describe('any ceremony, whatever the database says', () => {
   const sites = ['a', 'b', 'c', 'd'];
   const anyFacts: fc.Arbitrary<EpochFacts> = fc.record({
     state: fc.constantFrom('running' as const, 'ready' as const, 'failed' as const),
-    roster: fc.subarray(sites, { minLength: 2 }), steps: fc.constant(steps), stepIndex: fc.integer({ min: 0, max: 2 }), posted: fc.subarray(sites),
-    refused: fc.subarray(sites), deadlinePassed: fc.boolean(), confirmations: fc.array(fc.constantFrom('x', 'y'), { maxLength: 4 }),
+    roster: fc.subarray(sites, { minLength: 2 }),
+    steps: fc.constant(steps),
+    stepIndex: fc.integer({ min: 0, max: 2 }),
+    posted: fc.subarray(sites),
+    refused: fc.subarray(sites),
+    deadlinePassed: fc.boolean(),
+    confirmations: fc.array(fc.constantFrom('x', 'y'), { maxLength: 4 }),
   });
 
   it('never leaves ready or failed, and is ready only after the last step', () => {
-    fc.assert(fc.property(anyFacts, (epoch) => {
-      const step = nextEpochStep(epoch);
-      if (epoch.state !== 'running') {
-        expect(step).toBeNull();
-        return;
-      }
-      if (step?.to === 'ready') expect(epoch.stepIndex).toBe(steps.length - 1);
-      if (step?.to === 'next-step') expect(epoch.stepIndex).toBeLessThan(steps.length - 1);
-    }), { seed: 1, numRuns: runs(2000) });
+    fc.assert(
+      fc.property(anyFacts, (epoch) => {
+        const step = nextEpochStep(epoch);
+        if (epoch.state !== 'running') {
+          expect(step).toBeNull();
+          return;
+        }
+        if (step?.to === 'ready') expect(epoch.stepIndex).toBe(steps.length - 1);
+        if (step?.to === 'next-step') expect(epoch.stepIndex).toBeLessThan(steps.length - 1);
+      }),
+      { seed: 1, numRuns: runs(2000) },
+    );
   });
 
   it('never goes on without a message of every site, and blames only sites of the roster that are missing', () => {
-    fc.assert(fc.property(anyFacts, (epoch) => {
-      const step = nextEpochStep(epoch);
-      if (step && step.to !== 'failed') expect(epoch.roster.every((s) => epoch.posted.includes(s))).toBe(true);
-      if (step?.to === 'failed') expect(step.sites.every((s) => epoch.roster.includes(s) && !epoch.posted.includes(s))).toBe(true);
-    }), { seed: 2, numRuns: runs(2000) });
+    fc.assert(
+      fc.property(anyFacts, (epoch) => {
+        const step = nextEpochStep(epoch);
+        if (step && step.to !== 'failed') expect(epoch.roster.every((s) => epoch.posted.includes(s))).toBe(true);
+        if (step?.to === 'failed')
+          expect(step.sites.every((s) => epoch.roster.includes(s) && !epoch.posted.includes(s))).toBe(true);
+      }),
+      { seed: 2, numRuns: runs(2000) },
+    );
   });
 
   it('does not wait for ever', () => {
-    fc.assert(fc.property(anyFacts, (epoch) => {
-      if (epoch.state === 'running') expect(nextEpochStep({ ...epoch, deadlinePassed: true })).not.toBeNull();
-    }), { seed: 3, numRuns: runs(500) });
+    fc.assert(
+      fc.property(anyFacts, (epoch) => {
+        if (epoch.state === 'running') expect(nextEpochStep({ ...epoch, deadlinePassed: true })).not.toBeNull();
+      }),
+      { seed: 3, numRuns: runs(500) },
+    );
   });
 });

@@ -23,7 +23,8 @@ export function nextEpochStep(epoch: EpochFacts): EpochStep | null {
   const missing = epoch.roster.filter((s) => !epoch.posted.includes(s));
   const refusing = missing.filter((s) => epoch.refused.includes(s));
   if (refusing.length > 0) return { to: 'failed', code: 'EPOCH_SITE_REFUSED', sites: refusing };
-  if (missing.length > 0) return epoch.deadlinePassed ? { to: 'failed', code: 'EPOCH_SITE_MISSING', sites: missing } : null;
+  if (missing.length > 0)
+    return epoch.deadlinePassed ? { to: 'failed', code: 'EPOCH_SITE_MISSING', sites: missing } : null;
   if (epoch.stepIndex < epoch.steps.length - 1) return { to: 'next-step' };
   if (new Set(epoch.confirmations).size === 1) return { to: 'ready' };
   return { to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] };

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { PROTOCOL, ceremonyStatement, framed, postHead, readInbox, type AssignmentOf, type CeremonyStatement } from '@koinon/contracts';
+import {
+  PROTOCOL,
+  ceremonyStatement,
+  framed,
+  postHead,
+  readInbox,
+  type AssignmentOf,
+  type CeremonyStatement,
+} from '@koinon/contracts';
 import { signStatement, type Signer } from '@koinon/signing';
 import { withDatabase, until } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -20,16 +28,34 @@ describe('the relay of a key ceremony', () => {
   });
 
   const bodies = [new Uint8Array(48).fill(1), new Uint8Array(300_000).fill(2)];
-  const signed = async (changes: Partial<CeremonyStatement> = {}, signer: Signer = alpha.link.signer) => signStatement(ceremonyStatement.type, {
-    protocol: PROTOCOL, epochId: ceremony.epochId, headerSha256: (await headerSha256()), site: 'alpha', step: 'commit',
-    messages: [{ sha256: digest(bodies[0]!) }, { to: 'beta', sha256: digest(bodies[1]!) }], ...changes,
-  } satisfies CeremonyStatement, signer);
-  const headerSha256 = async (): Promise<string> => (await federation.coordinator.query<{ header_sha256: string }>('SELECT header_sha256 FROM epochs WHERE id = $1', [ceremony.epochId]))[0]!.header_sha256;
+  const signed = async (changes: Partial<CeremonyStatement> = {}, signer: Signer = alpha.link.signer) =>
+    signStatement(
+      ceremonyStatement.type,
+      {
+        protocol: PROTOCOL,
+        epochId: ceremony.epochId,
+        headerSha256: await headerSha256(),
+        site: 'alpha',
+        step: 'commit',
+        messages: [{ sha256: digest(bodies[0]!) }, { to: 'beta', sha256: digest(bodies[1]!) }],
+        ...changes,
+      } satisfies CeremonyStatement,
+      signer,
+    );
+  const headerSha256 = async (): Promise<string> =>
+    (
+      await federation.coordinator.query<{ header_sha256: string }>('SELECT header_sha256 FROM epochs WHERE id = $1', [
+        ceremony.epochId,
+      ])
+    )[0]!.header_sha256;
   const bytesOf = (frames: readonly Uint8Array[]): Uint8Array => Buffer.concat([...framed(frames)]);
-  const codeOf = async (response: Response) => (response.ok ? response.status : ((await response.json()) as { code: string }).code);
+  const codeOf = async (response: Response) =>
+    response.ok ? response.status : ((await response.json()) as { code: string }).code;
   const path = () => `/v1/site/epochs/${ceremony.epochId}/messages`;
-  const post = async (bytes: Uint8Array, override = {}) => codeOf(await alpha.link.request('POST', path(), { bytes }, override));
-  const inbox = async (step: string, site = alpha) => codeOf(await site.link.request('GET', `/v1/site/epochs/${ceremony.epochId}/inbox?step=${step}`));
+  const post = async (bytes: Uint8Array, override = {}) =>
+    codeOf(await alpha.link.request('POST', path(), { bytes }, override));
+  const inbox = async (step: string, site = alpha) =>
+    codeOf(await site.link.request('GET', `/v1/site/epochs/${ceremony.epochId}/inbox?step=${step}`));
   const stored = () => federation.coordinator.query('SELECT site FROM epoch_messages');
 
   it('takes no post that is not what its site signed, and goes on taking requests', async () => {
@@ -43,13 +69,32 @@ describe('the relay of a key ceremony', () => {
       ['a body too many', bytesOf([postHead(await signed(), 3), ...bodies, bodies[0]!]), {}, 'BLOCK_DIGEST_MISMATCH'],
       ['another body', bytesOf([head, bodies[1]!, bodies[0]!]), {}, 'BLOCK_DIGEST_MISMATCH'],
       ['a body larger than any', bytesOf([head, bodies[0]!, huge]), {}, 'BODY_TOO_LARGE'],
-      ['another request than was signed', bytesOf([head, ...bodies]), { bodySha256: digest(bodies[0]!) }, 'SIGNATURE_INVALID'],
+      [
+        'another request than was signed',
+        bytesOf([head, ...bodies]),
+        { bodySha256: digest(bodies[0]!) },
+        'SIGNATURE_INVALID',
+      ],
       ['another signer', bytesOf([postHead(await signed({}, other), 2), ...bodies]), {}, 'SIGNATURE_INVALID'],
       ['a later step', bytesOf([postHead(await signed({ step: 'deal' }), 2), ...bodies]), {}, 'STEP_OUT_OF_ORDER'],
-      ['an address outside the roster', bytesOf([postHead(await signed({ messages: [{ sha256: digest(bodies[0]!) }, { to: 'omega', sha256: digest(bodies[1]!) }] }), 2), ...bodies]), {}, 'REQUEST_INVALID'],
+      [
+        'an address outside the roster',
+        bytesOf([
+          postHead(
+            await signed({ messages: [{ sha256: digest(bodies[0]!) }, { to: 'omega', sha256: digest(bodies[1]!) }] }),
+            2,
+          ),
+          ...bodies,
+        ]),
+        {},
+        'REQUEST_INVALID',
+      ],
     ];
-    for (const [what, bytes, override, code] of cases) expect([what, await post(bytes, override)]).toEqual([what, code]);
-    expect(await codeOf(await alpha.link.request('POST', path(), { json: { statement: await signed(), bodies: [] } }))).toBe('REQUEST_INVALID');
+    for (const [what, bytes, override, code] of cases)
+      expect([what, await post(bytes, override)]).toEqual([what, code]);
+    expect(
+      await codeOf(await alpha.link.request('POST', path(), { json: { statement: await signed(), bodies: [] } })),
+    ).toBe('REQUEST_INVALID');
     expect(await stored()).toEqual([]);
   });
 
@@ -57,7 +102,9 @@ describe('the relay of a key ceremony', () => {
     const genuine = bytesOf([postHead(await signed(), 2), ...bodies]);
     expect(await post(genuine)).toBe(204);
     expect(await post(genuine)).toBe(204);
-    expect(await post(bytesOf([postHead(await signed({ messages: [{ sha256: digest(bodies[0]!) }] }), 1), bodies[0]!]))).toBe('MESSAGE_CONFLICT');
+    expect(
+      await post(bytesOf([postHead(await signed({ messages: [{ sha256: digest(bodies[0]!) }] }), 1), bodies[0]!])),
+    ).toBe('MESSAGE_CONFLICT');
     expect(await stored()).toEqual([{ site: 'alpha' }]);
   });
 
@@ -68,13 +115,25 @@ describe('the relay of a key ceremony', () => {
     // The others' posts, put where they would arrive.
     const statement = await signed();
     for (const site of ['beta', 'gamma']) {
-      await federation.coordinator.change('INSERT INTO epoch_messages (epoch_id, step, site, statement) VALUES ($1, $2, $3, $4)', [ceremony.epochId, 'commit', site, await signed({ site, messages: [{ to: 'alpha', sha256: digest(bodies[0]!) }] })]);
+      await federation.coordinator.change(
+        'INSERT INTO epoch_messages (epoch_id, step, site, statement) VALUES ($1, $2, $3, $4)',
+        [
+          ceremony.epochId,
+          'commit',
+          site,
+          await signed({ site, messages: [{ to: 'alpha', sha256: digest(bodies[0]!) }] }),
+        ],
+      );
     }
     await federation.coordinator.change('UPDATE epochs SET step_index = 1 WHERE id = $1', [ceremony.epochId]);
-    const beta = await readInbox([await federation.site('beta').link.bytes(`/v1/site/epochs/${ceremony.epochId}/inbox?step=commit`)]);
+    const beta = await readInbox([
+      await federation.site('beta').link.bytes(`/v1/site/epochs/${ceremony.epochId}/inbox?step=commit`),
+    ]);
     expect(beta.map((p) => p.bodies)).toEqual([bodies, [], []]);
     expect(beta[0]!.statement.payload).toBe(statement.payload);
-    const gamma = await readInbox([await federation.site('gamma').link.bytes(`/v1/site/epochs/${ceremony.epochId}/inbox?step=commit`)]);
+    const gamma = await readInbox([
+      await federation.site('gamma').link.bytes(`/v1/site/epochs/${ceremony.epochId}/inbox?step=commit`),
+    ]);
     expect(gamma.map((p) => p.bodies)).toEqual([[bodies[0]], [], []]);
   });
   it('takes one of two posts of a step that arrive at once and tells the other so', async () => {
@@ -82,10 +141,21 @@ describe('the relay of a key ceremony', () => {
     const writes = federation.coordinator.foundations.database.createQueryRunner();
     await writes.startTransaction();
     await writes.query('LOCK TABLE epoch_messages IN SHARE MODE');
-    const posts = Promise.all(bodies.map(async (body) => post(bytesOf([postHead(await signed({ step: 'deal', messages: [{ sha256: digest(body) }] }), 1), body]))));
+    const posts = Promise.all(
+      bodies.map(async (body) =>
+        post(bytesOf([postHead(await signed({ step: 'deal', messages: [{ sha256: digest(body) }] }), 1), body])),
+      ),
+    );
     try {
-      await until('both to be about to write', async () =>
-        (await federation.coordinator.query("SELECT 1 FROM pg_locks WHERE relation = 'epoch_messages'::regclass AND NOT granted")).length === bodies.length);
+      await until(
+        'both to be about to write',
+        async () =>
+          (
+            await federation.coordinator.query(
+              "SELECT 1 FROM pg_locks WHERE relation = 'epoch_messages'::regclass AND NOT granted",
+            )
+          ).length === bodies.length,
+      );
     } finally {
       await writes.commitTransaction();
       await writes.release();

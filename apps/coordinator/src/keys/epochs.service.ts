@@ -2,7 +2,16 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, ceremonyStatement, framed, isFor, postHead, readPost, type CeremonyStatement, type Envelope } from '@koinon/contracts';
+import {
+  CodedError,
+  ceremonyStatement,
+  framed,
+  isFor,
+  postHead,
+  readPost,
+  type CeremonyStatement,
+  type Envelope,
+} from '@koinon/contracts';
 import { openStatement, sha256Hex } from '@koinon/signing';
 import { sumScheme } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -44,18 +53,33 @@ export class EpochsService {
     }
   }
 
-  private async take(epochId: string, site: string, source: AsyncIterable<Uint8Array>, isWhatWasSigned: () => boolean): Promise<void> {
+  private async take(
+    epochId: string,
+    site: string,
+    source: AsyncIterable<Uint8Array>,
+    isWhatWasSigned: () => boolean,
+  ): Promise<void> {
     const { statement: envelope, bodies } = await readPost(source);
     const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
     const entry = epoch?.roster.find((r) => r.site === site);
     if (!epoch || !entry) throw new CodedError('NOT_FOUND');
-    const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, entry.identityKey);
+    const statement = await openStatement(
+      envelope,
+      ceremonyStatement.type,
+      ceremonyStatement.schema,
+      entry.identityKey,
+    );
     await this.check(epoch, site, statement);
     if (await this.isStored(statement, envelope)) return;
     await this.storeBodies(statement, bodies);
     if (!isWhatWasSigned()) throw new CodedError('SIGNATURE_INVALID');
-    await this.database.manager.createQueryBuilder().insert().into(EpochMessageRow)
-      .values({ epochId, step: statement.step, site, statement: envelope }).orIgnore().execute();
+    await this.database.manager
+      .createQueryBuilder()
+      .insert()
+      .into(EpochMessageRow)
+      .values({ epochId, step: statement.step, site, statement: envelope })
+      .orIgnore()
+      .execute();
     // Of two posts that arrive at once one was ignored.
     await this.isStored(statement, envelope);
     await this.wake(epoch, `${epochId}-${statement.step}-${site}`);
@@ -70,16 +94,25 @@ export class EpochsService {
     if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
     const steps = await this.steps(epoch);
     const index = steps.indexOf(step);
-    if (index < 0 || index >= (epoch.state === 'ready' ? steps.length : epoch.stepIndex)) throw new CodedError('STEP_OUT_OF_ORDER');
-    const rows = await this.database.manager.find(EpochMessageRow, { where: { epochId, step }, order: { site: 'ASC' } });
+    if (index < 0 || index >= (epoch.state === 'ready' ? steps.length : epoch.stepIndex))
+      throw new CodedError('STEP_OUT_OF_ORDER');
+    const rows = await this.database.manager.find(EpochMessageRow, {
+      where: { epochId, step },
+      order: { site: 'ASC' },
+    });
     return this.framesFor(site, epoch, rows);
   }
 
-  private async *framesFor(reader: string, epoch: EpochRow, rows: readonly EpochMessageRow[]): AsyncGenerator<Uint8Array> {
+  private async *framesFor(
+    reader: string,
+    epoch: EpochRow,
+    rows: readonly EpochMessageRow[],
+  ): AsyncGenerator<Uint8Array> {
     for (const { step, site, statement } of rows) {
       const wanted = payloadOf(statement).messages.filter((message) => isFor(reader, site, message));
       yield* framed([postHead(statement, wanted.length)]);
-      for (const { sha256 } of wanted) yield* framed([await this.show(epoch, { key: bodyKey(epoch.id, step, site, sha256), sha256 })]);
+      for (const { sha256 } of wanted)
+        yield* framed([await this.show(epoch, { key: bodyKey(epoch.id, step, site, sha256), sha256 })]);
     }
   }
 
@@ -91,7 +124,8 @@ export class EpochsService {
         const runId = await this.database.transaction(async (tx) => {
           const locked = await lockRunOf(tx, roundId);
           await this.transitions.transition(tx, id, 'failed', why);
-          for (const sum of await tx.findBy(SumRow, { epochId: id })) await this.sums.transition(tx, sum.id, 'failed', why);
+          for (const sum of await tx.findBy(SumRow, { epochId: id }))
+            await this.sums.transition(tx, sum.id, 'failed', why);
           return locked;
         });
         await this.jobs.wake(runId, `damaged-${id}`);
@@ -108,8 +142,13 @@ export class EpochsService {
     const refusals = await m.findBy(RefusalRow, { subject: 'epoch', subjectId: epoch.id });
     const last = epoch.stepIndex === steps.length - 1;
     const step = nextEpochStep({
-      state: epoch.state, roster: epoch.header.roster, steps, stepIndex: epoch.stepIndex, posted: messages.map((r) => r.site),
-      refused: refusals.map((r) => r.site), deadlinePassed: isLate({ deadlineAt: epoch.stepDeadlineAt }, pulse),
+      state: epoch.state,
+      roster: epoch.header.roster,
+      steps,
+      stepIndex: epoch.stepIndex,
+      posted: messages.map((r) => r.site),
+      refused: refusals.map((r) => r.site),
+      deadlinePassed: isLate({ deadlineAt: epoch.stepDeadlineAt }, pulse),
       confirmations: last ? messages.map((r) => firstDigest(r.statement)) : [],
     });
     if (!step) return false;
@@ -121,7 +160,11 @@ export class EpochsService {
     if (step.to === 'ready') return this.transitions.transition(m, epoch.id, 'ready', byCoordinator());
     const stepIndex = epoch.stepIndex + 1;
     const stepDeadlineAt = new Date(pulse.now.getTime() + this.config.ceremonyStepMs);
-    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), { stepIndex, stepDeadlineAt, extensions: 0 });
+    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), {
+      stepIndex,
+      stepDeadlineAt,
+      extensions: 0,
+    });
   }
 
   async steps(epoch: EpochRow): Promise<readonly string[]> {
@@ -129,11 +172,13 @@ export class EpochsService {
   }
 
   private async check(epoch: EpochRow, site: string, statement: CeremonyStatement): Promise<void> {
-    if (statement.site !== site || statement.epochId !== epoch.id || statement.headerSha256 !== epoch.headerSha256) throw new CodedError('SIGNATURE_INVALID');
+    if (statement.site !== site || statement.epochId !== epoch.id || statement.headerSha256 !== epoch.headerSha256)
+      throw new CodedError('SIGNATURE_INVALID');
     const steps = await this.steps(epoch);
     const index = steps.indexOf(statement.step);
     if (epoch.state !== 'running' || index < 0 || index > epoch.stepIndex) throw new CodedError('STEP_OUT_OF_ORDER');
-    if (statement.messages.some((msg) => msg.to !== undefined && !epoch.header.roster.includes(msg.to))) throw new CodedError('REQUEST_INVALID', 'a message is addressed outside the roster');
+    if (statement.messages.some((msg) => msg.to !== undefined && !epoch.header.roster.includes(msg.to)))
+      throw new CodedError('REQUEST_INVALID', 'a message is addressed outside the roster');
   }
 
   /** @throws CodedError MESSAGE_CONFLICT when the site has posted another statement of this step */
@@ -143,14 +188,18 @@ export class EpochsService {
     return stored !== null;
   }
 
-  private async storeBodies({ epochId, step, site, messages }: CeremonyStatement, bodies: AsyncIterable<Uint8Array>): Promise<void> {
+  private async storeBodies(
+    { epochId, step, site, messages }: CeremonyStatement,
+    bodies: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
     let stored = 0;
     for await (const body of bodies) {
       const sha256 = await sha256Hex(body);
       if (sha256 !== messages[stored++]?.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
       await this.blobs.put(bodyKey(epochId, step, site, sha256), body);
     }
-    if (stored !== messages.length) throw new CodedError('REQUEST_INVALID', 'bodies and signed digests differ in number');
+    if (stored !== messages.length)
+      throw new CodedError('REQUEST_INVALID', 'bodies and signed digests differ in number');
   }
 
   private async wake(epoch: EpochRow, id: string): Promise<void> {
@@ -162,7 +211,8 @@ export class EpochsService {
 /** Below it lie the bodies of a ceremony. */
 export const ceremonyKey = (epochId: string): string => `epochs/${epochId}`;
 /** By digest: two posts of one step that arrive at once overwrite nothing of each other. */
-const bodyKey = (epochId: string, step: string, site: string, sha256: string): string => `${ceremonyKey(epochId)}/${step}/${site}/${sha256}`;
+const bodyKey = (epochId: string, step: string, site: string, sha256: string): string =>
+  `${ceremonyKey(epochId)}/${step}/${site}/${sha256}`;
 
 /** The body as it comes, hashed on the way. A reader that stops early leaves the request standing. */
 async function* hashed(body: Readable, hash: Hash): AsyncGenerator<Uint8Array> {

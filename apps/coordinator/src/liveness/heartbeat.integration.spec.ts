@@ -17,11 +17,20 @@ const WORKER = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
 describe('a coordinator that was stopped for longer than every deadline', () => {
   const database = withDatabase();
   const home = tempDir();
-  const federation = withFederation(() => ({ databaseUrl: database.url, home: home.path, worker: false }), { alpha: {}, beta: {}, gamma: {} });
+  const federation = withFederation(() => ({ databaseUrl: database.url, home: home.path, worker: false }), {
+    alpha: {},
+    beta: {},
+    gamma: {},
+  });
   let worker: ChildProcess | undefined;
 
   const start = async () => {
-    const environment = { PATH: process.env['PATH'], KOINON_DATABASE_URL: database.url, KOINON_HOME: home.path, KOINON_CEREMONY_STEP_MS: '60000' };
+    const environment = {
+      PATH: process.env['PATH'],
+      KOINON_DATABASE_URL: database.url,
+      KOINON_HOME: home.path,
+      KOINON_CEREMONY_STEP_MS: '60000',
+    };
     worker = spawn(process.execPath, [WORKER], { env: environment, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     await once(worker, 'message');
   };
@@ -45,9 +54,16 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     await coordinator.query("UPDATE sums SET deadline_at = deadline_at - interval '10 min'");
     await start();
   };
-  const audited = (action: string) => federation.coordinator.query<{ subject: string }>('SELECT subject FROM audit_log WHERE action = $1', [action]);
-  const all = (kind: Assignment['kind']) => Promise.all(federation.sites.map(async (site) =>
-    site.take(await until(`the assignment to ${kind}`, async () => (await site.assignments()).find((a) => a.kind === kind)))));
+  const audited = (action: string) =>
+    federation.coordinator.query<{ subject: string }>('SELECT subject FROM audit_log WHERE action = $1', [action]);
+  const all = (kind: Assignment['kind']) =>
+    Promise.all(
+      federation.sites.map(async (site) =>
+        site.take(
+          await until(`the assignment to ${kind}`, async () => (await site.assignments()).find((a) => a.kind === kind)),
+        ),
+      ),
+    );
 
   it('gives ceremony and training their full time again and ends the run with everybody', async () => {
     await start();
@@ -62,7 +78,10 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     await until('more time', async () => (await audited('sum.extended')).length === 1);
     for (const site of sites) site.work();
     const run = await ended(coordinator, id);
-    expect(run).toMatchObject({ state: 'done', rounds: [{ exclusions: [], participants: ['alpha', 'beta', 'gamma'] }] });
+    expect(run).toMatchObject({
+      state: 'done',
+      rounds: [{ exclusions: [], participants: ['alpha', 'beta', 'gamma'] }],
+    });
     expect(await coordinator.query('SELECT 1 FROM epochs')).toHaveLength(1);
   });
 
@@ -94,16 +113,33 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     await kill();
     const ofHttp = app.get(Heartbeat);
     await ofHttp.onModuleDestroy();
-    const ofWorker = new Heartbeat(foundations.database, foundations.config, 'worker', app.get(EpochTransitions), app.get(SumTransitions));
+    const ofWorker = new Heartbeat(
+      foundations.database,
+      foundations.config,
+      'worker',
+      app.get(EpochTransitions),
+      app.get(SumTransitions),
+    );
     await coordinator.query("UPDATE heartbeats SET at = at - interval '10 min'");
     const gate = foundations.database.createQueryRunner();
     await gate.query('SELECT pg_advisory_lock(4711)');
-    await coordinator.query(`CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END'`);
+    await coordinator.query(
+      `CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END'`,
+    );
     // At the commit: by then each has looked at what it can see of the other.
-    await coordinator.query('CREATE CONSTRAINT TRIGGER held AFTER UPDATE ON heartbeats DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION held()');
+    await coordinator.query(
+      'CREATE CONSTRAINT TRIGGER held AFTER UPDATE ON heartbeats DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION held()',
+    );
     const beats = Promise.all([ofHttp.beat(), ofWorker.beat()]);
-    await until('both to be under way', async () => (await coordinator.query(
-      "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")).length === 2);
+    await until(
+      'both to be under way',
+      async () =>
+        (
+          await coordinator.query(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+          )
+        ).length === 2,
+    );
     await gate.query('SELECT pg_advisory_unlock(4711)');
     await gate.release();
     await beats;

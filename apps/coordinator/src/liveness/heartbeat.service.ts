@@ -18,7 +18,9 @@ const BEAT_LOCK = 0x62656174;
 /** What every judgement about a deadline stands on, at one moment of the database's clock. */
 export async function pulseOf(m: EntityManager): Promise<Pulse> {
   const [pulse] = await m.query<Pulse[]>(
-    `SELECT clock_timestamp() AS now, coalesce(bool_or(at < clock_timestamp() - $1 * interval '1 ms'), false) AS silent FROM heartbeats`, [PAUSE_MS]);
+    `SELECT clock_timestamp() AS now, coalesce(bool_or(at < clock_timestamp() - $1 * interval '1 ms'), false) AS silent FROM heartbeats`,
+    [PAUSE_MS],
+  );
   return pulse!;
 }
 
@@ -57,7 +59,10 @@ export class Heartbeat implements OnApplicationBootstrap, OnModuleDestroy {
       // One after the other: of two that come back at once, each would see the other silent still, and neither would end the pause.
       await tx.query('SELECT pg_advisory_xact_lock($1)', [BEAT_LOCK]);
       const before = await tx.findOneBy(HeartbeatRow, { role: this.role });
-      await tx.query('INSERT INTO heartbeats (role, at) VALUES ($1, clock_timestamp()) ON CONFLICT (role) DO UPDATE SET at = excluded.at', [this.role]);
+      await tx.query(
+        'INSERT INTO heartbeats (role, at) VALUES ($1, clock_timestamp()) ON CONFLICT (role) DO UPDATE SET at = excluded.at',
+        [this.role],
+      );
       const { now, silent } = await pulseOf(tx);
       const silenceMs = before ? now.getTime() - before.at.getTime() : 0;
       // Where the other role is silent still, it ends the pause when it comes back: one pause is counted once.
@@ -73,7 +78,12 @@ export class Heartbeat implements OnApplicationBootstrap, OnModuleDestroy {
       const rounds = await tx.findBy(RoundRow, { runId: run.id });
       const of = { roundId: In(rounds.map((r) => r.id)) };
       for (const epoch of await tx.findBy(EpochRow, { ...of, state: 'running' })) {
-        const given = afterPause({ deadlineAt: epoch.stepDeadlineAt, extensions: epoch.extensions }, this.config.ceremonyStepMs, silenceMs, now);
+        const given = afterPause(
+          { deadlineAt: epoch.stepDeadlineAt, extensions: epoch.extensions },
+          this.config.ceremonyStepMs,
+          silenceMs,
+          now,
+        );
         if (given) await this.epochs.extend(tx, epoch, given);
       }
       for (const sum of await tx.findBy(SumRow, { ...of, state: In(['collecting', 'decrypting']) })) {

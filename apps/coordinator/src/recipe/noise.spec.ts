@@ -3,12 +3,19 @@ import { epsilonOf } from '@koinon/privacy';
 import { describe, expect, it } from 'vitest';
 import { noiseFor } from './noise.js';
 
-const spec = (epsilon: number | null, rowCountNoise = 10): Federation => federationSchema.parse({
-  name: 'demo', model: { file: 'm', logits: 'l', trainable: ['w'], loss: 'bce' }, features: 'f', sites: { min: 2, threshold: 2, roundTimeoutMs: 1000 },
-  strategy: { name: 'fedavg' }, rounds: 3, local: { steps: 4, samplingRate: 0.3, learningRate: 0.1, optimizer: 'sgd' },
-  privacy: { unit: 'record', epsilon, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', rowCountNoise }, encryption: { scheme: 'ckks-threshold', bits: 16 },
-  promotion: { gate: {} },
-});
+const spec = (epsilon: number | null, rowCountNoise = 10): Federation =>
+  federationSchema.parse({
+    name: 'demo',
+    model: { file: 'm', logits: 'l', trainable: ['w'], loss: 'bce' },
+    features: 'f',
+    sites: { min: 2, threshold: 2, roundTimeoutMs: 1000 },
+    strategy: { name: 'fedavg' },
+    rounds: 3,
+    local: { steps: 4, samplingRate: 0.3, learningRate: 0.1, optimizer: 'sgd' },
+    privacy: { unit: 'record', epsilon, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', rowCountNoise },
+    encryption: { scheme: 'ckks-threshold', bits: 16 },
+    promotion: { gate: {} },
+  });
 
 describe('the noise of a run', () => {
   it('is none without an ε', () => {
@@ -30,14 +37,25 @@ describe('the noise of a run', () => {
   it('is more where the row count is told more exactly', () => {
     const recipe = spec(1.2);
     // From a separately written accountant over integer orders only, so slightly above; 25 steps at sampling rate 0.3.
-    for (const [rowCountNoise, sigma] of [[5, 4.509], [10, 4.079], [20, 3.992]] as const) {
-      const noise = noiseFor({ ...recipe, rounds: 5, local: { ...recipe.local, steps: 5 }, privacy: { ...recipe.privacy, rowCountNoise } });
+    for (const [rowCountNoise, sigma] of [
+      [5, 4.509],
+      [10, 4.079],
+      [20, 3.992],
+    ] as const) {
+      const noise = noiseFor({
+        ...recipe,
+        rounds: 5,
+        local: { ...recipe.local, steps: 5 },
+        privacy: { ...recipe.privacy, rowCountNoise },
+      });
       expect(noise).toBeLessThanOrEqual(sigma);
       expect(noise).toBeGreaterThan(0.995 * sigma);
     }
   });
 
   it('is refused beside an exact row count, which nothing bounds', () => {
-    expect(() => noiseFor(spec(1.2, 0))).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID', detail: expect.stringContaining('rowCountNoise') as string }));
+    expect(() => noiseFor(spec(1.2, 0))).toThrow(
+      expect.objectContaining({ code: 'REQUEST_INVALID', detail: expect.stringContaining('rowCountNoise') as string }),
+    );
   });
 });

@@ -4,21 +4,36 @@ import { PrivacyError, calibrateNoise, type Mechanism } from '@koinon/privacy';
 /** Everything a site releases from one record in `rounds` rounds: its noisy steps and its noised row count, once. */
 export function releasedIn(spec: Federation, noiseMultiplier: number, rounds: number): Mechanism[] {
   return [
-    { kind: 'sampled-gaussian', noiseMultiplier, samplingRate: spec.local.samplingRate, steps: rounds * spec.local.steps },
+    {
+      kind: 'sampled-gaussian',
+      noiseMultiplier,
+      samplingRate: spec.local.samplingRate,
+      steps: rounds * spec.local.steps,
+    },
     rowCount(spec),
   ];
 }
 
-const rowCount = ({ privacy }: Federation): Mechanism => ({ kind: 'gaussian', noiseMultiplier: privacy.rowCountNoise, releases: 1 });
+const rowCount = ({ privacy }: Federation): Mechanism => ({
+  kind: 'gaussian',
+  noiseMultiplier: privacy.rowCountNoise,
+  releases: 1,
+});
 
 /** The smallest noise multiplier that keeps the whole run within its ε; 0 when the federation trains without noise. @throws CodedError REQUEST_INVALID when no noise does */
 export function noiseFor(spec: Federation): number {
   const { epsilon, delta, accountant, rowCountNoise } = spec.privacy;
   if (epsilon === null) return 0;
-  if (rowCountNoise === 0) throw new CodedError('REQUEST_INVALID', 'privacy.rowCountNoise must be above 0: an exact row count has no ε');
+  if (rowCountNoise === 0)
+    throw new CodedError('REQUEST_INVALID', 'privacy.rowCountNoise must be above 0: an exact row count has no ε');
   try {
     return calibrateNoise({
-      epsilon, delta, accountant, samplingRate: spec.local.samplingRate, steps: spec.rounds * spec.local.steps, besides: [rowCount(spec)],
+      epsilon,
+      delta,
+      accountant,
+      samplingRate: spec.local.samplingRate,
+      steps: spec.rounds * spec.local.steps,
+      besides: [rowCount(spec)],
     });
   } catch (error) {
     throw error instanceof PrivacyError ? new CodedError('REQUEST_INVALID', error.message) : error;

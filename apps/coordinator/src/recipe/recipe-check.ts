@@ -29,8 +29,11 @@ const featureSchema = z.object({
 });
 
 const FIELDS: Partial<Record<AutodiffErrorCode, string>> = {
-  AUTODIFF_OUTPUT_UNKNOWN: 'model.logits: ', AUTODIFF_OUTPUT_SHAPE: 'model.logits: ', AUTODIFF_INPUT_SHAPE: 'features: ',
-  AUTODIFF_TRAINABLE_UNKNOWN: 'model.trainable: ', AUTODIFF_TRAINABLE_UNREACHED: 'model.trainable: ',
+  AUTODIFF_OUTPUT_UNKNOWN: 'model.logits: ',
+  AUTODIFF_OUTPUT_SHAPE: 'model.logits: ',
+  AUTODIFF_INPUT_SHAPE: 'features: ',
+  AUTODIFF_TRAINABLE_UNKNOWN: 'model.trainable: ',
+  AUTODIFF_TRAINABLE_UNREACHED: 'model.trainable: ',
 };
 
 /**
@@ -48,7 +51,8 @@ export async function checkRecipe({ spec, model: bytes, featureSchema: schema }:
     return { parameters, noiseMultiplier: fineNoise(spec, parameters) };
   } catch (error) {
     if (error instanceof OnnxError) throw new CodedError('MODEL_INVALID', error.message);
-    if (error instanceof AutodiffError) throw new CodedError('MODEL_INVALID', `${FIELDS[error.code] ?? ''}${error.message}`);
+    if (error instanceof AutodiffError)
+      throw new CodedError('MODEL_INVALID', `${FIELDS[error.code] ?? ''}${error.message}`);
     throw error;
   }
 }
@@ -57,7 +61,10 @@ export async function checkRecipe({ spec, model: bytes, featureSchema: schema }:
 function fineNoise(spec: Federation, values: number): number {
   const noiseMultiplier = noiseFor(spec);
   if (gridIsFine({ noiseMultiplier, clippingNorm: spec.privacy.clippingNorm }, values)) return noiseMultiplier;
-  throw new CodedError('REQUEST_INVALID', `privacy: the noise of this budget is too large for ${values} weights; raise epsilon, or train fewer rounds, steps or layers`);
+  throw new CodedError(
+    'REQUEST_INVALID',
+    `privacy: the noise of this budget is too large for ${values} weights; raise epsilon, or train fewer rounds, steps or layers`,
+  );
 }
 
 /** Sites evaluate by the first output: the probability of the positive class. */
@@ -71,7 +78,8 @@ async function refuseOtherScores(model: Model): Promise<void> {
 function recordInput(bytes: Uint8Array): { inputName: string; width: number } {
   const { input, features } = parsedSchema(bytes);
   const width = input.dims ? elementCount(input.dims) : features?.length;
-  if (width === undefined) throw new CodedError('REQUEST_INVALID', 'features: the feature schema has neither features nor input.dims');
+  if (width === undefined)
+    throw new CodedError('REQUEST_INVALID', 'features: the feature schema has neither features nor input.dims');
   return { inputName: input.name, width };
 }
 

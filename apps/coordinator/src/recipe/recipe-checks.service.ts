@@ -19,7 +19,9 @@ export class RecipeChecks implements OnModuleDestroy {
 
   /** @throws CodedError RUN_CHECK_TIMED_OUT, RUN_CHECK_MEMORY_EXCEEDED, and what `checkRecipe` throws */
   check(recipe: Recipe, limits: Partial<ChildLimits> = {}): Promise<CheckedRecipe> {
-    const next = this.last.then(() => askChild<CheckedRecipe>(CHILD, recipe, { ...LIMITS, ...limits }, this.stopping.signal)).catch(refuse);
+    const next = this.last
+      .then(() => askChild<CheckedRecipe>(CHILD, recipe, { ...LIMITS, ...limits }, this.stopping.signal))
+      .catch(refuse);
     this.last = next.catch(() => undefined);
     return next;
   }
@@ -32,9 +34,16 @@ export class RecipeChecks implements OnModuleDestroy {
 function refuse(error: unknown): never {
   if (!(error instanceof ChildEnded)) throw error;
   switch (error.reason) {
-    case 'TIMED_OUT': throw new CodedError('RUN_CHECK_TIMED_OUT');
-    case 'MEMORY_EXCEEDED': throw new CodedError('RUN_CHECK_MEMORY_EXCEEDED');
-    case 'CRASHED': throw new CodedError('MODEL_INVALID', 'its check ended before it answered; the model needs too much memory or breaks the runtime');
-    case 'STOPPED': throw new CodedError('INTERNAL');
+    case 'TIMED_OUT':
+      throw new CodedError('RUN_CHECK_TIMED_OUT');
+    case 'MEMORY_EXCEEDED':
+      throw new CodedError('RUN_CHECK_MEMORY_EXCEEDED');
+    case 'CRASHED':
+      throw new CodedError(
+        'MODEL_INVALID',
+        'its check ended before it answered; the model needs too much memory or breaks the runtime',
+      );
+    case 'STOPPED':
+      throw new CodedError('INTERNAL');
   }
 }

@@ -12,7 +12,9 @@ describe('the trainable weights of a model', () => {
     const weights = readWeights(model, spec);
     expect(weights).toHaveLength(4);
     expect(weights[3]).toBe(0.125);
-    expect(readWeights(model, { ...spec, trainable: ['bias', 'weight'] })).toEqual(Float64Array.of(0.125, ...weights.subarray(0, 3)));
+    expect(readWeights(model, { ...spec, trainable: ['bias', 'weight'] })).toEqual(
+      Float64Array.of(0.125, ...weights.subarray(0, 3)),
+    );
   });
 
   it('are written where they were read, and nothing else changes', () => {
@@ -39,10 +41,16 @@ describe('the trainable weights of a model', () => {
     graph.initializer('weight', 'int64', [1], [1]);
     graph.op('Add', ['x', 'weight'], {}, 'y');
     graph.output('y', 'int64', [1]);
-    expect(() => readWeights(encodeModel(graph.model()), { ...spec, trainable: ['weight'] })).toThrow(coded('MODEL_INVALID'));
+    expect(() => readWeights(encodeModel(graph.model()), { ...spec, trainable: ['weight'] })).toThrow(
+      coded('MODEL_INVALID'),
+    );
   });
 
-  it.each([['no bytes', new Uint8Array()], ['other bytes', new TextEncoder().encode('not a model at all')], ['half a model', tinyModel().slice(0, 60)]])('are not found in %s', (_, bytes) => {
+  it.each([
+    ['no bytes', new Uint8Array()],
+    ['other bytes', new TextEncoder().encode('not a model at all')],
+    ['half a model', tinyModel().slice(0, 60)],
+  ])('are not found in %s', (_, bytes) => {
     expect(() => readWeights(bytes, spec)).toThrow(coded('MODEL_INVALID'));
   });
 });

@@ -11,7 +11,10 @@ const MAX_BLOB_BYTES = 2 ** 30;
 
 @Controller('v1')
 export class RegistryController {
-  constructor(private readonly registry: RegistryService, @Inject(BLOBS) private readonly blobs: BlobStore) {}
+  constructor(
+    private readonly registry: RegistryService,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+  ) {}
 
   @Get('models')
   @Allow('viewer')

@@ -40,13 +40,32 @@ export class VersionsService {
     return { sha256, bytes: model.length };
   }
 
-  async record(m: EntityManager, { sha256, bytes }: StoredModel, lineage: Lineage, metrics: Metrics | null): Promise<ModelVersionRow> {
+  async record(
+    m: EntityManager,
+    { sha256, bytes }: StoredModel,
+    lineage: Lineage,
+    metrics: Metrics | null,
+  ): Promise<ModelVersionRow> {
     const row: ModelVersionRow = {
-      model: lineage.model, version: lineage.version, sha256, bytes, baseVersion: lineage.baseVersion, runId: lineage.runId,
-      round: lineage.round, lineage, statement: await this.sign(sha256, lineage), metrics, createdAt: new Date(),
+      model: lineage.model,
+      version: lineage.version,
+      sha256,
+      bytes,
+      baseVersion: lineage.baseVersion,
+      runId: lineage.runId,
+      round: lineage.round,
+      lineage,
+      statement: await this.sign(sha256, lineage),
+      metrics,
+      createdAt: new Date(),
     };
     await m.insert(ModelVersionRow, row);
-    await this.audit.append(m, { actor: 'coordinator', action: 'version.recorded', subject: `${row.model}/${row.version}`, detail: { sha256 } });
+    await this.audit.append(m, {
+      actor: 'coordinator',
+      action: 'version.recorded',
+      subject: `${row.model}/${row.version}`,
+      detail: { sha256 },
+    });
     await this.events.publish(m, 'version', `${row.model}/${row.version}`, row.runId);
     return row;
   }

@@ -10,7 +10,10 @@ describe('the promotion gate', () => {
 
   it('lets the bound itself through and nothing below it', () => {
     expect(passesGate(metrics(0.85), { minAuc: 0.85 }, 'not there yet').passed).toBe(true);
-    expect(passesGate(metrics(0.8499), { minAuc: 0.85 }, 'not there yet')).toEqual({ passed: false, reason: 'AUC below the gate' });
+    expect(passesGate(metrics(0.8499), { minAuc: 0.85 }, 'not there yet')).toEqual({
+      passed: false,
+      reason: 'AUC below the gate',
+    });
     expect(passesGate(metrics(0), { minAuc: 0 }, 'not there yet').passed).toBe(true);
   });
 
@@ -22,8 +25,14 @@ describe('the promotion gate', () => {
 
   it('says when there was nothing to compare with', () => {
     const gate = { noWorseThan: 'champion' };
-    expect(passesGate(metrics(0.7), gate, 'not there yet')).toEqual({ passed: true, reason: 'gate passed; no version is champion yet, so nothing was compared' });
-    expect(passesGate(metrics(0.7), gate, 'not evaluated')).toEqual({ passed: false, reason: 'champion has no evaluation to compare with' });
+    expect(passesGate(metrics(0.7), gate, 'not there yet')).toEqual({
+      passed: true,
+      reason: 'gate passed; no version is champion yet, so nothing was compared',
+    });
+    expect(passesGate(metrics(0.7), gate, 'not evaluated')).toEqual({
+      passed: false,
+      reason: 'champion has no evaluation to compare with',
+    });
   });
 
   it('lets nothing pass whose AUC is not a number', () => {

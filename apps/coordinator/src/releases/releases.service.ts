@@ -26,24 +26,49 @@ export class ReleasesService {
     const version = await m.findOneByOrFail(ModelVersionRow, { model, version: last.version! });
     const verdict = passesGate(last.metrics, gate, await rivalOf(m, run));
     const subject = `${model}/${version.version}`;
-    await this.audit.append(m, { actor: 'coordinator', action: verdict.passed ? 'release.promoted' : 'release.held', subject, detail: { alias, reason: verdict.reason } });
+    await this.audit.append(m, {
+      actor: 'coordinator',
+      action: verdict.passed ? 'release.promoted' : 'release.held',
+      subject,
+      detail: { alias, reason: verdict.reason },
+    });
     if (!verdict.passed) return;
     // One count per model over all its aliases: a node, which serves what was released last, compares them.
     const releaseCounter = ((await m.maximum(ModelAliasRow, 'releaseCounter', { model })) ?? 0) + 1;
     if (releaseCounter > MOST_RELEASES) throw new CodedError('RELEASE_COUNTER_JUMPED', model);
     const now = Date.now();
     const statement: ReleaseStatement = {
-      protocol: PROTOCOL, model, version: version.version, releaseCounter, sha256: version.sha256, bytes: version.bytes,
-      issuedAt: new Date(now).toISOString(), expiresAt: new Date(now + VALID_FOR_MS).toISOString(),
+      protocol: PROTOCOL,
+      model,
+      version: version.version,
+      releaseCounter,
+      sha256: version.sha256,
+      bytes: version.bytes,
+      issuedAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + VALID_FOR_MS).toISOString(),
     };
     const release = await signStatement(releaseStatement.type, statement, this.signer);
-    await m.upsert(ModelAliasRow, { model, alias, version: version.version, releaseCounter, release }, ['model', 'alias']);
+    await m.upsert(ModelAliasRow, { model, alias, version: version.version, releaseCounter, release }, [
+      'model',
+      'alias',
+    ]);
     await this.events.publish(m, 'version', subject, run.id);
   }
 }
 
 /** Only the alias that is promoted to may be new: every other that a gate names was there when the run started. */
-async function rivalOf(m: EntityManager, { spec: { name: model, promotion: { alias, gate: { noWorseThan = alias } } } }: RunRow): Promise<Rival> {
+async function rivalOf(
+  m: EntityManager,
+  {
+    spec: {
+      name: model,
+      promotion: {
+        alias,
+        gate: { noWorseThan = alias },
+      },
+    },
+  }: RunRow,
+): Promise<Rival> {
   const rival = await m.findOneBy(ModelAliasRow, { model, alias: noWorseThan });
   if (!rival) return noWorseThan === alias ? 'not there yet' : 'not evaluated';
   return (await m.findOneByOrFail(ModelVersionRow, { model, version: rival.version })).metrics ?? 'not evaluated';

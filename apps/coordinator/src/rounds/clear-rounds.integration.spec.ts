@@ -17,16 +17,54 @@ const keys: string[] = [];
 
 beforeAll(async () => {
   source = await connectDatabase(database.url, 10_000);
-  const run = { id: randomUUID(), federation: 'tiny', spec: tinySpec() as never, modelSha256: '', featureSchemaSha256: '', parameters: 4, seed: null };
-  await source.manager.insert(RunRow, { ...run, noiseMultiplier: 0, epsilonAfter: {}, state: 'done', failure: null, startedAt: new Date(), finishedAt: new Date() });
+  const run = {
+    id: randomUUID(),
+    federation: 'tiny',
+    spec: tinySpec() as never,
+    modelSha256: '',
+    featureSchemaSha256: '',
+    parameters: 4,
+    seed: null,
+  };
+  await source.manager.insert(RunRow, {
+    ...run,
+    noiseMultiplier: 0,
+    epsilonAfter: {},
+    state: 'done',
+    failure: null,
+    startedAt: new Date(),
+    finishedAt: new Date(),
+  });
   for (let number = 1; number <= 25; number++) {
     const [id, epochId] = [randomUUID(), randomUUID()];
     await source.manager.insert(RoundRow, {
-      id, runId: run.id, number, state: 'done', cohort: [], exclusions: [], fit: {} as never, epochId: null, baseVersion: 1, version: null, strategySha256: null,
-      metrics: null, failure: null, timeline: [], startedAt: new Date(0), finishedAt: new Date(number * 1000),
+      id,
+      runId: run.id,
+      number,
+      state: 'done',
+      cohort: [],
+      exclusions: [],
+      fit: {} as never,
+      epochId: null,
+      baseVersion: 1,
+      version: null,
+      strategySha256: null,
+      metrics: null,
+      failure: null,
+      timeline: [],
+      startedAt: new Date(0),
+      finishedAt: new Date(number * 1000),
     });
     await source.manager.insert(EpochRow, {
-      id: epochId, roundId: id, header: {} as never, headerSha256: '', roster: [], state: 'ready', stepIndex: 0, stepDeadlineAt: new Date(), failure: null,
+      id: epochId,
+      roundId: id,
+      header: {} as never,
+      headerSha256: '',
+      roster: [],
+      state: 'ready',
+      stepIndex: 0,
+      stepDeadlineAt: new Date(),
+      failure: null,
     });
     keys.push(ceremonyKey(epochId));
   }

@@ -23,7 +23,10 @@ export class ClearRoundsService {
   /** Rounds whose bytes could not be removed: told once, and tried again when nothing else is left. */
   private readonly stuck = new Set<string>();
 
-  constructor(@InjectDataSource() private readonly database: DataSource, @Inject(BLOBS) private readonly blobs: BlobStore) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+  ) {}
 
   /** One pass at a time: the queue asks every two seconds, and large rounds may take longer. */
   async clear(): Promise<void> {
@@ -48,9 +51,13 @@ export class ClearRoundsService {
     const m = this.database.manager;
     const [sums, epochs] = [await m.findBy(SumRow, { roundId }), await m.findBy(EpochRow, { roundId })];
     try {
-      for (const key of [...sums.flatMap(({ id }) => scratchKeys(id)), ...epochs.map(({ id }) => ceremonyKey(id))]) await this.blobs.removeBelow(key);
+      for (const key of [...sums.flatMap(({ id }) => scratchKeys(id)), ...epochs.map(({ id }) => ceremonyKey(id))])
+        await this.blobs.removeBelow(key);
     } catch (error) {
-      if (!this.stuck.has(roundId)) this.log.warn(`bytes of round ${roundId} cannot be removed: ${(error as { code?: string }).code ?? 'INTERNAL'}`);
+      if (!this.stuck.has(roundId))
+        this.log.warn(
+          `bytes of round ${roundId} cannot be removed: ${(error as { code?: string }).code ?? 'INTERNAL'}`,
+        );
       this.stuck.add(roundId);
       return;
     }

@@ -34,11 +34,16 @@ export class EpsilonService implements OnModuleDestroy {
   async ofRun(run: RunRow, rounds: number): Promise<number> {
     if (rounds === 0) return 0;
     if (run.noiseMultiplier === 0) return Infinity;
-    return run.epsilonAfter[rounds] ?? this.inTurn(async () => {
-      // Somebody else may have asked for it in the meantime.
-      const kept = (await this.database.manager.findOneByOrFail(RunRow, { id: run.id })).epsilonAfter[rounds];
-      return kept ?? this.keep(run.id, rounds, await this.compute(run, releasedIn(run.spec, run.noiseMultiplier, rounds)));
-    });
+    return (
+      run.epsilonAfter[rounds] ??
+      this.inTurn(async () => {
+        // Somebody else may have asked for it in the meantime.
+        const kept = (await this.database.manager.findOneByOrFail(RunRow, { id: run.id })).epsilonAfter[rounds];
+        return (
+          kept ?? this.keep(run.id, rounds, await this.compute(run, releasedIn(run.spec, run.noiseMultiplier, rounds)))
+        );
+      })
+    );
   }
 
   /** Of a run after some of its rounds and of the runs that it continues. */
@@ -58,13 +63,23 @@ export class EpsilonService implements OnModuleDestroy {
     return next;
   }
 
-  private compute({ spec: { privacy: { delta, accountant } } }: RunRow, released: readonly Mechanism[]): Promise<number> {
+  private compute(
+    {
+      spec: {
+        privacy: { delta, accountant },
+      },
+    }: RunRow,
+    released: readonly Mechanism[],
+  ): Promise<number> {
     const question: EpsilonQuestion = { released, delta, accountant };
     return askChild<number>(CHILD, question, LIMITS, this.stopping.signal);
   }
 
   private async keep(id: string, rounds: number, epsilon: number): Promise<number> {
-    await this.database.query('UPDATE runs SET epsilon_after = epsilon_after || jsonb_build_object($2::text, $3::float8) WHERE id = $1', [id, rounds, epsilon]);
+    await this.database.query(
+      'UPDATE runs SET epsilon_after = epsilon_after || jsonb_build_object($2::text, $3::float8) WHERE id = $1',
+      [id, rounds, epsilon],
+    );
     return epsilon;
   }
 }

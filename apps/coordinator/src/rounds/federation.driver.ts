@@ -8,7 +8,17 @@ import { AuditService } from '../audit/audit.service.js';
 import { resultKey } from '../aggregation/keys.js';
 import { BLOBS, type BlobStore } from '../blobs/blob-store.js';
 import { CONFIG, type Config } from '../config.js';
-import { EpochRow, ModelVersionRow, RefusalRow, RoundRow, RunRow, ShareRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import {
+  EpochRow,
+  ModelVersionRow,
+  RefusalRow,
+  RoundRow,
+  RunRow,
+  ShareRow,
+  SiteRow,
+  SumRow,
+  UploadRow,
+} from '../database/entities.js';
 import { becauseOf, byCoordinator, lockRun } from '../database/transition.js';
 import { EventsService } from '../events/events.service.js';
 import { pulseOf } from '../liveness/heartbeat.service.js';
@@ -34,11 +44,13 @@ const uniform = (): number => randomInt(2 ** 47) / 2 ** 47;
 
 /** A node asks for its assignments at least twice in this time. */
 const AWAY_AFTER_MS = 60_000;
-const isAway = ({ lastSeenAt }: SiteRow, now: Date): boolean => now.getTime() - (lastSeenAt?.getTime() ?? 0) > AWAY_AFTER_MS;
+const isAway = ({ lastSeenAt }: SiteRow, now: Date): boolean =>
+  now.getTime() - (lastSeenAt?.getTime() ?? 0) > AWAY_AFTER_MS;
 
 /** Who did not deliver what a sum waited for when it stopped waiting; who refused is recorded with a reason of its own. */
 function absentFrom({ state, cohort }: SumRow, step: SumStep, committed: readonly string[]): RoundRow['exclusions'] {
-  if (state === 'collecting') return cohort.filter((site) => !committed.includes(site)).map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' }));
+  if (state === 'collecting')
+    return cohort.filter((site) => !committed.includes(site)).map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' }));
   return step.to === 'failed' ? step.sites.map((site) => ({ site, code: step.code })) : [];
 }
 
@@ -64,7 +76,7 @@ export class FederationDriver {
   ) {}
 
   async advance(runId: string): Promise<void> {
-    for (let moved = true; moved; ) {
+    for (let moved = true; moved;) {
       moved = await this.database.transaction(async (m) => {
         const run = await lockRun(m, runId);
         return run?.state === 'running' && this.step(m, run, await pulseOf(m));
@@ -79,8 +91,12 @@ export class FederationDriver {
     if (!round) return [];
     const wanted: (() => Promise<void>)[] = [];
     const want = (request: JobRequest) => wanted.push(() => this.jobs.enqueue(request));
-    if (round.state === 'updating') want({ name: 'round.update', data: { roundId: round.id }, id: `update-${round.id}` });
-    const sums = await this.database.manager.findBy(SumRow, { roundId: round.id, state: In(['aggregating', 'combining']) });
+    if (round.state === 'updating')
+      want({ name: 'round.update', data: { roundId: round.id }, id: `update-${round.id}` });
+    const sums = await this.database.manager.findBy(SumRow, {
+      roundId: round.id,
+      state: In(['aggregating', 'combining']),
+    });
     for (const sum of sums) {
       if (sum.state === 'combining') want({ name: 'sum.combine', data: { sumId: sum.id }, id: `combine-${sum.id}` });
       else if (!sum.sumRoot) wanted.push(() => this.closings.enqueueAggregation(sum));
@@ -89,7 +105,11 @@ export class FederationDriver {
   }
 
   private async step(m: EntityManager, run: RunRow, pulse: Pulse): Promise<boolean> {
-    const round = await m.findOne(RoundRow, { where: { runId: run.id }, order: { number: 'DESC' }, lock: { mode: 'pessimistic_write' } });
+    const round = await m.findOne(RoundRow, {
+      where: { runId: run.id },
+      order: { number: 'DESC' },
+      lock: { mode: 'pessimistic_write' },
+    });
     if (!round) return this.planRound(m, run, pulse.now, 1, await this.baseVersion(m, run));
     if (round.state === 'failed') return this.runs.transition(m, run.id, 'failed', becauseOf(round.failure!));
     if (round.state === 'done') {
@@ -106,12 +126,23 @@ export class FederationDriver {
     return false;
   }
 
-  private async stepSum(m: EntityManager, run: RunRow, { header }: EpochRow, sum: SumRow, pulse: Pulse): Promise<boolean> {
+  private async stepSum(
+    m: EntityManager,
+    run: RunRow,
+    { header }: EpochRow,
+    sum: SumRow,
+    pulse: Pulse,
+  ): Promise<boolean> {
     const sites = async (rows: Promise<{ site: string }[]>) => (await rows).map((r) => r.site);
     const committed = await sites(m.findBy(UploadRow, { sumId: sum.id }));
     const refused = await sites(m.findBy(RefusalRow, { subject: 'sum', subjectId: sum.id }));
     const step = nextSumStep({
-      state: sum.state, cohort: sum.cohort, committed, refused, activeSet: sum.activeSet, combined: sum.combined,
+      state: sum.state,
+      cohort: sum.cohort,
+      committed,
+      refused,
+      activeSet: sum.activeSet,
+      combined: sum.combined,
       quorum: header.minUploads,
       deadlinePassed: isLate(sum, pulse),
       sumCommitted: sum.sumRoot !== null,
@@ -122,37 +153,69 @@ export class FederationDriver {
     if (absent.length > 0) await this.rounds.exclude(m, sum.roundId, absent);
     switch (step.to) {
       case 'failed':
-        return this.sums.transition(m, sum.id, 'failed', becauseOf({ code: step.code, detail: step.sites.join(', ') || null }));
+        return this.sums.transition(
+          m,
+          sum.id,
+          'failed',
+          becauseOf({ code: step.code, detail: step.sites.join(', ') || null }),
+        );
       case 'closing': {
         const uploads = await this.closings.uploads(m, sum);
         return this.sums.transition(m, sum.id, 'closing', byCoordinator({ uploads }), { uploads });
       }
       case 'decrypting': {
         const signed = await this.closings.sign(m, sum, run.spec, pulse.now);
-        return this.sums.transition(m, sum.id, 'decrypting', byCoordinator({ sumRoot: sum.sumRoot, activeSet: signed.activeSet }), signed);
+        return this.sums.transition(
+          m,
+          sum.id,
+          'decrypting',
+          byCoordinator({ sumRoot: sum.sumRoot, activeSet: signed.activeSet }),
+          signed,
+        );
       }
       default:
         return this.sums.transition(m, sum.id, step.to, byCoordinator());
     }
   }
 
-  private async stepRound(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow | null, sums: SumRow[], { now }: Pulse): Promise<boolean> {
+  private async stepRound(
+    m: EntityManager,
+    run: RunRow,
+    round: RoundRow,
+    epoch: EpochRow | null,
+    sums: SumRow[],
+    { now }: Pulse,
+  ): Promise<boolean> {
     const part = (purpose: SumRow['purpose']) => {
       const sum = sums.find((s) => s.purpose === purpose && s.epochId === round.epochId);
       return sum ? { state: sum.state, ...(sum.failure ? { code: sum.failure.code } : {}) } : null;
     };
     const step = nextRoundStep({
-      state: round.state, cohort: round.cohort, version: round.version, minSites: run.spec.sites.min,
+      state: round.state,
+      cohort: round.cohort,
+      version: round.version,
+      minSites: run.spec.sites.min,
       spares: epoch?.state === 'failed' ? await this.spares(m, round, now) : [],
       ceremonies: await m.countBy(EpochRow, { roundId: round.id }),
-      epoch: epoch && { state: epoch.state, sites: epoch.failure?.sites ?? [], ...(epoch.failure ? { code: epoch.failure.code } : {}) },
+      epoch: epoch && {
+        state: epoch.state,
+        sites: epoch.failure?.sites ?? [],
+        ...(epoch.failure ? { code: epoch.failure.code } : {}),
+      },
       update: part('update'),
       evaluation: part('evaluation'),
     });
     if (!step) return false;
     switch (step.to) {
       case 'epoch':
-        return this.openEpoch(m, run, round, now, step.cohort.toSorted(), step.excluded.map((site) => ({ site, code: step.code! })));
+        return this.openEpoch(
+          m,
+          run,
+          round,
+          now,
+          step.cohort.toSorted(),
+          step.excluded.map((site) => ({ site, code: step.code! })),
+        );
       case 'collecting':
         await this.openSum(m, run, round, epoch!, now, 'update', await this.shaOf(m, run, round.baseVersion));
         break;
@@ -160,15 +223,34 @@ export class FederationDriver {
         await this.openSum(m, run, round, epoch!, now, 'evaluation', await this.shaOf(m, run, round.version!));
         break;
       case 'done': {
-        const metrics = await this.metrics(sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!, run.spec.encryption.bits);
-        if (metrics instanceof CodedError) return this.rounds.transition(m, round.id, 'failed', becauseOf({ code: metrics.code, detail: 'the result of the evaluation' }));
+        const metrics = await this.metrics(
+          sums.find((s) => s.purpose === 'evaluation' && s.epochId === round.epochId)!,
+          run.spec.encryption.bits,
+        );
+        if (metrics instanceof CodedError)
+          return this.rounds.transition(
+            m,
+            round.id,
+            'failed',
+            becauseOf({ code: metrics.code, detail: 'the result of the evaluation' }),
+          );
         await m.update(ModelVersionRow, { model: run.spec.name, version: round.version! }, { metrics });
         return this.rounds.transition(m, round.id, 'done', byCoordinator(), { metrics });
       }
       case 'failed': {
         const cause = sums.find((s) => s.failure)?.failure ?? epoch?.failure;
-        if (epoch?.failure) await this.rounds.exclude(m, round.id, epoch.failure.sites.map((site) => ({ site, code: step.code })));
-        return this.rounds.transition(m, round.id, 'failed', becauseOf({ code: step.code, detail: cause?.detail ?? null }));
+        if (epoch?.failure)
+          await this.rounds.exclude(
+            m,
+            round.id,
+            epoch.failure.sites.map((site) => ({ site, code: step.code })),
+          );
+        return this.rounds.transition(
+          m,
+          round.id,
+          'failed',
+          becauseOf({ code: step.code, detail: cause?.detail ?? null }),
+        );
       }
       case 'closing':
       case 'aggregating':
@@ -182,25 +264,57 @@ export class FederationDriver {
   /** The error where the stored result is damaged or gone: a round without metrics is not done. */
   private async metrics(evaluation: SumRow, bits: number): Promise<Metrics | CodedError> {
     const result = this.blobs.get({ key: resultKey(evaluation.id), sha256: evaluation.resultSha256! });
-    return result.then((bytes) => metricsOf(bytes, bits), (error: unknown) => {
-      if (error instanceof CodedError) return error;
-      throw error;
-    });
+    return result.then(
+      (bytes) => metricsOf(bytes, bits),
+      (error: unknown) => {
+        if (error instanceof CodedError) return error;
+        throw error;
+      },
+    );
   }
 
-  private async planRound(m: EntityManager, run: RunRow, at: Date, number: number, baseVersion: number): Promise<boolean> {
+  private async planRound(
+    m: EntityManager,
+    run: RunRow,
+    at: Date,
+    number: number,
+    baseVersion: number,
+  ): Promise<boolean> {
     const sites = await m.findBy(SiteRow, { state: 'enrolled' });
     const away = sites.filter((s) => isAway(s, at)).map((s) => s.id);
     const { sites: limits } = run.spec;
     const { strategy, fit } = offeredStrategy(run.spec);
-    const plan = strategy.configureFit(sites.map((s) => s.id).toSorted(), { fraction: limits.fraction, minSites: limits.min, away }, uniform);
+    const plan = strategy.configureFit(
+      sites.map((s) => s.id).toSorted(),
+      { fraction: limits.fraction, minSites: limits.min, away },
+      uniform,
+    );
     const cohort = plan.cohort.toSorted();
     const id = randomUUID();
     await m.insert(RoundRow, {
-      id, runId: run.id, number, state: 'planned', cohort, exclusions: [], fit, epochId: null, baseVersion, version: null, strategySha256: null, metrics: null,
-      failure: null, timeline: [{ state: 'planned', at: at.toISOString() }], startedAt: at, finishedAt: null,
+      id,
+      runId: run.id,
+      number,
+      state: 'planned',
+      cohort,
+      exclusions: [],
+      fit,
+      epochId: null,
+      baseVersion,
+      version: null,
+      strategySha256: null,
+      metrics: null,
+      failure: null,
+      timeline: [{ state: 'planned', at: at.toISOString() }],
+      startedAt: at,
+      finishedAt: null,
     });
-    await this.audit.append(m, { actor: 'coordinator', action: 'round.planned', subject: id, detail: { run: run.id, round: number, cohort, fit } });
+    await this.audit.append(m, {
+      actor: 'coordinator',
+      action: 'round.planned',
+      subject: id,
+      detail: { run: run.id, round: number, cohort, fit },
+    });
     await this.events.publish(m, 'round', id, run.id);
     return true;
   }
@@ -209,14 +323,31 @@ export class FederationDriver {
   private async spares(m: EntityManager, { cohort, exclusions }: RoundRow, now: Date): Promise<string[]> {
     const taken = new Set([...cohort, ...exclusions.map((e) => e.site)]);
     const present = (await m.findBy(SiteRow, { state: 'enrolled' })).filter((s) => !taken.has(s.id) && !isAway(s, now));
-    return present.map(({ id }) => ({ id, at: uniform() })).toSorted((a, b) => a.at - b.at).map(({ id }) => id);
+    return present
+      .map(({ id }) => ({ id, at: uniform() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ id }) => id);
   }
 
-  private async openEpoch(m: EntityManager, run: RunRow, round: RoundRow, now: Date, cohort: readonly string[], excluded: RoundRow['exclusions']): Promise<boolean> {
+  private async openEpoch(
+    m: EntityManager,
+    run: RunRow,
+    round: RoundRow,
+    now: Date,
+    cohort: readonly string[],
+    excluded: RoundRow['exclusions'],
+  ): Promise<boolean> {
     const threshold = thresholdOf(run.spec.sites.threshold, cohort.length);
     const header: EpochHeader = {
-      scheme: run.spec.encryption.scheme, version: 1, epochId: randomUUID(), seed: randomBytes(32).toString('hex'), roster: [...cohort],
-      threshold, minUploads: Math.max(run.spec.sites.min, threshold), bits: run.spec.encryption.bits, sums: SUMS_PER_EPOCH,
+      scheme: run.spec.encryption.scheme,
+      version: 1,
+      epochId: randomUUID(),
+      seed: randomBytes(32).toString('hex'),
+      roster: [...cohort],
+      threshold,
+      minUploads: Math.max(run.spec.sites.min, threshold),
+      bits: run.spec.encryption.bits,
+      sums: SUMS_PER_EPOCH,
     };
     const sites = await m.findBy(SiteRow, { id: In([...cohort]) });
     const entry = (id: string) => {
@@ -224,8 +355,15 @@ export class FederationDriver {
       return { site: id, identityKey: site.identityKey!, sealingKey: site.sealingKey! };
     };
     await m.insert(EpochRow, {
-      id: header.epochId, roundId: round.id, header: header as never, headerSha256: headerDigest(header), roster: cohort.map(entry), state: 'running',
-      stepIndex: 0, stepDeadlineAt: new Date(now.getTime() + this.config.ceremonyStepMs), failure: null,
+      id: header.epochId,
+      roundId: round.id,
+      header: header as never,
+      headerSha256: headerDigest(header),
+      roster: cohort.map(entry),
+      state: 'running',
+      stepIndex: 0,
+      stepDeadlineAt: new Date(now.getTime() + this.config.ceremonyStepMs),
+      failure: null,
     });
     await m.update(RoundRow, { id: round.id }, { epochId: header.epochId, cohort: [...cohort] });
     await this.rounds.exclude(m, round.id, excluded);
@@ -233,13 +371,36 @@ export class FederationDriver {
     return true;
   }
 
-  private async openSum(m: EntityManager, run: RunRow, round: RoundRow, epoch: EpochRow, now: Date, purpose: SumRow['purpose'], modelSha256: string): Promise<void> {
+  private async openSum(
+    m: EntityManager,
+    run: RunRow,
+    round: RoundRow,
+    epoch: EpochRow,
+    now: Date,
+    purpose: SumRow['purpose'],
+    modelSha256: string,
+  ): Promise<void> {
     const scheme = await sumScheme(epoch.header.scheme);
     const length = purpose === 'update' ? updateLength(run.parameters) : evaluationLength(run.spec.encryption.bits);
     await m.insert(SumRow, {
-      id: randomUUID(), roundId: round.id, epochId: epoch.id, purpose, sumIndex: purpose === 'update' ? 0 : 1, state: 'collecting', cohort: round.cohort,
-      length, blocks: Math.ceil(length / scheme.layout(epoch.header).valuesPerBlock), modelSha256, uploads: null, activeSet: null, sumRoot: null,
-      closing: null, combined: false, resultSha256: null, failure: null, deadlineAt: new Date(now.getTime() + run.spec.sites.roundTimeoutMs),
+      id: randomUUID(),
+      roundId: round.id,
+      epochId: epoch.id,
+      purpose,
+      sumIndex: purpose === 'update' ? 0 : 1,
+      state: 'collecting',
+      cohort: round.cohort,
+      length,
+      blocks: Math.ceil(length / scheme.layout(epoch.header).valuesPerBlock),
+      modelSha256,
+      uploads: null,
+      activeSet: null,
+      sumRoot: null,
+      closing: null,
+      combined: false,
+      resultSha256: null,
+      failure: null,
+      deadlineAt: new Date(now.getTime() + run.spec.sites.roundTimeoutMs),
     });
   }
 

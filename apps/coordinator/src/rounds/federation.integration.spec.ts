@@ -16,9 +16,21 @@ describe('a run of two rounds with three sites', () => {
     await expectPlainFedAvg(federation, run);
     await expectOpenedOnce(federation);
     expect(run.rounds[0]!.epochId).not.toBe(run.rounds[1]!.epochId);
-    expect(run.rounds.every((r) => r.exclusions.length === 0 && r.participants.length === 3 && r.metrics!.rows > 180)).toBe(true);
-    expect(run.rounds.map((r) => r.timeline.map((t) => t.state))).toEqual(Array.from({ length: 2 }, () =>
-      ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done']));
+    expect(
+      run.rounds.every((r) => r.exclusions.length === 0 && r.participants.length === 3 && r.metrics!.rows > 180),
+    ).toBe(true);
+    expect(run.rounds.map((r) => r.timeline.map((t) => t.state))).toEqual(
+      Array.from({ length: 2 }, () => [
+        'planned',
+        'collecting',
+        'closing',
+        'aggregating',
+        'decrypting',
+        'updating',
+        'evaluating',
+        'done',
+      ]),
+    );
     expect(sites.flatMap((s) => s.failures)).toEqual([]);
   });
 
@@ -56,14 +68,20 @@ describe('a run of two rounds with three sites', () => {
     expect(run.state).toBe('done');
     expect((await coordinator.client.version('tiny', held.version!)).aliases).toEqual([]);
     expect((await coordinator.client.version('tiny', before.versions[0]!.version)).aliases).toEqual(['champion']);
-    const [entry] = await coordinator.query<{ subject: string }>("SELECT subject FROM audit_log WHERE action = 'release.held'");
+    const [entry] = await coordinator.query<{ subject: string }>(
+      "SELECT subject FROM audit_log WHERE action = 'release.held'",
+    );
     expect(entry).toEqual({ subject: `tiny/${held.version}` });
   });
 });
 
 describe('a run that an operator cancels', () => {
   const database = withDatabase();
-  const federation = withFederation(() => ({ databaseUrl: database.url }), { alpha: { train: 'silent' }, beta: { train: 'silent' }, gamma: { train: 'silent' } });
+  const federation = withFederation(() => ({ databaseUrl: database.url }), {
+    alpha: { train: 'silent' },
+    beta: { train: 'silent' },
+    gamma: { train: 'silent' },
+  });
 
   it('stops: nothing is asked of a site, taken from one or opened any more, and a new run may start', async () => {
     const { coordinator, sites } = federation;
@@ -71,7 +89,9 @@ describe('a run that an operator cancels', () => {
     await expect(startRun(coordinator, tinySpec())).rejects.toMatchObject({ code: 'RUN_ACTIVE' });
     for (const site of sites) site.work();
     const site = federation.site('alpha');
-    const train = await until('the assignment to train', async () => (await site.assignments()).find((a) => a.kind === 'train'));
+    const train = await until('the assignment to train', async () =>
+      (await site.assignments()).find((a) => a.kind === 'train'),
+    );
     expect((await site.assigned()).epochs).toEqual([train.epochId]);
     const cancelled = await coordinator.client.cancelRun(id);
     expect(cancelled).toMatchObject({ state: 'cancelled', failure: { code: 'RUN_CANCELLED' } });
@@ -89,6 +109,8 @@ describe('a run that an operator cancels', () => {
   });
 
   it('cannot be cancelled when there is none', async () => {
-    await expect(federation.coordinator.client.cancelRun('6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(federation.coordinator.client.cancelRun('6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f')).rejects.toMatchObject(
+      { code: 'NOT_FOUND' },
+    );
   });
 });

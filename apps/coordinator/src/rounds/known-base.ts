@@ -14,7 +14,10 @@ export async function knownBase(m: EntityManager, model: string, sha256: string)
   if (own) return own;
   const other = await m.findOneBy(ModelVersionRow, trained);
   if (!other) return null;
-  throw new CodedError('MODEL_INVALID', `the file is version ${other.version} of ${other.model}; give the federation that name, so that its ε is continued`);
+  throw new CodedError(
+    'MODEL_INVALID',
+    `the file is version ${other.version} of ${other.model}; give the federation that name, so that its ε is continued`,
+  );
 }
 
 /** Everything that sites released from one record for what a run started from, over all runs. */

@@ -5,11 +5,37 @@ import { describe, expect, it } from 'vitest';
 import type { SumState } from '../database/entities.js';
 import { MOST_CEREMONIES, nextRoundStep, withExclusions, type RoundFacts, type RoundStep } from './round-state.js';
 
-const order: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
-const sumStates: readonly SumState[] = ['collecting', 'closing', 'aggregating', 'decrypting', 'combining', 'done', 'failed'];
+const order: readonly RoundState[] = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+  'done',
+];
+const sumStates: readonly SumState[] = [
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'combining',
+  'done',
+  'failed',
+];
 
 const facts = (part: Partial<RoundFacts>): RoundFacts => ({
-  state: 'planned', cohort: ['a', 'b', 'c', 'd'], minSites: 3, spares: [], epoch: null, ceremonies: 1, update: null, version: null, evaluation: null, ...part,
+  state: 'planned',
+  cohort: ['a', 'b', 'c', 'd'],
+  minSites: 3,
+  spares: [],
+  epoch: null,
+  ceremonies: 1,
+  update: null,
+  version: null,
+  evaluation: null,
+  ...part,
 });
 
 describe('a planned round', () => {
@@ -24,24 +50,48 @@ describe('a planned round', () => {
 
   it('starts again without the site that spoiled the ceremony', () => {
     const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['b'] } as const;
-    expect(nextRoundStep(facts({ epoch }))).toEqual({ to: 'epoch', cohort: ['a', 'c', 'd'], excluded: ['b'], code: 'EPOCH_SITE_MISSING' });
+    expect(nextRoundStep(facts({ epoch }))).toEqual({
+      to: 'epoch',
+      cohort: ['a', 'c', 'd'],
+      excluded: ['b'],
+      code: 'EPOCH_SITE_MISSING',
+    });
   });
 
   it('puts sites that were not drawn in the place of those that are away, also where it would be too small without them', () => {
     const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['b', 'c'] } as const;
-    expect(nextRoundStep(facts({ epoch, spares: ['y'] }))).toEqual({ to: 'epoch', cohort: ['a', 'd', 'y'], excluded: ['b', 'c'], code: 'EPOCH_SITE_MISSING' });
+    expect(nextRoundStep(facts({ epoch, spares: ['y'] }))).toEqual({
+      to: 'epoch',
+      cohort: ['a', 'd', 'y'],
+      excluded: ['b', 'c'],
+      code: 'EPOCH_SITE_MISSING',
+    });
     expect(nextRoundStep(facts({ epoch, spares: ['z', 'y', 'x'] }))).toMatchObject({ cohort: ['a', 'd', 'z', 'y'] });
   });
 
   it.each(['EPOCH_SITE_MISSING', 'EPOCH_SITE_REFUSED'] as const)('fails with %s when too few are left', (code) => {
-    expect(nextRoundStep(facts({ epoch: { state: 'failed', code, sites: ['a', 'b'] } }))).toEqual({ to: 'failed', code });
+    expect(nextRoundStep(facts({ epoch: { state: 'failed', code, sites: ['a', 'b'] } }))).toEqual({
+      to: 'failed',
+      code,
+    });
   });
 
   it('begins a ceremony to which nobody came again with all of them, but not for ever', () => {
     const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['a', 'b', 'c', 'd'] } as const;
-    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES - 1 }))).toEqual({ to: 'epoch', cohort: ['a', 'b', 'c', 'd'], excluded: [], code: 'EPOCH_SITE_MISSING' });
-    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES }))).toEqual({ to: 'failed', code: 'EPOCH_SITE_MISSING' });
-    expect(nextRoundStep(facts({ epoch: { ...epoch, code: 'EPOCH_SITE_REFUSED' } }))).toEqual({ to: 'failed', code: 'EPOCH_SITE_REFUSED' });
+    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES - 1 }))).toEqual({
+      to: 'epoch',
+      cohort: ['a', 'b', 'c', 'd'],
+      excluded: [],
+      code: 'EPOCH_SITE_MISSING',
+    });
+    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES }))).toEqual({
+      to: 'failed',
+      code: 'EPOCH_SITE_MISSING',
+    });
+    expect(nextRoundStep(facts({ epoch: { ...epoch, code: 'EPOCH_SITE_REFUSED' } }))).toEqual({
+      to: 'failed',
+      code: 'EPOCH_SITE_REFUSED',
+    });
   });
 
   it('fails when nobody can be blamed: the same sites would fail again', () => {
@@ -53,17 +103,31 @@ describe('a planned round', () => {
 describe('the sites left out of a round', () => {
   it('are each there once, with the first reason', () => {
     const before = [{ site: 'a', code: 'ROSTER_CHANGED' as const }];
-    expect(withExclusions(before, [{ site: 'a', code: 'EPOCH_SITE_REFUSED' }, { site: 'b', code: 'ROUND_DEADLINE_PASSED' }])).toEqual([
-      { site: 'a', code: 'ROSTER_CHANGED' }, { site: 'b', code: 'ROUND_DEADLINE_PASSED' },
+    expect(
+      withExclusions(before, [
+        { site: 'a', code: 'EPOCH_SITE_REFUSED' },
+        { site: 'b', code: 'ROUND_DEADLINE_PASSED' },
+      ]),
+    ).toEqual([
+      { site: 'a', code: 'ROSTER_CHANGED' },
+      { site: 'b', code: 'ROUND_DEADLINE_PASSED' },
     ]);
   });
 });
 
 describe('a round with its update sum', () => {
   const target: Record<SumState, RoundState | null> = {
-    collecting: null, closing: 'closing', aggregating: 'aggregating', decrypting: 'decrypting', combining: 'decrypting', done: 'updating', failed: 'failed',
+    collecting: null,
+    closing: 'closing',
+    aggregating: 'aggregating',
+    decrypting: 'decrypting',
+    combining: 'decrypting',
+    done: 'updating',
+    failed: 'failed',
   };
-  const table = (['collecting', 'closing', 'aggregating', 'decrypting'] as const).flatMap((state) => sumStates.map((sum) => ({ state, sum })));
+  const table = (['collecting', 'closing', 'aggregating', 'decrypting'] as const).flatMap((state) =>
+    sumStates.map((sum) => ({ state, sum })),
+  );
 
   it.each(table)('$state follows a sum that is $sum, and never back', ({ state, sum }) => {
     const step = nextRoundStep(facts({ state, update: { state: sum, code: 'SHARES_MISSING' } }));
@@ -87,7 +151,8 @@ describe('a round after its update', () => {
   });
 
   it('is done when the evaluation is, and failed with its code', () => {
-    const evaluating = (state: SumState, code?: ErrorCode) => nextRoundStep(facts({ state: 'evaluating', version: 4, evaluation: { state, ...(code ? { code } : {}) } }));
+    const evaluating = (state: SumState, code?: ErrorCode) =>
+      nextRoundStep(facts({ state: 'evaluating', version: 4, evaluation: { state, ...(code ? { code } : {}) } }));
     for (const state of sumStates.filter((s) => s !== 'done' && s !== 'failed')) expect(evaluating(state)).toBeNull();
     expect(evaluating('done')).toEqual({ to: 'done' });
     expect(evaluating('failed', 'ROUND_QUORUM_MISSED')).toEqual({ to: 'failed', code: 'ROUND_QUORUM_MISSED' });
@@ -105,7 +170,14 @@ const anyFacts: fc.Arbitrary<RoundFacts> = fc.record({
   spares: fc.subarray(['y', 'z']),
   ceremonies: fc.integer({ min: 0, max: 5 }),
   minSites: fc.integer({ min: 1, max: 5 }),
-  epoch: fc.option(fc.record({ state: fc.constantFrom('running', 'ready', 'failed'), code, sites: fc.subarray(['a', 'b', 'c', 'd', 'e', 'x']) }), { nil: null }),
+  epoch: fc.option(
+    fc.record({
+      state: fc.constantFrom('running', 'ready', 'failed'),
+      code,
+      sites: fc.subarray(['a', 'b', 'c', 'd', 'e', 'x']),
+    }),
+    { nil: null },
+  ),
   update: sum,
   version: fc.option(fc.nat(), { nil: null }),
   evaluation: sum,
@@ -113,59 +185,95 @@ const anyFacts: fc.Arbitrary<RoundFacts> = fc.record({
 
 describe('any round, whatever the database says', () => {
   it('never leaves done or failed', () => {
-    fc.assert(fc.property(anyFacts, fc.constantFrom('done' as const, 'failed' as const), (round, state) => {
-      expect(nextRoundStep({ ...round, state })).toBeNull();
-    }), { seed: 1, numRuns: runs(500) });
+    fc.assert(
+      fc.property(anyFacts, fc.constantFrom('done' as const, 'failed' as const), (round, state) => {
+        expect(nextRoundStep({ ...round, state })).toBeNull();
+      }),
+      { seed: 1, numRuns: runs(500) },
+    );
   });
 
   it('only moves forward, and past the update only by one state', () => {
-    fc.assert(fc.property(anyFacts, (round) => {
-      const step = nextRoundStep(round);
-      if (step === null || step.to === 'failed') return;
-      if (step.to === 'epoch') {
-        expect(round.state).toBe('planned');
-        return;
-      }
-      const distance = order.indexOf(step.to) - order.indexOf(round.state);
-      expect(distance).toBeGreaterThan(0);
-      // Only a sum that went on by itself may be followed over several states at once.
-      if (round.state === 'planned' || round.state === 'updating' || round.state === 'evaluating') expect(distance).toBe(1);
-      if (step.to === 'evaluating' || step.to === 'done') expect(distance).toBe(1);
-    }), { seed: 2, numRuns: runs(2000) });
+    fc.assert(
+      fc.property(anyFacts, (round) => {
+        const step = nextRoundStep(round);
+        if (step === null || step.to === 'failed') return;
+        if (step.to === 'epoch') {
+          expect(round.state).toBe('planned');
+          return;
+        }
+        const distance = order.indexOf(step.to) - order.indexOf(round.state);
+        expect(distance).toBeGreaterThan(0);
+        // Only a sum that went on by itself may be followed over several states at once.
+        if (round.state === 'planned' || round.state === 'updating' || round.state === 'evaluating')
+          expect(distance).toBe(1);
+        if (step.to === 'evaluating' || step.to === 'done') expect(distance).toBe(1);
+      }),
+      { seed: 2, numRuns: runs(2000) },
+    );
   });
 
   it('gets to done or failed in boundedly many steps however its parts end', () => {
-    fc.assert(fc.property(cohort, fc.infiniteStream(fc.constantFrom('ready', 'failed')), fc.boolean(), fc.boolean(), (sites, epochs, updateEnds, evaluationEnds) => {
-      let round = facts({ cohort: sites, minSites: 2 });
-      let steps = 0;
-      for (; round.state !== 'done' && round.state !== 'failed'; steps++) {
-        expect(steps).toBeLessThan(20);
-        round = apply(round, nextRoundStep(round), { epoch: String(epochs.next().value) as 'ready' | 'failed', updateEnds, evaluationEnds });
-      }
-    }), { seed: 3, numRuns: runs(300) });
+    fc.assert(
+      fc.property(
+        cohort,
+        fc.infiniteStream(fc.constantFrom('ready', 'failed')),
+        fc.boolean(),
+        fc.boolean(),
+        (sites, epochs, updateEnds, evaluationEnds) => {
+          let round = facts({ cohort: sites, minSites: 2 });
+          let steps = 0;
+          for (; round.state !== 'done' && round.state !== 'failed'; steps++) {
+            expect(steps).toBeLessThan(20);
+            round = apply(round, nextRoundStep(round), {
+              epoch: String(epochs.next().value) as 'ready' | 'failed',
+              updateEnds,
+              evaluationEnds,
+            });
+          }
+        },
+      ),
+      { seed: 3, numRuns: runs(300) },
+    );
   });
 
   it('never opens an epoch with fewer than the fewest sites again', () => {
-    fc.assert(fc.property(anyFacts, (round) => {
-      const step = nextRoundStep(round);
-      if (step?.to === 'epoch' && round.epoch) {
-        expect(step.cohort.length).toBeGreaterThanOrEqual(round.minSites);
-        expect(step.cohort.length).toBeLessThanOrEqual(round.cohort.length);
-        expect(step.cohort.some((site) => step.excluded.includes(site))).toBe(false);
-      }
-    }), { seed: 4, numRuns: runs(1000) });
+    fc.assert(
+      fc.property(anyFacts, (round) => {
+        const step = nextRoundStep(round);
+        if (step?.to === 'epoch' && round.epoch) {
+          expect(step.cohort.length).toBeGreaterThanOrEqual(round.minSites);
+          expect(step.cohort.length).toBeLessThanOrEqual(round.cohort.length);
+          expect(step.cohort.some((site) => step.excluded.includes(site))).toBe(false);
+        }
+      }),
+      { seed: 4, numRuns: runs(1000) },
+    );
   });
 });
 
 /** The world answers a step: a ceremony ends, a sum opens or fails, a version appears. */
-function apply(round: RoundFacts, step: RoundStep | null, world: { epoch: 'ready' | 'failed'; updateEnds: boolean; evaluationEnds: boolean }): RoundFacts {
+function apply(
+  round: RoundFacts,
+  step: RoundStep | null,
+  world: { epoch: 'ready' | 'failed'; updateEnds: boolean; evaluationEnds: boolean },
+): RoundFacts {
   if (step?.to === 'epoch') {
-    return { ...round, cohort: step.cohort, ceremonies: round.ceremonies + 1, epoch: { state: world.epoch, code: 'EPOCH_SITE_MISSING', sites: step.cohort.slice(0, 1) } };
+    return {
+      ...round,
+      cohort: step.cohort,
+      ceremonies: round.ceremonies + 1,
+      epoch: { state: world.epoch, code: 'EPOCH_SITE_MISSING', sites: step.cohort.slice(0, 1) },
+    };
   }
   if (step === null) return { ...round, version: 1 };
-  const ended = (done: boolean) => ({ state: done ? ('done' as const) : ('failed' as const), code: 'SHARES_MISSING' as const });
+  const ended = (done: boolean) => ({
+    state: done ? ('done' as const) : ('failed' as const),
+    code: 'SHARES_MISSING' as const,
+  });
   return {
-    ...round, state: step.to,
+    ...round,
+    state: step.to,
     ...(step.to === 'collecting' ? { update: ended(world.updateEnds) } : {}),
     ...(step.to === 'evaluating' ? { evaluation: ended(world.evaluationEnds) } : {}),
   };

@@ -7,7 +7,11 @@ export interface RoundFacts {
   readonly minSites: number;
   /** Sites that were not drawn and could take the place of one that is away, in drawn order. */
   readonly spares: readonly string[];
-  readonly epoch: { readonly state: 'running' | 'ready' | 'failed'; readonly code?: ErrorCode; readonly sites: readonly string[] } | null;
+  readonly epoch: {
+    readonly state: 'running' | 'ready' | 'failed';
+    readonly code?: ErrorCode;
+    readonly sites: readonly string[];
+  } | null;
   /** Ceremonies begun for this round so far. */
   readonly ceremonies: number;
   readonly update: { readonly state: SumState; readonly code?: ErrorCode } | null;
@@ -17,7 +21,12 @@ export interface RoundFacts {
 
 export type RoundStep =
   /** A new key epoch with these sites; those left out are recorded. */
-  | { readonly to: 'epoch'; readonly cohort: readonly string[]; readonly excluded: readonly string[]; readonly code?: ErrorCode }
+  | {
+      readonly to: 'epoch';
+      readonly cohort: readonly string[];
+      readonly excluded: readonly string[];
+      readonly code?: ErrorCode;
+    }
   | { readonly to: 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'updating' | 'evaluating' | 'done' }
   | { readonly to: 'failed'; readonly code: ErrorCode };
 
@@ -29,7 +38,16 @@ const following: Partial<Record<SumState, 'closing' | 'aggregating' | 'decryptin
   done: 'updating',
 };
 /** The way of a round to its good end; `failed` is the other one. */
-export const roundOrder: readonly RoundState[] = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
+export const roundOrder: readonly RoundState[] = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+  'done',
+];
 
 /** The next step of a round, or null while it waits. Pure; the driver applies it in one transaction. */
 export function nextRoundStep(round: RoundFacts): RoundStep | null {

@@ -20,7 +20,13 @@ export class RoundTransitions {
   ) {}
 
   /** @returns false where the round was over or further already; then nothing is written */
-  async transition(tx: EntityManager, id: string, to: RoundState, why: Why, set: Partial<Pick<RoundRow, 'metrics'>> = {}): Promise<boolean> {
+  async transition(
+    tx: EntityManager,
+    id: string,
+    to: RoundState,
+    why: Why,
+    set: Partial<Pick<RoundRow, 'metrics'>> = {},
+  ): Promise<boolean> {
     const runId = await lockRunOf(tx, id);
     const round = await tx.findOneOrFail(RoundRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (!mayFollow(roundOrder, round.state, to)) return false;
@@ -47,7 +53,9 @@ export class RoundTransitions {
 
   /** A failed round leaves nothing behind that a site would still work for. */
   private async endParts(tx: EntityManager, roundId: string, why: Why): Promise<void> {
-    for (const { id } of await tx.findBy(EpochRow, { roundId, state: 'running' })) await this.epochs.transition(tx, id, 'failed', why);
-    for (const { id } of await tx.findBy(SumRow, { roundId, state: Not(In(['done', 'failed'])) })) await this.sums.transition(tx, id, 'failed', why);
+    for (const { id } of await tx.findBy(EpochRow, { roundId, state: 'running' }))
+      await this.epochs.transition(tx, id, 'failed', why);
+    for (const { id } of await tx.findBy(SumRow, { roundId, state: Not(In(['done', 'failed'])) }))
+      await this.sums.transition(tx, id, 'failed', why);
   }
 }

@@ -50,7 +50,10 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       const stored = await this.versions.store(model);
       await this.database.transaction(async (tx) => {
         await lockRun(tx, run.id);
-        const locked = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, lock: { mode: 'pessimistic_write' } });
+        const locked = await tx.findOneOrFail(RoundRow, {
+          where: { id: roundId },
+          lock: { mode: 'pessimistic_write' },
+        });
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
         await this.versions.record(tx, stored, this.lineage(run, locked, sum, { header, version, epsilonSpent }), null);
@@ -62,21 +65,34 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
 
   async gaveUp({ roundId }: JobPayload<'round.update'>, error: unknown): Promise<void> {
     const round = await this.database.manager.findOneByOrFail(RoundRow, { id: roundId });
-    await this.database.transaction((tx) => this.transitions.transition(tx, roundId, 'failed', becauseOf(failureOf(error))));
+    await this.database.transaction((tx) =>
+      this.transitions.transition(tx, roundId, 'failed', becauseOf(failureOf(error))),
+    );
     await this.jobs.wake(round.runId, `failed-${roundId}`);
   }
 
-  private async step(run: RunRow, round: RoundRow, sum: SumRow): Promise<{ model: Uint8Array; strategySha256: string }> {
+  private async step(
+    run: RunRow,
+    round: RoundRow,
+    sum: SumRow,
+  ): Promise<{ model: Uint8Array; strategySha256: string }> {
     const { spec } = run;
-    const base = await this.database.manager.findOneByOrFail(ModelVersionRow, { model: spec.name, version: round.baseVersion });
+    const base = await this.database.manager.findOneByOrFail(ModelVersionRow, {
+      model: spec.name,
+      version: round.baseVersion,
+    });
     const model = await this.blobs.get(contentRef(base.sha256));
     const weights = readWeights(model, spec.model);
     const scaling = { maxRows: spec.sites.maxRows, range: spec.encryption.range };
-    const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(await this.sums(sum), sum.uploads!.length);
+    const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(
+      await this.sums(sum),
+      sum.uploads!.length,
+    );
     const { delta, rows } = meanUpdate(summed, scaling);
     if (isSaturated(delta, SATURATED * scaling.range)) throw new CodedError('TRAINING_DIVERGED');
     const { strategy } = offeredStrategy(spec);
-    const before = round.number === 1 ? strategy.init(weights) : decodeState(await this.stateAfter(run.id, round.number - 1));
+    const before =
+      round.number === 1 ? strategy.init(weights) : decodeState(await this.stateAfter(run.id, round.number - 1));
     const after = strategy.step(before, { weights, delta, round: round.number, examples: rows });
     if (!after.weights.every(Number.isFinite)) throw new CodedError('STRATEGY_FAILED');
     const strategySha256 = await this.blobs.put(stateKey(run.id, round.number), encodeState(after.state));
@@ -94,17 +110,37 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
   }
 
   /** What happened, from the rows of the round, its epoch and its sum; never what the file asked for. */
-  private lineage(run: RunRow, round: RoundRow, sum: SumRow, { header, version, epsilonSpent }: { header: EpochHeader; version: number; epsilonSpent: number }): Lineage {
+  private lineage(
+    run: RunRow,
+    round: RoundRow,
+    sum: SumRow,
+    { header, version, epsilonSpent }: { header: EpochHeader; version: number; epsilonSpent: number },
+  ): Lineage {
     const { spec } = run;
     const { strategy } = offeredStrategy(spec);
     return {
-      model: spec.name, version, baseVersion: round.baseVersion, runId: run.id, round: round.number,
+      model: spec.name,
+      version,
+      baseVersion: round.baseVersion,
+      runId: run.id,
+      round: round.number,
       cohort: sum.uploads!.map(({ site, root }) => ({ site, uploadRoot: root })),
       exclusions: round.exclusions,
       strategy: { name: strategy.name, params: { ...strategy.params } },
       local: { ...spec.local, ...round.fit },
-      privacy: { unit: 'record', epsilonSpent: Number.isFinite(epsilonSpent) ? epsilonSpent : null, delta: spec.privacy.delta, noiseMultiplier: run.noiseMultiplier },
-      encryption: { scheme: header.scheme, epochId: sum.epochId, threshold: header.threshold, sumRoot: sum.sumRoot!, activeSet: sum.activeSet! },
+      privacy: {
+        unit: 'record',
+        epsilonSpent: Number.isFinite(epsilonSpent) ? epsilonSpent : null,
+        delta: spec.privacy.delta,
+        noiseMultiplier: run.noiseMultiplier,
+      },
+      encryption: {
+        scheme: header.scheme,
+        epochId: sum.epochId,
+        threshold: header.threshold,
+        sumRoot: sum.sumRoot!,
+        activeSet: sum.activeSet!,
+      },
       featureSchemaSha256: run.featureSchemaSha256,
       code: buildIdentity(),
     };

@@ -25,7 +25,8 @@ export class RunAdvanceHandler implements JobHandler<'run.advance'> {
 
   /** What would fail again ends the run; after anything else the reconciler tries again. */
   async gaveUp({ runId }: JobPayload<'run.advance'>, error: unknown): Promise<void> {
-    if (isPermanent(error)) await this.database.transaction((tx) => this.runs.transition(tx, runId, 'failed', becauseOf(failureOf(error))));
+    if (isPermanent(error))
+      await this.database.transaction((tx) => this.runs.transition(tx, runId, 'failed', becauseOf(failureOf(error))));
   }
 }
 
@@ -42,7 +43,8 @@ export class ReconcileHandler implements JobHandler<'reconcile'> {
 
   async handle(): Promise<void> {
     const runs = await this.database.manager.findBy(RunRow, { state: 'running' });
-    for (const { id } of runs) await this.jobs.enqueue({ name: 'run.advance', data: { runId: id }, id: `advance-tick-${id}` });
+    for (const { id } of runs)
+      await this.jobs.enqueue({ name: 'run.advance', data: { runId: id }, id: `advance-tick-${id}` });
     await this.rounds.clear();
   }
 

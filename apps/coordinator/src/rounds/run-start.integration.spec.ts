@@ -11,7 +11,10 @@ type Node = { enum?: unknown[]; const?: unknown; properties?: Record<string, Nod
 
 /** Every word that the schema of a federation file fixes, with its place. */
 function words(node: Node, path: string[] = []): { path: string[]; value: unknown }[] {
-  const own = [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])].map((value) => ({ path, value }));
+  const own = [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])].map((value) => ({
+    path,
+    value,
+  }));
   const below = Object.entries(node.properties ?? {}).flatMap(([key, child]) => words(child, [...path, key]));
   return [...own, ...below, ...(node.anyOf ?? []).flatMap((child) => words(child, path))];
 }
@@ -29,7 +32,10 @@ const names = [
 ].map((name, i) => ({ ...name, title: `${name.path.join('.')} ${String(name.value)}`, federation: `name-${i}` }));
 
 /** What the tiny model, whose one output is no list of classes, or today's sites cannot do. */
-const refused: Record<string, string> = { 'model.loss cross-entropy': 'MODEL_INVALID', 'strategy.name scaffold': 'STRATEGY_NOT_OFFERED' };
+const refused: Record<string, string> = {
+  'model.loss cross-entropy': 'MODEL_INVALID',
+  'strategy.name scaffold': 'STRATEGY_NOT_OFFERED',
+};
 
 describe('the start of a run', () => {
   const database = withDatabase();
@@ -40,7 +46,15 @@ describe('the start of a run', () => {
   };
 
   it('knows every name that a file may use', () => {
-    expect(names.map(({ path }) => path.join('.'))).toEqual(expect.arrayContaining(['model.loss', 'encryption.scheme', 'privacy.accountant', 'local.optimizer', 'strategy.name']));
+    expect(names.map(({ path }) => path.join('.'))).toEqual(
+      expect.arrayContaining([
+        'model.loss',
+        'encryption.scheme',
+        'privacy.accountant',
+        'local.optimizer',
+        'strategy.name',
+      ]),
+    );
     expect(Object.keys(refused).filter((title) => !names.some((name) => name.title === title))).toEqual([]);
   });
 
@@ -53,19 +67,34 @@ describe('the start of a run', () => {
 
   it.each<[string, string, object]>([
     ['a strategy nobody has', 'REQUEST_INVALID', { strategy: { name: 'fedmagic', params: {} } }],
-    ['a parameter of another strategy', 'REQUEST_INVALID', { strategy: { name: 'fedavg', params: { nesterov: true } } }],
+    [
+      'a parameter of another strategy',
+      'REQUEST_INVALID',
+      { strategy: { name: 'fedavg', params: { nesterov: true } } },
+    ],
     ['a parameter of the wrong kind', 'REQUEST_INVALID', { strategy: { name: 'fedavgm', params: { nesterov: 1 } } }],
     ['a parameter out of range', 'REQUEST_INVALID', { strategy: { name: 'fedprox', params: { proximalMu: 1001 } } }],
-    ['an alias that no version has', 'REQUEST_INVALID', { promotion: { alias: 'champion', gate: { noWorseThan: 'champoin' } } }],
+    [
+      'an alias that no version has',
+      'REQUEST_INVALID',
+      { promotion: { alias: 'champion', gate: { noWorseThan: 'champoin' } } },
+    ],
     ['a value that the model does not have', 'MODEL_INVALID', { model: { ...tinySpec().model, logits: 'logit' } }],
-    ['a budget that no noise keeps', 'REQUEST_INVALID', { privacy: { ...tinySpec().privacy, epsilon: 0.1, rowCountNoise: 0.5, accountant: 'rdp' } }],
+    [
+      'a budget that no noise keeps',
+      'REQUEST_INVALID',
+      { privacy: { ...tinySpec().privacy, epsilon: 0.1, rowCountNoise: 0.5, accountant: 'rdp' } },
+    ],
   ])('refuses %s', async (_, code, part) => {
     await expect(start({ ...tinySpec(), ...part })).rejects.toMatchObject({ code });
     await nothingRuns();
   });
 
   it('takes the alias it promotes to as a rival that is not there yet', async () => {
-    const { id } = await start({ ...tinySpec(), promotion: { alias: 'candidate', gate: { noWorseThan: 'candidate' } } });
+    const { id } = await start({
+      ...tinySpec(),
+      promotion: { alias: 'candidate', gate: { noWorseThan: 'candidate' } },
+    });
     await federation.coordinator.client.cancelRun(id);
   });
 
@@ -80,11 +109,16 @@ describe('the start of a run', () => {
 
   it('leaves the coordinator answering while it looks for noise', async () => {
     let pending = true;
-    const spec: Federation = { ...tinySpec({ rounds: 5 }), privacy: { ...tinySpec().privacy, epsilon: 1.2, accountant: 'pld', rowCountNoise: 10 } };
+    const spec: Federation = {
+      ...tinySpec({ rounds: 5 }),
+      privacy: { ...tinySpec().privacy, epsilon: 1.2, accountant: 'pld', rowCountNoise: 10 },
+    };
     const starting = start(spec).finally(() => (pending = false));
     // The files are put and the run is asked for in between; a thread that searched would answer one question at most.
     for (let answered = 0; answered < 20; answered++) {
-      expect(await (await fetch(new URL('/v1/health/live', federation.coordinator.url))).json()).toEqual({ live: true });
+      expect(await (await fetch(new URL('/v1/health/live', federation.coordinator.url))).json()).toEqual({
+        live: true,
+      });
     }
     expect(pending).toBe(true);
     await federation.coordinator.client.cancelRun((await starting).id);

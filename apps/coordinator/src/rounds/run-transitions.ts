@@ -24,7 +24,12 @@ export class RunTransitions {
     const open = await tx.findBy(RoundRow, { runId: id, state: Not(In(['done', 'failed'])) });
     for (const round of open) await this.rounds.transition(tx, round.id, 'failed', why);
     await tx.update(RunRow, { id }, { state: to, finishedAt: new Date(), failure: why.failure ?? null });
-    await this.audit.append(tx, { actor: why.actor, action: `run.${to}`, subject: id, detail: { code: why.failure?.code ?? null, ...why.detail } });
+    await this.audit.append(tx, {
+      actor: why.actor,
+      action: `run.${to}`,
+      subject: id,
+      detail: { code: why.failure?.code ?? null, ...why.detail },
+    });
     await this.events.publish(tx, 'run', id, id);
     return true;
   }

@@ -14,7 +14,11 @@ export interface OfferedStrategy {
 export function offeredStrategy({ strategy: { name, params } }: Pick<Federation, 'strategy'>): OfferedStrategy {
   const strategy = checkedStrategy(name, params);
   const fit = fitSchema.safeParse(strategy.fit);
-  if (!fit.success) throw new CodedError('STRATEGY_NOT_OFFERED', `${name} needs ${fit.error.issues.map((issue) => issue.path.join('.')).join(', ')}`);
+  if (!fit.success)
+    throw new CodedError(
+      'STRATEGY_NOT_OFFERED',
+      `${name} needs ${fit.error.issues.map((issue) => issue.path.join('.')).join(', ')}`,
+    );
   return { strategy, fit: fit.data };
 }
 

@@ -3,7 +3,19 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { Assignment, Assignments } from '@koinon/contracts';
 import { filter, firstValueFrom, race, timer } from 'rxjs';
 import { In, type DataSource, type EntityManager } from 'typeorm';
-import { EpochMessageRow, EpochRow, ModelAliasRow, ModelVersionRow, RefusalRow, RoundRow, RunRow, ShareRow, SiteRow, SumRow, UploadRow } from '../database/entities.js';
+import {
+  EpochMessageRow,
+  EpochRow,
+  ModelAliasRow,
+  ModelVersionRow,
+  RefusalRow,
+  RoundRow,
+  RunRow,
+  ShareRow,
+  SiteRow,
+  SumRow,
+  UploadRow,
+} from '../database/entities.js';
 import { EventsService } from '../events/events.service.js';
 import { EpochsService } from '../keys/epochs.service.js';
 
@@ -22,10 +34,12 @@ export class AssignmentsService {
   /** Answers at once when there is something to do, else when an epoch is over, the coordinator stops or `waitMs` has passed. */
   async wait(site: string, waitMs: number): Promise<Assignments> {
     const giveUpAt = Date.now() + waitMs;
-    for (let before: Assignments | undefined; ; ) {
+    for (let before: Assignments | undefined; ;) {
       // Subscribe before reading, so that a change in between is not missed.
       const events = this.events.stream.pipe(filter((e) => e.topic !== 'site'));
-      const changed = firstValueFrom(race(events, timer(Math.max(0, giveUpAt - Date.now()))), { defaultValue: STOPPED });
+      const changed = firstValueFrom(race(events, timer(Math.max(0, giveUpAt - Date.now()))), {
+        defaultValue: STOPPED,
+      });
       const now = await this.current(site);
       const isOver = before?.epochs.some((epoch) => !now.epochs.includes(epoch));
       if (now.assignments.length > 0 || isOver || Date.now() >= giveUpAt) return now;
@@ -36,8 +50,11 @@ export class AssignmentsService {
 
   private async current(site: string): Promise<Assignments> {
     const m = this.database.manager;
-    const rounds = await m.createQueryBuilder(RoundRow, 'r').innerJoin(RunRow, 'run', 'run.id = r.run_id')
-      .where("run.state = 'running' AND r.state NOT IN ('done', 'failed')").getMany();
+    const rounds = await m
+      .createQueryBuilder(RoundRow, 'r')
+      .innerJoin(RunRow, 'run', 'run.id = r.run_id')
+      .where("run.state = 'running' AND r.state NOT IN ('done', 'failed')")
+      .getMany();
     const refused = new Set((await m.findBy(RefusalRow, { site })).map((r) => r.subjectId));
     const open: Assignment[] = [];
     const epochs: string[] = [];
@@ -56,7 +73,17 @@ export class AssignmentsService {
   private async ceremony(epoch: EpochRow, site: string): Promise<Assignment[]> {
     const step = (await this.epochs.steps(epoch))[epoch.stepIndex]!;
     const posted = await this.database.manager.existsBy(EpochMessageRow, { epochId: epoch.id, step, site });
-    return posted ? [] : [{ kind: 'ceremony', epochId: epoch.id, header: { ...epoch.header, roster: [...epoch.header.roster] }, roster: epoch.roster, step }];
+    return posted
+      ? []
+      : [
+          {
+            kind: 'ceremony',
+            epochId: epoch.id,
+            header: { ...epoch.header, roster: [...epoch.header.roster] },
+            roster: epoch.roster,
+            step,
+          },
+        ];
   }
 
   private async sum(run: RunRow, round: RoundRow, sum: SumRow, site: string): Promise<Assignment[]> {
@@ -64,33 +91,68 @@ export class AssignmentsService {
     if (sum.state === 'decrypting') {
       if (!sum.activeSet!.includes(site) || (await m.existsBy(ShareRow, { sumId: sum.id, site }))) return [];
       const uploads = await m.findBy(UploadRow, { sumId: sum.id, site: In(sum.uploads!.map((upload) => upload.site)) });
-      return [{ kind: 'share', epochId: sum.epochId, sumId: sum.id, closing: sum.closing!, uploads: uploads.map(({ statement }) => statement) }];
+      return [
+        {
+          kind: 'share',
+          epochId: sum.epochId,
+          sumId: sum.id,
+          closing: sum.closing!,
+          uploads: uploads.map(({ statement }) => statement),
+        },
+      ];
     }
     if (!sum.cohort.includes(site) || (await m.existsBy(UploadRow, { sumId: sum.id, site }))) return [];
     const common = {
-      runId: run.id, roundId: round.id, epochId: sum.epochId, sumId: sum.id, sumIndex: sum.sumIndex, federation: run.spec,
-      featureSchemaSha256: run.featureSchemaSha256, modelSha256: sum.modelSha256,
+      runId: run.id,
+      roundId: round.id,
+      epochId: sum.epochId,
+      sumId: sum.id,
+      sumIndex: sum.sumIndex,
+      federation: run.spec,
+      featureSchemaSha256: run.featureSchemaSha256,
+      modelSha256: sum.modelSha256,
     };
     if (sum.purpose === 'evaluation') return [{ kind: 'evaluate', ...common }];
-    return [{ kind: 'train', ...common, round: round.number, noiseMultiplier: run.noiseMultiplier, fit: round.fit, ...(run.seed === null ? {} : { seed: run.seed }) }];
+    return [
+      {
+        kind: 'train',
+        ...common,
+        round: round.number,
+        noiseMultiplier: run.noiseMultiplier,
+        fit: round.fit,
+        ...(run.seed === null ? {} : { seed: run.seed }),
+      },
+    ];
   }
 
   /** A release disappears from the list when the site reports that it serves it, or that it does not serve this model at all. */
   private async releases(site: string): Promise<Assignment[]> {
     const m = this.database.manager;
     const { status } = await m.findOneByOrFail(SiteRow, { id: site });
-    const outdated = await Promise.all((await latestReleases(m)).map(async ({ model, alias, version, release, releaseCounter }) => {
-      const { sha256 } = await m.findOneByOrFail(ModelVersionRow, { model, version });
-      const current = status?.serving.some((s) => s.model === model && s.version === version && s.sha256 === sha256 && s.releaseCounter === releaseCounter);
-      const unwanted = status?.notServing.some((held) => held.model === model && held.code === 'MODEL_NOT_CONFIGURED');
-      return current || unwanted ? [] : [{ kind: 'release' as const, model, release, alias }];
-    }));
+    const outdated = await Promise.all(
+      (await latestReleases(m)).map(async ({ model, alias, version, release, releaseCounter }) => {
+        const { sha256 } = await m.findOneByOrFail(ModelVersionRow, { model, version });
+        const current = status?.serving.some(
+          (s) =>
+            s.model === model && s.version === version && s.sha256 === sha256 && s.releaseCounter === releaseCounter,
+        );
+        const unwanted = status?.notServing.some(
+          (held) => held.model === model && held.code === 'MODEL_NOT_CONFIGURED',
+        );
+        return current || unwanted ? [] : [{ kind: 'release' as const, model, release, alias }];
+      }),
+    );
     return outdated.flat();
   }
 }
 
 /** Of each model what was released last, whatever its alias is called: a node answers with one version of a model. */
 function latestReleases(m: EntityManager): Promise<ModelAliasRow[]> {
-  return m.createQueryBuilder(ModelAliasRow, 'a').distinctOn(['a.model'])
-    .orderBy('a.model').addOrderBy('a.releaseCounter', 'DESC').addOrderBy('a.version', 'DESC').getMany();
+  return m
+    .createQueryBuilder(ModelAliasRow, 'a')
+    .distinctOn(['a.model'])
+    .orderBy('a.model')
+    .addOrderBy('a.releaseCounter', 'DESC')
+    .addOrderBy('a.version', 'DESC')
+    .getMany();
 }

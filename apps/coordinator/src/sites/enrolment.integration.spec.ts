@@ -15,7 +15,9 @@ describe('enrolment', () => {
   const invite = (site: string) => federation.coordinator.client.invite(site, `Hospital ${site}`);
   const post = async (body: unknown) => {
     const response = await fetch(new URL('/v1/enrol', federation.coordinator.url), {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body),
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
@@ -30,7 +32,9 @@ describe('enrolment', () => {
     expect(createHash('sha256').update(coordinatorKey).digest('hex')).toBe(coordinatorFingerprint);
     const site = (await federation.coordinator.client.sites()).find((s) => s.id === 'first')!;
     expect(site).toMatchObject({ state: 'enrolled', identityFingerprint: signer.keyId });
-    expect((await new SiteLink(federation.coordinator.url, 'first', signer).request('GET', '/v1/site/assignments')).status).toBe(200);
+    expect(
+      (await new SiteLink(federation.coordinator.url, 'first', signer).request('GET', '/v1/site/assignments')).status,
+    ).toBe(200);
   });
 
   it('takes a token once', async () => {
@@ -42,7 +46,9 @@ describe('enrolment', () => {
 
   it('takes it once even when two nodes come at the same moment', async () => {
     const { token } = await invite('race');
-    const bodies = await Promise.all(Array.from({ length: 4 }, async () => enrolmentOf('race', token, await freshSigner(), sealingKey)));
+    const bodies = await Promise.all(
+      Array.from({ length: 4 }, async () => enrolmentOf('race', token, await freshSigner(), sealingKey)),
+    );
     const statuses = (await Promise.all(bodies.map(post))).map((r) => r.status);
     expect(statuses.toSorted((a, b) => a - b)).toEqual([201, 403, 403, 403]);
   });
@@ -54,21 +60,31 @@ describe('enrolment', () => {
       await node.startTransaction();
       await node.query("UPDATE sites SET state = 'enrolled' WHERE id = 'enrolling'");
       const again = invite('enrolling').catch((error: unknown) => error);
-      await until('the invitation to wait for the enrolment', async () =>
-        (await federation.coordinator.query(
-          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%"sites"%'`)).length > 0);
+      await until(
+        'the invitation to wait for the enrolment',
+        async () =>
+          (
+            await federation.coordinator.query(
+              `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%"sites"%'`,
+            )
+          ).length > 0,
+      );
       await node.commitTransaction();
       expect(await again).toMatchObject({ code: 'SITE_EXISTS' });
     } finally {
       await node.release();
     }
-    expect(await federation.coordinator.query("SELECT state FROM sites WHERE id = 'enrolling'")).toEqual([{ state: 'enrolled' }]);
+    expect(await federation.coordinator.query("SELECT state FROM sites WHERE id = 'enrolling'")).toEqual([
+      { state: 'enrolled' },
+    ]);
   });
 
   it('takes no made-up token, no token of another site and none for a site nobody invited', async () => {
     const { token } = await invite('target');
     const { token: foreign } = await invite('neighbour');
-    expect(await post(await enrolmentOf('target', 'x'.repeat(43), await freshSigner(), sealingKey))).toMatchObject(denied);
+    expect(await post(await enrolmentOf('target', 'x'.repeat(43), await freshSigner(), sealingKey))).toMatchObject(
+      denied,
+    );
     expect(await post(await enrolmentOf('target', foreign, await freshSigner(), sealingKey))).toMatchObject(denied);
     expect(await post(await enrolmentOf('nobody', token, await freshSigner(), sealingKey))).toMatchObject(denied);
     const site = (await federation.coordinator.client.sites()).find((s) => s.id === 'target')!;
@@ -77,7 +93,9 @@ describe('enrolment', () => {
 
   it('takes no expired token, and a new invitation replaces the old token', async () => {
     const { token: old } = await invite('late');
-    await federation.coordinator.query("UPDATE sites SET token_expires_at = now() - interval '1 second' WHERE id = 'late'");
+    await federation.coordinator.query(
+      "UPDATE sites SET token_expires_at = now() - interval '1 second' WHERE id = 'late'",
+    );
     expect(await post(await enrolmentOf('late', old, await freshSigner(), sealingKey))).toMatchObject(denied);
     const { token } = await invite('late');
     expect(await post(await enrolmentOf('late', old, await freshSigner(), sealingKey))).toMatchObject(denied);
@@ -121,8 +139,17 @@ describe('enrolment', () => {
   it('answers with a code to an identity key that is none', async () => {
     const { token } = await invite('badkey');
     const signer = await freshSigner();
-    const statement = { protocol: '1.0', site: 'badkey', identityKey: toBase64(new Uint8Array(33)), sealingKey, tokenSha256: '0'.repeat(64) };
+    const statement = {
+      protocol: '1.0',
+      site: 'badkey',
+      identityKey: toBase64(new Uint8Array(33)),
+      sealingKey,
+      tokenSha256: '0'.repeat(64),
+    };
     const envelope = await signStatement('application/vnd.koinon.enrolment.v1+json', statement, signer);
-    expect(await post({ token, statement: envelope })).toMatchObject({ status: 401, body: { code: 'SIGNATURE_INVALID' } });
+    expect(await post({ token, statement: envelope })).toMatchObject({
+      status: 401,
+      body: { code: 'SIGNATURE_INVALID' },
+    });
   });
 });

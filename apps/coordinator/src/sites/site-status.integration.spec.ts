@@ -11,17 +11,19 @@ import { tinySpec } from '../testing/tiny-federation.fixture.js';
 describe('what is released', () => {
   const database = withDatabase();
   const federation = withFederation(() => ({ databaseUrl: database.url }), { alpha: {}, beta: {}, gamma: {} });
-  const releasesOf = async (site: string): Promise<Assignment[]> => (await federation.site(site).assignments()).filter((a) => a.kind === 'release');
+  const releasesOf = async (site: string): Promise<Assignment[]> =>
+    (await federation.site(site).assignments()).filter((a) => a.kind === 'release');
   const promoted = async (name: string, alias: string): Promise<void> => {
     const spec: Federation = { ...tinySpec({ name }), promotion: { alias, gate: {} } };
     const { id } = await startRun(federation.coordinator, spec);
     for (const site of federation.sites) site.work();
     expect(await ended(federation.coordinator, id)).toMatchObject({ state: 'done' });
   };
-  const servedAs = (name: string, alias: string) => until(`every site to serve the ${alias} of ${name}`, async () => {
-    const { versions } = await federation.coordinator.client.model(name);
-    return versions[0]!.aliases.includes(alias) && versions[0]!.servedBy.length === 3;
-  });
+  const servedAs = (name: string, alias: string) =>
+    until(`every site to serve the ${alias} of ${name}`, async () => {
+      const { versions } = await federation.coordinator.client.model(name);
+      return versions[0]!.aliases.includes(alias) && versions[0]!.servedBy.length === 3;
+    });
 
   it('reaches the sites under whatever alias the federation names, and the last one released wins', async () => {
     await promoted('tiny', 'production');
@@ -44,7 +46,10 @@ describe('what is released', () => {
   it('comes again to a site that has no signed release of it, and not to one that does not serve the model', async () => {
     const serving = federation.site('alpha').serving;
     const tiny = serving.get('tiny')!;
-    await report({ serving: [{ ...tiny, releaseCounter: null }], notServing: [{ model: 'other', code: 'MODEL_NOT_CONFIGURED' }] });
+    await report({
+      serving: [{ ...tiny, releaseCounter: null }],
+      notServing: [{ model: 'other', code: 'MODEL_NOT_CONFIGURED' }],
+    });
     expect(await releasesOf('alpha')).toMatchObject([{ model: 'tiny', alias: 'production' }]);
     await report({ serving: [tiny], notServing: [{ model: 'other', code: 'RELEASE_EXPIRED' }] });
     expect(await releasesOf('alpha')).toMatchObject([{ model: 'other' }]);
@@ -68,7 +73,11 @@ describe('a hospital’s own program', () => {
     });
     expect(version).toMatchObject({ aliases: ['production'], servedBy: [one.site, two.site] });
     const [cleveland] = await coordinator.client.sites();
-    expect(cleveland!.status).toMatchObject({ serving: [{ model: 'heart-disease', releaseCounter: 1, expired: false }], notServing: [], clockAheadMs: expect.any(Number) });
+    expect(cleveland!.status).toMatchObject({
+      serving: [{ model: 'heart-disease', releaseCounter: 1, expired: false }],
+      notServing: [],
+      clockAheadMs: expect.any(Number),
+    });
   });
 });
 
@@ -80,7 +89,11 @@ describe('what a site tells of itself', () => {
   const served: ServedModel = { model: 'tiny', version: 2, sha256: 'ab'.repeat(32), releaseCounter: 1, expired: true };
 
   it('is shown: what it serves and what is expired, what it does not serve and why, and its clock', async () => {
-    const status = { serving: [served], notServing: [{ model: 'other', code: 'RELEASE_EXPIRED' }], clockAheadMs: 180_000 };
+    const status = {
+      serving: [served],
+      notServing: [{ model: 'other', code: 'RELEASE_EXPIRED' }],
+      clockAheadMs: 180_000,
+    };
     await report(status);
     expect((await shown()).status).toMatchObject(status);
   });
@@ -95,7 +108,8 @@ describe('what a site tells of itself', () => {
   it('is seen at a time of the database’s clock, whatever that of this host says', async () => {
     const { coordinator } = federation;
     const expectSeenNow = async () => {
-      const seen = "SELECT 1 FROM sites WHERE id = 'beta' AND last_seen_at BETWEEN clock_timestamp() - interval '10 minutes' AND clock_timestamp()";
+      const seen =
+        "SELECT 1 FROM sites WHERE id = 'beta' AND last_seen_at BETWEEN clock_timestamp() - interval '10 minutes' AND clock_timestamp()";
       expect(await coordinator.query(seen)).toHaveLength(1);
       await coordinator.query("UPDATE sites SET last_seen_at = last_seen_at - interval '1 day' WHERE id = 'beta'");
     };
@@ -132,19 +146,31 @@ describe('a status of before', () => {
     await source.initialize();
     const [runner, migration] = [source.createQueryRunner(), new SiteStatus20261127010000()];
     const before = { serving: { model: 'tiny', version: 2, sha256: 'ab'.repeat(32) }, requests: 3, epsilonSpent: 1.2 };
-    const rows = () => source.query<Record<string, unknown>[]>('SELECT id, status, epsilon_highest FROM sites ORDER BY id');
+    const rows = () =>
+      source.query<Record<string, unknown>[]>('SELECT id, status, epsilon_highest FROM sites ORDER BY id');
     try {
       await source.runMigrations();
       await migration.down(runner);
-      await source.query("INSERT INTO sites (id, name, state, status) VALUES ('a', 'A', 'enrolled', $1), ('b', 'B', 'enrolled', '{\"requests\": 0}'), ('c', 'C', 'invited', null)", [before]);
+      await source.query(
+        "INSERT INTO sites (id, name, state, status) VALUES ('a', 'A', 'enrolled', $1), ('b', 'B', 'enrolled', '{\"requests\": 0}'), ('c', 'C', 'invited', null)",
+        [before],
+      );
       await migration.up(runner);
       expect(await rows()).toEqual([
-        { id: 'a', status: { ...before, serving: [{ ...before.serving, releaseCounter: null, expired: false }], notServing: [] }, epsilon_highest: 1.2 },
+        {
+          id: 'a',
+          status: { ...before, serving: [{ ...before.serving, releaseCounter: null, expired: false }], notServing: [] },
+          epsilon_highest: 1.2,
+        },
         { id: 'b', status: { requests: 0, serving: [], notServing: [] }, epsilon_highest: null },
         { id: 'c', status: null, epsilon_highest: null },
       ]);
       await migration.down(runner);
-      expect(await source.query('SELECT status FROM sites ORDER BY id')).toEqual([{ status: before }, { status: { requests: 0 } }, { status: null }]);
+      expect(await source.query('SELECT status FROM sites ORDER BY id')).toEqual([
+        { status: before },
+        { status: { requests: 0 } },
+        { status: null },
+      ]);
     } finally {
       await runner.release();
       await source.destroy();

@@ -1,6 +1,11 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import {
-  enrolRequestSchema, inviteRequestSchema, refusalSchema, siteStatusSchema, type Refusal, type SiteStatus,
+  enrolRequestSchema,
+  inviteRequestSchema,
+  refusalSchema,
+  siteStatusSchema,
+  type Refusal,
+  type SiteStatus,
 } from '@koinon/contracts';
 import { z } from 'zod';
 import { Allow, CallerOf, type Caller } from '../auth/allow.decorator.js';
@@ -18,11 +23,17 @@ const waitSchema = z.object({ waitMs: z.coerce.number().int().min(0).max(30_000)
 
 @Controller('v1')
 export class SitesController {
-  constructor(private readonly sites: SitesService, private readonly assignments: AssignmentsService) {}
+  constructor(
+    private readonly sites: SitesService,
+    private readonly assignments: AssignmentsService,
+  ) {}
 
   @Post('sites')
   @Allow('operator', MAX_INVITATION_BYTES)
-  invite(@Body(new SchemaPipe(inviteRequestSchema)) { id, name }: z.infer<typeof inviteRequestSchema>, @CallerOf() caller: Caller) {
+  invite(
+    @Body(new SchemaPipe(inviteRequestSchema)) { id, name }: z.infer<typeof inviteRequestSchema>,
+    @CallerOf() caller: Caller,
+  ) {
     return this.sites.invite(id, name, caller.name);
   }
 

@@ -17,7 +17,9 @@ it('a file for a site is streamed and never held whole', async () => {
   const received = await federation.site('alpha').link.bytes(`/v1/site/blobs/${digest(model)}`);
   expect(Buffer.from(received).equals(model)).toBe(true);
   expect(whole).not.toHaveBeenCalled();
-  await expect(federation.site('alpha').link.bytes(`/v1/site/blobs/${'0'.repeat(64)}`)).rejects.toMatchObject({ code: 'BLOB_MISSING' });
+  await expect(federation.site('alpha').link.bytes(`/v1/site/blobs/${'0'.repeat(64)}`)).rejects.toMatchObject({
+    code: 'BLOB_MISSING',
+  });
 });
 
 it('a site that waits is answered when the coordinator stops', async () => {

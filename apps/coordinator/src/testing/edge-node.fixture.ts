@@ -20,12 +20,17 @@ interface HeartData {
   readonly split: string;
 }
 
-const heartData = (site: HeartSite): HeartData => ({ table: heart(`data/processed.${site}.data`), split: heart('data/flamby_split_43.json') });
+const heartData = (site: HeartSite): HeartData => ({
+  table: heart(`data/processed.${site}.data`),
+  split: heart('data/flamby_split_43.json'),
+});
 
 /** The same table `copies` times over, of which each copy's test rows are tested and one copy's training rows trained on. */
 function repeated({ table, split }: HeartData, site: HeartSite, copies: number, folder: string): HeartData {
   const lines = readFileSync(table, 'utf8').trimEnd().split('\n');
-  const { centres } = JSON.parse(readFileSync(split, 'utf8')) as { centres: Record<HeartSite, { train_rows: number[]; test_rows: number[] }> };
+  const { centres } = JSON.parse(readFileSync(split, 'utf8')) as {
+    centres: Record<HeartSite, { train_rows: number[]; test_rows: number[] }>;
+  };
   const { train_rows, test_rows } = centres[site];
   const written = { table: join(folder, 'table.data'), split: join(folder, 'split.json') };
   const tested = Array.from({ length: copies }, (_, copy) => test_rows.map((row) => row + copy * lines.length)).flat();
@@ -37,23 +42,38 @@ function repeated({ table, split }: HeartData, site: HeartSite, copies: number, 
 /** One round of two hospitals without noise that no gate lets through, so that only what is under test differs between runs. */
 export function heartSpec(changes: Partial<Federation> = {}): Federation {
   return federationSchema.parse({
-    name: 'heart', model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' }, features: 'features.schema.json',
-    sites: { min: 2, threshold: 2, roundTimeoutMs: 60_000 }, strategy: { name: 'fedavg' }, rounds: 1,
+    name: 'heart',
+    model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+    features: 'features.schema.json',
+    sites: { min: 2, threshold: 2, roundTimeoutMs: 60_000 },
+    strategy: { name: 'fedavg' },
+    rounds: 1,
     local: { steps: 1, samplingRate: 0.5, learningRate: 0.2, optimizer: 'sgd' },
     privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, rowCountNoise: 0 },
-    encryption: { scheme: 'one-time-key', bits: 16 }, promotion: { gate: { minAuc: 1 } }, ...changes,
+    encryption: { scheme: 'one-time-key', bits: 16 },
+    promotion: { gate: { minAuc: 1 } },
+    ...changes,
   });
 }
 
 /** The edge node's own program with the records of one hospital: it looks at data, charges its ledger and trains as in a hospital. */
 export class EdgeNode implements AsyncDisposable {
-  private constructor(readonly site: string, private readonly dir: TempDir, private readonly child: ChildProcess) {}
+  private constructor(
+    readonly site: string,
+    private readonly dir: TempDir,
+    private readonly child: ChildProcess,
+  ) {}
 
   /**
    * @param budget what `KOINON_EPSILON_BUDGET` takes
    * @param testCopies how often each test record stands in the hospital's table
    */
-  static async start(coordinator: InProcessCoordinator, site: HeartSite, budget: number | 'off', testCopies = 1): Promise<EdgeNode> {
+  static async start(
+    coordinator: InProcessCoordinator,
+    site: HeartSite,
+    budget: number | 'off',
+    testCopies = 1,
+  ): Promise<EdgeNode> {
     const { token, coordinatorFingerprint } = await coordinator.client.invite(site, `Hospital ${site}`);
     const dir = tempDir();
     const [home, tokenFile] = [join(dir.path, 'home'), join(dir.path, 'token')];
@@ -61,12 +81,23 @@ export class EdgeNode implements AsyncDisposable {
     writeFileSync(tokenFile, token, { mode: 0o600 });
     const data = testCopies === 1 ? heartData(site) : repeated(heartData(site), site, testCopies, dir.path);
     const env = {
-      PATH: process.env['PATH'], KOINON_SITE: site, KOINON_HOME: home, KOINON_COORDINATOR_URL: coordinator.url,
-      KOINON_COORDINATOR_FINGERPRINT: coordinatorFingerprint, KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
-      KOINON_DATA_FILE: data.table, KOINON_SPLIT_FILE: data.split, KOINON_SPLIT_CENTRE: site,
-      KOINON_SERVING_THREADS: '1', KOINON_PORT: '0', KOINON_EPSILON_BUDGET: String(budget),
+      PATH: process.env['PATH'],
+      KOINON_SITE: site,
+      KOINON_HOME: home,
+      KOINON_COORDINATOR_URL: coordinator.url,
+      KOINON_COORDINATOR_FINGERPRINT: coordinatorFingerprint,
+      KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
+      KOINON_DATA_FILE: data.table,
+      KOINON_SPLIT_FILE: data.split,
+      KOINON_SPLIT_CENTRE: site,
+      KOINON_SERVING_THREADS: '1',
+      KOINON_PORT: '0',
+      KOINON_EPSILON_BUDGET: String(budget),
     };
-    const child = spawn(process.execPath, [root('apps/edge-node/dist/main.js')], { env, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = spawn(process.execPath, [root('apps/edge-node/dist/main.js')], {
+      env,
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     await once(child, 'message');
     return new EdgeNode(site, dir, child);
   }

@@ -1,4 +1,10 @@
-import { closingStatement, lineageSchema, releaseStatement, versionDetailSchema, type RunView } from '@koinon/contracts';
+import {
+  closingStatement,
+  lineageSchema,
+  releaseStatement,
+  versionDetailSchema,
+  type RunView,
+} from '@koinon/contracts';
 import { openStatement } from '@koinon/signing';
 import { expect } from 'vitest';
 import { z } from 'zod';
@@ -26,7 +32,10 @@ function fedAvgOfIntegers(base: Float64Array, sent: readonly SentSum[], bits: nu
  * the last one is released under the coordinator's signature.
  */
 export async function expectPlainFedAvg({ coordinator, sites }: FederationFixture, run: RunView): Promise<void> {
-  const { client, foundations: { signer } } = coordinator;
+  const {
+    client,
+    foundations: { signer },
+  } = coordinator;
   const { spec } = run;
   expect(run).toMatchObject({ state: 'done', failure: null });
   expect(run.rounds.map((r) => r.state)).toEqual(Array.from({ length: spec.rounds }, () => 'done'));
@@ -36,7 +45,10 @@ export async function expectPlainFedAvg({ coordinator, sites }: FederationFixtur
     const file = await client.modelFile(spec.name, round.version!);
     const weights = readWeights(file, spec.model);
     const sent = sites.map((site) => sentIn(site, round.number));
-    const [exact, plain] = [fedAvgOfIntegers(base, sent, spec.encryption.bits), plainFedAvg(base, sent, spec.sites.maxRows)];
+    const [exact, plain] = [
+      fedAvgOfIntegers(base, sent, spec.encryption.bits),
+      plainFedAvg(base, sent, spec.sites.maxRows),
+    ];
     const step = spec.encryption.range / (2 ** (spec.encryption.bits - 1) - 1);
     const weight = sent.reduce((sum, s) => sum + Math.min(s.rows, spec.sites.maxRows) / spec.sites.maxRows, 0);
     // Each site errs by less than a step in every entry of the numerator and in the weight.
@@ -47,9 +59,18 @@ export async function expectPlainFedAvg({ coordinator, sites }: FederationFixtur
     }
     expect(weights.some((w, i) => Math.abs(w - base[i]!) > 10 * bound)).toBe(true);
     expect(detail.sha256).toBe(digest(file));
-    expect(detail.lineage.cohort).toEqual(sites.map((site) => ({ site: site.id, uploadRoot: sentIn(site, round.number).root })));
-    expect(detail.lineage).toMatchObject({ runId: run.id, round: round.number, encryption: { epochId: round.epochId, activeSet: round.activeSet } });
-    const inToto = z.object({ subject: z.array(z.object({ digest: z.object({ sha256: z.string() }) })), predicate: lineageSchema });
+    expect(detail.lineage.cohort).toEqual(
+      sites.map((site) => ({ site: site.id, uploadRoot: sentIn(site, round.number).root })),
+    );
+    expect(detail.lineage).toMatchObject({
+      runId: run.id,
+      round: round.number,
+      encryption: { epochId: round.epochId, activeSet: round.activeSet },
+    });
+    const inToto = z.object({
+      subject: z.array(z.object({ digest: z.object({ sha256: z.string() }) })),
+      predicate: lineageSchema,
+    });
     const statement = await openStatement(detail.statement, 'application/vnd.in-toto+json', inToto, signer.publicKey);
     expect(statement.subject[0]!.digest.sha256).toBe(detail.sha256);
     expect(statement.predicate).toEqual(detail.lineage);
@@ -59,9 +80,17 @@ export async function expectPlainFedAvg({ coordinator, sites }: FederationFixtur
 
 async function expectReleased(coordinator: FederationFixture['coordinator'], run: RunView): Promise<void> {
   const version = run.rounds.at(-1)!.version!;
-  const [row] = await coordinator.query<{ version: number; release: never }>('SELECT version, release FROM model_aliases WHERE model = $1 AND alias = $2', [run.spec.name, 'champion']);
+  const [row] = await coordinator.query<{ version: number; release: never }>(
+    'SELECT version, release FROM model_aliases WHERE model = $1 AND alias = $2',
+    [run.spec.name, 'champion'],
+  );
   expect(row!.version).toBe(version);
-  const release = await openStatement(row!.release, releaseStatement.type, releaseStatement.schema, coordinator.foundations.signer.publicKey);
+  const release = await openStatement(
+    row!.release,
+    releaseStatement.type,
+    releaseStatement.schema,
+    coordinator.foundations.signer.publicKey,
+  );
   const { sha256, bytes } = await coordinator.client.version(run.spec.name, version);
   expect(release).toMatchObject({ model: run.spec.name, version, sha256, bytes });
 }
@@ -71,17 +100,41 @@ export function sentIn(site: SimulatedSite, round: number): SentSum {
 }
 
 /** No sum was opened twice: one signed closing per sum, and at most one share of every site. */
-export async function expectOpenedOnce({ coordinator, sites }: Pick<FederationFixture, 'coordinator' | 'sites'>): Promise<void> {
-  const committed = await coordinator.query<{ subject: string; n: string }>("SELECT subject, count(*) AS n FROM audit_log WHERE action = 'sum.decrypting' GROUP BY subject");
+export async function expectOpenedOnce({
+  coordinator,
+  sites,
+}: Pick<FederationFixture, 'coordinator' | 'sites'>): Promise<void> {
+  const committed = await coordinator.query<{ subject: string; n: string }>(
+    "SELECT subject, count(*) AS n FROM audit_log WHERE action = 'sum.decrypting' GROUP BY subject",
+  );
   expect(committed.every(({ n }) => Number(n) === 1)).toBe(true);
-  const sums = await coordinator.query<{ id: string; closing: never; sum_root: string; uploads: unknown; active_set: unknown }>('SELECT id, closing, sum_root, uploads, active_set FROM sums WHERE closing IS NOT NULL');
+  const sums = await coordinator.query<{
+    id: string;
+    closing: never;
+    sum_root: string;
+    uploads: unknown;
+    active_set: unknown;
+  }>('SELECT id, closing, sum_root, uploads, active_set FROM sums WHERE closing IS NOT NULL');
   expect(committed.map((c) => c.subject).toSorted()).toEqual(sums.map((s) => s.id).toSorted());
   for (const sum of sums) {
-    const closing = await openStatement(sum.closing, closingStatement.type, closingStatement.schema, coordinator.foundations.signer.publicKey);
-    expect(closing).toMatchObject({ sumId: sum.id, sumRoot: sum.sum_root, uploads: sum.uploads, activeSet: sum.active_set });
-    for (const site of sites) expect(site.shares.get(sum.id)?.length ?? 0).toBe(closing.activeSet.includes(site.id) ? 1 : 0);
+    const closing = await openStatement(
+      sum.closing,
+      closingStatement.type,
+      closingStatement.schema,
+      coordinator.foundations.signer.publicKey,
+    );
+    expect(closing).toMatchObject({
+      sumId: sum.id,
+      sumRoot: sum.sum_root,
+      uploads: sum.uploads,
+      activeSet: sum.active_set,
+    });
+    for (const site of sites)
+      expect(site.shares.get(sum.id)?.length ?? 0).toBe(closing.activeSet.includes(site.id) ? 1 : 0);
   }
-  const shares = await coordinator.query<{ sum_id: string; site: string; sha256: string }>('SELECT sum_id, site, sha256 FROM shares');
-  for (const share of shares) expect(digest(sites.find((s) => s.id === share.site)!.shares.get(share.sum_id)![0]!)).toBe(share.sha256);
+  const shares = await coordinator.query<{ sum_id: string; site: string; sha256: string }>(
+    'SELECT sum_id, site, sha256 FROM shares',
+  );
+  for (const share of shares)
+    expect(digest(sites.find((s) => s.id === share.site)!.shares.get(share.sum_id)![0]!)).toBe(share.sha256);
 }
-

@@ -15,13 +15,17 @@ export interface FederationFixture {
   site(id: string): SimulatedSite;
 }
 
-export function withFederation(options: () => CoordinatorOptions, sites: Readonly<Record<string, Behaviour>>): FederationFixture {
+export function withFederation(
+  options: () => CoordinatorOptions,
+  sites: Readonly<Record<string, Behaviour>>,
+): FederationFixture {
   let coordinator: InProcessCoordinator | undefined;
   const enrolled: SimulatedSite[] = [];
 
   beforeAll(async () => {
     coordinator = await InProcessCoordinator.start(options());
-    for (const [id, behaviour] of Object.entries(sites)) enrolled.push(await SimulatedSite.enrol(coordinator, id, behaviour));
+    for (const [id, behaviour] of Object.entries(sites))
+      enrolled.push(await SimulatedSite.enrol(coordinator, id, behaviour));
   });
   afterAll(async () => {
     await Promise.all(enrolled.map((site) => site[Symbol.asyncDispose]()));
@@ -40,17 +44,29 @@ export function withFederation(options: () => CoordinatorOptions, sites: Readonl
 
 /** Puts the files of a run and starts it. */
 export async function startRun(
-  { client }: InProcessCoordinator, spec: Federation, model = tinyModel(), { schema = schemaOf(model), seed }: { schema?: Uint8Array; seed?: number } = {},
+  { client }: InProcessCoordinator,
+  spec: Federation,
+  model = tinyModel(),
+  { schema = schemaOf(model), seed }: { schema?: Uint8Array; seed?: number } = {},
 ): Promise<RunView> {
   await client.putBlob(digest(model), model);
   await client.putBlob(digest(schema), schema);
-  return client.startRun({ spec, modelSha256: digest(model), featureSchemaSha256: digest(schema), ...(seed === undefined ? {} : { seed }) });
+  return client.startRun({
+    spec,
+    modelSha256: digest(model),
+    featureSchemaSha256: digest(schema),
+    ...(seed === undefined ? {} : { seed }),
+  });
 }
 
 /** The run when it is no longer running. */
 export function ended(coordinator: InProcessCoordinator, runId: string, timeoutMs = 120_000): Promise<RunView> {
-  return until('the end of the run', async () => {
-    const run = await coordinator.client.run(runId);
-    return run.state !== 'running' && run;
-  }, timeoutMs);
+  return until(
+    'the end of the run',
+    async () => {
+      const run = await coordinator.client.run(runId);
+      return run.state !== 'running' && run;
+    },
+    timeoutMs,
+  );
 }

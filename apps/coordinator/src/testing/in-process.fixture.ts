@@ -34,14 +34,21 @@ export class InProcessCoordinator implements AsyncDisposable {
   static async start(options: CoordinatorOptions): Promise<InProcessCoordinator> {
     const dir = options.home === undefined ? tempDir() : undefined;
     const environment = {
-      KOINON_DATABASE_URL: options.databaseUrl, KOINON_HOME: options.home ?? dir!.path, KOINON_PORT: '0', KOINON_CEREMONY_STEP_MS: '60000',
+      KOINON_DATABASE_URL: options.databaseUrl,
+      KOINON_HOME: options.home ?? dir!.path,
+      KOINON_PORT: '0',
+      KOINON_CEREMONY_STEP_MS: '60000',
       ...(options.redisUrl === undefined ? {} : { KOINON_REDIS_URL: options.redisUrl }),
     };
     const foundations = await openFoundations(environment);
     const app = await createHttp(foundations, options.limits);
     options.prepare?.(app);
     await app.listen(0, '127.0.0.1');
-    const closers: (() => Promise<unknown> | void)[] = [() => app.close(), () => foundations.queues.close(), () => dir?.[Symbol.dispose]()];
+    const closers: (() => Promise<unknown> | void)[] = [
+      () => app.close(),
+      () => foundations.queues.close(),
+      () => dir?.[Symbol.dispose](),
+    ];
     if (options.worker !== false) closers.unshift(await startWorker(environment));
     return new InProcessCoordinator(await app.getUrl(), foundations.config.home, app, foundations, closers);
   }
@@ -82,7 +89,9 @@ export class InProcessCoordinator implements AsyncDisposable {
 /** The worker has foundations of its own, as its process would. */
 async function startWorker(environment: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
   const foundations = await openFoundations(environment);
-  const worker: INestApplicationContext = await NestFactory.createApplicationContext(WorkerModule.from(foundations), { logger: false });
+  const worker: INestApplicationContext = await NestFactory.createApplicationContext(WorkerModule.from(foundations), {
+    logger: false,
+  });
   return async () => {
     await worker.close();
     await foundations.queues.close();

@@ -1,4 +1,13 @@
-import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto';
 
 const SPKI_HEAD = Buffer.from('302a300506032b656e032100', 'hex');
 const INFO = 'test/sealed-box';
@@ -29,5 +38,7 @@ export class SealedBox {
 }
 
 const rawOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' }).subarray(-32);
-const publicKeyOf = (raw: string): KeyObject => createPublicKey({ key: Buffer.concat([SPKI_HEAD, Buffer.from(raw, 'base64')]), format: 'der', type: 'spki' });
-const keyFor = (privateKey: KeyObject, publicKey: KeyObject): Uint8Array => new Uint8Array(hkdfSync('sha256', diffieHellman({ privateKey, publicKey }), '', INFO, 32));
+const publicKeyOf = (raw: string): KeyObject =>
+  createPublicKey({ key: Buffer.concat([SPKI_HEAD, Buffer.from(raw, 'base64')]), format: 'der', type: 'spki' });
+const keyFor = (privateKey: KeyObject, publicKey: KeyObject): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', diffieHellman({ privateKey, publicKey }), '', INFO, 32));

@@ -1,7 +1,48 @@
 import { randomBytes } from 'node:crypto';
-import { PROTOCOL, ceremonyStatement, closingStatement, countsLength, digitsOfCounts, framed, isFor, postHead, readInbox, shareStatement, updateVector, uploadStatement, type Assignment, type AssignmentOf, type Assignments, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type ErrorCode, type Opening, type ServedModel, type UploadStatement } from '@koinon/contracts';
-import { fromBase64, generateSigningKey, keyIdOf, openStatement, signStatement, signerFrom, type Signer } from '@koinon/signing';
-import { MerkleTree, Quantiser, headerDigest, siteScheme, spotCheck, sumScheme, type CeremonyMessage, type SiteEpoch } from '@koinon/he';
+import {
+  PROTOCOL,
+  ceremonyStatement,
+  closingStatement,
+  countsLength,
+  digitsOfCounts,
+  framed,
+  isFor,
+  postHead,
+  readInbox,
+  shareStatement,
+  updateVector,
+  uploadStatement,
+  type Assignment,
+  type AssignmentOf,
+  type Assignments,
+  type CeremonyPost,
+  type CeremonyStatement,
+  type ClosingStatement,
+  type Envelope,
+  type ErrorCode,
+  type Opening,
+  type ServedModel,
+  type UploadStatement,
+} from '@koinon/contracts';
+import {
+  fromBase64,
+  generateSigningKey,
+  keyIdOf,
+  openStatement,
+  signStatement,
+  signerFrom,
+  type Signer,
+} from '@koinon/signing';
+import {
+  MerkleTree,
+  Quantiser,
+  headerDigest,
+  siteScheme,
+  spotCheck,
+  sumScheme,
+  type CeremonyMessage,
+  type SiteEpoch,
+} from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
 import type { InProcessCoordinator } from './in-process.fixture.js';
 import { SealedBox } from './sealed-box.fixture.js';
@@ -40,14 +81,22 @@ export class SimulatedSite implements AsyncDisposable {
   private readonly stop = new AbortController();
   private working: Promise<void> | undefined;
 
-  private constructor(readonly id: string, readonly link: SiteLink, private readonly box: SealedBox, private readonly coordinatorKey: string, readonly behaviour: Behaviour) {}
+  private constructor(
+    readonly id: string,
+    readonly link: SiteLink,
+    private readonly box: SealedBox,
+    private readonly coordinatorKey: string,
+    readonly behaviour: Behaviour,
+  ) {}
 
   static async enrol(coordinator: InProcessCoordinator, id: string, behaviour: Behaviour = {}): Promise<SimulatedSite> {
     const { token } = await coordinator.client.invite(id, `Hospital ${id}`);
     const signer = await freshSigner();
     const box = new SealedBox();
     const response = await fetch(new URL('/v1/enrol', coordinator.url), {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(await enrolmentOf(id, token, signer, box.publicKey)),
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(await enrolmentOf(id, token, signer, box.publicKey)),
     });
     const { coordinatorKey } = (await response.json()) as { coordinatorKey: string };
     return new SimulatedSite(id, new SiteLink(coordinator.url, id, signer), box, coordinatorKey, behaviour);
@@ -102,27 +151,48 @@ export class SimulatedSite implements AsyncDisposable {
     const rows = 10 + 13 * seedOf(this.id);
     const delta = assignment.kind === 'train' ? await this.delta(assignment) : new Float32Array();
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
-    const quantised = assignment.kind === 'train'
-      ? Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(updateVector(delta, rows, scaling), randomBytes)
-      : digitsOfCounts(scoreCounts(seedOf(this.id)), federation.encryption.bits);
+    const quantised =
+      assignment.kind === 'train'
+        ? Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(
+            updateVector(delta, rows, scaling),
+            randomBytes,
+          )
+        : digitsOfCounts(scoreCounts(seedOf(this.id)), federation.encryption.bits);
     const blocks = [...this.epochs.get(assignment.epochId)!.encrypt(assignment.sumIndex, quantised)];
     const root = rootOf(blocks);
-    const sent: SentSum = { purpose: assignment.kind === 'train' ? 'update' : 'evaluation', round, rows, delta, quantised, blocks, root };
+    const sent: SentSum = {
+      purpose: assignment.kind === 'train' ? 'update' : 'evaluation',
+      round,
+      rows,
+      delta,
+      quantised,
+      blocks,
+      root,
+    };
     this.sent.set(assignment.sumId, sent);
     return sent;
   }
 
   async commit(sumId: string, blocks: number, root: string): Promise<void> {
     const statement = { protocol: PROTOCOL, sumId, site: this.id, blocks, root };
-    await this.link.ask('POST', `/v1/site/sums/${sumId}/commit`, { json: await signStatement(uploadStatement.type, statement, this.link.signer) });
+    await this.link.ask('POST', `/v1/site/sums/${sumId}/commit`, {
+      json: await signStatement(uploadStatement.type, statement, this.link.signer),
+    });
   }
 
   async putShare(sumId: string, closingPayload: string, share: Uint8Array): Promise<void> {
     await this.link.ask('PUT', `/v1/site/sums/${sumId}/share`, { bytes: share });
     const statement = {
-      protocol: PROTOCOL, sumId, site: this.id, closingSha256: digest(fromBase64(closingPayload)), shareSha256: digest(share), blocksChecked: 1,
+      protocol: PROTOCOL,
+      sumId,
+      site: this.id,
+      closingSha256: digest(fromBase64(closingPayload)),
+      shareSha256: digest(share),
+      blocksChecked: 1,
     };
-    await this.link.ask('POST', `/v1/site/sums/${sumId}/share`, { json: await signStatement(shareStatement.type, statement, this.link.signer) });
+    await this.link.ask('POST', `/v1/site/sums/${sumId}/share`, {
+      json: await signStatement(shareStatement.type, statement, this.link.signer),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -138,7 +208,10 @@ export class SimulatedSite implements AsyncDisposable {
 
   private async refuse(assignment: Assignment, code: ErrorCode): Promise<void> {
     if (assignment.kind === 'release') return;
-    const subject = assignment.kind === 'ceremony' ? { subject: 'epoch', id: assignment.epochId } : { subject: 'sum', id: assignment.sumId };
+    const subject =
+      assignment.kind === 'ceremony'
+        ? { subject: 'epoch', id: assignment.epochId }
+        : { subject: 'sum', id: assignment.sumId };
     if (this.refused.has(subject.id)) return this.idle();
     this.refused.add(subject.id);
     await this.link.ask('POST', '/v1/site/refusals', { json: { ...subject, code } });
@@ -149,28 +222,42 @@ export class SimulatedSite implements AsyncDisposable {
     this.headers.set(epochId, header);
     this.rosters.set(epochId, roster);
     if (!this.epochs.has(epochId)) this.epochs.set(epochId, (await siteScheme(header.scheme)).begin(header, this.id));
-    const messages = this.ceremonies.get(key) ?? this.epochs.get(epochId)!.step(step, await this.inbox(epochId, header, step));
+    const messages =
+      this.ceremonies.get(key) ?? this.epochs.get(epochId)!.step(step, await this.inbox(epochId, header, step));
     this.ceremonies.set(key, messages);
-    const bodies = messages.map(({ to, body }) => (to === undefined ? body : SealedBox.seal(roster.find((r) => r.site === to)!.sealingKey, body)));
+    const bodies = messages.map(({ to, body }) =>
+      to === undefined ? body : SealedBox.seal(roster.find((r) => r.site === to)!.sealingKey, body),
+    );
     const statement: CeremonyStatement = {
-      protocol: PROTOCOL, epochId, headerSha256: headerDigest(header), site: this.id, step,
+      protocol: PROTOCOL,
+      epochId,
+      headerSha256: headerDigest(header),
+      site: this.id,
+      step,
       messages: messages.map(({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: digest(bodies[i]!) })),
     };
     const head = postHead(await signStatement(ceremonyStatement.type, statement, this.link.signer), bodies.length);
-    await this.link.ask('POST', `/v1/site/epochs/${epochId}/messages`, { bytes: Buffer.concat([...framed([head, ...bodies])]) });
+    await this.link.ask('POST', `/v1/site/epochs/${epochId}/messages`, {
+      bytes: Buffer.concat([...framed([head, ...bodies])]),
+    });
   }
 
   /** All sites of the epoch signed the same confirmation. */
   private async agreed(epochId: string): Promise<void> {
     const last = (await siteScheme(this.headers.get(epochId)!.scheme)).steps.at(-1)!;
     const posts = await this.posted(epochId, last);
-    const confirmations = await Promise.all(this.rosters.get(epochId)!.map(async ({ site, identityKey }) => {
-      const keyId = await keyIdOf(identityKey);
-      const own = posts.filter((p) => p.statement.signatures[0]!.keyid === keyId);
-      const statements = await Promise.all(own.map((p) => openStatement(p.statement, ceremonyStatement.type, ceremonyStatement.schema, identityKey)));
-      return statements.find((s) => s.step === last && s.site === site)?.messages[0]!.sha256;
-    }));
-    if (confirmations.includes(undefined) || new Set(confirmations).size !== 1) throw new Error('the sites did not confirm one transcript');
+    const confirmations = await Promise.all(
+      this.rosters.get(epochId)!.map(async ({ site, identityKey }) => {
+        const keyId = await keyIdOf(identityKey);
+        const own = posts.filter((p) => p.statement.signatures[0]!.keyid === keyId);
+        const statements = await Promise.all(
+          own.map((p) => openStatement(p.statement, ceremonyStatement.type, ceremonyStatement.schema, identityKey)),
+        );
+        return statements.find((s) => s.step === last && s.site === site)?.messages[0]!.sha256;
+      }),
+    );
+    if (confirmations.includes(undefined) || new Set(confirmations).size !== 1)
+      throw new Error('the sites did not confirm one transcript');
   }
 
   private async posted(epochId: string, step: string): Promise<CeremonyPost[]> {
@@ -179,14 +266,27 @@ export class SimulatedSite implements AsyncDisposable {
     return readInbox([bytes]);
   }
 
-  private async inbox(epochId: string, { scheme }: AssignmentOf<'ceremony'>['header'], step: string): Promise<CeremonyMessage[]> {
+  private async inbox(
+    epochId: string,
+    { scheme }: AssignmentOf<'ceremony'>['header'],
+    step: string,
+  ): Promise<CeremonyMessage[]> {
     const { steps } = await siteScheme(scheme);
     const before = steps[steps.indexOf(step) - 1];
     const posts = before === undefined ? [] : await this.posted(epochId, before);
     return posts.flatMap(({ statement, bodies }) => {
-      const { site: from, step: of, messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
-      return messages.filter((message) => isFor(this.id, from, message)).map(({ to }, i): CeremonyMessage =>
-        (to === undefined ? { step: of, from, body: bodies[i]! } : { step: of, from, to, body: this.box.open(bodies[i]!) }));
+      const {
+        site: from,
+        step: of,
+        messages,
+      } = JSON.parse(Buffer.from(statement.payload, 'base64').toString('utf8')) as CeremonyStatement;
+      return messages
+        .filter((message) => isFor(this.id, from, message))
+        .map(({ to }, i): CeremonyMessage =>
+          to === undefined
+            ? { step: of, from, body: bodies[i]! }
+            : { step: of, from, to, body: this.box.open(bodies[i]!) },
+        );
     });
   }
 
@@ -194,7 +294,8 @@ export class SimulatedSite implements AsyncDisposable {
     const { blocks, root } = await this.encrypted(assignment);
     const there = await this.link.ask<{ index: number }[]>('GET', `/v1/site/sums/${assignment.sumId}/blocks`);
     for (const [index, block] of blocks.entries()) {
-      if (!there.some((b) => b.index === index)) await this.link.ask('PUT', `/v1/site/sums/${assignment.sumId}/blocks/${index}`, { bytes: block });
+      if (!there.some((b) => b.index === index))
+        await this.link.ask('PUT', `/v1/site/sums/${assignment.sumId}/blocks/${index}`, { bytes: block });
     }
     await this.commit(assignment.sumId, blocks.length, root);
   }
@@ -203,11 +304,17 @@ export class SimulatedSite implements AsyncDisposable {
     const closing = await openStatement(envelope, closingStatement.type, closingStatement.schema, this.coordinatorKey);
     if (!this.shares.has(sumId)) {
       const blocks: Uint8Array[] = [];
-      for (let index = 0; index < closing.blocks; index++) blocks.push(await this.link.bytes(`/v1/site/sums/${sumId}/sum/${index}`));
+      for (let index = 0; index < closing.blocks; index++)
+        blocks.push(await this.link.bytes(`/v1/site/sums/${sumId}/sum/${index}`));
       if (rootOf(blocks) !== closing.sumRoot) throw new Error('the sum is not the committed one');
       await this.check(closing);
       await this.checkUploads(closing, uploads);
-      const share = this.epochs.get(epochId)!.share({ sumIndex: closing.sumIndex, uploads: closing.uploads.map((u) => u.site), activeSet: closing.activeSet, blocks });
+      const share = this.epochs.get(epochId)!.share({
+        sumIndex: closing.sumIndex,
+        uploads: closing.uploads.map((u) => u.site),
+        activeSet: closing.activeSet,
+        blocks,
+      });
       this.shares.set(sumId, [...(this.shares.get(sumId) ?? []), share]);
     }
     await this.putShare(sumId, envelope.payload, this.shares.get(sumId)![0]!);
@@ -215,13 +322,23 @@ export class SimulatedSite implements AsyncDisposable {
 
   /** One statement for each line of the closing, signed by its site. */
   private async checkUploads(closing: ClosingStatement, uploads: readonly Envelope[]): Promise<void> {
-    const signed = await Promise.all(uploads.map(async (envelope) => {
-      const { site } = JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')) as UploadStatement;
-      const { identityKey } = this.rosters.get(closing.epochId)!.find((r) => r.site === site)!;
-      return openStatement(envelope, uploadStatement.type, uploadStatement.schema, identityKey);
-    }));
-    const listed = closing.uploads.map(({ site, root }) => `${closing.sumId} ${site} ${root} ${closing.blocks}`).toSorted();
-    if (signed.map((s) => `${s.sumId} ${s.site} ${s.root} ${s.blocks}`).toSorted().join() !== listed.join()) throw new Error('the signed uploads are not those of the closing');
+    const signed = await Promise.all(
+      uploads.map(async (envelope) => {
+        const { site } = JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')) as UploadStatement;
+        const { identityKey } = this.rosters.get(closing.epochId)!.find((r) => r.site === site)!;
+        return openStatement(envelope, uploadStatement.type, uploadStatement.schema, identityKey);
+      }),
+    );
+    const listed = closing.uploads
+      .map(({ site, root }) => `${closing.sumId} ${site} ${root} ${closing.blocks}`)
+      .toSorted();
+    if (
+      signed
+        .map((s) => `${s.sumId} ${s.site} ${s.root} ${s.blocks}`)
+        .toSorted()
+        .join() !== listed.join()
+    )
+      throw new Error('the signed uploads are not those of the closing');
   }
 
   /** Recomputes the first block from the committed uploads. */
@@ -229,11 +346,23 @@ export class SimulatedSite implements AsyncDisposable {
     const opening = await this.link.ask<Opening>('GET', `/v1/site/sums/${closing.sumId}/openings/0`);
     const header = this.headers.get(closing.epochId)!;
     const proven = (root: string, { block, proof }: { block: string; proof: string[] }) => ({
-      root: Buffer.from(root, 'hex'), block: fromBase64(block), proof: proof.map((p) => Buffer.from(p, 'hex')),
+      root: Buffer.from(root, 'hex'),
+      block: fromBase64(block),
+      proof: proof.map((p) => Buffer.from(p, 'hex')),
     });
     spotCheck(await sumScheme(header.scheme), header, {
-      index: 0, size: closing.blocks, sum: proven(closing.sumRoot, opening.sum),
-      uploads: new Map(closing.uploads.map(({ site, root }) => [site, proven(root, opening.uploads.find((u) => u.site === site)!)])),
+      index: 0,
+      size: closing.blocks,
+      sum: proven(closing.sumRoot, opening.sum),
+      uploads: new Map(
+        closing.uploads.map(({ site, root }) => [
+          site,
+          proven(
+            root,
+            opening.uploads.find((u) => u.site === site)!,
+          ),
+        ]),
+      ),
     });
   }
 
@@ -244,7 +373,9 @@ export class SimulatedSite implements AsyncDisposable {
   }
 
   private async install({ model, release }: AssignmentOf<'release'>): Promise<void> {
-    const { version, sha256, releaseCounter } = JSON.parse(Buffer.from(release.payload, 'base64').toString('utf8')) as ServedModel;
+    const { version, sha256, releaseCounter } = JSON.parse(
+      Buffer.from(release.payload, 'base64').toString('utf8'),
+    ) as ServedModel;
     this.serving.set(model, { model, version, sha256, releaseCounter, expired: false });
     await this.link.ask('POST', '/v1/site/status', { json: { serving: [...this.serving.values()] } });
   }

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
-import { PROTOCOL, enrolmentStatement, requestStatement, type Envelope, type RequestStatement } from '@koinon/contracts';
+import {
+  PROTOCOL,
+  enrolmentStatement,
+  requestStatement,
+  type Envelope,
+  type RequestStatement,
+} from '@koinon/contracts';
 import { signStatement, toBase64, type Signer } from '@koinon/signing';
 import { digest } from './tiny-federation.fixture.js';
 
@@ -16,19 +22,39 @@ export interface RecordedPut {
 export class SiteLink {
   readonly puts: RecordedPut[] = [];
 
-  constructor(readonly baseUrl: string, readonly site: string, readonly signer: Signer) {}
+  constructor(
+    readonly baseUrl: string,
+    readonly site: string,
+    readonly signer: Signer,
+  ) {}
 
-  async request(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, override: Partial<RequestStatement> & { readonly headers?: Record<string, string> } = {}): Promise<Response> {
+  async request(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: Body,
+    override: Partial<RequestStatement> & { readonly headers?: Record<string, string> } = {},
+  ): Promise<Response> {
     const { headers: extra, ...signed } = override;
     const bytes = bytesOf(body);
     const statement = {
-      protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(), bodySha256: digest(bytes), ...signed,
+      protocol: PROTOCOL,
+      site: this.site,
+      method,
+      path,
+      createdAt: Date.now(),
+      nonce: randomUUID(),
+      bodySha256: digest(bytes),
+      ...signed,
     };
     const envelope = await signStatement(requestStatement.type, statement, this.signer);
     if (body && 'bytes' in body) this.puts.push({ path, bytes });
     return fetch(new URL(path, this.baseUrl), {
       method,
-      headers: { ...requestHeaders(this.site, envelope), ...(body ? { 'content-type': 'bytes' in body ? 'application/octet-stream' : 'application/json' } : {}), ...extra },
+      headers: {
+        ...requestHeaders(this.site, envelope),
+        ...(body ? { 'content-type': 'bytes' in body ? 'application/octet-stream' : 'application/json' } : {}),
+        ...extra,
+      },
       ...(body ? { body: bytes as Uint8Array<ArrayBuffer> } : {}),
     });
   }
@@ -45,14 +71,23 @@ export class SiteLink {
   async halfPut(path: string, bytes: Uint8Array): Promise<() => Promise<string>> {
     const method = 'PUT';
     const statement: RequestStatement = {
-      protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(), bodySha256: digest(bytes),
+      protocol: PROTOCOL,
+      site: this.site,
+      method,
+      path,
+      createdAt: Date.now(),
+      nonce: randomUUID(),
+      bodySha256: digest(bytes),
     };
     const signed = requestHeaders(this.site, await signStatement(requestStatement.type, statement, this.signer));
     const headers = { ...signed, 'content-type': 'application/octet-stream', 'content-length': bytes.length };
     const answer = Promise.withResolvers<string>();
     const put = request(new URL(path, this.baseUrl), { method, headers }, (response) => {
       let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('end', () => answer.resolve(text));
+      response
+        .setEncoding('utf8')
+        .on('data', (part: string) => (text += part))
+        .on('end', () => answer.resolve(text));
     }).on('error', answer.reject);
     const half = bytes.length >> 1;
     put.write(bytes.subarray(0, half));
@@ -72,7 +107,11 @@ export class SiteLink {
 export class RefusedError extends Error {
   readonly code: string;
 
-  constructor(path: string, readonly status: number, problem: { code: string }) {
+  constructor(
+    path: string,
+    readonly status: number,
+    problem: { code: string },
+  ) {
     super(`${path} answered ${status} ${problem.code}`);
     this.code = problem.code;
   }
@@ -89,7 +128,18 @@ function bytesOf(body: Body | undefined): Uint8Array {
 }
 
 /** The body of an enrolment. */
-export async function enrolmentOf(site: string, token: string, signer: Signer, sealingKey: string): Promise<{ token: string; statement: Envelope }> {
-  const statement = { protocol: PROTOCOL, site, identityKey: signer.publicKey, sealingKey, tokenSha256: digest(Buffer.from(token)) };
+export async function enrolmentOf(
+  site: string,
+  token: string,
+  signer: Signer,
+  sealingKey: string,
+): Promise<{ token: string; statement: Envelope }> {
+  const statement = {
+    protocol: PROTOCOL,
+    site,
+    identityKey: signer.publicKey,
+    sealingKey,
+    tokenSha256: digest(Buffer.from(token)),
+  };
   return { token, statement: await signStatement(enrolmentStatement.type, statement, signer) };
 }

@@ -8,7 +8,12 @@ export const digest = (bytes: Uint8Array): string => createHash('sha256').update
 export function tinyModel(features = 3): Uint8Array {
   const graph = new GraphBuilder('tiny');
   graph.input('x', 'float32', ['batch', features]);
-  graph.initializer('weight', 'float32', [features, 1], Array.from({ length: features }, (_, i) => ((i * 7) % 11) / 16 - 0.25));
+  graph.initializer(
+    'weight',
+    'float32',
+    [features, 1],
+    Array.from({ length: features }, (_, i) => ((i * 7) % 11) / 16 - 0.25),
+  );
   graph.initializer('bias', 'float32', [1], [0.125]);
   graph.op('Gemm', ['x', 'weight', 'bias'], {}, 'logits');
   graph.op('Sigmoid', ['logits'], {}, 'probability');
@@ -19,7 +24,12 @@ export function tinyModel(features = 3): Uint8Array {
 /** As much of a feature schema as the coordinator reads, for a tiny model of any width; of the usual one where the bytes are no model. */
 export function schemaOf(model: Uint8Array): Uint8Array {
   const width = widthOf(model);
-  return new TextEncoder().encode(JSON.stringify({ input: { name: 'x' }, features: Array.from({ length: width }, (_, i) => ({ name: `feature-${i}` })) }));
+  return new TextEncoder().encode(
+    JSON.stringify({
+      input: { name: 'x' },
+      features: Array.from({ length: width }, (_, i) => ({ name: `feature-${i}` })),
+    }),
+  );
 }
 
 const widthOf = (model: Uint8Array): number => {
@@ -33,12 +43,27 @@ const widthOf = (model: Uint8Array): number => {
 export const featureSchema = schemaOf(tinyModel());
 
 /** A federation of that model without noise, so that its result can be computed again. */
-export function tinySpec(part: { readonly name?: string; readonly min?: number; readonly threshold?: Threshold; readonly rounds?: number; readonly roundTimeoutMs?: number; readonly minAuc?: number } = {}): Federation {
+export function tinySpec(
+  part: {
+    readonly name?: string;
+    readonly min?: number;
+    readonly threshold?: Threshold;
+    readonly rounds?: number;
+    readonly roundTimeoutMs?: number;
+    readonly minAuc?: number;
+  } = {},
+): Federation {
   return federationSchema.parse({
     name: part.name ?? 'tiny',
     model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
     features: 'features.schema.json',
-    sites: { min: part.min ?? 3, threshold: part.threshold ?? 'majority', roundTimeoutMs: part.roundTimeoutMs ?? 60_000, fraction: 1, maxRows: 64 },
+    sites: {
+      min: part.min ?? 3,
+      threshold: part.threshold ?? 'majority',
+      roundTimeoutMs: part.roundTimeoutMs ?? 60_000,
+      fraction: 1,
+      maxRows: 64,
+    },
     strategy: { name: 'fedavg', params: { serverLearningRate: 1 } },
     rounds: part.rounds ?? 1,
     local: { steps: 1, samplingRate: 0.5, learningRate: 0.1, optimizer: 'sgd' },

@@ -4,7 +4,13 @@ import { count, formatLatency, formatRate } from '../ui/format.js';
 /** How a version is doing: its metrics, and how fast each site that serves it answers. */
 export function Doing({ version, sites }: { version: VersionView; sites: readonly SiteView[] }) {
   const { metrics } = version;
-  const rates = metrics && ([['Accuracy', metrics.accuracy], ['AUC', metrics.auc], ['F1', metrics.f1]] as const);
+  const rates =
+    metrics &&
+    ([
+      ['Accuracy', metrics.accuracy],
+      ['AUC', metrics.auc],
+      ['F1', metrics.f1],
+    ] as const);
   return (
     <div className="doing">
       {rates ? (

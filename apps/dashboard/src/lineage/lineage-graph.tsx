@@ -12,7 +12,12 @@ export function LineageGraph({ detail }: { detail: VersionDetail }) {
   const { lineage } = detail;
   const cohort = lineage.cohort.length + lineage.exclusions.length;
   if (lineage.runId === null && cohort === 0) {
-    return <p className="quiet">This is the first version: it was registered as it is, not trained by a federation. Everything else descends from it.</p>;
+    return (
+      <p className="quiet">
+        This is the first version: it was registered as it is, not trained by a federation. Everything else descends
+        from it.
+      </p>
+    );
   }
   return (
     <ol className="lineage">
@@ -34,17 +39,34 @@ export function LineageGraph({ detail }: { detail: VersionDetail }) {
       <SecureSum detail={detail} />
       <ServerStep detail={detail} />
       <Node title="This version" end>
-        <span className="big">v{detail.version}</span> {detail.aliases.map((a) => <Alias key={a} name={a} />)}
+        <span className="big">v{detail.version}</span>{' '}
+        {detail.aliases.map((a) => (
+          <Alias key={a} name={a} />
+        ))}
         <p>
           <Digest value={detail.sha256} label="SHA-256 of the model file" />
         </p>
-        <p className="quiet">{detail.servedBy.length === 0 ? 'not served' : `serves at ${detail.servedBy.join(', ')}`}</p>
+        <p className="quiet">
+          {detail.servedBy.length === 0 ? 'not served' : `serves at ${detail.servedBy.join(', ')}`}
+        </p>
       </Node>
     </ol>
   );
 }
 
-function Node({ title, note, end = false, className = '', children }: { title: string; note?: string; end?: boolean; className?: string; children: ReactNode }) {
+function Node({
+  title,
+  note,
+  end = false,
+  className = '',
+  children,
+}: {
+  title: string;
+  note?: string;
+  end?: boolean;
+  className?: string;
+  children: ReactNode;
+}) {
   return (
     <li className={`node ${className}`} data-end={end}>
       <h3>
@@ -123,7 +145,13 @@ function ServerStep({ detail: { lineage } }: { detail: VersionDetail }) {
         ))}
         {privacy === null ? null : (
           <>
-            <Fact name={`ε spent per ${privacy.unit}`}>{privacy.epsilonSpent === null ? <Epsilon spent={null} budget={null} /> : formatNumber(privacy.epsilonSpent)}</Fact>
+            <Fact name={`ε spent per ${privacy.unit}`}>
+              {privacy.epsilonSpent === null ? (
+                <Epsilon spent={null} budget={null} />
+              ) : (
+                formatNumber(privacy.epsilonSpent)
+              )}
+            </Fact>
             <Fact name="δ">{formatNumber(privacy.delta)}</Fact>
             <Fact name="Noise multiplier">{formatNumber(privacy.noiseMultiplier)}</Fact>
           </>

@@ -39,7 +39,10 @@ function Model({ model, sites }: { model: ModelView; sites: readonly SiteView[] 
       {served.length === 0 ? (
         <section className="panel empty">
           <h2>No site serves this model</h2>
-          <p>Sites take a version up once it is released; the last seen state of each is on the <a href={hrefs.sites}>sites page</a>.</p>
+          <p>
+            Sites take a version up once it is released; the last seen state of each is on the{' '}
+            <a href={hrefs.sites}>sites page</a>.
+          </p>
         </section>
       ) : (
         <section className="serving" aria-label={`Versions of ${model.name} that serve now`}>
@@ -59,10 +62,14 @@ function Served({ version, sites }: { version: VersionView; sites: readonly Site
       <header className="panel-head">
         <p className="eyebrow">Serves now at {count(version.servedBy.length, 'site')}</p>
         <h2>
-          Version {version.version} {version.aliases.map((a) => <Alias key={a} name={a} />)}
+          Version {version.version}{' '}
+          {version.aliases.map((a) => (
+            <Alias key={a} name={a} />
+          ))}
         </h2>
         <p className="quiet">
-          {version.round === null ? 'the initial model' : `made by round ${version.round}`}, <Ago at={version.createdAt} />
+          {version.round === null ? 'the initial model' : `made by round ${version.round}`},{' '}
+          <Ago at={version.createdAt} />
         </p>
         <a className="action" href={hrefs.version(version.model, version.version)}>
           Where it came from <Icon name="arrow" />
@@ -123,10 +130,17 @@ function VersionRow({ version }: { version: VersionView }) {
   return (
     <tr data-served={version.servedBy.length > 0}>
       <th scope="row">
-        <a href={hrefs.version(version.model, version.version)}>v{version.version}</a> {version.aliases.map((a) => <Alias key={a} name={a} />)}
+        <a href={hrefs.version(version.model, version.version)}>v{version.version}</a>{' '}
+        {version.aliases.map((a) => (
+          <Alias key={a} name={a} />
+        ))}
       </th>
       <td data-label="From">
-        {version.baseVersion === null ? <span className="quiet">initial</span> : <a href={hrefs.version(version.model, version.baseVersion)}>v{version.baseVersion}</a>}
+        {version.baseVersion === null ? (
+          <span className="quiet">initial</span>
+        ) : (
+          <a href={hrefs.version(version.model, version.baseVersion)}>v{version.baseVersion}</a>
+        )}
         {version.runId === null || version.round === null ? null : (
           <>
             {', '}
@@ -139,7 +153,9 @@ function VersionRow({ version }: { version: VersionView }) {
           {rate === undefined ? '–' : formatRate(rate)}
         </td>
       ))}
-      <td data-label="Served by">{version.servedBy.length === 0 ? <span className="quiet">–</span> : version.servedBy.join(', ')}</td>
+      <td data-label="Served by">
+        {version.servedBy.length === 0 ? <span className="quiet">–</span> : version.servedBy.join(', ')}
+      </td>
       <td data-label="Made">
         <Ago at={version.createdAt} />
       </td>

@@ -19,9 +19,31 @@ describe('ancestorsOf', () => {
 
 describe('checkStatement', () => {
   const sha256 = 'a'.repeat(64);
-  const lineage: Lineage = { model: 'heart-disease', version: 2, baseVersion: 1, runId: null, round: null, cohort: [{ site: 'cleveland', uploadRoot: 'b'.repeat(64) }], exclusions: [], strategy: null, local: null, privacy: null, encryption: null, featureSchemaSha256: null, code: { version: '0.1.0', lockfileSha256: null } };
+  const lineage: Lineage = {
+    model: 'heart-disease',
+    version: 2,
+    baseVersion: 1,
+    runId: null,
+    round: null,
+    cohort: [{ site: 'cleveland', uploadRoot: 'b'.repeat(64) }],
+    exclusions: [],
+    strategy: null,
+    local: null,
+    privacy: null,
+    encryption: null,
+    featureSchemaSha256: null,
+    code: { version: '0.1.0', lockfileSha256: null },
+  };
   const check = (payload: unknown) =>
-    checkStatement({ sha256, lineage, statement: { payloadType: 'application/vnd.in-toto+json', payload: toBase64(canonicalBytes(payload)), signatures: [] } });
+    checkStatement({
+      sha256,
+      lineage,
+      statement: {
+        payloadType: 'application/vnd.in-toto+json',
+        payload: toBase64(canonicalBytes(payload)),
+        signatures: [],
+      },
+    });
   const statement = { subject: [{ name: 'model.onnx', digest: { sha256 } }], predicate: lineage };
 
   it('accepts a statement of what is shown, with fields it does not know', () => {
@@ -30,12 +52,18 @@ describe('checkStatement', () => {
   });
   it('finds another model file, another upload, a missing exclusion', () => {
     expect(check({ ...statement, subject: [{ digest: { sha256: 'c'.repeat(64) } }] })).toBe('differs');
-    expect(check({ ...statement, predicate: { ...lineage, cohort: [{ site: 'cleveland', uploadRoot: 'c'.repeat(64) }] } })).toBe('differs');
-    expect(check({ ...statement, predicate: { ...lineage, exclusions: [{ site: 'hungary', code: 'UPLOAD_INCOMPLETE' }] } })).toBe('differs');
+    expect(
+      check({ ...statement, predicate: { ...lineage, cohort: [{ site: 'cleveland', uploadRoot: 'c'.repeat(64) }] } }),
+    ).toBe('differs');
+    expect(
+      check({ ...statement, predicate: { ...lineage, exclusions: [{ site: 'hungary', code: 'UPLOAD_INCOMPLETE' }] } }),
+    ).toBe('differs');
     expect(check({})).toBe('differs');
   });
   it('says so when it cannot be read', () => {
     expect(check('text')).toBe('unreadable');
-    expect(checkStatement({ sha256, lineage, statement: { payloadType: 'x', payload: 'AAAA', signatures: [] } })).toBe('unreadable');
+    expect(checkStatement({ sha256, lineage, statement: { payloadType: 'x', payload: 'AAAA', signatures: [] } })).toBe(
+      'unreadable',
+    );
   });
 });

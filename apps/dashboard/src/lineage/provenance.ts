@@ -7,7 +7,7 @@ export function ancestorsOf(versions: readonly VersionView[], version: number): 
   const byNumber = new Map(versions.map((v) => [v.version, v]));
   const chain: VersionView[] = [];
   // A base is always older; anything else would loop.
-  for (let v = byNumber.get(version); v; ) {
+  for (let v = byNumber.get(version); v;) {
     chain.unshift(v);
     v = v.baseVersion !== null && v.baseVersion < v.version ? byNumber.get(v.baseVersion) : undefined;
   }

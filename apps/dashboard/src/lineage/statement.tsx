@@ -26,9 +26,18 @@ export function Statement({ detail }: { detail: VersionDetail }) {
         <Fact name="Payload type">
           <code>{detail.statement.payloadType}</code>
         </Fact>
-        <Fact name="Signed with key">{signature ? <Digest value={signature.keyid} label="id of the signing key" /> : <span className="quiet">none</span>}</Fact>
+        <Fact name="Signed with key">
+          {signature ? (
+            <Digest value={signature.keyid} label="id of the signing key" />
+          ) : (
+            <span className="quiet">none</span>
+          )}
+        </Fact>
       </dl>
-      <p className="quiet advice">It holds the lineage above, not the metrics and latencies. Verify its Ed25519 signature with the coordinator’s public key, which every site pinned when it enrolled.</p>
+      <p className="quiet advice">
+        It holds the lineage above, not the metrics and latencies. Verify its Ed25519 signature with the coordinator’s
+        public key, which every site pinned when it enrolled.
+      </p>
       <Download name={`${detail.model}-v${detail.version}.dsse.json`} value={detail.statement} />
     </section>
   );

@@ -19,7 +19,8 @@ export function VersionPage({ model, version }: { model: string; version: number
   return (
     <>
       <nav className="crumbs" aria-label="Breadcrumb">
-        <a href={hrefs.models}>Models</a> <span aria-hidden="true">/</span> <span>{model}</span> <span aria-hidden="true">/</span> <span aria-current="page">v{version}</span>
+        <a href={hrefs.models}>Models</a> <span aria-hidden="true">/</span> <span>{model}</span>{' '}
+        <span aria-hidden="true">/</span> <span aria-current="page">v{version}</span>
       </nav>
       <Viewed what={`version ${version} of ${model}`} view={state} retry={() => void view.refresh()}>
         {(detail) => <Detail detail={detail} />}
@@ -37,10 +38,14 @@ function Detail({ detail }: { detail: VersionDetail }) {
       <header className="panel">
         <div className="panel-head">
           <h1>
-            {detail.model} <span className="quiet">version</span> {detail.version} {detail.aliases.map((a) => <Alias key={a} name={a} />)}
+            {detail.model} <span className="quiet">version</span> {detail.version}{' '}
+            {detail.aliases.map((a) => (
+              <Alias key={a} name={a} />
+            ))}
           </h1>
           <p className="quiet">
-            made <Ago at={detail.createdAt} /> · {formatBytes(detail.bytes)} · <Digest value={detail.sha256} label="SHA-256 of the model file" />
+            made <Ago at={detail.createdAt} /> · {formatBytes(detail.bytes)} ·{' '}
+            <Digest value={detail.sha256} label="SHA-256 of the model file" />
           </p>
         </div>
         <Doing version={detail} sites={sites} />
@@ -66,7 +71,11 @@ function Ancestors({ chain }: { chain: readonly { model: string; version: number
     <ol className="ancestors" aria-label="Base versions, oldest first">
       {chain.map(({ model, version }, i) => (
         <li key={version}>
-          {i === chain.length - 1 ? <b aria-current="page">v{version}</b> : <a href={hrefs.version(model, version)}>v{version}</a>}
+          {i === chain.length - 1 ? (
+            <b aria-current="page">v{version}</b>
+          ) : (
+            <a href={hrefs.version(model, version)}>v{version}</a>
+          )}
         </li>
       ))}
     </ol>
@@ -93,7 +102,11 @@ function Recipe({ detail: { lineage } }: { detail: VersionDetail }) {
         )}
         <Fact name="Code">Koinon {lineage.code.version}</Fact>
         <Fact name="Lock file">
-          {lineage.code.lockfileSha256 === null ? <span className="quiet">not recorded</span> : <Digest value={lineage.code.lockfileSha256} label="SHA-256 of the lock file" />}
+          {lineage.code.lockfileSha256 === null ? (
+            <span className="quiet">not recorded</span>
+          ) : (
+            <Digest value={lineage.code.lockfileSha256} label="SHA-256 of the lock file" />
+          )}
         </Fact>
       </dl>
     </section>

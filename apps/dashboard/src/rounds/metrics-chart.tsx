@@ -20,14 +20,24 @@ export function MetricsChart({ run }: { run: RunView }) {
     <section className="panel chart" aria-labelledby="chart-title">
       <header className="panel-head">
         <h2 id="chart-title">Quality per round</h2>
-        <p className="quiet">all sites’ test rows{evaluated.length ? `, ${evaluated.at(-1)!.metrics!.rows} in all` : ''}</p>
+        <p className="quiet">
+          all sites’ test rows{evaluated.length ? `, ${evaluated.at(-1)!.metrics!.rows} in all` : ''}
+        </p>
       </header>
       {evaluated.length === 0 ? (
         <p className="quiet nothing">The first figures come when a round has been evaluated.</p>
       ) : (
-        <Plot points={evaluated.map((r) => ({ round: r.number, ...r.metrics! }))} rounds={run.spec.rounds} gate={gate} />
+        <Plot
+          points={evaluated.map((r) => ({ round: r.number, ...r.metrics! }))}
+          rounds={run.spec.rounds}
+          gate={gate}
+        />
       )}
-      {gate === undefined || evaluated.length === 0 ? null : <p className="gate-key quiet">AUC {formatRate(gate)} is needed for promotion to {run.spec.promotion.alias}</p>}
+      {gate === undefined || evaluated.length === 0 ? null : (
+        <p className="gate-key quiet">
+          AUC {formatRate(gate)} is needed for promotion to {run.spec.promotion.alias}
+        </p>
+      )}
     </section>
   );
 }
@@ -40,10 +50,21 @@ function Plot({ points, rounds, gate }: { points: readonly Point[]; rounds: numb
   const last = points.at(-1)!;
   const x = (round: number) => box.left + 6 + ((round - 1) / Math.max(1, rounds - 1)) * (plotRight - box.left - 12);
   const y = (rate: number) => plotBottom - ((rate - low) / (high - low)) * (plotBottom - box.top);
-  const labels = spread(series.map((s) => y(last[s.key])), 17, box.top + 2, plotBottom - 2);
-  const spoken = series.map((s) => `${s.name} ${formatRate(points[0]![s.key])} to ${formatRate(last[s.key])}`).join(', ');
+  const labels = spread(
+    series.map((s) => y(last[s.key])),
+    17,
+    box.top + 2,
+    plotBottom - 2,
+  );
+  const spoken = series
+    .map((s) => `${s.name} ${formatRate(points[0]![s.key])} to ${formatRate(last[s.key])}`)
+    .join(', ');
   return (
-    <svg viewBox={`0 0 ${box.width} ${box.height}`} role="img" aria-label={`Rounds ${points[0]!.round} to ${last.round}: ${spoken}. The table below has every value.`}>
+    <svg
+      viewBox={`0 0 ${box.width} ${box.height}`}
+      role="img"
+      aria-label={`Rounds ${points[0]!.round} to ${last.round}: ${spoken}. The table below has every value.`}
+    >
       {ticks.map((tick) => (
         <g key={tick} className="grid">
           <line x1={box.left} x2={plotRight} y1={y(tick)} y2={y(tick)} />

@@ -21,7 +21,8 @@ export function RoundDetail({ round, run }: { round: RoundView; run: RunView }) 
         </h2>
         <Badge tone={round.state === 'done' ? 'good' : round.state === 'failed' ? 'bad' : 'busy'}>{round.state}</Badge>
         <p className="quiet">
-          <Duration startedAt={round.startedAt} finishedAt={round.finishedAt} /> · {formatBytes(round.uploadBytes)} uploaded
+          <Duration startedAt={round.startedAt} finishedAt={round.finishedAt} /> · {formatBytes(round.uploadBytes)}{' '}
+          uploaded
           {round.version === null ? null : (
             <>
               {' · '}
@@ -49,8 +50,16 @@ export function RoundDetail({ round, run }: { round: RoundView; run: RunView }) 
 function PhaseStep({ phase }: { phase: Phase }) {
   const { name, status, durationMs } = phase;
   return (
-    <li className="phase" data-status={status} data-phase={name} aria-current={status === 'now' ? 'step' : undefined} title={phaseHints[name]}>
-      <i aria-hidden="true">{status === 'past' ? <Icon name="check" /> : status === 'failed' ? <Icon name="cross" /> : null}</i>
+    <li
+      className="phase"
+      data-status={status}
+      data-phase={name}
+      aria-current={status === 'now' ? 'step' : undefined}
+      title={phaseHints[name]}
+    >
+      <i aria-hidden="true">
+        {status === 'past' ? <Icon name="check" /> : status === 'failed' ? <Icon name="cross" /> : null}
+      </i>
       <b>{name}</b>
       <span>
         {durationMs === null ? '' : formatDuration(durationMs)}

@@ -43,13 +43,23 @@ export function RoundTable({ run, shown, onPick }: { run: RunView; shown: number
             {rounds.map((round) => (
               <tr key={round.id}>
                 <th scope="row">
-                  <button type="button" className="pick" aria-pressed={round.number === shown} onClick={() => onPick(round.number)}>
+                  <button
+                    type="button"
+                    className="pick"
+                    aria-pressed={round.number === shown}
+                    onClick={() => onPick(round.number)}
+                  >
                     <span className="unseen">Show round </span>
                     {round.number}
                   </button>
                 </th>
                 <td data-label="Time">
-                  <TimeBar phases={phasesOf(round, now)} longest={longest} total={durationMs(round, now)} state={round.state} />
+                  <TimeBar
+                    phases={phasesOf(round, now)}
+                    longest={longest}
+                    total={durationMs(round, now)}
+                    state={round.state}
+                  />
                 </td>
                 <td data-label="Sites">
                   <Sites round={round} />
@@ -58,7 +68,13 @@ export function RoundTable({ run, shown, onPick }: { run: RunView; shown: number
                   {formatBytes(round.uploadBytes)}
                 </td>
                 <Rates metrics={round.metrics} />
-                <td data-label="Version">{round.version === null ? <None /> : <a href={hrefs.version(run.spec.name, round.version)}>v{round.version}</a>}</td>
+                <td data-label="Version">
+                  {round.version === null ? (
+                    <None />
+                  ) : (
+                    <a href={hrefs.version(run.spec.name, round.version)}>v{round.version}</a>
+                  )}
+                </td>
               </tr>
             ))}
           </tbody>
@@ -68,12 +84,30 @@ export function RoundTable({ run, shown, onPick }: { run: RunView; shown: number
   );
 }
 
-function TimeBar({ phases, longest, total, state }: { phases: readonly Phase[]; longest: number; total: number; state: RoundView['state'] }) {
+function TimeBar({
+  phases,
+  longest,
+  total,
+  state,
+}: {
+  phases: readonly Phase[];
+  longest: number;
+  total: number;
+  state: RoundView['state'];
+}) {
   return (
     <span className="time">
       <span className="bar" aria-hidden="true">
         {phases.map(({ name, durationMs: ms, status }) =>
-          ms === null ? null : <i key={name} data-phase={name} data-status={status} title={`${name}: ${formatDuration(ms)}`} style={{ inlineSize: `${(100 * ms) / longest}%` }} />,
+          ms === null ? null : (
+            <i
+              key={name}
+              data-phase={name}
+              data-status={status}
+              title={`${name}: ${formatDuration(ms)}`}
+              style={{ inlineSize: `${(100 * ms) / longest}%` }}
+            />
+          ),
         )}
       </span>
       <span className="total">

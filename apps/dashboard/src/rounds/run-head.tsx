@@ -5,7 +5,12 @@ import { formatChange, formatNumber, formatRate, formatSetting, words } from '..
 import { Ago, Duration } from '../ui/time.js';
 import { lastRound, latestMetrics, thresholdText } from './runs.js';
 
-export const runTones: Record<RunView['state'], Tone> = { running: 'busy', done: 'good', failed: 'bad', cancelled: 'still' };
+export const runTones: Record<RunView['state'], Tone> = {
+  running: 'busy',
+  done: 'good',
+  failed: 'bad',
+  cancelled: 'still',
+};
 
 /** What runs, under which guarantees, and how well it does so far. */
 export function RunHead({ run }: { run: RunView }) {
@@ -18,7 +23,8 @@ export function RunHead({ run }: { run: RunView }) {
         <h1>{run.federation}</h1>
         <Badge tone={runTones[run.state]}>{run.state}</Badge>
         <p className="quiet">
-          started <Ago at={run.startedAt} />, {run.finishedAt ? 'took' : 'running for'} <Duration startedAt={run.startedAt} finishedAt={run.finishedAt} />
+          started <Ago at={run.startedAt} />, {run.finishedAt ? 'took' : 'running for'}{' '}
+          <Duration startedAt={run.startedAt} finishedAt={run.finishedAt} />
           {' · '}
           <span className="digest">
             run <code title={run.id}>{run.id.slice(0, 8)}</code>
@@ -31,10 +37,13 @@ export function RunHead({ run }: { run: RunView }) {
         <Fact name="Round">
           {round?.number ?? 0} <span className="quiet">of {spec.rounds}</span>
         </Fact>
-        <Fact name="Sites">{round ? round.cohort.length : <span className="quiet">at least {spec.sites.min}</span>}</Fact>
+        <Fact name="Sites">
+          {round ? round.cohort.length : <span className="quiet">at least {spec.sites.min}</span>}
+        </Fact>
         <Fact name="Decrypt together">{thresholdText(run)}</Fact>
         <Fact name="Secure sum">
-          {schemeNames[spec.encryption.scheme]} <span className="quiet">
+          {schemeNames[spec.encryption.scheme]}{' '}
+          <span className="quiet">
             {spec.encryption.bits}-bit, {formatNumber(run.encryption.bytesPerParameter)} B per parameter in full blocks
           </span>
         </Fact>
@@ -43,7 +52,9 @@ export function RunHead({ run }: { run: RunView }) {
         </Fact>
         <Fact name="δ per record">
           {formatNumber(privacy.delta)}
-          {privacy.noiseMultiplier > 0 ? <span className="quiet"> σ {formatNumber(privacy.noiseMultiplier)}</span> : null}
+          {privacy.noiseMultiplier > 0 ? (
+            <span className="quiet"> σ {formatNumber(privacy.noiseMultiplier)}</span>
+          ) : null}
         </Fact>
         <Fact name="Strategy">
           {spec.strategy.name}
@@ -63,7 +74,12 @@ const schemeNames: Record<RunView['spec']['encryption']['scheme'], string> = {
 function Parameters({ params }: { params: RunView['spec']['strategy']['params'] }) {
   const entries = Object.entries(params);
   if (entries.length === 0) return null;
-  return <span className="quiet"> {entries.map(([name, value]) => `${words(name)} ${formatSetting(value)}`).join(', ')}</span>;
+  return (
+    <span className="quiet">
+      {' '}
+      {entries.map(([name, value]) => `${words(name)} ${formatSetting(value)}`).join(', ')}
+    </span>
+  );
 }
 
 function Headline({ now, before }: { now: Metrics; before: Metrics | undefined }) {

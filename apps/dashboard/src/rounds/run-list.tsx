@@ -62,7 +62,8 @@ function Row({ run }: { run: RunView }) {
         <Ago at={run.startedAt} />
       </td>
       <td data-label="State">
-        <Badge tone={runTones[run.state]}>{run.state}</Badge> {run.failure ? <code className="quiet">{run.failure.code}</code> : null}
+        <Badge tone={runTones[run.state]}>{run.state}</Badge>{' '}
+        {run.failure ? <code className="quiet">{run.failure.code}</code> : null}
       </td>
       <td data-label="Took" className="num">
         <Duration startedAt={run.startedAt} finishedAt={run.finishedAt} />

@@ -24,7 +24,10 @@ export function RunsPage({ runId }: { runId: string | null }) {
         return (
           <>
             <RunDetail key={run.id} run={run} />
-            <RunList runs={ordered.filter((r) => r.id !== run.id)} title={runId === null ? 'Earlier runs' : 'Other runs'} />
+            <RunList
+              runs={ordered.filter((r) => r.id !== run.id)}
+              title={runId === null ? 'Earlier runs' : 'Other runs'}
+            />
           </>
         );
       }}
@@ -56,7 +59,11 @@ function RunDetail({ run }: { run: RunView }) {
       ) : (
         <section className="panel empty">
           <h2>{run.state === 'running' ? 'Before the first round' : 'No round was started'}</h2>
-          <p>{run.state === 'running' ? 'The sites agree on a key of which each holds a part. Rounds appear here as they start.' : 'The run ended before its first round.'}</p>
+          <p>
+            {run.state === 'running'
+              ? 'The sites agree on a key of which each holds a part. Rounds appear here as they start.'
+              : 'The run ended before its first round.'}
+          </p>
         </section>
       )}
     </article>
@@ -66,7 +73,8 @@ function RunDetail({ run }: { run: RunView }) {
 function NoRun() {
   return (
     <Empty title="No run yet">
-      Start one with <code>koinon run start</code>; its rounds appear here as they happen. <a href={hrefs.sites}>See which sites are there</a>.
+      Start one with <code>koinon run start</code>; its rounds appear here as they happen.{' '}
+      <a href={hrefs.sites}>See which sites are there</a>.
     </Empty>
   );
 }

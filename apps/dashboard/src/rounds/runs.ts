@@ -22,13 +22,16 @@ export function latestMetrics(run: Pick<RunView, 'rounds'>): { now: Metrics; bef
 export function thresholdText(run: Pick<RunView, 'spec' | 'rounds'>): string {
   const cohort = lastRound(run)?.cohort.length ?? 0;
   const { threshold, min } = run.spec.sites;
-  return cohort > 0 ? `${thresholdOf(threshold, cohort)} of ${cohort}` : `${thresholdOf(threshold, min)} of at least ${min}`;
+  return cohort > 0
+    ? `${thresholdOf(threshold, cohort)} of ${cohort}`
+    : `${thresholdOf(threshold, min)} of at least ${min}`;
 }
 
 /** One sentence for those who do not see the page change. */
 export function announcementOf(run: RunView): string {
   const round = lastRound(run);
-  if (run.state === 'running') return round ? `Round ${round.number} of ${run.spec.rounds}: ${round.state}.` : 'The run is being prepared.';
+  if (run.state === 'running')
+    return round ? `Round ${round.number} of ${run.spec.rounds}: ${round.state}.` : 'The run is being prepared.';
   if (run.state === 'failed') return `The run failed${run.failure ? `: ${run.failure.code}` : ''}.`;
   return run.state === 'done' ? 'The run is done.' : 'The run was cancelled.';
 }

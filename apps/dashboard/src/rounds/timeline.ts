@@ -2,7 +2,15 @@
 import type { RoundState, RoundView } from '@koinon/contracts';
 
 /** The states in which a round works, in order; `done` and `failed` end it. */
-export const phaseNames = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating'] as const;
+export const phaseNames = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
 export const phaseHints: Record<PhaseName, string> = {
@@ -49,7 +57,10 @@ export function isOver(round: Pick<RoundView, 'state'>): boolean {
 }
 
 /** From start to end, or until now. */
-export function durationMs(item: { readonly startedAt: string; readonly finishedAt: string | null }, now: number): number {
+export function durationMs(
+  item: { readonly startedAt: string; readonly finishedAt: string | null },
+  now: number,
+): number {
   return Math.max(0, (item.finishedAt ? Date.parse(item.finishedAt) : now) - Date.parse(item.startedAt));
 }
 

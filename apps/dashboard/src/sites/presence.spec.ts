@@ -15,5 +15,12 @@ describe('presenceOf', () => {
 });
 
 it('a site whose clock is off says in which direction and by how much', () => {
-  expect([undefined, 0, 29_000, -29_000, 180_000, -60_000].map(clockTrouble)).toEqual([null, null, null, null, 'clock 180 s ahead', 'clock 60 s behind']);
+  expect([undefined, 0, 29_000, -29_000, 180_000, -60_000].map(clockTrouble)).toEqual([
+    null,
+    null,
+    null,
+    null,
+    'clock 180 s ahead',
+    'clock 60 s behind',
+  ]);
 });

@@ -21,7 +21,10 @@ export function SitesPage() {
     <Viewed what="the sites" view={sites} retry={() => void views.sites.refresh()}>
       {(list) =>
         list.length === 0 ? (
-          <Empty title="No site yet">A site appears here once an operator has invited it, and is enrolled when its edge node has used the one-time token.</Empty>
+          <Empty title="No site yet">
+            A site appears here once an operator has invited it, and is enrolled when its edge node has used the
+            one-time token.
+          </Empty>
         ) : (
           <SiteTable sites={list} budget={budget} />
         )
@@ -86,7 +89,9 @@ function Row({ site, presence, budget }: { site: SiteView; presence: Presence; b
         <Badge tone={tones[presence]}>{presence}</Badge>
         {clock === null ? null : <Badge tone="warn">{clock}</Badge>}
       </td>
-      <td data-label="Last seen">{site.lastSeenAt === null ? <span className="quiet">never</span> : <Ago at={site.lastSeenAt} />}</td>
+      <td data-label="Last seen">
+        {site.lastSeenAt === null ? <span className="quiet">never</span> : <Ago at={site.lastSeenAt} />}
+      </td>
       <td data-label="Serves">
         <Serves status={status} />
       </td>
@@ -101,9 +106,17 @@ function Row({ site, presence, budget }: { site: SiteView; presence: Presence; b
       </td>
       <td data-label="ε spent">
         {budget === undefined || status === null ? '–' : <Epsilon spent={status.epsilonSpent} budget={budget} />}
-        {site.epsilonForgotten === null ? null : <Badge tone="bad">was {formatNumber(site.epsilonForgotten)}: its ledger was lost or put back</Badge>}
+        {site.epsilonForgotten === null ? null : (
+          <Badge tone="bad">was {formatNumber(site.epsilonForgotten)}: its ledger was lost or put back</Badge>
+        )}
       </td>
-      <td data-label="Identity key" className="span-2">{site.identityFingerprint === null ? <span className="quiet">not enrolled</span> : <Digest value={site.identityFingerprint} label={`identity fingerprint of ${site.name}`} />}</td>
+      <td data-label="Identity key" className="span-2">
+        {site.identityFingerprint === null ? (
+          <span className="quiet">not enrolled</span>
+        ) : (
+          <Digest value={site.identityFingerprint} label={`identity fingerprint of ${site.name}`} />
+        )}
+      </td>
     </tr>
   );
 }

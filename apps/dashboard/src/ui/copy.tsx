@@ -12,7 +12,14 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
   }, [copied]);
   const copy = () => void copyText(text).then(setCopied);
   return (
-    <button type="button" className="copy" data-copied={copied === true} onClick={copy} aria-label={`Copy ${label}`} title={`Copy ${label}`}>
+    <button
+      type="button"
+      className="copy"
+      data-copied={copied === true}
+      onClick={copy}
+      aria-label={`Copy ${label}`}
+      title={`Copy ${label}`}
+    >
       <Icon name={copied === null ? 'copy' : copied ? 'check' : 'cross'} />
       <span role="status" className="unseen">
         {copied === null ? '' : copied ? 'Copied' : 'Could not copy; select the text in the title instead'}
@@ -33,7 +40,11 @@ export function Digest({ value, label }: { value: string; label: string }) {
 
 async function copyText(text: string): Promise<boolean> {
   // The clipboard API exists only in secure contexts; a coordinator on a hospital's network often speaks plain HTTP.
-  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  if (navigator.clipboard)
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
   const area = document.createElement('textarea');
   area.value = text;
   area.className = 'unseen';

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { formatAgo, formatBytes, formatChange, formatDuration, formatLatency, formatNumber, formatRate, shortDigest, words } from './format.js';
+import {
+  formatAgo,
+  formatBytes,
+  formatChange,
+  formatDuration,
+  formatLatency,
+  formatNumber,
+  formatRate,
+  shortDigest,
+  words,
+} from './format.js';
 
 describe('format', () => {
   it.each([
@@ -41,7 +51,14 @@ describe('format', () => {
   });
 
   it('prints numbers short and latencies in milliseconds', () => {
-    expect([0, 1.2, 0.9437, 0.001, 0.00001, 12_345].map(formatNumber)).toEqual(['0', '1.2', '0.944', '0.001', '1e-5', '12,345']);
+    expect([0, 1.2, 0.9437, 0.001, 0.00001, 12_345].map(formatNumber)).toEqual([
+      '0',
+      '1.2',
+      '0.944',
+      '0.001',
+      '1e-5',
+      '12,345',
+    ]);
     expect([0.214, 12.44, 250.4].map(formatLatency)).toEqual(['0.21 ms', '12.4 ms', '250 ms']);
   });
 

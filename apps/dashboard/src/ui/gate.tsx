@@ -21,7 +21,9 @@ export function Gate({ refused, onToken }: { refused: boolean; onToken: (token: 
         </p>
         <h1>{refused ? 'This link is no longer valid' : 'Open the dashboard with its link'}</h1>
         <p>
-          {refused ? 'The coordinator did not take the token in it. ' : 'The dashboard reads with a token that comes in its link. '}
+          {refused
+            ? 'The coordinator did not take the token in it. '
+            : 'The dashboard reads with a token that comes in its link. '}
           <code>koinon up</code> prints it when it starts: open that link, or paste it here.
         </p>
         <form onSubmit={submit} noValidate>
@@ -42,7 +44,9 @@ export function Gate({ refused, onToken }: { refused: boolean; onToken: (token: 
             </button>
           </div>
           <p id="link-help" className={unreadable ? 'problem' : 'quiet'} role={unreadable ? 'alert' : undefined}>
-            {unreadable ? 'There is no token in this text: paste the whole link, or what follows “token=”.' : 'It can only read, and stays in this tab until you close it.'}
+            {unreadable
+              ? 'There is no token in this text: paste the whole link, or what follows “token=”.'
+              : 'It can only read, and stays in this tab until you close it.'}
           </p>
         </form>
       </div>

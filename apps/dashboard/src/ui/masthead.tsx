@@ -26,7 +26,12 @@ export function Masthead({ route, live }: { route: Route; live: LiveState }) {
           </a>
         ))}
       </nav>
-      <p className="live" role="status" data-state={live} title={live === 'live' ? 'Changes appear as they happen' : 'What you see may be a little old'}>
+      <p
+        className="live"
+        role="status"
+        data-state={live}
+        title={live === 'live' ? 'Changes appear as they happen' : 'What you see may be a little old'}
+      >
         <i aria-hidden="true" />
         {live}
       </p>

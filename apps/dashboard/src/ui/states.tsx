@@ -57,7 +57,8 @@ export function ReadError({ what, error, retry }: { what: string; error: unknown
         <strong>Could not read {what}.</strong>{' '}
         {mismatch ? (
           <span>
-            The coordinator speaks another version than this page; reload it. <code className="quiet">{coded.issues[0]?.path}</code>
+            The coordinator speaks another version than this page; reload it.{' '}
+            <code className="quiet">{coded.issues[0]?.path}</code>
           </span>
         ) : (
           <Coded code={coded.code} detail={coded.detail} />
@@ -71,7 +72,17 @@ export function ReadError({ what, error, retry }: { what: string; error: unknown
 }
 
 /** Loading, failed, stale or ready, in one place. */
-export function Viewed<T>({ what, view, retry, children }: { what: string; view: ViewState<T>; retry: () => void; children: (data: T) => ReactNode }) {
+export function Viewed<T>({
+  what,
+  view,
+  retry,
+  children,
+}: {
+  what: string;
+  view: ViewState<T>;
+  retry: () => void;
+  children: (data: T) => ReactNode;
+}) {
   return (
     <>
       {view.error === undefined ? null : <ReadError what={what} error={view.error} retry={retry} />}

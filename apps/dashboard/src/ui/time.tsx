@@ -42,7 +42,9 @@ export function Duration({ startedAt, finishedAt }: { startedAt: string; finishe
   const clock = useNow();
   const start = Date.parse(startedAt);
   const end = finishedAt ? Date.parse(finishedAt) : clock;
-  return <span title={`${absolute(start)} – ${finishedAt ? absolute(end) : 'now'}`}>{formatDuration(end - start)}</span>;
+  return (
+    <span title={`${absolute(start)} – ${finishedAt ? absolute(end) : 'now'}`}>{formatDuration(end - start)}</span>
+  );
 }
 
 function absolute(ms: number): string {

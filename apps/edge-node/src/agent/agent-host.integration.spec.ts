@@ -10,18 +10,38 @@ import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-
 import { federation, FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { ReleaseStore } from '../releases/release-store.js';
 
-const { AgentHost } = (await import(new URL('../../dist/agent/agent-host.js', import.meta.url).href)) as typeof import('./agent-host.js');
-const heart = (name: string): Uint8Array => new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../models/heart-disease/${name}`, import.meta.url))));
+const { AgentHost } = (await import(
+  new URL('../../dist/agent/agent-host.js', import.meta.url).href
+)) as typeof import('./agent-host.js');
+const heart = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../models/heart-disease/${name}`, import.meta.url))));
 const [model, schema] = [heart('generated/model.onnx'), heart('features.schema.json')];
-const training = (changes: Partial<AssignmentOf<'train'>> = {}, local: Partial<Federation['local']> = {}): AssignmentOf<'train'> => ({
-  kind: 'train', runId: '00000000-0000-4000-8000-0000000000ff', roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, noiseMultiplier: 9, fit: { proximalMu: 0, controlVariate: false },
-  federation: { ...federation, local: { ...federation.local, ...local } }, featureSchemaSha256: sha256(schema), modelSha256: sha256(model), ...changes,
+const training = (
+  changes: Partial<AssignmentOf<'train'>> = {},
+  local: Partial<Federation['local']> = {},
+): AssignmentOf<'train'> => ({
+  kind: 'train',
+  runId: '00000000-0000-4000-8000-0000000000ff',
+  roundId: randomUUID(),
+  round: 1,
+  epochId: EPOCH,
+  sumId: SUM,
+  sumIndex: 0,
+  noiseMultiplier: 9,
+  fit: { proximalMu: 0, controlVariate: false },
+  federation: { ...federation, local: { ...federation.local, ...local } },
+  featureSchemaSha256: sha256(schema),
+  modelSha256: sha256(model),
+  ...changes,
 });
 /** 13 features to one logit, with at least as many weights. */
 function wideModel(weights: number): Uint8Array {
   const graph = new GraphBuilder('wide');
   const width = Math.ceil(weights / 13);
-  const hidden = graph.op('MatMul', [graph.input('features', 'float32', ['N', 13]), graph.initializer('weight', 'float32', [13, width], new Float32Array(13 * width))]);
+  const hidden = graph.op('MatMul', [
+    graph.input('features', 'float32', ['N', 13]),
+    graph.initializer('weight', 'float32', [13, width], new Float32Array(13 * width)),
+  ]);
   graph.op('ReduceSum', [hidden, graph.ints(1)], {}, 'logits');
   graph.output(graph.op('Sigmoid', ['logits']), 'float32', ['N', 1]);
   return encodeModel(graph.model());
@@ -46,17 +66,30 @@ describe('the agent thread', () => {
   const load = vi.fn<() => Promise<never>>(async () => undefined as never);
   const limit = vi.fn<(model: string, term: unknown) => void>();
   const start = async (config = node.config): Promise<void> => {
-    const serving = { runtime: { load }, models: { limit }, stats: { snapshot: () => ({ requests: 0, p50Ms: null, p99Ms: null }) } };
+    const serving = {
+      runtime: { load },
+      models: { limit },
+      stats: { snapshot: () => ({ requests: 0, p50Ms: null, p99Ms: null }) },
+    };
     agent = await AgentHost.start({ config, servingUrl: 'http://127.0.0.1:8000' }, serving);
   };
   const ledger = (): { id: string; released: boolean; mechanism: { steps?: number } }[] =>
-    (JSON.parse(readFileSync(join(home, 'privacy-ledger.json'), 'utf8')) as { entries: { id: string; released: boolean; mechanism: { steps?: number } }[] }).entries;
+    (
+      JSON.parse(readFileSync(join(home, 'privacy-ledger.json'), 'utf8')) as {
+        entries: { id: string; released: boolean; mechanism: { steps?: number } }[];
+      }
+    ).entries;
   /** Noise for a million weights in every step takes much longer than a test needs to notice it. */
   const startLongTraining = async (): Promise<void> => {
     const wide = wideModel(1_000_000);
     coordinator.blobs.set(sha256(wide), wide);
     const trainable = { ...federation.model, trainable: ['weight'] };
-    coordinator.assign(training({ modelSha256: sha256(wide), federation: { ...federation, model: trainable, local: { ...federation.local, steps: 100, samplingRate: 0.01 } } }));
+    coordinator.assign(
+      training({
+        modelSha256: sha256(wide),
+        federation: { ...federation, model: trainable, local: { ...federation.local, steps: 100, samplingRate: 0.01 } },
+      }),
+    );
     await start({ ...node.config, budget: null });
     // Charged: the child has its records' leave and trains.
     await vi.waitFor(() => expect(ledger().at(-1)).toMatchObject({ released: false }), 20_000);
@@ -87,7 +120,10 @@ describe('the agent thread', () => {
     };
     coordinator.assign(training());
     await start();
-    expect((await atFirstByte.promise).map(({ id, released }) => [id.split('/').at(-1), released])).toEqual([['rows', true], ['1', true]]);
+    expect((await atFirstByte.promise).map(({ id, released }) => [id.split('/').at(-1), released])).toEqual([
+      ['rows', true],
+      ['1', true],
+    ]);
     await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), 10_000);
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
     // The model lay there for the child process only.
@@ -97,7 +133,8 @@ describe('the agent thread', () => {
   it('charges what is trained, also when a later round of the run asks for more steps than the first', async () => {
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
-      if (path.endsWith('/commit')) coordinator.assignments = [training({ sumId: OTHER_SUM, sumIndex: 1, round: 2 }, { steps: 7 })];
+      if (path.endsWith('/commit'))
+        coordinator.assignments = [training({ sumId: OTHER_SUM, sumIndex: 1, round: 2 }, { steps: 7 })];
       if (path.endsWith(`${OTHER_SUM}/commit`)) coordinator.assignments = [];
       return undefined;
     };
@@ -138,25 +175,61 @@ describe('the agent thread', () => {
     body.output(body.op('Add', [body.input('total', 'float32', ['N', 13]), 'features']));
     const graph = new GraphBuilder('endless');
     const features = graph.input('features', 'float32', ['N', 13]);
-    graph.op('Loop', [graph.constant('int64', [], [Number.MAX_SAFE_INTEGER]), graph.constant('bool', [], [1]), features], { body: attr.graph(body.graph) }, 'probability');
+    graph.op(
+      'Loop',
+      [graph.constant('int64', [], [Number.MAX_SAFE_INTEGER]), graph.constant('bool', [], [1]), features],
+      { body: attr.graph(body.graph) },
+      'probability',
+    );
     graph.output('probability');
     const endless = encodeModel(graph.model());
     coordinator.blobs.set(sha256(endless), endless);
-    coordinator.assign({ kind: 'evaluate', runId: randomUUID(), roundId: randomUUID(), federation, epochId: EPOCH, sumId: SUM, sumIndex: 0, featureSchemaSha256: sha256(schema), modelSha256: sha256(endless) });
+    coordinator.assign({
+      kind: 'evaluate',
+      runId: randomUUID(),
+      roundId: randomUUID(),
+      federation,
+      epochId: EPOCH,
+      sumId: SUM,
+      sumIndex: 0,
+      featureSchemaSha256: sha256(schema),
+      modelSha256: sha256(endless),
+    });
     await start({ ...node.config, training: { memoryMb: 512, timeoutMs: 1000 } });
-    await vi.waitFor(() => expect(coordinator.posted('/v1/site/refusals')).toEqual([{ subject: 'sum', id: SUM, code: 'SITE_EVALUATION_FAILED' }]), 20_000);
+    await vi.waitFor(
+      () =>
+        expect(coordinator.posted('/v1/site/refusals')).toEqual([
+          { subject: 'sum', id: SUM, code: 'SITE_EVALUATION_FAILED' },
+        ]),
+      20_000,
+    );
     coordinator.assign(await releaseOf(model, 4, node.coordinatorSigner));
     await vi.waitFor(() => expect(load).toHaveBeenCalledOnce(), 10_000);
     expect(readdirSync(join(home, 'work'))).toEqual([`${sha256(schema)}.json`]);
   });
 
   it('starts and serves what it served last when the coordinator is down', async () => {
-    const store = new ReleaseStore(join(home, 'releases'), node.coordinatorSigner.publicKey, { blob: async () => model }, 0);
-    await store.remember(await store.fetch('heart-disease', (await releaseOf(model, 4, node.coordinatorSigner)).release));
+    const store = new ReleaseStore(
+      join(home, 'releases'),
+      node.coordinatorSigner.publicKey,
+      { blob: async () => model },
+      0,
+    );
+    await store.remember(
+      await store.fetch('heart-disease', (await releaseOf(model, 4, node.coordinatorSigner)).release),
+    );
     await start({ ...node.config, coordinatorUrl: `http://127.0.0.1:${await freePort()}` });
-    await vi.waitFor(() => expect(load).toHaveBeenCalledWith(expect.objectContaining({ name: 'heart-disease', version: '4', sha256: sha256(model) })), 5000);
+    await vi.waitFor(
+      () =>
+        expect(load).toHaveBeenCalledWith(
+          expect.objectContaining({ name: 'heart-disease', version: '4', sha256: sha256(model) }),
+        ),
+      5000,
+    );
     const expiresAt = Date.parse('2999-01-01T00:00:00Z');
-    await vi.waitFor(() => expect(limit).toHaveBeenCalledWith('heart-disease', { expiresAt, servedUntil: expiresAt + 30 * 86_400_000 }));
+    await vi.waitFor(() =>
+      expect(limit).toHaveBeenCalledWith('heart-disease', { expiresAt, servedUntil: expiresAt + 30 * 86_400_000 }),
+    );
     const failed = vi.fn<(error: unknown) => void>();
     agent!.failed.catch(failed);
     await agent!.stop();
@@ -164,6 +237,8 @@ describe('the agent thread', () => {
   });
 
   it('says why it cannot start', async () => {
-    await expect(start({ ...node.config, coordinatorFingerprint: '00'.repeat(32) })).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+    await expect(start({ ...node.config, coordinatorFingerprint: '00'.repeat(32) })).rejects.toMatchObject({
+      code: 'SIGNATURE_INVALID',
+    });
   });
 });

@@ -25,7 +25,11 @@ export class AgentHost {
   readonly failed: Promise<never>;
   private readonly ended: Promise<void>;
 
-  private constructor(private readonly worker: Worker, private readonly timer: NodeJS.Timeout, failed: Promise<never>) {
+  private constructor(
+    private readonly worker: Worker,
+    private readonly timer: NodeJS.Timeout,
+    failed: Promise<never>,
+  ) {
     this.failed = failed;
     this.ended = new Promise((resolve) => worker.once('exit', () => resolve()));
   }
@@ -44,7 +48,10 @@ export class AgentHost {
     worker.on('message', (message: ToServing) => {
       if (message.kind === 'enrolled') enrolled.resolve();
       else if (message.kind === 'failed') fail(fromWire(message.problem) ?? new AgentFailure(message.message));
-      else void load(message, serving).then((problem) => tell({ kind: 'loaded', id: message.id, problem })).then(() => report());
+      else
+        void load(message, serving)
+          .then((problem) => tell({ kind: 'loaded', id: message.id, problem }))
+          .then(() => report());
     });
     const report = (): void => tell({ kind: 'serving', stats: serving.stats.snapshot() });
     const timer = setInterval(report, STATS_EVERY_MS);
@@ -65,7 +72,10 @@ export class AgentHost {
 }
 
 /** @returns why it does not serve */
-async function load({ model, version, sha256, file, term }: Extract<ToServing, { kind: 'load' }>, { runtime, models }: Serving): Promise<Problem | null> {
+async function load(
+  { model, version, sha256, file, term }: Extract<ToServing, { kind: 'load' }>,
+  { runtime, models }: Serving,
+): Promise<Problem | null> {
   try {
     await runtime.load({ name: model, version: String(version), sha256, file });
     models.limit(model, term);

@@ -13,7 +13,8 @@ let loads = 0;
 let reporting: Promise<void> | undefined;
 let stats: ServingNow = { requests: 0, p50Ms: null, p99Ms: null };
 const tell = (message: ToServing): void => port.postMessage(message);
-const log = (entry: Record<string, unknown>): void => void process.stderr.write(`${JSON.stringify({ site: config.site, ...entry })}\n`);
+const log = (entry: Record<string, unknown>): void =>
+  void process.stderr.write(`${JSON.stringify({ site: config.site, ...entry })}\n`);
 
 const side: ServingSide = {
   url: servingUrl,

@@ -4,7 +4,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assignment, AssignmentOf, ErrorCode, ServedModel, SiteStatus } from '@koinon/contracts';
 import type { NodeConfig } from '../config.js';
 import { failureText } from '../failure-text.js';
-import { CoordinatorLink, enrol, isUnused, RosterPins, loadSiteKeys, Ceremony, EpochStore, checkTerms, forgetAllBut, type SumStores, Opener, ShareStore, UploadStore, Uploader } from '@koinon/site-client';
+import {
+  CoordinatorLink,
+  enrol,
+  isUnused,
+  RosterPins,
+  loadSiteKeys,
+  Ceremony,
+  EpochStore,
+  checkTerms,
+  forgetAllBut,
+  type SumStores,
+  Opener,
+  ShareStore,
+  UploadStore,
+  Uploader,
+} from '@koinon/site-client';
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
 import { isExpired, isOver } from '@koinon/open-inference';
 import { PrivacyLedger } from '@koinon/local-training';
@@ -51,22 +66,43 @@ export class Agent {
     private readonly log: (entry: Record<string, unknown>) => void,
   ) {}
 
-  static async start(config: NodeConfig, side: ServingSide, signal: AbortSignal, log: (entry: Record<string, unknown>) => void): Promise<Agent> {
+  static async start(
+    config: NodeConfig,
+    side: ServingSide,
+    signal: AbortSignal,
+    log: (entry: Record<string, unknown>) => void,
+  ): Promise<Agent> {
     const at = (name: string) => join(config.home, name);
     const keys = await loadSiteKeys(config.home);
     const ledgerFile = at('privacy-ledger.json');
     if (isUnused(config.home)) PrivacyLedger.create(ledgerFile);
     const coordinatorKey = await enrol(config, keys);
     const link = new CoordinatorLink(config.coordinatorUrl, config.site, keys.signer, signal);
-    const stores = { epochs: new EpochStore(at('epochs'), config.site), uploads: new UploadStore(at('uploads')), shares: new ShareStore(at('shares')) };
+    const stores = {
+      epochs: new EpochStore(at('epochs'), config.site),
+      uploads: new UploadStore(at('uploads')),
+      shares: new ShareStore(at('shares')),
+    };
     const { epochs, uploads, shares } = stores;
     const uploader = new Uploader(config.site, keys, link, epochs, uploads);
     const opener = new Opener(config.site, keys, coordinatorKey, link, epochs, shares);
     const ledger = PrivacyLedger.open(ledgerFile, { budget: config.budget, accountant: 'pld', randomBytes });
-    const pins = new RosterPins(config.home, (added, fingerprint) => log({ level: 'info', event: 'roster', added, fingerprint }));
+    const pins = new RosterPins(config.home, (added, fingerprint) =>
+      log({ level: 'info', event: 'roster', added, fingerprint }),
+    );
     return new Agent(
-      link, stores, new Ceremony(config.site, keys, link, epochs, pins), uploader, opener,
-      new TaskVectors(config, ledger, link, signal), new ReleaseStore(at('releases'), coordinatorKey, link, config.servesExpiredMs), ledger, config, side, signal, log,
+      link,
+      stores,
+      new Ceremony(config.site, keys, link, epochs, pins),
+      uploader,
+      opener,
+      new TaskVectors(config, ledger, link, signal),
+      new ReleaseStore(at('releases'), coordinatorKey, link, config.servesExpiredMs),
+      ledger,
+      config,
+      side,
+      signal,
+      log,
     );
   }
 
@@ -74,7 +110,7 @@ export class Agent {
   async run(): Promise<void> {
     for (const model of this.config.models) await this.resume(model);
     let introduced = false;
-    for (let fruitless = 0; !this.signal.aborted; ) {
+    for (let fruitless = 0; !this.signal.aborted;) {
       try {
         if (!introduced) await this.report();
         introduced = true;
@@ -92,9 +128,13 @@ export class Agent {
     const { requests, p50Ms, p99Ms } = this.side.stats();
     const spent = this.ledger.spent(this.config.delta);
     const status: SiteStatus = {
-      servingUrl: this.side.url, requests, epsilonSpent: Number.isFinite(spent) ? spent : null,
-      ...this.served(Date.now()), ...(this.link.clockAheadMs === undefined ? {} : { clockAheadMs: this.link.clockAheadMs }),
-      ...(p50Ms === null ? {} : { p50Ms }), ...(p99Ms === null ? {} : { p99Ms }),
+      servingUrl: this.side.url,
+      requests,
+      epsilonSpent: Number.isFinite(spent) ? spent : null,
+      ...this.served(Date.now()),
+      ...(this.link.clockAheadMs === undefined ? {} : { clockAheadMs: this.link.clockAheadMs }),
+      ...(p50Ms === null ? {} : { p50Ms }),
+      ...(p99Ms === null ? {} : { p99Ms }),
     };
     await this.link.report(status);
   }
@@ -133,7 +173,10 @@ export class Agent {
         return false;
       }
       if (assignment.kind === 'train') this.vectors.refused(assignment);
-      const subject = assignment.kind === 'ceremony' ? ({ subject: 'epoch', id: assignment.epochId } as const) : ({ subject: 'sum', id: assignment.sumId } as const);
+      const subject =
+        assignment.kind === 'ceremony'
+          ? ({ subject: 'epoch', id: assignment.epochId } as const)
+          : ({ subject: 'sum', id: assignment.sumId } as const);
       await this.link.refuse({ ...subject, code: refusalCode(error) });
       return true;
     }
@@ -166,7 +209,10 @@ export class Agent {
    * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement and a free index come before
    * training, which would spend privacy budget on a sum that is refused.
    */
-  private async encryptOnce(assignment: AssignmentOf<'train' | 'evaluate'>, values: (signal: AbortSignal) => Promise<Uint32Array>): Promise<void> {
+  private async encryptOnce(
+    assignment: AssignmentOf<'train' | 'evaluate'>,
+    values: (signal: AbortSignal) => Promise<Uint32Array>,
+  ): Promise<void> {
     const { epochId, sumId, sumIndex, federation } = assignment;
     if (this.uploader.made(epochId, sumId)) return;
     checkTerms(this.stores.epochs.ceremony(epochId).header, federation);
@@ -179,7 +225,8 @@ export class Agent {
   /** What is released is the round that was encrypted, whatever the coordinator says of the sum now. */
   private async send(assignment: AssignmentOf<'train' | 'evaluate'>): Promise<void> {
     const { epochId, sumId } = assignment;
-    const answers = this.uploader.made(epochId, sumId)?.answers ?? (assignment.kind === 'train' ? assignment : undefined);
+    const answers =
+      this.uploader.made(epochId, sumId)?.answers ?? (assignment.kind === 'train' ? assignment : undefined);
     if (answers) this.vectors.released(answers);
     await this.uploader.send(epochId, sumId);
   }
@@ -191,8 +238,10 @@ export class Agent {
     }
     const release = await this.releases.fetch(model, envelope);
     const now = this.serving.get(model);
-    const serves = now?.version === release.version && now.releaseCounter === release.releaseCounter
-      && now.signed?.term.expiresAt === release.signed?.term.expiresAt;
+    const serves =
+      now?.version === release.version &&
+      now.releaseCounter === release.releaseCounter &&
+      now.signed?.term.expiresAt === release.signed?.term.expiresAt;
     if (!serves) await this.side.load(release);
     await this.releases.remember(release);
     this.serving.set(model, release);
@@ -224,10 +273,21 @@ export class Agent {
   /** What answers now, and why the rest does not. */
   private served(now: number): Pick<SiteStatus, 'serving' | 'notServing'> {
     const releases = [...this.serving.values()].map((release) => ({ ...release, term: release.signed?.term ?? null }));
-    const over = releases.filter(({ term }) => isOver(term, now)).map(({ model }) => ({ model, code: 'RELEASE_EXPIRED' as const }));
-    const serving = releases.filter(({ term }) => !isOver(term, now)).map(({ model, version, sha256, releaseCounter, signed, term }): ServedModel => (
-      { model, version, sha256, releaseCounter: signed && releaseCounter, expired: isExpired(term, now) }));
-    const held = [...this.held].filter(([model]) => !over.some((o) => o.model === model)).map(([model, code]) => ({ model, code }));
+    const over = releases
+      .filter(({ term }) => isOver(term, now))
+      .map(({ model }) => ({ model, code: 'RELEASE_EXPIRED' as const }));
+    const serving = releases
+      .filter(({ term }) => !isOver(term, now))
+      .map(({ model, version, sha256, releaseCounter, signed, term }): ServedModel => ({
+        model,
+        version,
+        sha256,
+        releaseCounter: signed && releaseCounter,
+        expired: isExpired(term, now),
+      }));
+    const held = [...this.held]
+      .filter(([model]) => !over.some((o) => o.model === model))
+      .map(([model, code]) => ({ model, code }));
     return { serving, notServing: [...over, ...held].slice(0, MOST_HELD) };
   }
 
@@ -235,7 +295,14 @@ export class Agent {
     const code = codeOf(error);
     const { site: by } = (error ?? {}) as { site?: string };
     const { clockAheadMs = 0 } = this.link;
-    this.log({ level, code, ...(doing ? { doing } : {}), ...(Math.abs(clockAheadMs) < CLOCK_MATTERS_MS ? {} : { clockAheadMs }), ...(by ? { by } : {}), message: failureText(error) });
+    this.log({
+      level,
+      code,
+      ...(doing ? { doing } : {}),
+      ...(Math.abs(clockAheadMs) < CLOCK_MATTERS_MS ? {} : { clockAheadMs }),
+      ...(by ? { by } : {}),
+      message: failureText(error),
+    });
   }
 
   private async pause(ms: number): Promise<void> {

@@ -15,8 +15,18 @@ const heart = fileURLToPath(new URL('../../../../models/heart-disease/', import.
 const [model, schema] = [readFileSync(`${heart}generated/model.onnx`), readFileSync(`${heart}features.schema.json`)];
 const recipe: Federation = { ...federation, sites: { ...federation.sites, maxRows: 1024 } };
 const train: AssignmentOf<'train'> = {
-  kind: 'train', runId: randomUUID(), roundId: randomUUID(), round: 1, epochId: EPOCH, sumId: SUM, sumIndex: 0, federation: recipe,
-  featureSchemaSha256: sha256(schema), modelSha256: sha256(model), noiseMultiplier: 9, fit: { proximalMu: 0, controlVariate: false },
+  kind: 'train',
+  runId: randomUUID(),
+  roundId: randomUUID(),
+  round: 1,
+  epochId: EPOCH,
+  sumId: SUM,
+  sumIndex: 0,
+  federation: recipe,
+  featureSchemaSha256: sha256(schema),
+  modelSha256: sha256(model),
+  noiseMultiplier: 9,
+  fit: { proximalMu: 0, controlVariate: false },
 };
 /** The same round as another sum: what averages the noise away if each answer is trained anew and paid for once. */
 const again = { ...train, sumId: OTHER_SUM, sumIndex: 1 };
@@ -28,7 +38,8 @@ let node: EnrolledNode;
 let stopping: AbortController;
 let running: Promise<void>;
 let trained: MockInstance<TaskRunner['train']>;
-const rounds = (): LedgerEntry[] => readLedger(join(dir.path, 'cleveland', 'privacy-ledger.json')).filter(({ id }) => !id.endsWith('/rows'));
+const rounds = (): LedgerEntry[] =>
+  readLedger(join(dir.path, 'cleveland', 'privacy-ledger.json')).filter(({ id }) => !id.endsWith('/rows'));
 const refusals: { code: ErrorCode; id: string; released: boolean | undefined }[] = [];
 const asks = async (assignment: AssignmentOf<'train'>): Promise<void> => {
   const before = refusals.length;
@@ -37,7 +48,11 @@ const asks = async (assignment: AssignmentOf<'train'>): Promise<void> => {
 };
 const start = async (): Promise<void> => {
   stopping = new AbortController();
-  const side = { url: 'http://127.0.0.1:8000', load: async () => undefined, stats: () => ({ requests: 0, p50Ms: null, p99Ms: null }) };
+  const side = {
+    url: 'http://127.0.0.1:8000',
+    load: async () => undefined,
+    stats: () => ({ requests: 0, p50Ms: null, p99Ms: null }),
+  };
   running = (await Agent.start(node.config, side, stopping.signal, () => undefined)).run();
 };
 const unchanged: TaskRunner['train'] = async (job, charge) => {
@@ -50,11 +65,16 @@ beforeEach(async () => {
   node = await enrolledNode(join(dir.path, 'cleveland'), coordinator);
   for (const blob of [model, schema]) coordinator.blobs.set(sha256(blob), blob);
   hospitals = await Hospitals.ready(dir.path, 'one-time-key');
-  const frames = (await hospitals.relay.linkOf('cleveland').inbox(EPOCH, 'confirm')).flatMap(({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies]);
+  const frames = (await hospitals.relay.linkOf('cleveland').inbox(EPOCH, 'confirm')).flatMap(
+    ({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies],
+  );
   refusals.length = 0;
   coordinator.answer = ({ path, body }) => {
     if (path.endsWith('/refusals')) {
-      refusals.push({ ...(JSON.parse(body.toString()) as { code: ErrorCode; id: string }), released: rounds()[0]?.released });
+      refusals.push({
+        ...(JSON.parse(body.toString()) as { code: ErrorCode; id: string }),
+        released: rounds()[0]?.released,
+      });
       coordinator.assign();
     }
     if (path.endsWith('/blocks')) return [];
@@ -71,14 +91,32 @@ afterEach(async () => {
 });
 
 it.each<[string, ErrorCode, () => unknown]>([
-  ['a divergence of the trained weights', 'TRAINING_DIVERGED', () => trained.mockImplementation(async (job, charge) => ({ ...(await unchanged(job, charge)), weights: job.weights.map(() => 1e9) }))],
-  ['a training that failed after it was paid', 'SITE_TRAINING_FAILED', () => trained.mockImplementation(async (job, charge) => {
-    await unchanged(job, charge);
-    throw new TrainingError('TRAINING_CRASHED', 'its process ended early');
-  })],
-  ['an update that could not be stored', 'DISK_FULL', () => vi.spyOn(UploadStore.prototype, 'save').mockImplementation(() => {
-    throw new CodedError('DISK_FULL');
-  })],
+  [
+    'a divergence of the trained weights',
+    'TRAINING_DIVERGED',
+    () =>
+      trained.mockImplementation(async (job, charge) => ({
+        ...(await unchanged(job, charge)),
+        weights: job.weights.map(() => 1e9),
+      })),
+  ],
+  [
+    'a training that failed after it was paid',
+    'SITE_TRAINING_FAILED',
+    () =>
+      trained.mockImplementation(async (job, charge) => {
+        await unchanged(job, charge);
+        throw new TrainingError('TRAINING_CRASHED', 'its process ended early');
+      }),
+  ],
+  [
+    'an update that could not be stored',
+    'DISK_FULL',
+    () =>
+      vi.spyOn(UploadStore.prototype, 'save').mockImplementation(() => {
+        throw new CodedError('DISK_FULL');
+      }),
+  ],
 ])('%s is the one answer that a charge pays for', async (_, code, prepare) => {
   prepare();
   await start();
@@ -92,7 +130,10 @@ it.each<[string, ErrorCode, () => unknown]>([
 });
 
 it('says nothing of a diverged training that it cannot write down as told', async () => {
-  trained.mockImplementation(async (job, charge) => ({ ...(await unchanged(job, charge)), weights: job.weights.map(() => 1e9) }));
+  trained.mockImplementation(async (job, charge) => ({
+    ...(await unchanged(job, charge)),
+    weights: job.weights.map(() => 1e9),
+  }));
   const released = vi.spyOn(PrivacyLedger.prototype, 'release').mockImplementation(() => {
     throw new CodedError('DISK_FULL');
   });
@@ -104,7 +145,10 @@ it('says nothing of a diverged training that it cannot write down as told', asyn
   await vi.waitFor(() => expect(refusals).toMatchObject([{ code: 'TRAINING_DIVERGED', released: true }]), 20_000);
 });
 
-it.each<[string, ErrorCode, number]>([['outside its key epoch', 'SHARE_REFUSED', 2], ['that was spent', 'MESSAGE_CONFLICT', 0]])('a sum index %s is refused before anything is paid', async (_, code, sumIndex) => {
+it.each<[string, ErrorCode, number]>([
+  ['outside its key epoch', 'SHARE_REFUSED', 2],
+  ['that was spent', 'MESSAGE_CONFLICT', 0],
+])('a sum index %s is refused before anything is paid', async (_, code, sumIndex) => {
   await hospitals.upload('cleveland', SUM, 0, Uint32Array.of(1));
   await start();
   await asks({ ...again, sumIndex });
@@ -115,19 +159,23 @@ it.each<[string, ErrorCode, number]>([['outside its key epoch', 'SHARE_REFUSED',
 
 it.each<[string, () => Promise<void>]>([
   ['withdrawn', async () => coordinator.assign()],
-  ['cut off', async () => {
-    stopping.abort();
-    await running;
-    coordinator.assign();
-    await start();
-  }],
+  [
+    'cut off',
+    async () => {
+      stopping.abort();
+      await running;
+      coordinator.assign();
+      await start();
+    },
+  ],
 ])('a training of which nothing was said, %s, is repeated under one charge', async (_, interrupt) => {
   const begun = Promise.withResolvers<void>();
   const hang: TaskRunner['train'] = async (job, charge, signal) => {
     await unchanged(job, charge);
     begun.resolve();
     await new Promise((__, cut) => {
-      for (const ends of [signal!, stopping.signal]) ends.addEventListener('abort', () => cut(new TrainingError('TRAINING_CANCELLED', 'it was cancelled')));
+      for (const ends of [signal!, stopping.signal])
+        ends.addEventListener('abort', () => cut(new TrainingError('TRAINING_CANCELLED', 'it was cancelled')));
     });
     return unchanged(job, charge);
   };
@@ -161,7 +209,17 @@ const crashBeforeRelease = async (): Promise<void> => {
 it('the stored update of a round is its answer whatever the sum is asked for as', async () => {
   await crashBeforeRelease();
   const { runId, roundId, epochId, sumId, sumIndex, featureSchemaSha256, modelSha256 } = train;
-  coordinator.assign({ kind: 'evaluate', runId, roundId, epochId, sumId, sumIndex, federation: recipe, featureSchemaSha256, modelSha256 });
+  coordinator.assign({
+    kind: 'evaluate',
+    runId,
+    roundId,
+    epochId,
+    sumId,
+    sumIndex,
+    federation: recipe,
+    featureSchemaSha256,
+    modelSha256,
+  });
   await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), 20_000);
   expect(rounds()).toMatchObject([{ released: true }]);
 });

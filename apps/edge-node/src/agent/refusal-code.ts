@@ -45,8 +45,14 @@ export function refusalCode(error: unknown): ErrorCode {
 
 /** Failures of the network or the other side's state: ask again, nothing is wrong here. */
 const TRANSIENT = new Set<ErrorCode>([
-  'COORDINATOR_UNREACHABLE', 'STEP_OUT_OF_ORDER', 'ROUND_DEADLINE_PASSED', 'UPLOAD_INCOMPLETE', 'DATABASE_UNREACHABLE', 'REDIS_UNREACHABLE',
-  'REQUEST_EXPIRED', 'INTERNAL',
+  'COORDINATOR_UNREACHABLE',
+  'STEP_OUT_OF_ORDER',
+  'ROUND_DEADLINE_PASSED',
+  'UPLOAD_INCOMPLETE',
+  'DATABASE_UNREACHABLE',
+  'REDIS_UNREACHABLE',
+  'REQUEST_EXPIRED',
+  'INTERNAL',
 ]);
 
 /** Only what the coordinator answered can pass by itself: INTERNAL from our own code is a defect here. */

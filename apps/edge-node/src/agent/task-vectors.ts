@@ -1,14 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { countScores, digitsOfCounts, isSaturated, updateVector, type AssignmentOf, type Federation } from '@koinon/contracts';
+import {
+  countScores,
+  digitsOfCounts,
+  isSaturated,
+  updateVector,
+  type AssignmentOf,
+  type Federation,
+} from '@koinon/contracts';
 import { Quantiser } from '@koinon/he';
 import { readWeights } from '@koinon/onnx';
 import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '@koinon/records';
 import { writeDurably } from '@koinon/service';
 import type { CoordinatorLink, TrainingRound } from '@koinon/site-client';
-import { TaskRunner, TrainingError, checkedNoise, testRecords, type NoisePlan, type PrivacyLedger } from '@koinon/local-training';
+import {
+  TaskRunner,
+  TrainingError,
+  checkedNoise,
+  testRecords,
+  type NoisePlan,
+  type PrivacyLedger,
+} from '@koinon/local-training';
 
 /** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
 export class TaskVectors {
@@ -45,15 +59,36 @@ export class TaskVectors {
       this.paid = assignment;
       return rows;
     };
-    const trained = await this.tasks.train({
-      modelFile, trainable: federation.model.trainable, loss: federation.model.loss, logits: federation.model.logits,
-      data: source, weights, round, local: { ...federation.local, proximalMu: fit.proximalMu },
-      privacy: { clippingNorm: federation.privacy.clippingNorm, noiseMultiplier: plan.noiseMultiplier, rowCountNoise: plan.rowCount.noiseMultiplier },
-      ...(seed === undefined ? {} : { seed }), insecureDeterministic: this.config.insecureDeterministic,
-    }, charge, signal).finally(() => rmSync(modelFile, { force: true }));
+    const trained = await this.tasks
+      .train(
+        {
+          modelFile,
+          trainable: federation.model.trainable,
+          loss: federation.model.loss,
+          logits: federation.model.logits,
+          data: source,
+          weights,
+          round,
+          local: { ...federation.local, proximalMu: fit.proximalMu },
+          privacy: {
+            clippingNorm: federation.privacy.clippingNorm,
+            noiseMultiplier: plan.noiseMultiplier,
+            rowCountNoise: plan.rowCount.noiseMultiplier,
+          },
+          ...(seed === undefined ? {} : { seed }),
+          insecureDeterministic: this.config.insecureDeterministic,
+        },
+        charge,
+        signal,
+      )
+      .finally(() => rmSync(modelFile, { force: true }));
     const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
     const delta = trained.weights.map((w, i) => w - weights[i]!);
-    if (isSaturated(delta, scaling.range)) throw new TrainingError('TRAINING_DIVERGED', `most weights moved by more than ${scaling.range}; lower the learning rate`);
+    if (isSaturated(delta, scaling.range))
+      throw new TrainingError(
+        'TRAINING_DIVERGED',
+        `most weights moved by more than ${scaling.range}; lower the learning rate`,
+      );
     const vector = updateVector(delta, rows, scaling);
     return Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(vector, randomBytes);
   }
@@ -72,17 +107,23 @@ export class TaskVectors {
   }
 
   /** @returns digits of the score counts of the test split, integers that need no quantising */
-  async evaluation({ federation, modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>, signal: AbortSignal): Promise<Uint32Array> {
+  async evaluation(
+    { federation, modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>,
+    signal: AbortSignal,
+  ): Promise<Uint32Array> {
     const data = loadHospitalData(await this.source(featureSchemaSha256));
     const modelFile = this.file(modelSha256, 'onnx', await this.link.blob(modelSha256));
-    const scores = await this.tasks.evaluate({ modelFile, ...testRecords(data) }, signal).finally(() => rmSync(modelFile, { force: true }));
+    const scores = await this.tasks
+      .evaluate({ modelFile, ...testRecords(data) }, signal)
+      .finally(() => rmSync(modelFile, { force: true }));
     return digitsOfCounts(countScores(scores, data.test.labels), federation.encryption.bits);
   }
 
   /** The accountant takes a moment, so the last answer is kept, for exactly the recipe that will be trained with. */
   private plan({ privacy, local, rounds }: Federation, noiseMultiplier: number): NoisePlan {
     const recipe = JSON.stringify({ privacy, local, rounds, noiseMultiplier });
-    if (this.checked?.recipe !== recipe) this.checked = { recipe, plan: checkedNoise({ privacy, local, rounds }, noiseMultiplier) };
+    if (this.checked?.recipe !== recipe)
+      this.checked = { recipe, plan: checkedNoise({ privacy, local, rounds }, noiseMultiplier) };
     return this.checked.plan;
   }
 

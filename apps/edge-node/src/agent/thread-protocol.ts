@@ -31,7 +31,15 @@ export interface ServingNow {
 
 export type ToServing =
   | { readonly kind: 'enrolled' }
-  | { readonly kind: 'load'; readonly id: number; readonly model: string; readonly version: number; readonly sha256: string; readonly file: string; readonly term: Term | null }
+  | {
+      readonly kind: 'load';
+      readonly id: number;
+      readonly model: string;
+      readonly version: number;
+      readonly sha256: string;
+      readonly file: string;
+      readonly term: Term | null;
+    }
   | { readonly kind: 'failed'; readonly problem: Problem | null; readonly message: string };
 
 export type ToAgent =

@@ -16,8 +16,12 @@ const endless = async (signal: AbortSignal): Promise<never> => {
 
 describe('a task of an assignment', () => {
   it('is stopped when the assignment is withdrawn, and its end is told by a code', async () => {
-    const assignments = vi.fn<() => Promise<Assignments>>(async () => list(release, evaluate(randomUUID()))).mockResolvedValueOnce(list(evaluate(sumId)));
-    await expect(whileAssigned({ assignments }, sumId, endless, 1)).rejects.toMatchObject({ code: 'ROUND_DEADLINE_PASSED' });
+    const assignments = vi
+      .fn<() => Promise<Assignments>>(async () => list(release, evaluate(randomUUID())))
+      .mockResolvedValueOnce(list(evaluate(sumId)));
+    await expect(whileAssigned({ assignments }, sumId, endless, 1)).rejects.toMatchObject({
+      code: 'ROUND_DEADLINE_PASSED',
+    });
     expect(assignments).toHaveBeenCalledTimes(2);
     expect(assignments).toHaveBeenCalledWith(0);
   });
@@ -29,15 +33,24 @@ describe('a task of an assignment', () => {
       if (++asked === 2) resolve();
       return Promise.reject<Assignments>(new CodedError('COORDINATOR_UNREACHABLE'));
     };
-    await expect(whileAssigned({ assignments }, sumId, async (signal) => {
-      await askedTwice;
-      return signal.aborted;
-    }, 1)).resolves.toBe(false);
+    await expect(
+      whileAssigned(
+        { assignments },
+        sumId,
+        async (signal) => {
+          await askedTwice;
+          return signal.aborted;
+        },
+        1,
+      ),
+    ).resolves.toBe(false);
   });
 
   it('that fails by itself fails with its own error, and nobody is asked any more', async () => {
     const assignments = vi.fn<() => Promise<Assignments>>(async () => list(evaluate(sumId)));
-    await expect(whileAssigned({ assignments }, sumId, () => Promise.reject(new Error('its own')), 1)).rejects.toThrow('its own');
+    await expect(whileAssigned({ assignments }, sumId, () => Promise.reject(new Error('its own')), 1)).rejects.toThrow(
+      'its own',
+    );
     expect(assignments).not.toHaveBeenCalled();
   });
 });

@@ -5,7 +5,10 @@ import type { CoordinatorLink } from '@koinon/site-client';
 /** A site whose run was cancelled is free for the next one within this time and one answer. */
 const ASK_EVERY_MS = 2_000;
 
-const isOf = (sumId: string) => (assignment: Assignment): boolean => 'sumId' in assignment && assignment.sumId === sumId;
+const isOf =
+  (sumId: string) =>
+  (assignment: Assignment): boolean =>
+    'sumId' in assignment && assignment.sumId === sumId;
 
 /**
  * Runs a task that takes minutes for as long as the coordinator still wants its result, asking now and then.
@@ -13,7 +16,10 @@ const isOf = (sumId: string) => (assignment: Assignment): boolean => 'sumId' in 
  * @throws CodedError ROUND_DEADLINE_PASSED when the assignment was withdrawn; else what the task throws
  */
 export async function whileAssigned<T>(
-  link: Pick<CoordinatorLink, 'assignments'>, sumId: string, task: (signal: AbortSignal) => Promise<T>, askEveryMs = ASK_EVERY_MS,
+  link: Pick<CoordinatorLink, 'assignments'>,
+  sumId: string,
+  task: (signal: AbortSignal) => Promise<T>,
+  askEveryMs = ASK_EVERY_MS,
 ): Promise<T> {
   const [withdrawn, ended] = [new AbortController(), new AbortController()];
   const watch = async (): Promise<void> => {
@@ -29,7 +35,9 @@ export async function whileAssigned<T>(
   try {
     return await task(withdrawn.signal);
   } catch (error) {
-    throw withdrawn.signal.aborted ? new CodedError('ROUND_DEADLINE_PASSED', 'the coordinator no longer waits for it') : error;
+    throw withdrawn.signal.aborted
+      ? new CodedError('ROUND_DEADLINE_PASSED', 'the coordinator no longer waits for it')
+      : error;
   } finally {
     ended.abort();
   }

@@ -23,10 +23,21 @@ describe('releases', () => {
   });
   const open = (): ReleaseStore => new ReleaseStore(dir.path, coordinator.publicKey, { blob }, 30 * DAY_MS, () => now);
   const release = (version: number, changes: Partial<ReleaseStatement> = {}, signer = coordinator): Promise<Envelope> =>
-    signStatement(releaseStatement.type, {
-      protocol: PROTOCOL, model: 'heart-disease', version, releaseCounter: version, sha256: sha256(model(version)), bytes: 7,
-      issuedAt: '2026-11-01T00:00:00Z', expiresAt: '2026-12-01T00:00:00Z', ...changes,
-    } satisfies ReleaseStatement, signer);
+    signStatement(
+      releaseStatement.type,
+      {
+        protocol: PROTOCOL,
+        model: 'heart-disease',
+        version,
+        releaseCounter: version,
+        sha256: sha256(model(version)),
+        bytes: 7,
+        issuedAt: '2026-11-01T00:00:00Z',
+        expiresAt: '2026-12-01T00:00:00Z',
+        ...changes,
+      } satisfies ReleaseStatement,
+      signer,
+    );
   const install = async (version: number, changes: Partial<ReleaseStatement> = {}): Promise<void> => {
     await store.remember(await store.fetch('heart-disease', await release(version, changes)));
   };
@@ -59,7 +70,8 @@ describe('releases', () => {
       [await release(4, { releaseCounter: Number.MAX_SAFE_INTEGER }), 'REQUEST_INVALID'],
       [await release(2, { expiresAt: '2026-11-02T00:00:00Z' }), 'RELEASE_EXPIRED'],
     ];
-    for (const [envelope, code] of refusals) await expect(store.fetch('heart-disease', envelope)).rejects.toMatchObject({ code });
+    for (const [envelope, code] of refusals)
+      await expect(store.fetch('heart-disease', envelope)).rejects.toMatchObject({ code });
     expect(blob).not.toHaveBeenCalled();
     expect(await store.restore('heart-disease')).toMatchObject({ version: 3 });
   });
@@ -113,43 +125,65 @@ describe('releases', () => {
   it('whose record is damaged let nothing older in', async () => {
     await install(3);
     writeFileSync(join(dir.path, 'heart-disease.json'), '{');
-    await expect(store.fetch('heart-disease', await release(1))).rejects.toMatchObject({ code: 'RELEASE_RECORD_INVALID' });
+    await expect(store.fetch('heart-disease', await release(1))).rejects.toMatchObject({
+      code: 'RELEASE_RECORD_INVALID',
+    });
   });
 
   const record = (): string => join(dir.path, 'heart-disease.json');
-  const restored = (): Promise<string> => open().restore('heart-disease').then((r) => (r === null ? 'none' : `version ${r.version}`), (error: { code: string }) => error.code);
+  const restored = (): Promise<string> =>
+    open()
+      .restore('heart-disease')
+      .then(
+        (r) => (r === null ? 'none' : `version ${r.version}`),
+        (error: { code: string }) => error.code,
+      );
 
-  it.each([0, 3, 6])('are not served again when byte %i of the model file was flipped or the file is gone', async (index) => {
-    await install(1);
-    const { file } = (await store.restore('heart-disease'))!;
-    const bytes = readFileSync(file);
-    writeFileSync(file, bytes.with(index, bytes[index]! ^ 1));
-    expect(await restored()).toBe('RELEASE_FILE_DAMAGED');
-    rmSync(file);
-    expect(await restored()).toBe('RELEASE_FILE_DAMAGED');
-    await install(1);
-    expect(await restored()).toBe('version 1');
-  });
+  it.each([0, 3, 6])(
+    'are not served again when byte %i of the model file was flipped or the file is gone',
+    async (index) => {
+      await install(1);
+      const { file } = (await store.restore('heart-disease'))!;
+      const bytes = readFileSync(file);
+      writeFileSync(file, bytes.with(index, bytes[index]! ^ 1));
+      expect(await restored()).toBe('RELEASE_FILE_DAMAGED');
+      rmSync(file);
+      expect(await restored()).toBe('RELEASE_FILE_DAMAGED');
+      await install(1);
+      expect(await restored()).toBe('version 1');
+    },
+  );
 
   it.each<[string, () => Promise<unknown>]>([
     ['of another model', async () => ({ release: await release(1, { model: 'another' }) })],
     ['of another signer', async () => ({ release: await release(2, {}, await newSigner()) })],
     ['without a signature', async () => ({ release: { ...(await release(2)), signatures: [] } })],
-    ['with a signature over other bytes', async () => ({ release: { ...(await release(2)), payload: (await release(1)).payload } })],
+    [
+      'with a signature over other bytes',
+      async () => ({ release: { ...(await release(2)), payload: (await release(1)).payload } }),
+    ],
     ['that says more than is signed', async () => ({ release: await release(1), version: 9 })],
-    ['of before and of another model', async () => ({ model: 'another', version: 1, releaseCounter: 1, sha256: sha256(model(1)) })],
+    [
+      'of before and of another model',
+      async () => ({ model: 'another', version: 1, releaseCounter: 1, sha256: sha256(model(1)) }),
+    ],
   ])('are not served after a record %s, which lets nothing in either', async (_, content) => {
     await install(1);
     for (const bytes of [model(1), model(2)]) writeFileSync(join(dir.path, `${sha256(bytes)}.onnx`), bytes);
     writeFileSync(record(), JSON.stringify(await content()));
     expect(await restored()).toBe('RELEASE_RECORD_INVALID');
-    await expect(store.fetch('heart-disease', await release(3))).rejects.toMatchObject({ code: 'RELEASE_RECORD_INVALID' });
+    await expect(store.fetch('heart-disease', await release(3))).rejects.toMatchObject({
+      code: 'RELEASE_RECORD_INVALID',
+    });
   });
 
   it('go on past their expiry for the days that the site sets, and no day longer', async () => {
     await install(1);
     now = EXPIRES + 30 * DAY_MS - 1;
-    expect(await open().restore('heart-disease')).toMatchObject({ version: 1, signed: { term: { expiresAt: EXPIRES, servedUntil: EXPIRES + 30 * DAY_MS } } });
+    expect(await open().restore('heart-disease')).toMatchObject({
+      version: 1,
+      signed: { term: { expiresAt: EXPIRES, servedUntil: EXPIRES + 30 * DAY_MS } },
+    });
     now++;
     expect(await restored()).toBe('RELEASE_EXPIRED');
   });
@@ -168,14 +202,25 @@ describe('releases', () => {
 
   it('of a store of before serve by their digest until they are there again, signed', async () => {
     await install(1);
-    writeFileSync(record(), JSON.stringify({ model: 'heart-disease', version: 1, releaseCounter: 1, sha256: sha256(model(1)) }));
+    writeFileSync(
+      record(),
+      JSON.stringify({ model: 'heart-disease', version: 1, releaseCounter: 1, sha256: sha256(model(1)) }),
+    );
     blob.mockClear();
     expect(await open().restore('heart-disease')).toMatchObject({ version: 1, signed: null });
-    await expect(store.fetch('heart-disease', await release(2, { releaseCounter: 1 }))).rejects.toMatchObject({ code: 'RELEASE_ROLLED_BACK' });
+    await expect(store.fetch('heart-disease', await release(2, { releaseCounter: 1 }))).rejects.toMatchObject({
+      code: 'RELEASE_ROLLED_BACK',
+    });
     await install(1);
-    expect(await open().restore('heart-disease')).toMatchObject({ version: 1, signed: { term: { expiresAt: EXPIRES } } });
+    expect(await open().restore('heart-disease')).toMatchObject({
+      version: 1,
+      signed: { term: { expiresAt: EXPIRES } },
+    });
     expect(blob).not.toHaveBeenCalled();
-    writeFileSync(record(), JSON.stringify({ model: 'heart-disease', version: 1, releaseCounter: 1, sha256: sha256(model(2)) }));
+    writeFileSync(
+      record(),
+      JSON.stringify({ model: 'heart-disease', version: 1, releaseCounter: 1, sha256: sha256(model(2)) }),
+    );
     expect(await restored()).toBe('RELEASE_FILE_DAMAGED');
   });
 });

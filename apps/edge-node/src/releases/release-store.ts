@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, envelopeSchema, releaseStatement, sha256Schema, type Envelope, type ReleaseStatement } from '@koinon/contracts';
+import {
+  CodedError,
+  envelopeSchema,
+  releaseStatement,
+  sha256Schema,
+  type Envelope,
+  type ReleaseStatement,
+} from '@koinon/contracts';
 import { openStatement } from '@koinon/signing';
 import { z } from 'zod';
 import { namesIn, readIfThere, removeUnfinished, writeDurably } from '@koinon/service';
@@ -13,7 +20,12 @@ const signedSchema = z.strictObject({ release: envelopeSchema });
 /** So many releases may pass while a node is away. One signed counter near the largest number would refuse every later release. */
 const LARGEST_JUMP = 1_000;
 /** What stores of before kept. Its digest was signed, but nothing shows that any more: it serves until the release is there again. */
-const unsignedSchema = z.strictObject({ model: z.string(), version: z.int(), releaseCounter: z.int(), sha256: sha256Schema });
+const unsignedSchema = z.strictObject({
+  model: z.string(),
+  version: z.int(),
+  releaseCounter: z.int(),
+  sha256: sha256Schema,
+});
 
 /** A verified release on disk. */
 export interface InstalledRelease {
@@ -43,14 +55,24 @@ export class ReleaseStore {
   async restore(model: string): Promise<InstalledRelease | null> {
     const installed = await this.installed(model);
     if (!installed) return null;
-    if (isOver(installed.signed?.term ?? null, this.now())) throw new CodedError('RELEASE_EXPIRED', `${model} version ${installed.version}, for longer than this site serves it`);
-    if (!holds(installed.file, installed.sha256)) throw new CodedError('RELEASE_FILE_DAMAGED', `${model} version ${installed.version}`);
+    if (isOver(installed.signed?.term ?? null, this.now()))
+      throw new CodedError(
+        'RELEASE_EXPIRED',
+        `${model} version ${installed.version}, for longer than this site serves it`,
+      );
+    if (!holds(installed.file, installed.sha256))
+      throw new CodedError('RELEASE_FILE_DAMAGED', `${model} version ${installed.version}`);
     return installed;
   }
 
   /** @throws CodedError SIGNATURE_INVALID, RELEASE_EXPIRED, RELEASE_ROLLED_BACK, RELEASE_RECORD_INVALID, BLOCK_DIGEST_MISMATCH */
   async fetch(model: string, envelope: Envelope): Promise<InstalledRelease> {
-    const statement = await openStatement(envelope, releaseStatement.type, releaseStatement.schema, this.coordinatorKey);
+    const statement = await openStatement(
+      envelope,
+      releaseStatement.type,
+      releaseStatement.schema,
+      this.coordinatorKey,
+    );
     const release = this.signed(statement, envelope);
     await this.check(model, release);
     if (!holds(release.file, release.sha256)) writeDurably(release.file, await this.link.blob(release.sha256));
@@ -66,20 +88,35 @@ export class ReleaseStore {
 
   /** Models with the same bytes share a file. A record that cannot be read may name any. */
   private async isNamed(file: string): Promise<boolean> {
-    const models = namesIn(this.folder).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
-    const named = await Promise.all(models.map((model) => this.installed(model).then((release) => release?.file, () => file)));
+    const models = namesIn(this.folder)
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => name.slice(0, -'.json'.length));
+    const named = await Promise.all(
+      models.map((model) =>
+        this.installed(model).then(
+          (release) => release?.file,
+          () => file,
+        ),
+      ),
+    );
     return named.includes(file);
   }
 
   private async check(model: string, release: InstalledRelease): Promise<void> {
     if (release.model !== model) throw new CodedError('SIGNATURE_INVALID', 'a release of another model');
     const installed = await this.installed(model);
-    const again = installed?.releaseCounter === release.releaseCounter && installed.sha256 === release.sha256 && installed.version === release.version;
+    const again =
+      installed?.releaseCounter === release.releaseCounter &&
+      installed.sha256 === release.sha256 &&
+      installed.version === release.version;
     const term = release.signed!.term;
     // What is installed already may be mended for as long as it is served.
-    if (again ? isOver(term, this.now()) : isExpired(term, this.now())) throw new CodedError('RELEASE_EXPIRED', `${model} version ${release.version}`);
-    if (installed && release.releaseCounter > installed.releaseCounter + LARGEST_JUMP) throw new CodedError('RELEASE_COUNTER_JUMPED', `${model} version ${release.version}`);
-    if (installed && !again && release.releaseCounter <= installed.releaseCounter) throw new CodedError('RELEASE_ROLLED_BACK', `${model} version ${release.version}`);
+    if (again ? isOver(term, this.now()) : isExpired(term, this.now()))
+      throw new CodedError('RELEASE_EXPIRED', `${model} version ${release.version}`);
+    if (installed && release.releaseCounter > installed.releaseCounter + LARGEST_JUMP)
+      throw new CodedError('RELEASE_COUNTER_JUMPED', `${model} version ${release.version}`);
+    if (installed && !again && release.releaseCounter <= installed.releaseCounter)
+      throw new CodedError('RELEASE_ROLLED_BACK', `${model} version ${release.version}`);
   }
 
   /** Its file is not looked at. */
@@ -88,9 +125,13 @@ export class ReleaseStore {
     if (!stored) return null;
     try {
       const record = z.union([signedSchema, unsignedSchema]).parse(JSON.parse(stored.toString('utf8')));
-      const release = 'release' in record
-        ? this.signed(await openStatement(record.release, releaseStatement.type, releaseStatement.schema, this.coordinatorKey), record.release)
-        : { ...record, file: this.file(record.sha256), signed: null };
+      const release =
+        'release' in record
+          ? this.signed(
+              await openStatement(record.release, releaseStatement.type, releaseStatement.schema, this.coordinatorKey),
+              record.release,
+            )
+          : { ...record, file: this.file(record.sha256), signed: null };
       if (release.model === model) return release;
     } catch {
       // told below
@@ -99,9 +140,19 @@ export class ReleaseStore {
     throw new CodedError('RELEASE_RECORD_INVALID', model);
   }
 
-  private signed({ model, version, releaseCounter, sha256, expiresAt: at }: ReleaseStatement, release: Envelope): InstalledRelease {
+  private signed(
+    { model, version, releaseCounter, sha256, expiresAt: at }: ReleaseStatement,
+    release: Envelope,
+  ): InstalledRelease {
     const expiresAt = Date.parse(at);
-    return { model, version, releaseCounter, sha256, file: this.file(sha256), signed: { release, term: { expiresAt, servedUntil: expiresAt + this.servesExpiredMs } } };
+    return {
+      model,
+      version,
+      releaseCounter,
+      sha256,
+      file: this.file(sha256),
+      signed: { release, term: { expiresAt, servedUntil: expiresAt + this.servesExpiredMs } },
+    };
   }
 
   private file(sha256: string): string {

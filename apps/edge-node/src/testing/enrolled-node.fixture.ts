@@ -13,7 +13,11 @@ export interface EnrolledNode {
   readonly coordinatorSigner: Signer;
 }
 
-export async function enrolledNode(home: string, coordinator: Pick<FakeCoordinator, 'url'> & { identityKey?: string | undefined }, signer?: Signer): Promise<EnrolledNode> {
+export async function enrolledNode(
+  home: string,
+  coordinator: Pick<FakeCoordinator, 'url'> & { identityKey?: string | undefined },
+  signer?: Signer,
+): Promise<EnrolledNode> {
   const coordinatorSigner = signer ?? (await newSigner());
   const config = { ...configOf(home, coordinator.url, await keyIdOf(coordinatorSigner.publicKey)), port: 0 };
   const target = coordinator;
@@ -23,10 +27,27 @@ export async function enrolledNode(home: string, coordinator: Pick<FakeCoordinat
   return { config, coordinatorSigner };
 }
 
-export async function releaseOf(bytes: Uint8Array, version: number, signer: Signer, changes: Partial<ReleaseStatement> = {}): Promise<AssignmentOf<'release'>> {
+export async function releaseOf(
+  bytes: Uint8Array,
+  version: number,
+  signer: Signer,
+  changes: Partial<ReleaseStatement> = {},
+): Promise<AssignmentOf<'release'>> {
   const statement: ReleaseStatement = {
-    protocol: PROTOCOL, model: 'heart-disease', version, releaseCounter: version, sha256: sha256(bytes), bytes: bytes.length,
-    issuedAt: '2026-01-01T00:00:00Z', expiresAt: '2999-01-01T00:00:00Z', ...changes,
+    protocol: PROTOCOL,
+    model: 'heart-disease',
+    version,
+    releaseCounter: version,
+    sha256: sha256(bytes),
+    bytes: bytes.length,
+    issuedAt: '2026-01-01T00:00:00Z',
+    expiresAt: '2999-01-01T00:00:00Z',
+    ...changes,
   };
-  return { kind: 'release', model: statement.model, release: await signStatement(releaseStatement.type, statement, signer), alias: 'champion' };
+  return {
+    kind: 'release',
+    model: statement.model,
+    release: await signStatement(releaseStatement.type, statement, signer),
+    alias: 'champion',
+  };
 }

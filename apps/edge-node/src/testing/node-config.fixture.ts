@@ -18,4 +18,5 @@ export function environmentOf(home: string, coordinatorUrl: string, fingerprint:
   };
 }
 
-export const configOf = (home: string, coordinatorUrl: string, fingerprint: string): NodeConfig => readConfig(environmentOf(home, coordinatorUrl, fingerprint));
+export const configOf = (home: string, coordinatorUrl: string, fingerprint: string): NodeConfig =>
+  readConfig(environmentOf(home, coordinatorUrl, fingerprint));

@@ -10,17 +10,24 @@ export const binaryCrossEntropy: Loss = (graph, { logits, labels, shape }, optio
   const smoothing = smoothingOf(options);
   const weights = weightsOf(options, 2);
   const outputs = sizeOf(shape.slice(1));
-  const label = smoothing === 0
-    ? labels
-    : graph.op('Add', [graph.op('Mul', [labels, graph.float(1 - smoothing)]), graph.float(smoothing / 2)]);
+  const label =
+    smoothing === 0
+      ? labels
+      : graph.op('Add', [graph.op('Mul', [labels, graph.float(1 - smoothing)]), graph.float(smoothing / 2)]);
   const [negative, positive] = weights ?? [1, 1];
   const attraction = weights ? graph.op('Mul', [label, graph.float(positive as number)]) : label;
   const omega = weights
-    ? graph.op('Add', [attraction, graph.op('Mul', [graph.op('Sub', [graph.float(1), label]), graph.float(negative as number)])])
+    ? graph.op('Add', [
+        attraction,
+        graph.op('Mul', [graph.op('Sub', [graph.float(1), label]), graph.float(negative as number)]),
+      ])
     : undefined;
   const scaled = (value: string) => (omega === undefined ? value : graph.op('Mul', [omega, value]));
 
   const loss = graph.op('Sub', [scaled(graph.op('Softplus', [logits])), graph.op('Mul', [attraction, logits])]);
   const slope = graph.op('Sub', [scaled(graph.op('Sigmoid', [logits])), attraction]);
-  return { each: recordMeans(graph, loss, shape), slope: outputs === 1 ? slope : graph.op('Mul', [slope, graph.float(1 / outputs)]) };
+  return {
+    each: recordMeans(graph, loss, shape),
+    slope: outputs === 1 ? slope : graph.op('Mul', [slope, graph.float(1 / outputs)]),
+  };
 };

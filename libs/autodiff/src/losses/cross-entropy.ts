@@ -8,12 +8,19 @@ import { smoothingOf, weightsOf, type Loss } from './loss.js';
 export const crossEntropy: Loss = (graph, { logits, labels, shape }, options) => {
   const [records, classes] = shape;
   if (records === undefined || classes === undefined || shape.length !== 2) {
-    throw new AutodiffError('AUTODIFF_OPTIONS', `cross-entropy needs logits of shape [records, classes], the output has rank ${shape.length}.`);
+    throw new AutodiffError(
+      'AUTODIFF_OPTIONS',
+      `cross-entropy needs logits of shape [records, classes], the output has rank ${shape.length}.`,
+    );
   }
   const smoothing = smoothingOf(options);
   const weights = weightsOf(options, classes);
   const spread = smoothing / classes;
-  const target = graph.op('OneHot', [labels, graph.ints([classes]), graph.floats([spread, 1 - smoothing + spread], [2])], { axis: -1 });
+  const target = graph.op(
+    'OneHot',
+    [labels, graph.ints([classes]), graph.floats([spread, 1 - smoothing + spread], [2])],
+    { axis: -1 },
+  );
   const weighted = weights ? graph.op('Mul', [target, graph.floats(weights, [classes])]) : target;
   const logarithm = graph.op('LogSoftmax', [logits], { axis: 1 });
   // Σₖ wₖ·tₖ is 1 without class weights, whatever the smoothing

@@ -40,6 +40,7 @@ export function smoothingOf({ labelSmoothing = 0 }: LossOptions): number {
 
 export function weightsOf({ classWeights }: LossOptions, classes: number): readonly number[] | undefined {
   if (classWeights === undefined) return undefined;
-  if (classWeights.length === classes && classWeights.every((weight) => weight >= 0 && Number.isFinite(weight))) return classWeights;
+  if (classWeights.length === classes && classWeights.every((weight) => weight >= 0 && Number.isFinite(weight)))
+    return classWeights;
   throw new AutodiffError('AUTODIFF_OPTIONS', `classWeights must be ${classes} finite numbers ≥ 0, one per class.`);
 }

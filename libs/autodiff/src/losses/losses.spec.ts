@@ -17,21 +17,41 @@ const present = 4;
 type Choice = Pick<TrainingOptions, 'loss' | 'classWeights' | 'labelSmoothing'>;
 
 /** Loss and its gradient by the logits themselves, which are the model's only parameter. */
-async function measured(choice: Choice, logits: Float32Array, outputs: number, labels: Float32Array | BigInt64Array): Promise<{ loss: number; gradient: Float32Array }> {
+async function measured(
+  choice: Choice,
+  logits: Float32Array,
+  outputs: number,
+  labels: Float32Array | BigInt64Array,
+): Promise<{ loss: number; gradient: Float32Array }> {
   const graph = new GraphBuilder('logits');
   const x = graph.input('x', 'float32', ['batch', outputs]);
   graph.op('Add', [x, graph.initializer('values', 'float32', [records, outputs], logits)], {}, 'logits');
   graph.output('logits');
-  const own = await trainer(graph.model(), { trainable: ['values'], output: 'logits', optimizer: { kind: 'none' }, batch: records, ...choice });
-  const result = await own.run({ features: { x: new Float32Array(records * outputs) }, labels, mask: Float32Array.from(mask) });
+  const own = await trainer(graph.model(), {
+    trainable: ['values'],
+    output: 'logits',
+    optimizer: { kind: 'none' },
+    batch: records,
+    ...choice,
+  });
+  const result = await own.run({
+    features: { x: new Float32Array(records * outputs) },
+    labels,
+    mask: Float32Array.from(mask),
+  });
   await own.release();
   return { loss: result.loss[0]!, gradient: result.gradients['values']! };
 }
 
-function reference(logits: Float32Array, outputs: number, loss: (z: tf.Tensor2D) => tf.Tensor): { loss: number; gradient: Float32Array } {
+function reference(
+  logits: Float32Array,
+  outputs: number,
+  loss: (z: tf.Tensor2D) => tf.Tensor,
+): { loss: number; gradient: Float32Array } {
   return tf.tidy(() => {
     // tf gives one loss per record; masked ones are left out of the mean
-    const mean = (z: tf.Tensor) => tf.div<tf.Scalar>(tf.sum(tf.mul(loss(z as tf.Tensor2D), tf.tensor1d(mask))), present);
+    const mean = (z: tf.Tensor) =>
+      tf.div<tf.Scalar>(tf.sum(tf.mul(loss(z as tf.Tensor2D), tf.tensor1d(mask))), present);
     const { value, grad } = tf.valueAndGrad(mean)(tf.tensor2d(logits, [records, outputs]));
     return { loss: value.dataSync()[0]!, gradient: grad.dataSync().slice() as Float32Array };
   });
@@ -42,29 +62,54 @@ const random = randomSource(21);
 const logits = uniform(random, records * classes, -3, 3);
 const classLabels = [2, 0, 1, 3, 2];
 const binaryLabels = [0, 1, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 1];
-const target = (smoothing: number) => tf.add(tf.mul(tf.oneHot(tf.tensor1d(classLabels, 'int32'), classes), 1 - smoothing), smoothing / classes);
-const binaryTarget = (smoothing: number) => tf.add(tf.mul(tf.tensor2d(binaryLabels, [records, classes]), 1 - smoothing), smoothing / 2);
+const target = (smoothing: number) =>
+  tf.add(tf.mul(tf.oneHot(tf.tensor1d(classLabels, 'int32'), classes), 1 - smoothing), smoothing / classes);
+const binaryTarget = (smoothing: number) =>
+  tf.add(tf.mul(tf.tensor2d(binaryLabels, [records, classes]), 1 - smoothing), smoothing / 2);
 const softplus = (z: tf.Tensor) => tf.softplus(z);
 
-const cases: { name: string; choice: Choice; labels: Float32Array | BigInt64Array; loss: (z: tf.Tensor2D) => tf.Tensor }[] = [
-  ...[{}, { labelSmoothing: 0.1 }, { classWeights: [1, 0.5, 2, 3] }, { classWeights: [1, 0.5, 2, 3], labelSmoothing: 0.2 }].map((extra: Omit<Choice, 'loss'>) => ({
+const cases: {
+  name: string;
+  choice: Choice;
+  labels: Float32Array | BigInt64Array;
+  loss: (z: tf.Tensor2D) => tf.Tensor;
+}[] = [
+  ...[
+    {},
+    { labelSmoothing: 0.1 },
+    { classWeights: [1, 0.5, 2, 3] },
+    { classWeights: [1, 0.5, 2, 3], labelSmoothing: 0.2 },
+  ].map((extra: Omit<Choice, 'loss'>) => ({
     name: `cross-entropy ${JSON.stringify(extra)}`,
     choice: { loss: 'cross-entropy' as const, ...extra },
     labels: BigInt64Array.from(classLabels, BigInt),
-    loss: (z: tf.Tensor2D) => tf.neg(tf.sum(tf.mul(tf.mul(target(extra.labelSmoothing ?? 0), extra.classWeights ?? tf.ones([classes])), tf.logSoftmax(z)), 1)),
+    loss: (z: tf.Tensor2D) =>
+      tf.neg(
+        tf.sum(
+          tf.mul(tf.mul(target(extra.labelSmoothing ?? 0), extra.classWeights ?? tf.ones([classes])), tf.logSoftmax(z)),
+          1,
+        ),
+      ),
   })),
-  ...[{}, { labelSmoothing: 0.1 }, { classWeights: [0.5, 3] }, { classWeights: [0.5, 3], labelSmoothing: 0.2 }].map((extra: Omit<Choice, 'loss'>) => ({
-    name: `binary-cross-entropy ${JSON.stringify(extra)}`,
-    choice: { loss: 'binary-cross-entropy' as const, ...extra },
+  ...[{}, { labelSmoothing: 0.1 }, { classWeights: [0.5, 3] }, { classWeights: [0.5, 3], labelSmoothing: 0.2 }].map(
+    (extra: Omit<Choice, 'loss'>) => ({
+      name: `binary-cross-entropy ${JSON.stringify(extra)}`,
+      choice: { loss: 'binary-cross-entropy' as const, ...extra },
+      labels: Float32Array.from(binaryLabels),
+      loss: (z: tf.Tensor2D) => {
+        const y = binaryTarget(extra.labelSmoothing ?? 0);
+        const [negative, positive] = extra.classWeights ?? [1, 1];
+        const ones = tf.mul(tf.mul(y, positive!), softplus(tf.neg(z)));
+        return tf.mean(tf.add(ones, tf.mul(tf.mul(tf.sub(1, y), negative!), softplus(z))), 1);
+      },
+    }),
+  ),
+  {
+    name: 'mse',
+    choice: { loss: 'mse' },
     labels: Float32Array.from(binaryLabels),
-    loss: (z: tf.Tensor2D) => {
-      const y = binaryTarget(extra.labelSmoothing ?? 0);
-      const [negative, positive] = extra.classWeights ?? [1, 1];
-      const ones = tf.mul(tf.mul(y, positive!), softplus(tf.neg(z)));
-      return tf.mean(tf.add(ones, tf.mul(tf.mul(tf.sub(1, y), negative!), softplus(z))), 1);
-    },
-  })),
-  { name: 'mse', choice: { loss: 'mse' }, labels: Float32Array.from(binaryLabels), loss: (z) => tf.mean(tf.squaredDifference(z, tf.tensor2d(binaryLabels, [records, classes])), 1) },
+    loss: (z) => tf.mean(tf.squaredDifference(z, tf.tensor2d(binaryLabels, [records, classes])), 1),
+  },
 ];
 
 describe('losses', () => {
@@ -89,6 +134,8 @@ describe('losses', () => {
     ['a negative weight', { loss: 'cross-entropy', classWeights: [1, 2, 3, -1] }],
     ['class weights for mse', { loss: 'mse', classWeights: [1, 2, 3, 4] }],
   ])('refuse %s', async (_name, choice) => {
-    await expect(measured(choice, logits, classes, BigInt64Array.from(classLabels, BigInt))).rejects.toMatchObject({ code: 'AUTODIFF_OPTIONS' });
+    await expect(measured(choice, logits, classes, BigInt64Array.from(classLabels, BigInt))).rejects.toMatchObject({
+      code: 'AUTODIFF_OPTIONS',
+    });
   });
 });

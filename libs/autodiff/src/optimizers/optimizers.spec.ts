@@ -8,18 +8,50 @@ import type { OptimizerOptions } from './index.js';
 const steps = 6;
 const learningRate = 0.3;
 
-type Update = (parameter: Float64Array, gradient: Float64Array, memory: Record<string, Float64Array>, step: number) => void;
+type Update = (
+  parameter: Float64Array,
+  gradient: Float64Array,
+  memory: Record<string, Float64Array>,
+  step: number,
+) => void;
 
 /** The textbook formulas, in double precision and with 1 − βᵗ as it is written there. */
 const textbook: { name: string; options: OptimizerOptions; update: Update }[] = [
-  { name: 'SGD', options: { kind: 'sgd' }, update: (p, g) => { p.forEach((value, i) => { p[i] = value - learningRate * g[i]!; }); } },
-  { name: 'SGD with weight decay', options: { kind: 'sgd', weightDecay: 0.1 }, update: (p, g) => { p.forEach((value, i) => { p[i] = value - learningRate * (g[i]! + 0.1 * value); }); } },
   {
-    name: 'SGD with momentum and weight decay', options: { kind: 'sgd', momentum: 0.9, weightDecay: 0.1 },
-    update: (p, g, { velocity: v }) => { p.forEach((value, i) => { const next = 0.9 * v![i]! + g[i]! + 0.1 * value; v![i] = next; p[i] = value - learningRate * next; }); },
+    name: 'SGD',
+    options: { kind: 'sgd' },
+    update: (p, g) => {
+      p.forEach((value, i) => {
+        p[i] = value - learningRate * g[i]!;
+      });
+    },
+  },
+  {
+    name: 'SGD with weight decay',
+    options: { kind: 'sgd', weightDecay: 0.1 },
+    update: (p, g) => {
+      p.forEach((value, i) => {
+        p[i] = value - learningRate * (g[i]! + 0.1 * value);
+      });
+    },
+  },
+  {
+    name: 'SGD with momentum and weight decay',
+    options: { kind: 'sgd', momentum: 0.9, weightDecay: 0.1 },
+    update: (p, g, { velocity: v }) => {
+      p.forEach((value, i) => {
+        const next = 0.9 * v![i]! + g[i]! + 0.1 * value;
+        v![i] = next;
+        p[i] = value - learningRate * next;
+      });
+    },
   },
   { name: 'Adam', options: { kind: 'adam' }, update: adaptive(0, 0) },
-  { name: 'Adam with weight decay', options: { kind: 'adam', weightDecay: 0.1, beta1: 0.8, beta2: 0.99 }, update: adaptive(0.1, 0, 0.8, 0.99) },
+  {
+    name: 'Adam with weight decay',
+    options: { kind: 'adam', weightDecay: 0.1, beta1: 0.8, beta2: 0.99 },
+    update: adaptive(0.1, 0, 0.8, 0.99),
+  },
   { name: 'AdamW', options: { kind: 'adamw', weightDecay: 0.1 }, update: adaptive(0, 0.1) },
 ];
 
@@ -42,7 +74,12 @@ describe('optimisers', () => {
 
   it.each(textbook)('$name follows its formula for several steps', async ({ options, update }) => {
     const trained = await problem.train({ optimizer: options }, { learningRate }, steps);
-    const memory = new Map(['weight', 'bias'].map((key) => [key, Object.fromEntries(['velocity', 'mean', 'variance'].map((slot) => [slot, new Float64Array(5)]))]));
+    const memory = new Map(
+      ['weight', 'bias'].map((key) => [
+        key,
+        Object.fromEntries(['velocity', 'mean', 'variance'].map((slot) => [slot, new Float64Array(5)])),
+      ]),
+    );
     const expected = problem.initial();
     for (let step = 1; step <= steps; step++) {
       const gradients = problem.gradients(expected);
@@ -53,7 +90,9 @@ describe('optimisers', () => {
 });
 
 describe('optimisers of TensorFlow.js', () => {
-  beforeAll(() => { tf.env().set('IS_NODE', false); });
+  beforeAll(() => {
+    tf.env().set('IS_NODE', false);
+  });
 
   it.each([
     { options: { kind: 'sgd' as const }, make: () => tf.train.sgd(learningRate) },
@@ -64,15 +103,23 @@ describe('optimisers of TensorFlow.js', () => {
     const trained = await problem.train({ optimizer: options }, { learningRate }, steps);
     const initial = problem.initial();
     const optimizer = make();
-    const variables = { weight: tf.variable(tf.tensor1d(Float32Array.from(initial.weight))), bias: tf.variable(tf.tensor1d(Float32Array.from(initial.bias))) };
+    const variables = {
+      weight: tf.variable(tf.tensor1d(Float32Array.from(initial.weight))),
+      bias: tf.variable(tf.tensor1d(Float32Array.from(initial.bias))),
+    };
     for (let step = 0; step < steps; step++) {
-      const own = { weight: new Float64Array(variables.weight.dataSync()), bias: new Float64Array(variables.bias.dataSync()) };
+      const own = {
+        weight: new Float64Array(variables.weight.dataSync()),
+        bias: new Float64Array(variables.bias.dataSync()),
+      };
       const gradients = problem.gradients(own);
       optimizer.applyGradients([
         { name: variables.weight.name, tensor: tf.tensor1d(Float32Array.from(gradients.weight)) },
         { name: variables.bias.name, tensor: tf.tensor1d(Float32Array.from(gradients.bias)) },
       ]);
     }
-    expect(relativeDifference(trained.parameters, { weight: variables.weight.dataSync(), bias: variables.bias.dataSync() })).toBeLessThan(1e-5);
+    expect(
+      relativeDifference(trained.parameters, { weight: variables.weight.dataSync(), bias: variables.bias.dataSync() }),
+    ).toBeLessThan(1e-5);
   });
 });

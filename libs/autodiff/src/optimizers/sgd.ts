@@ -16,8 +16,10 @@ export function sgd({ momentum = 0, weightDecay = 0 }: SgdOptions): Optimizer {
     scratch: 2,
     advance: () => [],
     update(graph, { parameter, gradient, learningRate, slots: [velocity] }) {
-      const decayed = weightDecay === 0 ? gradient : graph.op('Add', [gradient, timesConstant(graph, parameter, weightDecay)]);
-      const direction = velocity === undefined ? decayed : graph.op('Add', [timesConstant(graph, velocity, momentum), decayed]);
+      const decayed =
+        weightDecay === 0 ? gradient : graph.op('Add', [gradient, timesConstant(graph, parameter, weightDecay)]);
+      const direction =
+        velocity === undefined ? decayed : graph.op('Add', [timesConstant(graph, velocity, momentum), decayed]);
       const next = graph.op('Sub', [parameter, graph.op('Mul', [direction, learningRate])]);
       return { parameter: next, slots: velocity === undefined ? [] : [direction] };
     },

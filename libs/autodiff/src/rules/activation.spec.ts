@@ -1,16 +1,25 @@
 import { attr, type Attribute } from '@koinon/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { differenceFromFiniteDifferences, differenceFromTensorFlow, type OperatorCase } from '../../test/operator-case.js';
+import {
+  differenceFromFiniteDifferences,
+  differenceFromTensorFlow,
+  type OperatorCase,
+} from '../../test/operator-case.js';
 
-const activation = (op: string, attributes: Record<string, Attribute> = {}, reference?: (x: tf.Tensor) => tf.Tensor): OperatorCase => ({
+const activation = (
+  op: string,
+  attributes: Record<string, Attribute> = {},
+  reference?: (x: tf.Tensor) => tf.Tensor,
+): OperatorCase => ({
   name: [op, ...Object.keys(attributes)].join(' '),
   operands: [{ dims: [4, 9], low: -4, high: 4 }],
   build: (graph, x) => graph.op(op, [x], attributes),
   ...(reference && { reference }),
 });
 
-const hardSigmoid = (alpha: number, beta: number) => (x: tf.Tensor) => tf.clipByValue(tf.add(tf.mul(x, alpha), beta), 0, 1);
+const hardSigmoid = (alpha: number, beta: number) => (x: tf.Tensor) =>
+  tf.clipByValue(tf.add(tf.mul(x, alpha), beta), 0, 1);
 
 const shared = [
   activation('Relu', {}, tf.relu),
@@ -31,7 +40,9 @@ const shared = [
   activation('Selu', {}, tf.selu),
   activation('Softsign', {}, (x) => tf.div(x, tf.add(tf.abs(x), 1))),
   activation('Mish', {}, (x) => tf.mul(x, tf.tanh(tf.softplus(x)))),
-  activation('Celu', { alpha: attr.float(1.7) }, (x) => tf.add(tf.relu(x), tf.mul(tf.minimum(tf.sub(tf.exp(tf.div(x, 1.7)), 1), tf.zerosLike(x)), 1.7))),
+  activation('Celu', { alpha: attr.float(1.7) }, (x) =>
+    tf.add(tf.relu(x), tf.mul(tf.minimum(tf.sub(tf.exp(tf.div(x, 1.7)), 1), tf.zerosLike(x)), 1.7)),
+  ),
 ];
 
 describe('activations', () => {
@@ -39,7 +50,10 @@ describe('activations', () => {
     expect(await differenceFromTensorFlow(testCase)).toBeLessThan(1e-5);
   });
 
-  it.each([activation('Elu', { alpha: attr.float(1.7) }), activation('Selu', { alpha: attr.float(1.2), gamma: attr.float(0.8) })])('$name of its own agrees with finite differences', async (testCase) => {
+  it.each([
+    activation('Elu', { alpha: attr.float(1.7) }),
+    activation('Selu', { alpha: attr.float(1.2), gamma: attr.float(0.8) }),
+  ])('$name of its own agrees with finite differences', async (testCase) => {
     expect(await differenceFromFiniteDifferences(testCase, 3, 0.005)).toBeLessThan(1e-3);
   });
 

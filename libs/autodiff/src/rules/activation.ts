@@ -8,7 +8,9 @@ function wherePositive({ graph }: Scope, value: string, cotangent: string, other
 }
 
 function gelu(scope: Scope, node: Node, cotangent: string): string {
-  return stringOf(node, 'approximate', 'none') === 'tanh' ? geluTanh(scope, node, cotangent) : geluErf(scope, node, cotangent);
+  return stringOf(node, 'approximate', 'none') === 'tanh'
+    ? geluTanh(scope, node, cotangent)
+    : geluErf(scope, node, cotangent);
 }
 
 // gelu(x) = x·Φ(x), so gelu' = Φ(x) + x·φ(x)
@@ -52,7 +54,12 @@ function hardSlope({ graph }: Scope, value: string, low: number, high: number, i
 /** Activations. Where a function has a kink, the derivative there is the one from the flat side. */
 export const activationRules: Record<string, Rule> = {
   // HardSigmoid(y) = clamp(3·10³⁸·y, 0, 1) is 1 where y > 0 (from 3·10⁻³⁹ on), in one operator that is cheaper than a comparison and a choice
-  Relu: unary(({ graph }, node, cotangent) => graph.op('Mul', [cotangent, graph.op('HardSigmoid', [outputOf(node)], { alpha: { float: 3e38 }, beta: { float: 0 } })])),
+  Relu: unary(({ graph }, node, cotangent) =>
+    graph.op('Mul', [
+      cotangent,
+      graph.op('HardSigmoid', [outputOf(node)], { alpha: { float: 3e38 }, beta: { float: 0 } }),
+    ]),
+  ),
   LeakyRelu: unary((scope, node, cotangent) => {
     const leak = scope.graph.op('Mul', [cotangent, scope.graph.float(floatOf(node, 'alpha', 0.01))]);
     return wherePositive(scope, inputOf(node, 0), cotangent, leak);
@@ -64,14 +71,22 @@ export const activationRules: Record<string, Rule> = {
   }),
   Celu: unary((scope, node, cotangent) => {
     // below zero y = α(eˣ/ᵅ − 1), so y' = y/α + 1
-    const slope = scope.graph.op('Add', [scope.graph.op('Mul', [outputOf(node), scope.graph.float(1 / floatOf(node, 'alpha', 1))]), scope.graph.float(1)]);
+    const slope = scope.graph.op('Add', [
+      scope.graph.op('Mul', [outputOf(node), scope.graph.float(1 / floatOf(node, 'alpha', 1))]),
+      scope.graph.float(1),
+    ]);
     return wherePositive(scope, inputOf(node, 0), cotangent, scope.graph.op('Mul', [cotangent, slope]));
   }),
   Selu: unary((scope, node, cotangent) => {
     // γ·x above zero, below it y = γα(eˣ − 1), so y' = y + γα
     const [alpha, gamma] = [floatOf(node, 'alpha', 1.6732632423543772), floatOf(node, 'gamma', 1.0507009873554805)];
     const below = scope.graph.op('Add', [outputOf(node), scope.graph.float(gamma * alpha)]);
-    return wherePositive(scope, inputOf(node, 0), scope.graph.op('Mul', [cotangent, scope.graph.float(gamma)]), scope.graph.op('Mul', [cotangent, below]));
+    return wherePositive(
+      scope,
+      inputOf(node, 0),
+      scope.graph.op('Mul', [cotangent, scope.graph.float(gamma)]),
+      scope.graph.op('Mul', [cotangent, below]),
+    );
   }),
   Softsign: unary(({ graph }, node, cotangent) => {
     const size = graph.op('Add', [graph.op('Abs', [inputOf(node, 0)]), graph.float(1)]);
@@ -98,5 +113,7 @@ export const activationRules: Record<string, Rule> = {
     const slope = graph.op('Add', [graph.op('Mul', [x, graph.float(1 / 3)]), graph.float(0.5)]);
     return hardSlope(scope, x, -3, 3, graph.op('Mul', [cotangent, slope]), cotangent);
   }),
-  Softplus: unary(({ graph }, node, cotangent) => graph.op('Mul', [cotangent, graph.op('Sigmoid', [inputOf(node, 0)])])),
+  Softplus: unary(({ graph }, node, cotangent) =>
+    graph.op('Mul', [cotangent, graph.op('Sigmoid', [inputOf(node, 0)])]),
+  ),
 };

@@ -1,13 +1,35 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { differenceFromFiniteDifferences, differenceFromTensorFlow, type OperatorCase } from '../../test/operator-case.js';
+import {
+  differenceFromFiniteDifferences,
+  differenceFromTensorFlow,
+  type OperatorCase,
+} from '../../test/operator-case.js';
 
-const shapePairs: [number[], number[]][] = [[[2, 3, 4], [2, 3, 4]], [[2, 3, 4], [4]], [[3, 1], [2, 3, 4]], [[2, 3, 4], []], [[1, 3, 1], [2, 1, 4]]];
+const shapePairs: [number[], number[]][] = [
+  [
+    [2, 3, 4],
+    [2, 3, 4],
+  ],
+  [[2, 3, 4], [4]],
+  [
+    [3, 1],
+    [2, 3, 4],
+  ],
+  [[2, 3, 4], []],
+  [
+    [1, 3, 1],
+    [2, 1, 4],
+  ],
+];
 
 const binary = (op: string, reference: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor, low = -1, high = 1): OperatorCase[] =>
   shapePairs.map(([left, right]) => ({
     name: `${op} [${left.join()}] [${right.join()}]`,
-    operands: [{ dims: left, low, high }, { dims: right, low, high }],
+    operands: [
+      { dims: left, low, high },
+      { dims: right, low, high },
+    ],
     build: (graph, a, b) => graph.op(op, [a, b]),
     reference,
   }));
@@ -22,7 +44,8 @@ const unary = (op: string, reference: (x: tf.Tensor) => tf.Tensor, low = -2, hig
 const clip = (name: string, low: number | undefined, high: number | undefined): OperatorCase => ({
   name,
   operands: [{ dims: [4, 6], low: -2, high: 2 }],
-  build: (graph, x) => graph.op('Clip', [x, low === undefined ? '' : graph.float(low), high === undefined ? '' : graph.float(high)]),
+  build: (graph, x) =>
+    graph.op('Clip', [x, low === undefined ? '' : graph.float(low), high === undefined ? '' : graph.float(high)]),
   reference: (x) => tf.clipByValue(x, low ?? -1e9, high ?? 1e9),
 });
 
@@ -34,9 +57,18 @@ const cases: OperatorCase[] = [
   ...binary('Pow', tf.pow, 0.5, 2),
   {
     name: 'Max of three, two of them equal',
-    operands: [{ dims: [4], values: [1, 5, 2, 0] }, { dims: [4], values: [1, 4, 3, 0] }, { dims: [4], values: [0, 4, 3, 0] }],
+    operands: [
+      { dims: [4], values: [1, 5, 2, 0] },
+      { dims: [4], values: [1, 4, 3, 0] },
+      { dims: [4], values: [0, 4, 3, 0] },
+    ],
     build: (graph, a, b, c) => graph.op('Max', [a, b, c]),
-    reference: (a, b, c) => tf.addN([tf.mul(a, tf.tensor([1 / 2, 1, 0, 1 / 3])), tf.mul(b, tf.tensor([1 / 2, 0, 1 / 2, 1 / 3])), tf.mul(c, tf.tensor([0, 0, 1 / 2, 1 / 3]))]),
+    reference: (a, b, c) =>
+      tf.addN([
+        tf.mul(a, tf.tensor([1 / 2, 1, 0, 1 / 3])),
+        tf.mul(b, tf.tensor([1 / 2, 0, 1 / 2, 1 / 3])),
+        tf.mul(c, tf.tensor([0, 0, 1 / 2, 1 / 3])),
+      ]),
   },
   unary('Reciprocal', tf.reciprocal, 0.4, 2),
   unary('Neg', tf.neg),
@@ -87,7 +119,10 @@ const chosen = [
   ...binary('Max', tf.maximum),
   ...binary('Min', tf.minimum),
   ...binary('PRelu', tf.prelu).filter(({ operands: [x] }) => x!.dims.join() === '2,3,4'),
-  ...binary('Where', tf.add).map((choice): OperatorCase => ({ ...choice, build: (graph, a, b) => graph.op('Where', [graph.op('Greater', [graph.op('Add', [a, b]), graph.float(0)]), a, b]) })),
+  ...binary('Where', tf.add).map((choice): OperatorCase => ({
+    ...choice,
+    build: (graph, a, b) => graph.op('Where', [graph.op('Greater', [graph.op('Add', [a, b]), graph.float(0)]), a, b]),
+  })),
 ];
 
 describe('arithmetic', () => {

@@ -1,7 +1,15 @@
 import type { Node } from '@koinon/onnx';
 import { intOf } from '../attributes.js';
 import type { GraphWriter } from '../graph-writer.js';
-import { inputOf, outputOf, type Cotangent, type RecordGradient, type RecordScope, type Rule, type Scope } from '../rule.js';
+import {
+  inputOf,
+  outputOf,
+  type Cotangent,
+  type RecordGradient,
+  type RecordScope,
+  type Rule,
+  type Scope,
+} from '../rule.js';
 import { extentOf, range, sizeOf } from '../shape.js';
 import { scatterAttributes, unfold, windowsOf, type Windows } from '../windows.js';
 
@@ -25,27 +33,60 @@ function spatial(shape: readonly number[]): readonly number[] {
 
 // Conv: weight [M, C/g, …k], input is the wide side
 function convLink(scope: Scope, node: Node, cotangent: string): Link {
-  const [weight, wideShape, narrowShape] = [inputOf(node, 1), inputOf(node, 0), outputOf(node)].map((name) => scope.shape(name)) as [number[], number[], number[]];
+  const [weight, wideShape, narrowShape] = [inputOf(node, 1), inputOf(node, 0), outputOf(node)].map((name) =>
+    scope.shape(name),
+  ) as [number[], number[], number[]];
   const windows = windowsOf(node, spatial(weight), spatial(wideShape), spatial(narrowShape));
-  return { windows, group: intOf(node, 'group', 1), weight, wide: inputOf(node, 0), wideShape, narrow: cotangent, narrowShape };
+  return {
+    windows,
+    group: intOf(node, 'group', 1),
+    weight,
+    wide: inputOf(node, 0),
+    wideShape,
+    narrow: cotangent,
+    narrowShape,
+  };
 }
 
 // ConvTranspose: weight [C, M/g, …k], output is the wide side, so its weight is a Conv's weight with the sides swapped
 function transposeLink(scope: Scope, node: Node, cotangent: string): Link {
-  const [weight, narrowShape, wideShape] = [inputOf(node, 1), inputOf(node, 0), outputOf(node)].map((name) => scope.shape(name)) as [number[], number[], number[]];
+  const [weight, narrowShape, wideShape] = [inputOf(node, 1), inputOf(node, 0), outputOf(node)].map((name) =>
+    scope.shape(name),
+  ) as [number[], number[], number[]];
   const windows = transposeWindows(node, weight, wideShape, narrowShape);
-  return { windows, group: intOf(node, 'group', 1), weight, wide: cotangent, wideShape, narrow: inputOf(node, 0), narrowShape };
+  return {
+    windows,
+    group: intOf(node, 'group', 1),
+    weight,
+    wide: cotangent,
+    wideShape,
+    narrow: inputOf(node, 0),
+    narrowShape,
+  };
 }
 
 // output_shape fixes the pads instead of the other way round; auto_pad then says which side gets the odd one
-function transposeWindows(node: Node, weight: readonly number[], wideShape: readonly number[], narrowShape: readonly number[]): Windows {
+function transposeWindows(
+  node: Node,
+  weight: readonly number[],
+  wideShape: readonly number[],
+  narrowShape: readonly number[],
+): Windows {
   const wide = spatial(wideShape);
   const windows = windowsOf(node, spatial(weight), wide, spatial(narrowShape));
   const { kernel, strides, dilations } = windows;
   if (node.attributes['output_shape'] === undefined) return windows;
-  const extra = node.attributes['output_padding']?.kind === 'ints' ? node.attributes['output_padding'].value : kernel.map(() => 0);
+  const extra =
+    node.attributes['output_padding']?.kind === 'ints' ? node.attributes['output_padding'].value : kernel.map(() => 0);
   const total = kernel.map((extent, axis) =>
-    Math.max(0, (extentOf(narrowShape, axis + 2) - 1) * extentOf(strides, axis) + extentOf(dilations, axis) * (extent - 1) + 1 + extentOf(extra, axis) - extentOf(wide, axis)),
+    Math.max(
+      0,
+      (extentOf(narrowShape, axis + 2) - 1) * extentOf(strides, axis) +
+        extentOf(dilations, axis) * (extent - 1) +
+        1 +
+        extentOf(extra, axis) -
+        extentOf(wide, axis),
+    ),
   );
   const less = total.map((amount) => Math.floor(amount / 2));
   const more = total.map((amount, axis) => amount - extentOf(less, axis));
@@ -54,7 +95,10 @@ function transposeWindows(node: Node, weight: readonly number[], wideShape: read
 }
 
 /** ∂/∂weight for each slice of the leading axis: [B, narrow channels, (wide channels / g)·kernel size]. */
-function weightRows(graph: GraphWriter, { windows, group, weight, wide, wideShape, narrow, narrowShape }: Link): string {
+function weightRows(
+  graph: GraphWriter,
+  { windows, group, weight, wide, wideShape, narrow, narrowShape }: Link,
+): string {
   const [batch, narrowChannels] = [extentOf(narrowShape, 0), extentOf(narrowShape, 1)];
   const count = sizeOf(spatial(narrowShape));
   const perGroup = sizeOf(weight) / narrowChannels;
@@ -72,7 +116,13 @@ function weightInOneGemm(graph: GraphWriter, link: Link): string {
   const rank = wideShape.length;
   const channelsFirst = [1, 0, ...range(rank - 2, 2)];
   const swapped = [extentOf(wideShape, 1), extentOf(wideShape, 0), ...spatial(wideShape)];
-  const patches = unfold(graph, graph.op('Transpose', [wide], { perm: channelsFirst }), swapped, windows, spatial(narrowShape));
+  const patches = unfold(
+    graph,
+    graph.op('Transpose', [wide], { perm: channelsFirst }),
+    swapped,
+    windows,
+    spatial(narrowShape),
+  );
   const [records, narrowChannels] = [extentOf(narrowShape, 0), extentOf(narrowShape, 1)];
   const summed = records * sizeOf(spatial(narrowShape));
   // [C, N, kernel, windows] → [C, kernel, N, windows]
@@ -112,7 +162,10 @@ function biasRecords(scope: RecordScope, shape: readonly number[], cotangent: st
 
 type LinkOf = (scope: Scope, node: Node, cotangent: string) => Link;
 
-function rule(linkOf: LinkOf, inputGradient: (scope: Scope, node: Node, link: Link, cotangent: string) => string): Rule {
+function rule(
+  linkOf: LinkOf,
+  inputGradient: (scope: Scope, node: Node, link: Link, cotangent: string) => string,
+): Rule {
   return {
     pullback(scope, node, [cotangent]): Cotangent[] {
       if (cotangent === undefined) return [];
@@ -127,13 +180,19 @@ function rule(linkOf: LinkOf, inputGradient: (scope: Scope, node: Node, link: Li
       ];
     },
     recordGradient: (scope, node, [cotangent], input) =>
-      input === 2 ? biasRecords(scope, scope.shape(outputOf(node)), cotangent as string) : weightRecords(scope, linkOf(scope, node, cotangent as string)),
+      input === 2
+        ? biasRecords(scope, scope.shape(outputOf(node)), cotangent as string)
+        : weightRecords(scope, linkOf(scope, node, cotangent as string)),
   };
 }
 
 function isPointwise({ windows, group }: Link): boolean {
   const { kernel, strides, begin, end } = windows;
-  return group === 1 && [...kernel, ...strides].every((extent) => extent === 1) && [...begin, ...end].every((amount) => amount === 0);
+  return (
+    group === 1 &&
+    [...kernel, ...strides].every((extent) => extent === 1) &&
+    [...begin, ...end].every((amount) => amount === 0)
+  );
 }
 
 /** Convolutions: Dumoulin & Visin 2016, arXiv:1603.07285, for how one is the other's gradient. */
@@ -142,19 +201,38 @@ export const convolutionRules: Record<string, Rule> = {
     const [wide, narrow] = [spatial(link.wideShape), spatial(link.narrowShape)];
     if (isPointwise(link)) {
       const [records, outputs] = [extentOf(link.narrowShape, 0), extentOf(link.narrowShape, 1)];
-      const weight = graph.op('Transpose', [graph.reshape(inputOf(node, 1), [outputs, extentOf(link.wideShape, 1)])], { perm: [1, 0] });
-      return graph.reshape(graph.op('MatMul', [weight, graph.reshape(cotangent, [records, outputs, sizeOf(narrow)])]), link.wideShape);
+      const weight = graph.op('Transpose', [graph.reshape(inputOf(node, 1), [outputs, extentOf(link.wideShape, 1)])], {
+        perm: [1, 0],
+      });
+      return graph.reshape(
+        graph.op('MatMul', [weight, graph.reshape(cotangent, [records, outputs, sizeOf(narrow)])]),
+        link.wideShape,
+      );
     }
-    return graph.op('ConvTranspose', [cotangent, inputOf(node, 1)], { ...scatterAttributes(link.windows, wide, narrow), group: link.group });
+    return graph.op('ConvTranspose', [cotangent, inputOf(node, 1)], {
+      ...scatterAttributes(link.windows, wide, narrow),
+      group: link.group,
+    });
   }),
   ConvTranspose: rule(transposeLink, ({ graph }, node, { windows, group, narrowShape }, cotangent) => {
     const { kernel, strides, dilations, begin, end } = windows;
-    const gathered = graph.op('Conv', [cotangent, inputOf(node, 1)], { kernel_shape: kernel, strides, dilations, pads: [...begin, ...end], group });
+    const gathered = graph.op('Conv', [cotangent, inputOf(node, 1)], {
+      kernel_shape: kernel,
+      strides,
+      dilations,
+      pads: [...begin, ...end],
+      group,
+    });
     return cropTo(graph, gathered, spatial(narrowShape));
   }),
 };
 
 // output_padding can leave room for one more window than the input has elements
 function cropTo(graph: GraphWriter, value: string, extents: readonly number[]): string {
-  return graph.op('Slice', [value, graph.ints(extents.map(() => 0)), graph.ints(extents), graph.ints(range(extents.length, 2))]);
+  return graph.op('Slice', [
+    value,
+    graph.ints(extents.map(() => 0)),
+    graph.ints(extents),
+    graph.ints(range(extents.length, 2)),
+  ]);
 }

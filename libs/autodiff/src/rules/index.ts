@@ -14,8 +14,18 @@ import { shapeRules } from './shape.js';
 import { softmaxRules } from './softmax.js';
 
 const rules = new Map<string, Rule>(
-  [activationRules, arithmeticRules, convolutionRules, indexingRules, matmulRules, normalizationRules, poolingRules, reductionRules, shapeRules, softmaxRules]
-    .flatMap((family) => Object.entries(family)),
+  [
+    activationRules,
+    arithmeticRules,
+    convolutionRules,
+    indexingRules,
+    matmulRules,
+    normalizationRules,
+    poolingRules,
+    reductionRules,
+    shapeRules,
+    softmaxRules,
+  ].flatMap((family) => Object.entries(family)),
 );
 
 /** @throws AutodiffError AUTODIFF_NO_RULE naming the operator and its node */

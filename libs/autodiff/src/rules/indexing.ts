@@ -97,7 +97,9 @@ function padding(scope: Scope, node: Node): [number, number][] {
 function paddedSources(mode: string, extent: number, [before, after]: readonly [number, number]): number[] {
   const cut = Math.max(-before, 0);
   const left = extent - cut - Math.max(-after, 0);
-  return range(extent + before + after, -Math.max(before, 0)).map((position) => cut + paddedSource(mode, position, left));
+  return range(extent + before + after, -Math.max(before, 0)).map(
+    (position) => cut + paddedSource(mode, position, left),
+  );
 }
 
 /** Position in 0 … extent − 1 that `position` outside of it repeats. */
@@ -118,7 +120,8 @@ const pad = unary((scope, node, cotangent) => {
     const undo = [...pairs.map(([before]) => -before), ...pairs.map(([, after]) => -after)];
     return graph.op('Pad', [cotangent, graph.ints(undo), graph.float(0)]);
   }
-  if (!['edge', 'wrap', 'reflect'].includes(mode)) throw unsupported(node, `no gradient for mode ${mode}`, 'Use constant, edge, reflect or wrap');
+  if (!['edge', 'wrap', 'reflect'].includes(mode))
+    throw unsupported(node, `no gradient for mode ${mode}`, 'Use constant, edge, reflect or wrap');
   const current = [...scope.shape(outputOf(node))];
   return pairs.reduce((gradient, [before, after], axis) => {
     if (before === 0 && after === 0) return gradient;

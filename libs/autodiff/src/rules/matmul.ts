@@ -24,14 +24,23 @@ const gemmRule: Rule = {
     const [a, b, c] = [inputOf(node, 0), inputOf(node, 1), inputOf(node, 2)];
     const [transA, transB] = [intOf(node, 'transA', 0), intOf(node, 'transB', 0)];
     const alpha = floatOf(node, 'alpha', 1);
-    const dA = () => (transA ? gemm(graph, b, cotangent, transB, 1, alpha) : gemm(graph, cotangent, b, 0, 1 - transB, alpha));
-    const dB = () => (transB ? gemm(graph, cotangent, a, 1, transA, alpha) : gemm(graph, a, cotangent, 1 - transA, 0, alpha));
-    const dC = () => scaled(graph, sumTo(graph, cotangent, scope.shape(outputOf(node)), scope.shape(c)), floatOf(node, 'beta', 1));
-    return [scope.needs(a) ? dA() : undefined, scope.needs(b) ? dB() : undefined, c !== '' && scope.needs(c) ? dC() : undefined];
+    const dA = () =>
+      transA ? gemm(graph, b, cotangent, transB, 1, alpha) : gemm(graph, cotangent, b, 0, 1 - transB, alpha);
+    const dB = () =>
+      transB ? gemm(graph, cotangent, a, 1, transA, alpha) : gemm(graph, a, cotangent, 1 - transA, 0, alpha);
+    const dC = () =>
+      scaled(graph, sumTo(graph, cotangent, scope.shape(outputOf(node)), scope.shape(c)), floatOf(node, 'beta', 1));
+    return [
+      scope.needs(a) ? dA() : undefined,
+      scope.needs(b) ? dB() : undefined,
+      c !== '' && scope.needs(c) ? dC() : undefined,
+    ];
   },
   recordGradient(scope, node, [cotangent], input) {
     const dy = cotangent as string;
-    return input === 2 ? biasGradient(scope, node, dy) : weightGradient(scope, node, dy, extentOf(scope.shape(outputOf(node)), 1));
+    return input === 2
+      ? biasGradient(scope, node, dy)
+      : weightGradient(scope, node, dy, extentOf(scope.shape(outputOf(node)), 1));
   },
 };
 
@@ -96,7 +105,12 @@ function asShape(graph: GraphWriter, value: string, from: readonly number[], to:
 }
 
 /** Gradient of one operand with every broadcast batch axis still in place, and its shape. */
-function operandGradient(scope: Scope, node: Node, cotangent: string, input: number): { value: string; shape: number[] } {
+function operandGradient(
+  scope: Scope,
+  node: Node,
+  cotangent: string,
+  input: number,
+): { value: string; shape: number[] } {
   const { graph } = scope;
   const { a, b, batch, out } = matrices(scope, node);
   const dy = asShape(graph, cotangent, scope.shape(outputOf(node)), out);
@@ -127,7 +141,9 @@ function rowsTimesWeight(scope: RecordScope, node: Node, cotangent: string): Rec
   const [out, weight] = [scope.shape(outputOf(node)), scope.shape(inputOf(node, 1))];
   if (weight.length === 2) return weightGradient(scope, node, cotangent, extentOf(weight, 1));
   const { weightedSum, ...gradient } = weightGradient(scope, node, graph.reshape(cotangent, [extentOf(out, 0), 1]), 1);
-  return weightedSum ? { ...gradient, weightedSum: (weights) => graph.reshape(weightedSum(weights), weight) } : gradient;
+  return weightedSum
+    ? { ...gradient, weightedSum: (weights) => graph.reshape(weightedSum(weights), weight) }
+    : gradient;
 }
 
 const matMulRule: Rule = {

@@ -1,7 +1,11 @@
 import { attr } from '@koinon/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { differenceFromFiniteDifferences, differenceFromTensorFlow, type OperatorCase } from '../../test/operator-case.js';
+import {
+  differenceFromFiniteDifferences,
+  differenceFromTensorFlow,
+  type OperatorCase,
+} from '../../test/operator-case.js';
 
 function standardize(x: tf.Tensor, axes: number[], epsilon = 1e-5): tf.Tensor {
   const { mean, variance } = tf.moments(x, axes, true);
@@ -17,8 +21,26 @@ const cases: OperatorCase[] = [
   {
     name: 'BatchNormalization, frozen',
     operands: [{ dims: [2, 3, 2, 4] }, { dims: [3] }, { dims: [3] }],
-    build: (graph, x, scale, shift) => graph.op('BatchNormalization', [x, scale, shift, graph.constant('float32', [3], statistics), graph.constant('float32', [3], variances)]),
-    reference: (x, scale, shift) => tf.transpose(tf.batchNorm(tf.transpose(x, [0, 2, 3, 1]), tf.tensor1d(statistics), tf.tensor1d(variances), shift as tf.Tensor1D, scale as tf.Tensor1D, 1e-5), [0, 3, 1, 2]),
+    build: (graph, x, scale, shift) =>
+      graph.op('BatchNormalization', [
+        x,
+        scale,
+        shift,
+        graph.constant('float32', [3], statistics),
+        graph.constant('float32', [3], variances),
+      ]),
+    reference: (x, scale, shift) =>
+      tf.transpose(
+        tf.batchNorm(
+          tf.transpose(x, [0, 2, 3, 1]),
+          tf.tensor1d(statistics),
+          tf.tensor1d(variances),
+          shift as tf.Tensor1D,
+          scale as tf.Tensor1D,
+          1e-5,
+        ),
+        [0, 3, 1, 2],
+      ),
   },
   {
     name: 'LayerNormalization over the last axis',
@@ -29,7 +51,8 @@ const cases: OperatorCase[] = [
   {
     name: 'LayerNormalization over two axes, without shift',
     operands: [{ dims: [2, 3, 5] }, { dims: [3, 5] }],
-    build: (graph, x, scale) => graph.op('LayerNormalization', [x, scale], { axis: attr.int(1), epsilon: attr.float(0.1) }),
+    build: (graph, x, scale) =>
+      graph.op('LayerNormalization', [x, scale], { axis: attr.int(1), epsilon: attr.float(0.1) }),
     reference: (x, scale) => tf.mul(standardize(x, [1, 2], 0.1), scale),
   },
   {
@@ -56,7 +79,8 @@ const channels: OperatorCase = {
   opset: 21,
   operands: [{ dims: [2, 4, 3, 2] }, { dims: [4] }, { dims: [4] }],
   build: (graph, x, scale, shift) => graph.op('GroupNormalization', [x, scale, shift], { num_groups: attr.int(2) }),
-  reference: (x, scale, shift) => affine(tf.reshape(standardize(tf.reshape(x, [2, 2, 12]), [2]), [2, 4, 3, 2]), scale, shift),
+  reference: (x, scale, shift) =>
+    affine(tf.reshape(standardize(tf.reshape(x, [2, 2, 12]), [2]), [2, 4, 3, 2]), scale, shift),
 };
 
 const batchStatistics: OperatorCase = {

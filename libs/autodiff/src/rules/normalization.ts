@@ -15,7 +15,10 @@ export const normalizationRules: Record<string, Rule> = {
     const first = positiveAxis(intOf(node, 'axis', -1), rank);
     const axes = range(rank - first, first);
     const correlation = graph.mean(graph.op('Mul', [cotangent, standard]), axes, 1);
-    const centred = graph.op('Sub', [graph.op('Sub', [cotangent, graph.mean(cotangent, axes, 1)]), graph.op('Mul', [standard, correlation])]);
+    const centred = graph.op('Sub', [
+      graph.op('Sub', [cotangent, graph.mean(cotangent, axes, 1)]),
+      graph.op('Mul', [standard, correlation]),
+    ]);
     return graph.op('Mul', [centred, inverseDeviation]);
   }),
 };

@@ -10,11 +10,24 @@ function poolWindows(node: Node, wide: readonly number[], narrow: readonly numbe
   const windows = windowsOf(node, intsOf(node, 'kernel_shape', []), wide, narrow);
   const { kernel, strides, dilations, begin, end } = windows;
   const last = wide.map((extent, axis) => {
-    const room = extent + extentOf(begin, axis) + extentOf(end, axis) - extentOf(dilations, axis) * (extentOf(kernel, axis) - 1) - 1;
+    const room =
+      extent +
+      extentOf(begin, axis) +
+      extentOf(end, axis) -
+      extentOf(dilations, axis) * (extentOf(kernel, axis) - 1) -
+      1;
     return Math.ceil(room / extentOf(strides, axis)) * extentOf(strides, axis) - extentOf(begin, axis);
   });
-  if (intOf(node, 'ceil_mode', 0) === 1 && (last.some((start, axis) => start >= extentOf(wide, axis)) || stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME'))) {
-    throw unsupported(node, 'ceil_mode asks for a window beyond the input', 'Set ceil_mode to 0 and give the pads that the other windows need');
+  if (
+    intOf(node, 'ceil_mode', 0) === 1 &&
+    (last.some((start, axis) => start >= extentOf(wide, axis)) ||
+      stringOf(node, 'auto_pad', 'NOTSET').startsWith('SAME'))
+  ) {
+    throw unsupported(
+      node,
+      'ceil_mode asks for a window beyond the input',
+      'Set ceil_mode to 0 and give the pads that the other windows need',
+    );
   }
   return windows;
 }
@@ -25,19 +38,33 @@ const maxPool = unary((scope, node, cotangent) => {
   const [shape, out] = [scope.shape(inputOf(node, 0)), scope.shape(outputOf(node))];
   const { kernel, strides, dilations } = poolWindows(node, shape.slice(2), out.slice(2));
   // MaxUnpool needs windows that do not overlap and end inside the input
-  const apart = kernel.every((extent, axis) => extentOf(strides, axis) > extentOf(dilations, axis) * (extent - 1)
-    && (extentOf(out, axis + 2) - 1) * extentOf(strides, axis) + extent <= extentOf(shape, axis + 2));
-  if (apart) return graph.op('MaxUnpool', [cotangent, outputOf(node, 1), graph.ints(shape)], { kernel_shape: kernel, strides });
+  const apart = kernel.every(
+    (extent, axis) =>
+      extentOf(strides, axis) > extentOf(dilations, axis) * (extent - 1) &&
+      (extentOf(out, axis + 2) - 1) * extentOf(strides, axis) + extent <= extentOf(shape, axis + 2),
+  );
+  if (apart)
+    return graph.op('MaxUnpool', [cotangent, outputOf(node, 1), graph.ints(shape)], { kernel_shape: kernel, strides });
   // overlapping windows may share a maximum, so their gradients have to be added
   const positions = graph.reshape(outputOf(node, 1), [-1]);
-  const flat = graph.op('ScatterElements', [graph.zeros([sizeOf(shape)]), positions, graph.reshape(cotangent, [-1])], { axis: 0, reduction: 'add' });
+  const flat = graph.op('ScatterElements', [graph.zeros([sizeOf(shape)]), positions, graph.reshape(cotangent, [-1])], {
+    axis: 0,
+    reduction: 'add',
+  });
   return graph.reshape(flat, shape);
 });
 
 /** Elements each window averages over, row-major over the windows. */
-function windowSizes({ kernel, strides, dilations, begin, end }: Windows, wide: readonly number[], narrow: readonly number[], countPadding: boolean): number[] {
+function windowSizes(
+  { kernel, strides, dilations, begin, end }: Windows,
+  wide: readonly number[],
+  narrow: readonly number[],
+  countPadding: boolean,
+): number[] {
   const perAxis = kernel.map((extent, axis) => {
-    const [low, high] = countPadding ? [-extentOf(begin, axis), extentOf(wide, axis) + extentOf(end, axis)] : [0, extentOf(wide, axis)];
+    const [low, high] = countPadding
+      ? [-extentOf(begin, axis), extentOf(wide, axis) + extentOf(end, axis)]
+      : [0, extentOf(wide, axis)];
     return range(extentOf(narrow, axis)).map((window) => {
       const first = window * extentOf(strides, axis) - extentOf(begin, axis);
       return range(extent).filter((step) => {
@@ -46,7 +73,9 @@ function windowSizes({ kernel, strides, dilations, begin, end }: Windows, wide: 
       }).length;
     });
   });
-  return kernelOffsets(narrow).map((offset) => offset.reduce((size, window, axis) => size * (perAxis[axis]?.[window] ?? 1), 1));
+  return kernelOffsets(narrow).map((offset) =>
+    offset.reduce((size, window, axis) => size * (perAxis[axis]?.[window] ?? 1), 1),
+  );
 }
 
 function averagePool(scope: Scope, node: Node, cotangent: string): string {
@@ -57,11 +86,20 @@ function averagePool(scope: Scope, node: Node, cotangent: string): string {
   const { kernel } = windows;
   const sizes = windowSizes(windows, wide, narrow, intOf(node, 'count_include_pad', 0) === 1);
   const uniform = sizes.every((size) => size === sizes[0]);
-  const reciprocal = uniform ? graph.float(1 / (sizes[0] ?? 1)) : graph.floats(sizes.map((size) => 1 / size), [1, 1, ...narrow]);
+  const reciprocal = uniform
+    ? graph.float(1 / (sizes[0] ?? 1))
+    : graph.floats(
+        sizes.map((size) => 1 / size),
+        [1, 1, ...narrow],
+      );
   const share = graph.op('Mul', [cotangent, reciprocal]);
   const planes = extentOf(shape, 0) * extentOf(shape, 1);
-  const tiled = kernel.every((extent, axis) => extent === windows.strides[axis] && extent * extentOf(narrow, axis) === wide[axis])
-    && [...windows.begin, ...windows.end].every((amount) => amount === 0) && windows.dilations.every((step) => step === 1);
+  const tiled =
+    kernel.every(
+      (extent, axis) => extent === windows.strides[axis] && extent * extentOf(narrow, axis) === wide[axis],
+    ) &&
+    [...windows.begin, ...windows.end].every((amount) => amount === 0) &&
+    windows.dilations.every((step) => step === 1);
   if (tiled) {
     // windows tile the input: every element gets its window's share
     const split = narrow.flatMap((extent) => [extent, 1]);
@@ -70,7 +108,11 @@ function averagePool(scope: Scope, node: Node, cotangent: string): string {
     return graph.reshape(graph.op('Expand', [blocks, graph.ints([planes, ...repeated])]), shape);
   }
   const ones = graph.floats(Array<number>(sizeOf(kernel)).fill(1), [1, 1, ...kernel]);
-  const spread = graph.op('ConvTranspose', [graph.reshape(share, [planes, 1, ...narrow]), ones], scatterAttributes(windows, wide, narrow));
+  const spread = graph.op(
+    'ConvTranspose',
+    [graph.reshape(share, [planes, 1, ...narrow]), ones],
+    scatterAttributes(windows, wide, narrow),
+  );
   return graph.reshape(spread, shape);
 }
 

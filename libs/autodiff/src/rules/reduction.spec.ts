@@ -18,7 +18,8 @@ const cases: OperatorCase[] = reductions.flatMap(([op, reference]) =>
     [0, 1].map((keepdims): OperatorCase => ({
       name: `${op} over ${axes === undefined ? 'all' : axes.join()} keepdims ${keepdims}`,
       operands: [{ dims: [2, 3, 4] }],
-      build: (graph, x) => graph.op(op, axes === undefined ? [x] : [x, graph.ints(...axes)], { keepdims: attr.int(keepdims) }),
+      build: (graph, x) =>
+        graph.op(op, axes === undefined ? [x] : [x, graph.ints(...axes)], { keepdims: attr.int(keepdims) }),
       reference: (x) => reference(x, axes, keepdims === 1),
     })),
   ),

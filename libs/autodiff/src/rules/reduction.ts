@@ -25,7 +25,9 @@ function spread(scope: Scope, node: Node, cotangent: string): string {
 function spreadToExtrema(scope: Scope, node: Node, cotangent: string): string {
   const { graph } = scope;
   const x = inputOf(node, 0);
-  const attained = graph.op('Cast', [graph.op('Equal', [x, spread(scope, node, outputOf(node))])], { to: dataTypeCode('float32') });
+  const attained = graph.op('Cast', [graph.op('Equal', [x, spread(scope, node, outputOf(node))])], {
+    to: dataTypeCode('float32'),
+  });
   const count = graph.sum(attained, reducedAxes(scope, node), intOf(node, 'keepdims', 1) as 0 | 1);
   return graph.op('Mul', [attained, spread(scope, node, graph.op('Div', [cotangent, count]))]);
 }

@@ -5,7 +5,9 @@ import { integerOperand } from '../operands.js';
 import { inputOf, outputOf, unary, type RecordScope, type Rule, type Scope } from '../rule.js';
 import { extentOf, positiveAxis, range, sizeOf } from '../shape.js';
 
-const backToInputShape = unary((scope, node, cotangent) => scope.graph.reshape(cotangent, scope.shape(inputOf(node, 0))));
+const backToInputShape = unary((scope, node, cotangent) =>
+  scope.graph.reshape(cotangent, scope.shape(inputOf(node, 0))),
+);
 
 /** Axes in the order that undoes the node's permutation. */
 export function inversePermutation(node: Node, rank: number): number[] {
@@ -75,7 +77,9 @@ export const shapeRules: Record<string, Rule> = {
   Expand: expand,
   Concat: concat,
   Split: split,
-  Cast: unary((scope, node, cotangent) => scope.graph.op('Cast', [cotangent], { to: dataTypeCode(scope.type(inputOf(node, 0))) })),
+  Cast: unary((scope, node, cotangent) =>
+    scope.graph.op('Cast', [cotangent], { to: dataTypeCode(scope.type(inputOf(node, 0))) }),
+  ),
   Dropout: dropout,
 };
 
@@ -86,5 +90,8 @@ export function rearrangeRows(scope: RecordScope, node: Node, rows: string): str
   const shape = scope.shape(outputOf(node));
   const inverse = inversePermutation(node, shape.length).map((axis) => axis + 1);
   const block = scope.graph.reshape(rows, [scope.records, ...shape]);
-  return scope.graph.reshape(scope.graph.op('Transpose', [block], { perm: [0, ...inverse] }), [scope.records, sizeOf(shape)]);
+  return scope.graph.reshape(scope.graph.op('Transpose', [block], { perm: [0, ...inverse] }), [
+    scope.records,
+    sizeOf(shape),
+  ]);
 }

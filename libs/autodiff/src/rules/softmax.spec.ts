@@ -1,7 +1,11 @@
 import { attr } from '@koinon/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { differenceFromFiniteDifferences, differenceFromTensorFlow, type OperatorCase } from '../../test/operator-case.js';
+import {
+  differenceFromFiniteDifferences,
+  differenceFromTensorFlow,
+  type OperatorCase,
+} from '../../test/operator-case.js';
 
 const along = (op: string, axis: number, reference: (x: tf.Tensor) => tf.Tensor): OperatorCase => ({
   name: `${op} along ${axis}`,
@@ -10,13 +14,22 @@ const along = (op: string, axis: number, reference: (x: tf.Tensor) => tf.Tensor)
   reference,
 });
 
-const middle = (f: (x: tf.Tensor) => tf.Tensor) => (x: tf.Tensor) => tf.transpose(f(tf.transpose(x, [0, 2, 1])), [0, 2, 1]);
+const middle = (f: (x: tf.Tensor) => tf.Tensor) => (x: tf.Tensor) =>
+  tf.transpose(f(tf.transpose(x, [0, 2, 1])), [0, 2, 1]);
 
 const cases = [
   along('Softmax', -1, (x) => tf.softmax(x)),
-  along('Softmax', 1, middle((x) => tf.softmax(x))),
+  along(
+    'Softmax',
+    1,
+    middle((x) => tf.softmax(x)),
+  ),
   along('LogSoftmax', 2, (x) => tf.logSoftmax(x)),
-  along('LogSoftmax', -2, middle((x) => tf.logSoftmax(x))),
+  along(
+    'LogSoftmax',
+    -2,
+    middle((x) => tf.logSoftmax(x)),
+  ),
 ];
 
 describe('softmax', () => {

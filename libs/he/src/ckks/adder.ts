@@ -30,7 +30,8 @@ export class ResidueAdder implements BlockAdder {
   }
 
   add(block: Uint8Array): void {
-    if (this.#broken) throw new HeError('BLOCK_MALFORMED', 'a block before this one was malformed; finish and start this sum again');
+    if (this.#broken)
+      throw new HeError('BLOCK_MALFORMED', 'a block before this one was malformed; finish and start this sum again');
     this.#broken = true;
     const bytes = payload(block, this.#uploadPrefix, 4 * POLY_BYTES, 'BLOCK_MALFORMED');
     if (this.#terms === LAZY_TERMS) this.#reduce();

@@ -25,7 +25,8 @@ describe('attacks on threshold CKKS', () => {
   let seal: Seal;
   const random = new TestRandom(23);
   const header = headerOf('ckks-threshold', 3, 2);
-  const testWords = (count: number): BigUint64Array => new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer);
+  const testWords = (count: number): BigUint64Array =>
+    new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer);
 
   beforeAll(async () => {
     scheme = { site: await siteScheme('ckks-threshold'), sum: await sumScheme('ckks-threshold') };
@@ -46,39 +47,60 @@ describe('attacks on threshold CKKS', () => {
     const packing = new Packing(module, CkksParameters.from(header));
     return packing.decode(data.inverse(data.add(c0, data.multiply(c1, atDataLevel(secret)))), 2).sums;
   };
-  const contentOf = (block: Uint8Array, kind: 'upload' | 'sum' = 'upload'): { c0: Poly; c1: Poly } => openBlock(rings.data, block, prefix(header, kind));
+  const contentOf = (block: Uint8Array, kind: 'upload' | 'sum' = 'upload'): { c0: Poly; c1: Poly } =>
+    openBlock(rings.data, block, prefix(header, kind));
   /** In transformed order every element without a zero residue has an inverse, place by place. */
   const divide = (a: Poly, b: Poly, length: number): bigint[] =>
     Array.from(a.subarray(0, length), (x, i) => (x * power(b[i] ?? 0n, PRIMES[0] - 2n, PRIMES[0])) % PRIMES[0]);
 
-  it('rogue key: whoever cancels the others\' shares could decrypt alone, but neither commits nor proves', () => {
+  it("rogue key: whoever cancels the others' shares could decrypt alone, but neither commits nor proves", () => {
     const { key } = rings;
     const a = commonPolynomial(key, header);
     const federation = new Federation(scheme, header);
     federation.step('commit');
     federation.step('reveal');
-    const honest = federation.messages.filter(({ step, from }) => step === 'reveal' && from !== 'hospital-3')
+    const honest = federation.messages
+      .filter(({ step, from }) => step === 'reveal' && from !== 'hospital-3')
       .map(({ body }) => toWords(body.slice(PREFIX_BYTES + 32, PREFIX_BYTES + 32 + 3 * DEGREE * 8)));
     const own = keyPair(a);
     const rogue = honest.reduce((b, other) => key.subtract(b, other), own.b);
     const collective = honest.reduce((b, other) => key.add(b, other), rogue);
     using encryptor = seal.zeroEncryptor(collective, a);
     const zero = encryptor.next();
-    const c0 = rings.data.add(zero.subarray(0, 2 * DEGREE), new Packing(module, CkksParameters.from(header)).encode(rings.data, Uint32Array.of(1234)));
+    const c0 = rings.data.add(
+      zero.subarray(0, 2 * DEGREE),
+      new Packing(module, CkksParameters.from(header)).encode(rings.data, Uint32Array.of(1234)),
+    );
     expect(opensWith(c0, zero.slice(2 * DEGREE), own.secret)[0]).toBe(1234);
 
-    const replace = (changes: Partial<Record<string, Uint8Array>>): CeremonyMessage[] => federation.messages.map((message) =>
-      (message.from === 'hospital-3' ? { ...message, body: changes[message.step] ?? message.body } : message));
-    const borrowed = prove(key, { a, b: own.b, context: statementContext(header, 2) }, own.secret, own.error, testWords);
+    const replace = (changes: Partial<Record<string, Uint8Array>>): CeremonyMessage[] =>
+      federation.messages.map((message) =>
+        message.from === 'hospital-3' ? { ...message, body: changes[message.step] ?? message.body } : message,
+      );
+    const borrowed = prove(
+      key,
+      { a, b: own.b, context: statementContext(header, 2) },
+      own.secret,
+      own.error,
+      testWords,
+    );
     const late = revealBody(header, random.bytes(32), rogue, borrowed);
     expectCode('COMMITMENT_BROKEN', () => federation.site(0).step('deal', replace({ reveal: late })), 'hospital-3');
     // Even a commitment made in time by breaking the order of the ceremony needs a proof.
     using early = new Federation(scheme, header);
     early.step('commit');
-    const inbox = early.inbox(0).map((message) => (message.from === 'hospital-3' ? { ...message, body: commitBody(header, 2, late) } : message));
+    const inbox = early
+      .inbox(0)
+      .map((message) => (message.from === 'hospital-3' ? { ...message, body: commitBody(header, 2, late) } : message));
     early.site(0).step('reveal', inbox);
-    const others = ['hospital-1', 'hospital-2'].map((_, i) => early.site(i === 0 ? 1 : 2).step('reveal', early.inbox(i + 1)));
-    const reveals = [...inbox, ...others.flat().filter(({ from }) => from === 'hospital-2'), { step: 'reveal', from: 'hospital-3', body: late }];
+    const others = ['hospital-1', 'hospital-2'].map((_, i) =>
+      early.site(i === 0 ? 1 : 2).step('reveal', early.inbox(i + 1)),
+    );
+    const reveals = [
+      ...inbox,
+      ...others.flat().filter(({ from }) => from === 'hospital-2'),
+      { step: 'reveal', from: 'hospital-3', body: late },
+    ];
     expectCode('PROOF_REJECTED', () => early.site(0).step('deal', reveals), 'hospital-3');
     federation[Symbol.dispose]();
   });
@@ -95,13 +117,21 @@ describe('attacks on threshold CKKS', () => {
       federation.messages[2] = { step: 'commit', from: 'hospital-3', body: commitBody(header, index, body) };
       federation.site(0).step('reveal', federation.inbox(0));
       const two = federation.site(1).step('reveal', federation.inbox(1));
-      return federation.site(0).step('deal', [...federation.inbox(0), ...two, { step: 'reveal', from: 'hospital-3', body }]);
+      return federation
+        .site(0)
+        .step('deal', [...federation.inbox(0), ...two, { step: 'reveal', from: 'hospital-3', body }]);
     };
     const good = prove(key, { a, b: own.b, context: statementContext(header, 2) }, own.secret, own.error, testWords);
     expect(reveal(2, good)).toHaveLength(2);
     expectCode('COMMITMENT_BROKEN', () => reveal(1, good), 'hospital-3');
     expectCode('PROOF_REJECTED', () => reveal(2, good, other.b), 'hospital-3');
-    const forAnother = prove(key, { a, b: own.b, context: statementContext(header, 1) }, own.secret, own.error, testWords);
+    const forAnother = prove(
+      key,
+      { a, b: own.b, context: statementContext(header, 1) },
+      own.secret,
+      own.error,
+      testWords,
+    );
     expectCode('PROOF_REJECTED', () => reveal(2, forAnother), 'hospital-3');
     for (const at of [0, 40, good.length - 2]) {
       const bad = good.slice();
@@ -121,7 +151,16 @@ describe('attacks on threshold CKKS', () => {
       const secret = rings.data.uniform(testWords);
       // Control: 256 of 256 residues.
       expect(divide(data.multiply(c1, secret), c1, 256)).toEqual([...secret.subarray(0, 256)]);
-      return divide(toWords(federation.site(0).share(sum).slice(2 * PREFIX_BYTES)), c1, 256);
+      return divide(
+        toWords(
+          federation
+            .site(0)
+            .share(sum)
+            .slice(2 * PREFIX_BYTES),
+        ),
+        c1,
+        256,
+      );
     });
     expect(candidates[0]?.filter((x, i) => x === candidates[1]?.[i])).toHaveLength(0);
   });
@@ -131,7 +170,9 @@ describe('attacks on threshold CKKS', () => {
     const sum = federation.sumOf(0, new Map([0, 1, 2].map((i) => [i, Uint32Array.of(i)])));
     const before = federation.site(0).save();
     const first = federation.site(0).share(sum);
-    expectCode('SHARE_ALREADY_MADE', () => federation.site(0).share({ ...sum, activeSet: ['hospital-1', 'hospital-3'] }));
+    expectCode('SHARE_ALREADY_MADE', () =>
+      federation.site(0).share({ ...sum, activeSet: ['hospital-1', 'hospital-3'] }),
+    );
     expectCode('SHARE_ALREADY_MADE', () => federation.site(0).share({ ...sum, uploads: sum.uploads.slice(1) }));
     // The same ciphertext passed off as the next sum: the same smudging, so nothing to average.
     const residuesOf = (share: Uint8Array): Uint8Array => share.subarray(2 * PREFIX_BYTES);
@@ -148,7 +189,9 @@ describe('attacks on threshold CKKS', () => {
     const [first = new Uint8Array(0)] = shares.values();
     const guesses = [rings.data.zero(), rings.data.uniform(testWords), toWords(first.slice(2 * PREFIX_BYTES))];
     for (const guess of guesses) {
-      expectCode('COMBINE_FAILED', () => federation.open(sum, new Map([...shares, ['hospital-3', concat(start, toBytes(guess))]])));
+      expectCode('COMBINE_FAILED', () =>
+        federation.open(sum, new Map([...shares, ['hospital-3', concat(start, toBytes(guess))]])),
+      );
     }
   });
 
@@ -163,12 +206,24 @@ describe('attacks on threshold CKKS', () => {
       const values = new Map([0, 1, 2].map((i) => [i, Uint32Array.of(100 + i)]));
       const uploads = [...values].map(([i, vector]) => [...federation.site(i).encrypt(0, vector)]);
       const lone = federation.add(uploads.slice(1, 2));
-      const sum: SumToOpen = { sumIndex: 0, uploads: header.roster, activeSet: ['hospital-1', 'hospital-3'], blocks: lone };
+      const sum: SumToOpen = {
+        sumIndex: 0,
+        uploads: header.roster,
+        activeSet: ['hospital-1', 'hospital-3'],
+        blocks: lone,
+      };
       // Control: sites that do not look would open hospital-2 alone.
       expect(federation.open(sum, federation.shares(sum))[0]).toBe(101);
-      const committed = new Map(uploads.map(([block = new Uint8Array(0)], i) => [header.roster[i] ?? '', proven(block)]));
+      const committed = new Map(
+        uploads.map(([block = new Uint8Array(0)], i) => [header.roster[i] ?? '', proven(block)]),
+      );
       const check = (block: Uint8Array | undefined): void =>
-        spotCheck(scheme.sum, header, { index: 0, size: 1, sum: proven(block ?? new Uint8Array(0)), uploads: committed });
+        spotCheck(scheme.sum, header, {
+          index: 0,
+          size: 1,
+          sum: proven(block ?? new Uint8Array(0)),
+          uploads: committed,
+        });
       expectCode('SPOT_CHECK_FAILED', () => check(lone[0]));
       check(federation.add(uploads)[0]);
     });
@@ -180,8 +235,15 @@ describe('attacks on threshold CKKS', () => {
       const tampered = two.slice();
       tampered[PREFIX_BYTES] = (tampered[PREFIX_BYTES] ?? 0) ^ 1;
       const sum = proven(federation.add([[one], [tampered]])[0] ?? new Uint8Array(0));
-      const committed = new Map([['hospital-1', proven(one)], ['hospital-2', { ...proven(two), block: tampered }]]);
-      expectCode('SPOT_CHECK_FAILED', () => spotCheck(scheme.sum, header, { index: 0, size: 1, sum, uploads: committed }), 'hospital-2');
+      const committed = new Map([
+        ['hospital-1', proven(one)],
+        ['hospital-2', { ...proven(two), block: tampered }],
+      ]);
+      expectCode(
+        'SPOT_CHECK_FAILED',
+        () => spotCheck(scheme.sum, header, { index: 0, size: 1, sum, uploads: committed }),
+        'hospital-2',
+      );
     });
 
     it('one flipped residue of the sum opens to no integers', () => {
@@ -197,7 +259,7 @@ describe('attacks on threshold CKKS', () => {
     });
   });
 
-  it('a malicious site with the coordinator\'s help reads the key of one epoch, and of no other', () => {
+  it("a malicious site with the coordinator's help reads the key of one epoch, and of no other", () => {
     using federation = Federation.ready(scheme, header);
     using next = Federation.ready(scheme, { ...header, epochId: 'epoch-2' });
     const uploads = [0, 1, 2].map((i) => [...federation.site(i).encrypt(0, Uint32Array.of(500 + i))]);
@@ -206,17 +268,27 @@ describe('attacks on threshold CKKS', () => {
     const constant = data.zero().map((_, i) => (1n << 114n) % PRIMES[i < DEGREE ? 0 : 1]);
     const { c0, c1 } = contentOf(uploads[2]?.[0] ?? new Uint8Array(0));
     const evil = concat(prefix(header, 'upload'), toBytes(c0), toBytes(data.add(c1, constant)));
-    const sum: SumToOpen = { sumIndex: 0, uploads: header.roster, activeSet: ['hospital-1', 'hospital-2'], blocks: federation.add([[...uploads[0] ?? []], [...uploads[1] ?? []], [evil]]) };
+    const sum: SumToOpen = {
+      sumIndex: 0,
+      uploads: header.roster,
+      activeSet: ['hospital-1', 'hospital-2'],
+      blocks: federation.add([[...(uploads[0] ?? [])], [...(uploads[1] ?? [])], [evil]]),
+    };
     const shares = federation.shares(sum);
     expectCode('COMBINE_FAILED', () => federation.open(sum, shares));
     // The accomplice does not use our combine: Δ·m + e + 2^114·s, with s in -3..3.
     const [block = new Uint8Array(0)] = sum.blocks;
-    const raw = data.inverse([...shares.values()].reduce((total, share) => data.add(total, toWords(share.slice(2 * PREFIX_BYTES))), contentOf(block, 'sum').c0));
+    const raw = data.inverse(
+      [...shares.values()].reduce(
+        (total, share) => data.add(total, toWords(share.slice(2 * PREFIX_BYTES))),
+        contentOf(block, 'sum').c0,
+      ),
+    );
     const [q0, q1] = PRIMES;
     const unit = q0 * power(q0, q1 - 2n, q1);
     const q = q0 * q1;
     const key = Int32Array.from({ length: DEGREE }, (_, i) => {
-      const x = (((raw[i] ?? 0n) + ((raw[DEGREE + i] ?? 0n) - (raw[i] ?? 0n)) * unit) % q + q) % q;
+      const x = ((((raw[i] ?? 0n) + ((raw[DEGREE + i] ?? 0n) - (raw[i] ?? 0n)) * unit) % q) + q) % q;
       const signed = x > q / 2n ? x - q : x;
       return Number((signed + (1n << 113n)) >> 114n);
     });

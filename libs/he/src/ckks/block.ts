@@ -13,7 +13,8 @@ export function openBlock(ring: Ring, block: Uint8Array, expectedPrefix: Uint8Ar
   const words = toWords(payload(block, expectedPrefix, 2 * ring.length * 8, 'BLOCK_MALFORMED'));
   const c0 = words.subarray(0, ring.length);
   const c1 = words.subarray(ring.length);
-  if (!ring.isReduced(c0) || !ring.isReduced(c1)) throw new HeError('BLOCK_MALFORMED', 'a residue of the block is not below its prime');
+  if (!ring.isReduced(c0) || !ring.isReduced(c1))
+    throw new HeError('BLOCK_MALFORMED', 'a residue of the block is not below its prime');
   // With c1 = 0 the block would be the values themselves.
   if (c1.every((x) => x === 0n)) throw new HeError('BLOCK_MALFORMED', 'the block is not encrypted');
   return { c0, c1 };

@@ -10,7 +10,15 @@ import { bodiesOf, confirmation, emptyTranscript, extend } from '../transcript.j
 import { concat, payload, prefix, toBytes, toWords } from '../wire.js';
 import { DEGREE, SMUDGING_BITS } from './parameters.js';
 import { prove } from './proof-of-possession.js';
-import { COMMIT_BYTES, checkCommit, commitBody, keyShareOf, openReveal, revealBody, statementContext } from './reveal.js';
+import {
+  COMMIT_BYTES,
+  checkCommit,
+  commitBody,
+  keyShareOf,
+  openReveal,
+  revealBody,
+  statementContext,
+} from './reveal.js';
 import { type Rings, atDataLevel, commonPolynomial } from './rings.js';
 import type { Seal } from './seal.js';
 import { TEST_SHARE_BYTES, isReducedTestShare, opened, opensTo, testCiphertext, windowsOf } from './self-test.js';
@@ -31,8 +39,11 @@ export class Ceremony {
   #common: Poly | undefined;
 
   constructor(
-    private readonly header: EpochHeader, private readonly site: string, private readonly rings: Rings,
-    private readonly seal: Seal, private readonly state: SiteState,
+    private readonly header: EpochHeader,
+    private readonly site: string,
+    private readonly rings: Rings,
+    private readonly seal: Seal,
+    private readonly state: SiteState,
   ) {
     this.#index = siteIndex(header, site);
   }
@@ -43,7 +54,12 @@ export class Ceremony {
 
   run(step: Step, inbox: readonly CeremonyMessage[]): CeremonyMessage[] {
     const expected = CKKS_STEPS[this.state.finished];
-    if (step !== expected) throw new HeError('STEP_OUT_OF_ORDER', expected ? `the next ceremony step is ${expected}` : 'the ceremony is over', this.site);
+    if (step !== expected)
+      throw new HeError(
+        'STEP_OUT_OF_ORDER',
+        expected ? `the next ceremony step is ${expected}` : 'the ceremony is over',
+        this.site,
+      );
     const messages = this[step](inbox);
     // One way: what a step derived cannot be derived again from a later state.
     this.state.set('root', derive(this.state.get('root'), `ratchet/${step}`));
@@ -82,7 +98,18 @@ export class Ceremony {
     const commits = this.state.get('commits');
     const reveals = bodiesOf(header, inbox, 'reveal', this.site, this.state.get('reveal'));
     const publicKey = reveals
-      .map((body, i) => (i === this.#index ? keyShareOf(body) : openReveal(rings.key, this.common, header, i, commits.subarray(i * COMMIT_BYTES, (i + 1) * COMMIT_BYTES), body)))
+      .map((body, i) =>
+        i === this.#index
+          ? keyShareOf(body)
+          : openReveal(
+              rings.key,
+              this.common,
+              header,
+              i,
+              commits.subarray(i * COMMIT_BYTES, (i + 1) * COMMIT_BYTES),
+              body,
+            ),
+      )
       .reduce((sum, b) => rings.key.add(sum, b));
     using secrets = new Secrets();
     const secret = secrets.keep(toWords(this.state.get('secret')));
@@ -95,7 +122,9 @@ export class Ceremony {
     this.state.forget('secret', 'commits', 'reveal');
     return shares.flatMap((share, i) => {
       const to = present(header.roster[i]);
-      return to === this.site ? [] : [{ step: 'deal', from: this.site, to, body: concat(prefix(header, 'deal'), toBytes(share)) }];
+      return to === this.site
+        ? []
+        : [{ step: 'deal', from: this.site, to, body: concat(prefix(header, 'deal'), toBytes(share)) }];
     });
   }
 
@@ -104,15 +133,22 @@ export class Ceremony {
     const own = concat(prefix(header, 'deal'), this.state.get('share'));
     const bodies = bodiesOf(header, inbox, 'deal', this.site, own, this.site);
     using secrets = new Secrets();
-    const share = bodies.map((body, i) => {
-      const dealt = secrets.keep(toWords(payload(body, prefix(header, 'deal'), POLY_BYTES, 'MESSAGE_MALFORMED', header.roster[i])));
-      if (!rings.data.isReduced(dealt)) throw new HeError('MESSAGE_MALFORMED', 'a residue of a dealt share is not below its prime', header.roster[i]);
-      return dealt;
-    }).reduce((sum, dealt) => secrets.keep(rings.data.add(sum, dealt)));
+    const share = bodies
+      .map((body, i) => {
+        const dealt = secrets.keep(
+          toWords(payload(body, prefix(header, 'deal'), POLY_BYTES, 'MESSAGE_MALFORMED', header.roster[i])),
+        );
+        if (!rings.data.isReduced(dealt))
+          throw new HeError('MESSAGE_MALFORMED', 'a residue of a dealt share is not below its prime', header.roster[i]);
+        return dealt;
+      })
+      .reduce((sum, dealt) => secrets.keep(rings.data.add(sum, dealt)));
     const random = keystreamWords(secrets.keep(derive(this.state.get('root'), 'self-test')));
     const parts = this.#windows().map((first) => {
       const key = secrets.keep(weighted(rings.data, share, this.#index + 1, this.#windowXs(first)));
-      const product = secrets.keep(rings.data.inverse(secrets.keep(rings.data.multiply(this.#testCiphertext(first).c1, key))));
+      const product = secrets.keep(
+        rings.data.inverse(secrets.keep(rings.data.multiply(this.#testCiphertext(first).c1, key))),
+      );
       const smudging = secrets.keep(rings.data.smudging(secrets.keep(random(DEGREE)), SMUDGING_BITS));
       return toBytes(opened(rings.data.add(product, smudging)));
     });
@@ -130,7 +166,10 @@ export class Ceremony {
       const shares = answers.slice(first, first + header.threshold).map((answer) => present(answer.get(first)));
       if (!opensTo(this.#testCiphertext(first), shares, n)) {
         const sites = header.roster.slice(first, first + header.threshold).join(', ');
-        throw new HeError('SELF_TEST_FAILED', `known values did not open with ${sites}: a share was dealt or used wrongly; repeat the epoch`);
+        throw new HeError(
+          'SELF_TEST_FAILED',
+          `known values did not open with ${sites}: a share was dealt or used wrongly; repeat the epoch`,
+        );
       }
     }
     this.state.set('transcript', extend(this.state.get('transcript'), 'test', bodies));
@@ -141,12 +180,21 @@ export class Ceremony {
   #testShares(body: Uint8Array, index: number): Map<number, BigUint64Array> {
     const site = this.header.roster[index];
     const windows = this.#windows(index);
-    const content = payload(body, prefix(this.header, 'test'), windows.length * TEST_SHARE_BYTES, 'MESSAGE_MALFORMED', site);
-    return new Map(windows.map((first, k) => {
-      const share = toWords(content.subarray(k * TEST_SHARE_BYTES, (k + 1) * TEST_SHARE_BYTES));
-      if (!isReducedTestShare(share)) throw new HeError('MESSAGE_MALFORMED', 'a residue of a test share is not below its prime', site);
-      return [first, share];
-    }));
+    const content = payload(
+      body,
+      prefix(this.header, 'test'),
+      windows.length * TEST_SHARE_BYTES,
+      'MESSAGE_MALFORMED',
+      site,
+    );
+    return new Map(
+      windows.map((first, k) => {
+        const share = toWords(content.subarray(k * TEST_SHARE_BYTES, (k + 1) * TEST_SHARE_BYTES));
+        if (!isReducedTestShare(share))
+          throw new HeError('MESSAGE_MALFORMED', 'a residue of a test share is not below its prime', site);
+        return [first, share];
+      }),
+    );
   }
 
   #testCiphertext(first: number): ReturnType<typeof testCiphertext> {

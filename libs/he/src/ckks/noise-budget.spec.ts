@@ -12,13 +12,25 @@ import { type Rings, atDataLevel, commonPolynomial, openRings } from './rings.js
 import { Seal } from './seal.js';
 
 const base: NoiseInput = {
-  sites: 64, threshold: 64, uploads: 64, bits: 16, n: DEGREE, primes: PRIMES, specialPrime: SPECIAL_PRIME,
-  logScale: LOG_SCALE, smudgingBits: SMUDGING_BITS, valuesPerCoefficient: 2, guardBits: 6,
+  sites: 64,
+  threshold: 64,
+  uploads: 64,
+  bits: 16,
+  n: DEGREE,
+  primes: PRIMES,
+  specialPrime: SPECIAL_PRIME,
+  logScale: LOG_SCALE,
+  smudgingBits: SMUDGING_BITS,
+  valuesPerCoefficient: 2,
+  guardBits: 6,
 };
 
 describe('noise budget', () => {
   it('accepts every cohort and threshold up to 64, in both packings', () => {
-    for (const [bits, valuesPerCoefficient] of [[16, 2], [8, 4]] as const) {
+    for (const [bits, valuesPerCoefficient] of [
+      [16, 2],
+      [8, 4],
+    ] as const) {
       for (const sites of [2, 5, 16, 64]) {
         for (const threshold of [2, sites]) {
           const budget = noiseBudget({ ...base, sites, threshold, uploads: sites, bits, valuesPerCoefficient });
@@ -32,7 +44,12 @@ describe('noise budget', () => {
 
   it('refuses what breaks exactness or overflows', () => {
     const refused: Partial<NoiseInput>[] = [
-      { uploads: 65 }, { smudgingBits: 54 + 1 }, { logScale: LOG_SCALE - 2 }, { logScale: 76 }, { valuesPerCoefficient: 3 }, { guardBits: 5 },
+      { uploads: 65 },
+      { smudgingBits: 54 + 1 },
+      { logScale: LOG_SCALE - 2 },
+      { logScale: 76 },
+      { valuesPerCoefficient: 3 },
+      { guardBits: 5 },
     ];
     for (const change of refused) expectCode('NOISE_BUDGET_EXCEEDED', () => noiseBudget({ ...base, ...change }));
   });
@@ -62,11 +79,15 @@ describe('noise budget', () => {
       const a = commonPolynomial(key, header);
       const pairs = Array.from({ length: 5 }, () => seal.sampleKey());
       const secret = pairs.map((pair) => pair.secret).reduce((sum, s) => key.add(sum, s));
-      const b = pairs.map((pair) => key.subtract(key.add(pair.b, key.multiply(pair.a, pair.secret)), key.multiply(a, pair.secret))).reduce((sum, x) => key.add(sum, x));
+      const b = pairs
+        .map((pair) => key.subtract(key.add(pair.b, key.multiply(pair.a, pair.secret)), key.multiply(a, pair.secret)))
+        .reduce((sum, x) => key.add(sum, x));
       using encryptor = seal.zeroEncryptor(b, a);
       let sum: Poly = data.zero();
       const largest = (poly: Poly): number => {
-        const phase = data.inverse(data.add(poly.slice(0, 2 * DEGREE), data.multiply(poly.slice(2 * DEGREE), atDataLevel(secret))));
+        const phase = data.inverse(
+          data.add(poly.slice(0, 2 * DEGREE), data.multiply(poly.slice(2 * DEGREE), atDataLevel(secret))),
+        );
         return Math.max(...data.toSmall(phase).map(Math.abs));
       };
       const budget = CkksParameters.from(header).noise(5);
@@ -85,12 +106,15 @@ describe('noise budget', () => {
       expect(BigInt(largest(total))).toBeLessThanOrEqual(budget.aggregate);
     });
 
-    it('the decrypted sum\'s error fills the smudging and stays below the bound', () => {
+    it("the decrypted sum's error fills the smudging and stays below the bound", () => {
       using federation = Federation.ready(scheme, headerOf('ckks-threshold', 4, 3));
       const sum = federation.sumOf(0, new Map([0, 1, 2, 3].map((i) => [i, Uint32Array.of(i)])));
       const [block = new Uint8Array(0)] = sum.blocks;
       const { c0 } = openBlock(rings.data, block, prefix(federation.header, 'sum'));
-      const opened = [...federation.shares(sum).values()].reduce((total, share) => rings.data.add(total, toWords(share.slice(2 * PREFIX_BYTES))), c0);
+      const opened = [...federation.shares(sum).values()].reduce(
+        (total, share) => rings.data.add(total, toWords(share.slice(2 * PREFIX_BYTES))),
+        c0,
+      );
       const parameters = CkksParameters.from(federation.header);
       const { worstError, sums } = new Packing(module, parameters).decode(rings.data.inverse(opened), 4);
       expect(sums[0]).toBe(6);

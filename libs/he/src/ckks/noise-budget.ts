@@ -58,12 +58,17 @@ export function noiseBudget(input: NoiseInput): NoiseBudget {
   const refuse = (text: string): never => {
     throw new HeError('NOISE_BUDGET_EXCEEDED', text);
   };
-  if (uploads * (2 ** bits - 1) >= 2 ** (bits + guardBits)) refuse('more uploads than the guard bits of a packed value hold');
+  if (uploads * (2 ** bits - 1) >= 2 ** (bits + guardBits))
+    refuse('more uploads than the guard bits of a packed value hold');
   if (largest >= product) refuse('packed sums at this scale do not fit the coefficient modulus');
   if (total >= half) refuse('error and smudging of this active set reach half the scale');
   const log2 = (x: bigint): number => Math.log2(Number(x));
   return {
-    fresh, aggregate, smudging, total, smudgingBits,
+    fresh,
+    aggregate,
+    smudging,
+    total,
+    smudgingBits,
     marginBits: log2(half) - log2(total),
     hidingBits: smudgingBits - log2(aggregate),
     headroomBits: log2(product) - log2(largest),

@@ -14,7 +14,10 @@ export class Packing {
   readonly #words: BigUint64Array;
   readonly #valuesAt: number;
 
-  constructor(module: WebAssembly.Module, private readonly parameters: CkksParameters) {
+  constructor(
+    module: WebAssembly.Module,
+    private readonly parameters: CkksParameters,
+  ) {
     this.#valuesAt = WORDS_AT + 2 * DEGREE * 8 + 16;
     this.#kernel = instantiate(module, this.#valuesAt + parameters.valuesPerBlock * 4) as Kernel60;
     this.#words = new BigUint64Array(this.#kernel.memory.buffer, WORDS_AT, 2 * DEGREE + 2);
@@ -47,14 +50,30 @@ export class Packing {
     const noiseAt = WORDS_AT + 2 * DEGREE * 8;
     this.#words.set(coefficients);
     const flags = this.#kernel.decode(
-      this.#valuesAt, WORDS_AT, WORDS_AT + DEGREE * 8, DEGREE, k, fieldBits, LOG_SCALE, uploads * (2 ** header.bits - 1),
-      q0, q1, inverse, shoup(inverse, q1), product >> 64n, product & 0xffff_ffff_ffff_ffffn, noiseAt,
+      this.#valuesAt,
+      WORDS_AT,
+      WORDS_AT + DEGREE * 8,
+      DEGREE,
+      k,
+      fieldBits,
+      LOG_SCALE,
+      uploads * (2 ** header.bits - 1),
+      q0,
+      q1,
+      inverse,
+      shoup(inverse, q1),
+      product >> 64n,
+      product & 0xffff_ffff_ffff_ffffn,
+      noiseAt,
     );
     const worstError = this.#words[2 * DEGREE]!;
     const sums = this.#values().slice();
     this.#wipe();
     if (flags !== 0 || worstError > this.parameters.noise(uploads).total) {
-      throw new HeError('COMBINE_FAILED', 'shares and sum do not open to integers: a share is wrong, or made for another sum or active set');
+      throw new HeError(
+        'COMBINE_FAILED',
+        'shares and sum do not open to integers: a share is wrong, or made for another sum or active set',
+      );
     }
     return { sums, worstError };
   }

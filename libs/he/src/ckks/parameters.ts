@@ -37,8 +37,17 @@ export class CkksParameters implements BlockLayout {
   noise(uploads: number): NoiseBudget {
     const { header, valuesPerCoefficient } = this;
     return noiseBudget({
-      sites: header.roster.length, threshold: header.threshold, uploads, bits: header.bits, n: DEGREE, primes: PRIMES,
-      specialPrime: SPECIAL_PRIME, logScale: LOG_SCALE, smudgingBits: SMUDGING_BITS, valuesPerCoefficient, guardBits: GUARD_BITS,
+      sites: header.roster.length,
+      threshold: header.threshold,
+      uploads,
+      bits: header.bits,
+      n: DEGREE,
+      primes: PRIMES,
+      specialPrime: SPECIAL_PRIME,
+      logScale: LOG_SCALE,
+      smudgingBits: SMUDGING_BITS,
+      valuesPerCoefficient,
+      guardBits: GUARD_BITS,
     });
   }
 

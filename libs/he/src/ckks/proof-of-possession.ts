@@ -29,11 +29,17 @@ export interface Statement {
 export function prove(ring: Ring, statement: Statement, secret: Poly, error: Poly, random: RandomWords): Uint8Array {
   for (;;) {
     using secrets = new Secrets();
-    const mask = (): Poly => secrets.keep(ring.forward(secrets.keep(ring.smudging(secrets.keep(random(ring.n)), MASK_BITS))));
+    const mask = (): Poly =>
+      secrets.keep(ring.forward(secrets.keep(ring.smudging(secrets.keep(random(ring.n)), MASK_BITS))));
     const [maskS, maskE] = [mask(), mask()];
     const seed = challengeSeed(statement, ring.subtract(maskE, secrets.keep(ring.multiply(statement.a, maskS))));
     const c = challenge(ring, seed);
-    const answers = ([[maskS, secret], [maskE, error]] as const).map(([y, x]) => {
+    const answers = (
+      [
+        [maskS, secret],
+        [maskE, error],
+      ] as const
+    ).map(([y, x]) => {
       const z = secrets.keep(ring.add(y, secrets.keep(ring.multiply(c, x))));
       // A rejected answer would tell something about the secret.
       return secrets.keep(ring.toSmall(secrets.keep(ring.inverse(z))));
@@ -53,14 +59,22 @@ export function verify(ring: Ring, statement: Statement, proof: Uint8Array): boo
   const [zS, zE] = answers.map((z) => ring.forward(ring.fromSmall(z)));
   if (!zS || !zE) return false;
   // z_e - a·z_s - c·b = y_e - a·y_s = w
-  const w = ring.subtract(ring.subtract(zE, ring.multiply(statement.a, zS)), ring.multiply(challenge(ring, seed), statement.b));
+  const w = ring.subtract(
+    ring.subtract(zE, ring.multiply(statement.a, zS)),
+    ring.multiply(challenge(ring, seed), statement.b),
+  );
   return Buffer.compare(challengeSeed(statement, w), seed) === 0;
 }
 
 const isSmall = (z: Int32Array): boolean => z.every((x) => x <= LARGEST && x >= -LARGEST);
 
 function challengeSeed({ b, context }: Statement, w: Poly): Uint8Array {
-  return createHash('sha256').update('koinon/he/possession/v1\0').update(context).update(toBytes(b)).update(toBytes(w)).digest();
+  return createHash('sha256')
+    .update('koinon/he/possession/v1\0')
+    .update(context)
+    .update(toBytes(b))
+    .update(toBytes(w))
+    .digest();
 }
 
 /** The seed's polynomial with 32 coefficients ±1 at distinct uniform places, in transformed order. */

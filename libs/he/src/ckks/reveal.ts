@@ -21,7 +21,10 @@ export function revealBody(header: EpochHeader, nonce: Uint8Array, b: Poly, proo
 }
 
 export function commitBody(header: EpochHeader, index: number, reveal: Uint8Array): Uint8Array {
-  const hash = createHash('sha256').update('koinon/he/commit/v1\0').update(statementContext(header, index)).update(reveal);
+  const hash = createHash('sha256')
+    .update('koinon/he/commit/v1\0')
+    .update(statementContext(header, index))
+    .update(reveal);
   return concat(prefix(header, 'commit'), hash.digest());
 }
 
@@ -41,14 +44,22 @@ export function keyShareOf(reveal: Uint8Array): Poly {
 }
 
 /** The site's b_i, checked. @throws HeError MESSAGE_MALFORMED, COMMITMENT_BROKEN, PROOF_REJECTED naming the site */
-export function openReveal(ring: Ring, a: Poly, header: EpochHeader, index: number, commit: Uint8Array, reveal: Uint8Array): Poly {
+export function openReveal(
+  ring: Ring,
+  a: Poly,
+  header: EpochHeader,
+  index: number,
+  commit: Uint8Array,
+  reveal: Uint8Array,
+): Poly {
   const site = header.roster[index];
   const content = payload(reveal, prefix(header, 'reveal'), REVEAL_BYTES, 'MESSAGE_MALFORMED', site);
   if (!equal(commitBody(header, index, reveal), commit)) {
     throw new HeError('COMMITMENT_BROKEN', 'a site revealed another key share than it committed to', site);
   }
   const b = keyShareOf(reveal);
-  if (!ring.isReduced(b)) throw new HeError('MESSAGE_MALFORMED', 'a residue of the key share is not below its prime', site);
+  if (!ring.isReduced(b))
+    throw new HeError('MESSAGE_MALFORMED', 'a residue of the key share is not below its prime', site);
   const proof = content.subarray(NONCE_BYTES + B_BYTES);
   if (!verify(ring, { a, b, context: statementContext(header, index) }, proof)) {
     throw new HeError('PROOF_REJECTED', 'a site could not prove that it knows the secret of its key share', site);

@@ -19,5 +19,7 @@ export const atDataLevel = (a: Poly): Poly => a.subarray(0, PRIMES.length * DEGR
 
 /** The common polynomial a, uniform modulo every prime, from the public seed and everything else in the header. */
 export function commonPolynomial(ring: Ring, header: EpochHeader): Poly {
-  return ring.uniform(publicWords('common-polynomial/v1', Buffer.from(header.seed, 'hex'), Buffer.from(headerDigest(header), 'hex')));
+  return ring.uniform(
+    publicWords('common-polynomial/v1', Buffer.from(header.seed, 'hex'), Buffer.from(headerDigest(header), 'hex')),
+  );
 }

@@ -30,7 +30,8 @@ export class Seal {
     using parameters = new module.EncryptionParameters(module.SchemeType.ckks);
     using primes = module.CoeffModulus.Create(DEGREE, Int32Array.of(60, 60, 60));
     const given = (module.jsArrayFromVecModulus(primes) as bigint[]).map(BigInt);
-    if (given.join() !== [...PRIMES, SPECIAL_PRIME].join()) throw new Error('SEAL chose other primes than these parameters');
+    if (given.join() !== [...PRIMES, SPECIAL_PRIME].join())
+      throw new Error('SEAL chose other primes than these parameters');
     parameters.setPolyModulusDegree(DEGREE);
     parameters.setCoeffModulus(primes);
     this.#context = new module.SEALContext(parameters, true, module.SecLevelType.tc128);
@@ -68,13 +69,20 @@ export class Seal {
 
 /** Fresh encryptions of zero at the data level. */
 export class ZeroEncryptor implements Disposable {
-  constructor(private readonly module: MainModule, private readonly encryptor: Encryptor) {}
+  constructor(
+    private readonly module: MainModule,
+    private readonly encryptor: Encryptor,
+  ) {}
 
   /** Residues of (c0, c1) modulo both data primes, 4·N words. */
   next(): BigUint64Array {
     using ciphertext = new this.module.Ciphertext();
     this.encryptor.encryptZero(ciphertext);
-    return residues(ciphertext.saveToArray(this.module.ComprModeType.none) as Uint8Array, CIPHERTEXT_PREFIX, 4 * DEGREE);
+    return residues(
+      ciphertext.saveToArray(this.module.ComprModeType.none) as Uint8Array,
+      CIPHERTEXT_PREFIX,
+      4 * DEGREE,
+    );
   }
 
   [Symbol.dispose](): void {

@@ -35,8 +35,9 @@ export function testCiphertext(ring: Ring, a: Poly, b: Poly, transcript: Uint8Ar
   const random = publicWords('self-test/v1', transcript, Uint8Array.of(window));
   const u = ring.forward(ring.fromSmall(ternary(random(DEGREE / 2))));
   const values = Array.from(random(TEST_COEFFICIENTS), (w) => w & 0xffffn);
-  const c0 = opened(ring.inverse(ring.multiply(b, u))).map((x, i) =>
-    (x + (values[i % TEST_COEFFICIENTS]! << BigInt(LOG_SCALE))) % primeAt(i));
+  const c0 = opened(ring.inverse(ring.multiply(b, u))).map(
+    (x, i) => (x + (values[i % TEST_COEFFICIENTS]! << BigInt(LOG_SCALE))) % primeAt(i),
+  );
   return { c1: ring.multiply(a, u), c0, values };
 }
 
@@ -51,7 +52,9 @@ function ternary(words: BigUint64Array): Int32Array {
 /** The coefficients that are opened, prime by prime. */
 export function opened(coefficients: Poly): BigUint64Array {
   const part = new BigUint64Array(TEST_COEFFICIENTS * PRIMES.length);
-  PRIMES.forEach((_, j) => part.set(coefficients.subarray(j * DEGREE, j * DEGREE + TEST_COEFFICIENTS), j * TEST_COEFFICIENTS));
+  PRIMES.forEach((_, j) =>
+    part.set(coefficients.subarray(j * DEGREE, j * DEGREE + TEST_COEFFICIENTS), j * TEST_COEFFICIENTS),
+  );
   return part;
 }
 

@@ -26,8 +26,12 @@ export class CkksSiteEpoch implements SiteEpoch {
   #closed = false;
 
   constructor(
-    private readonly parameters: CkksParameters, private readonly site: string, private readonly rings: Rings,
-    private readonly packing: Packing, private readonly seal: Seal, private readonly state: SiteState,
+    private readonly parameters: CkksParameters,
+    private readonly site: string,
+    private readonly rings: Rings,
+    private readonly packing: Packing,
+    private readonly seal: Seal,
+    private readonly state: SiteState,
   ) {
     this.#ceremony = new Ceremony(parameters.header, site, rings, seal, state);
     this.#spent = Spent.from(parameters.header, state.find('spent'));
@@ -80,7 +84,8 @@ export class CkksSiteEpoch implements SiteEpoch {
     this.#ready();
     const { header } = this.parameters;
     checkSumToOpen(header, sum);
-    if (!sum.activeSet.includes(this.site)) throw new HeError('ACTIVE_SET_INVALID', 'this site is not in the active set', this.site);
+    if (!sum.activeSet.includes(this.site))
+      throw new HeError('ACTIVE_SET_INVALID', 'this site is not in the active set', this.site);
     this.#spent.share(sum.sumIndex);
     const { data } = this.rings;
     const xs = sum.activeSet.map((site) => siteIndex(header, site) + 1);
@@ -101,13 +106,17 @@ export class CkksSiteEpoch implements SiteEpoch {
   }
 
   #smudgingWords(xs: readonly number[], c1: Poly): BigUint64Array {
-    const context = createHash('sha256').update(Uint8Array.of(xs.length, ...xs)).update(toBytes(c1)).digest();
+    const context = createHash('sha256')
+      .update(Uint8Array.of(xs.length, ...xs))
+      .update(toBytes(c1))
+      .digest();
     return keystreamWords(derive(this.state.get('root'), 'smudging', context))(DEGREE);
   }
 
   #ready(): void {
     this.#open();
-    if (this.state.finished < CKKS_STEPS.length) throw new HeError('STEP_OUT_OF_ORDER', 'the key ceremony of this epoch is not over', this.site);
+    if (this.state.finished < CKKS_STEPS.length)
+      throw new HeError('STEP_OUT_OF_ORDER', 'the key ceremony of this epoch is not over', this.site);
   }
 
   #open(): void {

@@ -28,7 +28,13 @@ export async function ckksSumScheme(): Promise<SumScheme> {
 }
 
 /** Σm + noise/Δ = round((c0 + Σ h_i) / Δ), block by block. */
-function* combine(ring: Ring, packing: Packing, header: EpochHeader, sum: SumToOpen, shares: readonly Uint8Array[]): Generator<Uint32Array, void> {
+function* combine(
+  ring: Ring,
+  packing: Packing,
+  header: EpochHeader,
+  sum: SumToOpen,
+  shares: readonly Uint8Array[],
+): Generator<Uint32Array, void> {
   const polyBytes = ring.length * 8;
   const sumPrefix = prefix(header, 'sum');
   const contents = shares.map((share, i) => {
@@ -42,13 +48,19 @@ function* combine(ring: Ring, packing: Packing, header: EpochHeader, sum: SumToO
     let opened = openBlock(ring, block, sumPrefix).c0;
     contents.forEach((content, i) => {
       const part = toWords(content.slice(index * polyBytes, (index + 1) * polyBytes));
-      if (!ring.isReduced(part)) throw new HeError('SHARE_MALFORMED', 'a share is too short for this sum or has a residue not below its prime', sum.activeSet[i]);
+      if (!ring.isReduced(part))
+        throw new HeError(
+          'SHARE_MALFORMED',
+          'a share is too short for this sum or has a residue not below its prime',
+          sum.activeSet[i],
+        );
       opened = ring.add(opened, part);
     });
     yield packing.decode(ring.inverse(opened), sum.uploads.length).sums;
     index++;
   }
   contents.forEach((content, i) => {
-    if (content.length !== index * polyBytes) throw new HeError('SHARE_MALFORMED', 'a share is longer than this sum', sum.activeSet[i]);
+    if (content.length !== index * polyBytes)
+      throw new HeError('SHARE_MALFORMED', 'a share is longer than this sum', sum.activeSet[i]);
   });
 }

@@ -11,16 +11,26 @@ export class MaskedAdder implements BlockAdder {
   #count = 0;
   #broken = false;
 
-  constructor(private readonly ring: MaskRing, private readonly parameters: OneTimeKeyParameters) {
+  constructor(
+    private readonly ring: MaskRing,
+    private readonly parameters: OneTimeKeyParameters,
+  ) {
     this.#uploadPrefix = prefix(parameters.header, 'upload');
     this.#sumPrefix = prefix(parameters.header, 'sum');
   }
 
   add(block: Uint8Array): void {
-    if (this.#broken) throw new HeError('BLOCK_MALFORMED', 'a block before this one was malformed; finish and start this sum again');
+    if (this.#broken)
+      throw new HeError('BLOCK_MALFORMED', 'a block before this one was malformed; finish and start this sum again');
     this.#broken = true;
-    const wire = payload(block, this.#uploadPrefix, this.parameters.uploadBlockBytes - this.#uploadPrefix.length, 'BLOCK_MALFORMED');
-    if (!this.ring.accumulate(wire)) throw new HeError('BLOCK_MALFORMED', 'a number of the block is not below the modulus');
+    const wire = payload(
+      block,
+      this.#uploadPrefix,
+      this.parameters.uploadBlockBytes - this.#uploadPrefix.length,
+      'BLOCK_MALFORMED',
+    );
+    if (!this.ring.accumulate(wire))
+      throw new HeError('BLOCK_MALFORMED', 'a number of the block is not below the modulus');
     this.#count++;
     this.#broken = false;
   }

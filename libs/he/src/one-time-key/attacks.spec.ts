@@ -26,8 +26,12 @@ describe('attacks on one-time keys', () => {
     const padded = concat(wire, new Uint8Array(8));
     const view = new DataView(padded.buffer);
     const width = parameters.wireBits;
-    return Array.from({ length: 200 }, (_, i) =>
-      (view.getBigUint64(Math.floor((i * width) / 8), true) >> BigInt((i * width) % 8)) & ((1n << BigInt(width)) - 1n));
+    return Array.from(
+      { length: 200 },
+      (_, i) =>
+        (view.getBigUint64(Math.floor((i * width) / 8), true) >> BigInt((i * width) % 8)) &
+        ((1n << BigInt(width)) - 1n),
+    );
   };
 
   it('a secret used twice would give both updates away; the second use is refused', () => {
@@ -35,14 +39,21 @@ describe('attacks on one-time keys', () => {
     const bytes = (length: number): Uint8Array => random.bytes(length);
     ring.useKey(ring.gaussian(bytes));
     const [x, y] = [random.values(parameters.valuesPerBlock, 16), random.values(parameters.valuesPerBlock, 16)];
-    const [a, b] = [x, y].map((values) => numbers(ring.conceal(values, sumSeed(header, 0), 0, bytes) ?? new Uint8Array(0)));
+    const [a, b] = [x, y].map((values) =>
+      numbers(ring.conceal(values, sumSeed(header, 0), 0, bytes) ?? new Uint8Array(0)),
+    );
     const q = parameters.modulus;
     const read = (a ?? []).map((value, i) => {
-      const difference = (((value - (b?.[i] ?? 0n)) << 4n) % q + q) % q;
+      const difference = ((((value - (b?.[i] ?? 0n)) << 4n) % q) + q) % q;
       return ((difference > q / 2n ? difference - q : difference) + 512n) >> 10n;
     });
     // Control: the difference of the updates is read from the upload blocks alone.
-    expect(read).toEqual(read.map((_, i) => BigInt((x[2 * i] ?? 0) - (y[2 * i] ?? 0)) + (BigInt((x[2 * i + 1] ?? 0) - (y[2 * i + 1] ?? 0)) << 22n)));
+    expect(read).toEqual(
+      read.map(
+        (_, i) =>
+          BigInt((x[2 * i] ?? 0) - (y[2 * i] ?? 0)) + (BigInt((x[2 * i + 1] ?? 0) - (y[2 * i + 1] ?? 0)) << 22n),
+      ),
+    );
 
     using federation = Federation.ready(scheme, header);
     const before = federation.site(0).save();
@@ -85,7 +96,9 @@ describe('attacks on one-time keys', () => {
     const shares = federation.shares(sum);
     const start = concat(prefix(header, 'share'), shareLabel(header, sum, 'hospital-3'));
     for (const guess of [new Uint16Array(4096), Uint16Array.from({ length: 4096 }, () => random.below(65_521))]) {
-      expectCode('COMBINE_FAILED', () => federation.open(sum, new Map([...shares, ['hospital-3', concat(start, toBytes(guess))]])));
+      expectCode('COMBINE_FAILED', () =>
+        federation.open(sum, new Map([...shares, ['hospital-3', concat(start, toBytes(guess))]])),
+      );
     }
   });
 
@@ -94,7 +107,12 @@ describe('attacks on one-time keys', () => {
     using other = Federation.ready(scheme, header);
     const vector = Uint32Array.of(7);
     const uploads = [0, 1, 2].map((i) => [...(i === 2 ? other : federation).site(i).encrypt(0, vector)]);
-    const sum: SumToOpen = { sumIndex: 0, uploads: header.roster.slice(0, 3), activeSet: header.roster.slice(0, 3), blocks: federation.add(uploads) };
+    const sum: SumToOpen = {
+      sumIndex: 0,
+      uploads: header.roster.slice(0, 3),
+      activeSet: header.roster.slice(0, 3),
+      blocks: federation.add(uploads),
+    };
     expectCode('COMBINE_FAILED', () => federation.open(sum, federation.shares(sum)));
   });
 
@@ -113,7 +131,8 @@ describe('attacks on one-time keys', () => {
   it('shares open to the sum of secrets from any t and from no fewer', () => {
     const secret = Int32Array.from({ length: 50 }, () => random.below(2001) - 1000);
     const shares = shareOut(secret, 3, 5, (length) => random.bytes(length));
-    const open = (...xs: number[]): Int32Array => openShares(xs.map((x) => ({ x, share: shares[x - 1] ?? new Uint16Array(0) })));
+    const open = (...xs: number[]): Int32Array =>
+      openShares(xs.map((x) => ({ x, share: shares[x - 1] ?? new Uint16Array(0) })));
     expect(open(1, 2, 3)).toEqual(secret);
     expect(open(5, 1, 4)).toEqual(secret);
     expect(open(1, 2).filter((x, i) => x === secret[i]).length).toBeLessThan(3);

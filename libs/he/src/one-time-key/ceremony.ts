@@ -24,15 +24,22 @@ export class OneTimeKeyCeremony {
   readonly #index: number;
 
   constructor(
-    private readonly parameters: OneTimeKeyParameters, private readonly site: string,
-    private readonly ring: MaskRing, private readonly state: SiteState,
+    private readonly parameters: OneTimeKeyParameters,
+    private readonly site: string,
+    private readonly ring: MaskRing,
+    private readonly state: SiteState,
   ) {
     this.#index = siteIndex(parameters.header, site);
   }
 
   run(step: string, inbox: readonly CeremonyMessage[]): CeremonyMessage[] {
     const expected = ONE_TIME_KEY_STEPS[this.state.finished];
-    if (step !== expected) throw new HeError('STEP_OUT_OF_ORDER', expected ? `the next ceremony step is ${expected}` : 'the ceremony is over', this.site);
+    if (step !== expected)
+      throw new HeError(
+        'STEP_OUT_OF_ORDER',
+        expected ? `the next ceremony step is ${expected}` : 'the ceremony is over',
+        this.site,
+      );
     const messages = expected === 'deal' ? this.#deal() : this.#confirm(inbox);
     this.state.set('root', derive(this.state.get('root'), `ratchet/${step}`));
     this.state.finished++;
@@ -44,17 +51,29 @@ export class OneTimeKeyCeremony {
     const root = this.state.get('root');
     using secrets = new Secrets();
     const random = keystream(secrets.keep(derive(root, 'one-time-key/shamir')));
-    const seeds = Array.from({ length: header.sums }, (_, sum) => secrets.keep(derive(root, 'one-time-key/secret', Uint8Array.of(sum & 255, sum >> 8))));
+    const seeds = Array.from({ length: header.sums }, (_, sum) =>
+      secrets.keep(derive(root, 'one-time-key/secret', Uint8Array.of(sum & 255, sum >> 8))),
+    );
     const perSum = seeds.map((seed) =>
-      shareOut(secrets.keep(secretOf(this.ring, seed)), header.threshold, header.roster.length, random).map((share) => secrets.keep(share)));
-    const bodies = header.roster.map((_, i) => concat(prefix(header, 'deal'), ...perSum.map((shares) => toBytes(present(shares[i])))));
-    const commit = concat(prefix(header, 'commit'), ...bodies.map((body) => createHash('sha256').update(body).digest()));
+      shareOut(secrets.keep(secretOf(this.ring, seed)), header.threshold, header.roster.length, random).map((share) =>
+        secrets.keep(share),
+      ),
+    );
+    const bodies = header.roster.map((_, i) =>
+      concat(prefix(header, 'deal'), ...perSum.map((shares) => toBytes(present(shares[i])))),
+    );
+    const commit = concat(
+      prefix(header, 'commit'),
+      ...bodies.map((body) => createHash('sha256').update(body).digest()),
+    );
     this.state.set('secret', concat(...seeds));
     this.state.set('share', present(bodies[this.#index]));
     this.state.set('commit', commit);
     return [
       { step: 'deal', from: this.site, body: commit.slice() },
-      ...header.roster.flatMap((to, i) => (to === this.site ? [] : [{ step: 'deal', from: this.site, to, body: present(bodies[i]) }])),
+      ...header.roster.flatMap((to, i) =>
+        to === this.site ? [] : [{ step: 'deal', from: this.site, to, body: present(bodies[i]) }],
+      ),
     ];
   }
 
@@ -65,11 +84,20 @@ export class OneTimeKeyCeremony {
     const shares = dealt.map((body, i) => {
       const site = header.roster[i];
       const content = payload(body, prefix(header, 'deal'), header.sums * SHARE_BYTES, 'MESSAGE_MALFORMED', site);
-      const hashes = payload(present(commits[i]), prefix(header, 'commit'), header.roster.length * 32, 'MESSAGE_MALFORMED', site);
-      if (!equal(createHash('sha256').update(body).digest(), hashes.subarray(this.#index * 32, this.#index * 32 + 32))) {
+      const hashes = payload(
+        present(commits[i]),
+        prefix(header, 'commit'),
+        header.roster.length * 32,
+        'MESSAGE_MALFORMED',
+        site,
+      );
+      if (
+        !equal(createHash('sha256').update(body).digest(), hashes.subarray(this.#index * 32, this.#index * 32 + 32))
+      ) {
         throw new HeError('COMMITMENT_BROKEN', 'a site dealt other shares than it committed to', site);
       }
-      if (!isInField(new Uint16Array(content.slice().buffer))) throw new HeError('MESSAGE_MALFORMED', 'a number of a dealt share is not below 65521', site);
+      if (!isInField(new Uint16Array(content.slice().buffer)))
+        throw new HeError('MESSAGE_MALFORMED', 'a number of a dealt share is not below 65521', site);
       return content;
     });
     this.state.set('transcript', extend(emptyTranscript(header), 'deal', commits));
@@ -89,6 +117,7 @@ export function secretOf(ring: MaskRing, seed: Uint8Array): Int32Array {
 
 /** Where the share that `dealer` gave for `sum` stands in the kept shares. @throws HeError STATE_INVALID outside of them */
 export function shareAt(kept: Uint8Array, sums: number, dealer: number, sum: number): Uint8Array {
-  if (dealer < 0 || (dealer * sums + sum + 1) * SHARE_BYTES > kept.length) throw new HeError('STATE_INVALID', 'a share of this key epoch is missing');
+  if (dealer < 0 || (dealer * sums + sum + 1) * SHARE_BYTES > kept.length)
+    throw new HeError('STATE_INVALID', 'a share of this key epoch is missing');
   return kept.subarray((dealer * sums + sum) * SHARE_BYTES, (dealer * sums + sum + 1) * SHARE_BYTES);
 }

@@ -6,12 +6,20 @@ import { lagrangeWeight } from '../shamir.js';
 export const FIELD = 65_521;
 
 /** `n` shares at x = 1..n of every coefficient, f(x) = secret + Σ r_k·x^k with t-1 uniform r_k. */
-export function shareOut(secret: Int32Array, threshold: number, n: number, randomBytes: (length: number) => Uint8Array): Uint16Array[] {
+export function shareOut(
+  secret: Int32Array,
+  threshold: number,
+  n: number,
+  randomBytes: (length: number) => Uint8Array,
+): Uint16Array[] {
   using secrets = new Secrets();
   const coefficients: Uint16Array[] = [secrets.keep(Uint16Array.from(secret, (x) => ((x % FIELD) + FIELD) % FIELD))];
   while (coefficients.length < threshold) coefficients.push(secrets.keep(uniform(secret.length, randomBytes)));
-  return Array.from({ length: n }, (_, i) => Uint16Array.from({ length: secret.length }, (_unused, at) =>
-    coefficients.reduceRight((sum, coefficient) => (sum * (i + 1) + coefficient[at]!) % FIELD, 0)));
+  return Array.from({ length: n }, (_, i) =>
+    Uint16Array.from({ length: secret.length }, (_unused, at) =>
+      coefficients.reduceRight((sum, coefficient) => (sum * (i + 1) + coefficient[at]!) % FIELD, 0),
+    ),
+  );
 }
 
 /** The sum of shares at one x: a share of the summed secret. @throws HeError STATE_INVALID when one is missing or cut short */
@@ -33,7 +41,8 @@ export function openShares(shares: readonly { readonly x: number; readonly share
 
 function lengthOf(shares: readonly Uint16Array[]): number {
   const { length } = present(shares[0]);
-  if (length === 0 || shares.some((share) => share.length !== length)) throw new HeError('STATE_INVALID', 'a share of this key epoch is cut short');
+  if (length === 0 || shares.some((share) => share.length !== length))
+    throw new HeError('STATE_INVALID', 'a share of this key epoch is cut short');
   return length;
 }
 
@@ -42,7 +51,8 @@ export const isInField = (share: Uint16Array): boolean => share.every((x) => x <
 function uniform(length: number, randomBytes: (length: number) => Uint8Array): Uint16Array {
   const result = new Uint16Array(length);
   for (let found = 0; found < length;) {
-    for (const x of new Uint16Array(new Uint8Array(randomBytes((length - found) * 2)).buffer)) if (x < FIELD) result[found++] = x;
+    for (const x of new Uint16Array(new Uint8Array(randomBytes((length - found) * 2)).buffer))
+      if (x < FIELD) result[found++] = x;
   }
   return result;
 }

@@ -11,7 +11,7 @@ export function cumulativeTable(sigma: number): BigInt64Array {
   const weights: bigint[] = [];
   for (let k = 0n; ; k++) {
     // Twice, for k and -k.
-    const weight = exponentialOfMinus((k * k * 1_000_000n << FRACTION) / (2n * milli * milli)) * (k === 0n ? 1n : 2n);
+    const weight = exponentialOfMinus(((k * k * 1_000_000n) << FRACTION) / (2n * milli * milli)) * (k === 0n ? 1n : 2n);
     if (weight >> (FRACTION - 90n) === 0n) break;
     weights.push(weight);
   }

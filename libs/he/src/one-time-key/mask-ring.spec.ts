@@ -26,10 +26,17 @@ describe.each([16, 8] as const)('mask ring, %i bits', (bits) => {
     const sums = new Uint32Array(parameters.valuesPerBlock);
     for (let upload = 0; upload < 63; upload++) {
       const key = ring.gaussian(errors);
-      key.forEach((x, i) => { summed[i] = (summed[i] ?? 0) + x; });
-      const values = upload % 2 ? random.values(parameters.valuesPerBlock, bits) : new Uint32Array(parameters.valuesPerBlock).fill(2 ** bits - 1);
+      key.forEach((x, i) => {
+        summed[i] = (summed[i] ?? 0) + x;
+      });
+      const values =
+        upload % 2
+          ? random.values(parameters.valuesPerBlock, bits)
+          : new Uint32Array(parameters.valuesPerBlock).fill(2 ** bits - 1);
       values.fill(2 ** bits - 1, 0, 1000);
-      values.forEach((x, i) => { sums[i] = (sums[i] ?? 0) + x; });
+      values.forEach((x, i) => {
+        sums[i] = (sums[i] ?? 0) + x;
+      });
       ring.useKey(key);
       expect(ring.accumulate(ring.conceal(values, sumSeed(header, 0), 3, errors) ?? new Uint8Array(0))).toBe(true);
     }
@@ -53,8 +60,13 @@ describe.each([16, 8] as const)('mask ring, %i bits', (bits) => {
     // s = X^3 - 2; the mask polynomial a is read off with s = 1.
     const masked = (key: Int32Array): bigint[] => {
       ring.useKey(key);
-      const wire = ring.conceal(new Uint32Array(1), sumSeed(header, 5), 9, (length) => new Uint8Array(length)) ?? new Uint8Array(0);
-      return Array.from({ length: DEGREE }, (_, i) => bitsAt(wire, i * parameters.wireBits, parameters.wireBits) << BigInt(parameters.droppedBits));
+      const wire =
+        ring.conceal(new Uint32Array(1), sumSeed(header, 5), 9, (length) => new Uint8Array(length)) ??
+        new Uint8Array(0);
+      return Array.from(
+        { length: DEGREE },
+        (_, i) => bitsAt(wire, i * parameters.wireBits, parameters.wireBits) << BigInt(parameters.droppedBits),
+      );
     };
     const unit = Int32Array.from({ length: DEGREE }, (_, i) => (i === 0 ? 1 : 0));
     const key = Int32Array.from({ length: DEGREE }, (_, i) => (i === 0 ? -2 : i === 3 ? 1 : 0));
@@ -72,7 +84,8 @@ describe.each([16, 8] as const)('mask ring, %i bits', (bits) => {
 
 const bitsAt = (bytes: Uint8Array, bit: number, width: number): bigint => {
   let value = 0n;
-  for (let i = Math.floor((bit + width - 1) / 8); i >= Math.floor(bit / 8); i--) value = (value << 8n) | BigInt(bytes[i] ?? 0);
+  for (let i = Math.floor((bit + width - 1) / 8); i >= Math.floor(bit / 8); i--)
+    value = (value << 8n) | BigInt(bytes[i] ?? 0);
   return (value >> BigInt(bit % 8)) & ((1n << BigInt(width)) - 1n);
 };
 

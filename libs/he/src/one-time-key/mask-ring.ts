@@ -18,13 +18,41 @@ interface Kernel27 {
   uniform(target: number, words: number, count: number, n: number, p: number): number;
   gaussian(target: number, words: number, n: number, thresholds: number, count: number): void;
   conceal(
-    out: number, x0: number, x1: number, e: number, values: number, n: number, k: number, field: number, bits: number, scale: number,
-    dropped: number, width: number, p0: number, p1: number, w: number, shoup: number,
+    out: number,
+    x0: number,
+    x1: number,
+    e: number,
+    values: number,
+    n: number,
+    k: number,
+    field: number,
+    bits: number,
+    scale: number,
+    dropped: number,
+    width: number,
+    p0: number,
+    p1: number,
+    w: number,
+    shoup: number,
   ): number;
   accumulate(sum: number, source: number, n: number, width: number, largest: bigint): number;
   reveal(
-    out: number, sum: number, x0: number, x1: number, n: number, k: number, field: number, scale: number, dropped: number, largest: number,
-    bias: bigint, p0: number, p1: number, w: number, shoup: number, statistics: number,
+    out: number,
+    sum: number,
+    x0: number,
+    x1: number,
+    n: number,
+    k: number,
+    field: number,
+    scale: number,
+    dropped: number,
+    largest: number,
+    bias: bigint,
+    p0: number,
+    p1: number,
+    w: number,
+    shoup: number,
+    statistics: number,
   ): number;
 }
 
@@ -35,7 +63,19 @@ const shoup32 = (w: bigint, p: bigint): number => Number((w << 32n) / p);
 
 /** Memory map of a kernel: tables per prime, the key, two masks, and room for one block. */
 const AT = (() => {
-  const at = { tables: 1024, key: 0, mask: 0, scratch: 0, words: 0, values: 0, wire: 0, sum: 0, thresholds: 0, statistics: 0, end: 0 };
+  const at = {
+    tables: 1024,
+    key: 0,
+    mask: 0,
+    scratch: 0,
+    words: 0,
+    values: 0,
+    wire: 0,
+    sum: 0,
+    thresholds: 0,
+    statistics: 0,
+    end: 0,
+  };
   let next = 1024;
   const place = (bytes: number): number => {
     const here = next;
@@ -63,7 +103,10 @@ let tables: readonly Uint32Array[] | undefined;
 export class MaskRing {
   readonly #kernel: Kernel27;
 
-  constructor(module: WebAssembly.Module, private readonly parameters: OneTimeKeyParameters) {
+  constructor(
+    module: WebAssembly.Module,
+    private readonly parameters: OneTimeKeyParameters,
+  ) {
     this.#kernel = instantiate(module, AT.end) as Kernel27;
     tables ??= PRIMES.flatMap(rootTables);
     tables.forEach((table, i) => this.#u32(AT.tables + i * HALF).set(table));
@@ -91,8 +134,14 @@ export class MaskRing {
   }
 
   /** Upload block `block` under the key in use, without prefix, or undefined if a value has too many bits. */
-  conceal(values: Uint32Array, publicSeed: KeyObject, block: number, errorBytes: (length: number) => Uint8Array): Uint8Array | undefined {
-    const { valuesPerCoefficient, valuesPerBlock, fieldBits, header, logScale, droppedBits, wireBits } = this.parameters;
+  conceal(
+    values: Uint32Array,
+    publicSeed: KeyObject,
+    block: number,
+    errorBytes: (length: number) => Uint8Array,
+  ): Uint8Array | undefined {
+    const { valuesPerCoefficient, valuesPerBlock, fieldBits, header, logScale, droppedBits, wireBits } =
+      this.parameters;
     this.#mask(publicSeed, block);
     this.#bytes(AT.words, FULL).set(errorBytes(FULL));
     this.#kernel.gaussian(AT.scratch, AT.words, DEGREE, AT.thresholds, thresholds.length);
@@ -100,8 +149,22 @@ export class MaskRing {
     target.fill(0, values.length);
     target.set(values);
     const tooLarge = this.#kernel.conceal(
-      AT.wire, AT.mask, AT.mask + HALF, AT.scratch, AT.values, DEGREE, valuesPerCoefficient, fieldBits, header.bits, logScale,
-      droppedBits, wireBits, Number(PRIMES[0]), Number(PRIMES[1]), Number(JOIN), shoup32(JOIN, PRIMES[1]),
+      AT.wire,
+      AT.mask,
+      AT.mask + HALF,
+      AT.scratch,
+      AT.values,
+      DEGREE,
+      valuesPerCoefficient,
+      fieldBits,
+      header.bits,
+      logScale,
+      droppedBits,
+      wireBits,
+      Number(PRIMES[0]),
+      Number(PRIMES[1]),
+      Number(JOIN),
+      shoup32(JOIN, PRIMES[1]),
     );
     return tooLarge ? undefined : this.#bytes(AT.wire, (DEGREE * wireBits) / 8).slice();
   }
@@ -122,19 +185,40 @@ export class MaskRing {
   }
 
   /** Sums of a sum block under the summed key in use, with the error's deviation and largest magnitude. */
-  reveal(sum: Uint8Array, publicSeed: KeyObject, block: number, uploads: number): { sums: Uint32Array; fits: boolean; deviation: number; largest: number } {
+  reveal(
+    sum: Uint8Array,
+    publicSeed: KeyObject,
+    block: number,
+    uploads: number,
+  ): { sums: Uint32Array; fits: boolean; deviation: number; largest: number } {
     const { valuesPerCoefficient, valuesPerBlock, fieldBits, header, logScale, droppedBits } = this.parameters;
     this.#mask(publicSeed, block);
     this.#bytes(AT.sum, FULL).set(sum);
     const statistics = new Float64Array(this.#kernel.memory.buffer, AT.statistics, 2).fill(0);
     const over = this.#kernel.reveal(
-      AT.values, AT.sum, AT.mask, AT.mask + HALF, DEGREE, valuesPerCoefficient, fieldBits, logScale, droppedBits, uploads * (2 ** header.bits - 1),
-      BigInt(Math.floor(uploads / 2)), Number(PRIMES[0]), Number(PRIMES[1]), Number(JOIN), shoup32(JOIN, PRIMES[1]), AT.statistics,
+      AT.values,
+      AT.sum,
+      AT.mask,
+      AT.mask + HALF,
+      DEGREE,
+      valuesPerCoefficient,
+      fieldBits,
+      logScale,
+      droppedBits,
+      uploads * (2 ** header.bits - 1),
+      BigInt(Math.floor(uploads / 2)),
+      Number(PRIMES[0]),
+      Number(PRIMES[1]),
+      Number(JOIN),
+      shoup32(JOIN, PRIMES[1]),
+      AT.statistics,
     );
     this.#bytes(AT.sum, FULL).fill(0);
     return {
       sums: new Uint32Array(this.#kernel.memory.buffer, AT.values, valuesPerBlock).slice(),
-      fits: over === 0, deviation: Math.sqrt(statistics[0]! / DEGREE), largest: statistics[1]!,
+      fits: over === 0,
+      deviation: Math.sqrt(statistics[0]! / DEGREE),
+      largest: statistics[1]!,
     };
   }
 
@@ -176,7 +260,10 @@ export class MaskRing {
 
 /** AES-256 key of the public polynomials a_k of one sum: from everything the participants agreed on. */
 export function sumSeed(header: EpochHeader, sumIndex: number): KeyObject {
-  const context = createHash('sha256').update(Buffer.from(headerDigest(header), 'hex')).update(Uint32Array.of(sumIndex)).digest();
+  const context = createHash('sha256')
+    .update(Buffer.from(headerDigest(header), 'hex'))
+    .update(Uint32Array.of(sumIndex))
+    .digest();
   return createSecretKey(derive(Buffer.from(header.seed, 'hex'), 'one-time-key/public-polynomials', context));
 }
 

@@ -72,9 +72,11 @@ export class OneTimeKeyParameters implements BlockLayout {
 
   private checkRoom(): void {
     const uploads = this.header.roster.length;
-    const largest = Array.from({ length: this.valuesPerCoefficient }, (_, j) => BigInt(uploads * (2 ** this.header.bits - 1)) << BigInt(this.fieldBits * j))
-      .reduce((sum, part) => sum + part);
-    const fits = ((largest + 1n) << BigInt(this.logScale)) <= this.modulus && uploads <= MAX_UPLOADS;
+    const largest = Array.from(
+      { length: this.valuesPerCoefficient },
+      (_, j) => BigInt(uploads * (2 ** this.header.bits - 1)) << BigInt(this.fieldBits * j),
+    ).reduce((sum, part) => sum + part);
+    const fits = (largest + 1n) << BigInt(this.logScale) <= this.modulus && uploads <= MAX_UPLOADS;
     // At eight standard deviations a coefficient rounds wrongly less than once in 10^15.
     if (!fits || this.errorDeviation(uploads) * 8 > 2 ** (this.logScale - 1)) {
       throw new HeError('NOISE_BUDGET_EXCEEDED', `the one-time-key scheme holds ${MAX_UPLOADS} sites`);

@@ -26,7 +26,12 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
   #keyOf: number | undefined;
   #closed = false;
 
-  constructor(private readonly parameters: OneTimeKeyParameters, private readonly site: string, module: WebAssembly.Module, private readonly state: SiteState) {
+  constructor(
+    private readonly parameters: OneTimeKeyParameters,
+    private readonly site: string,
+    module: WebAssembly.Module,
+    private readonly state: SiteState,
+  ) {
     this.#ring = new MaskRing(module, parameters);
     this.#ceremony = new OneTimeKeyCeremony(parameters, site, this.#ring, state);
     this.#spent = Spent.from(parameters.header, state.find('spent'));
@@ -68,7 +73,9 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
     const secret = secrets.keep(secretOf(this.#ring, secrets.keep(seed)));
     this.#keyOf = undefined;
     // Errors depend on the values: nothing but the secret could ever meet another upload.
-    const errors = keystream(derive(seed, 'one-time-key/errors', createHash('sha256').update(toBytes(values)).digest()));
+    const errors = keystream(
+      derive(seed, 'one-time-key/errors', createHash('sha256').update(toBytes(values)).digest()),
+    );
     try {
       for (let block = 0; block * valuesPerBlock < values.length; block++) {
         this.#open();
@@ -76,7 +83,8 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
         this.#keyOf = sumIndex;
         const part = values.subarray(block * valuesPerBlock, (block + 1) * valuesPerBlock);
         const wire = this.#ring.conceal(part, publicSeed, block, errors);
-        if (!wire) throw new HeError('VALUE_OUT_OF_RANGE', 'the values changed while they were being encrypted', this.site);
+        if (!wire)
+          throw new HeError('VALUE_OUT_OF_RANGE', 'the values changed while they were being encrypted', this.site);
         yield concat(start, wire);
       }
     } finally {
@@ -89,12 +97,14 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
     this.#ready();
     const { header } = this.parameters;
     checkSumToOpen(header, sum);
-    if (!sum.activeSet.includes(this.site)) throw new HeError('ACTIVE_SET_INVALID', 'this site is not in the active set', this.site);
+    if (!sum.activeSet.includes(this.site))
+      throw new HeError('ACTIVE_SET_INVALID', 'this site is not in the active set', this.site);
     this.#spent.share(sum.sumIndex);
     const kept = this.state.get('share');
     using secrets = new Secrets();
     const shares = sum.uploads.map((site) =>
-      secrets.keep(new Uint16Array(shareAt(kept, header.sums, siteIndex(header, site), sum.sumIndex).slice().buffer)));
+      secrets.keep(new Uint16Array(shareAt(kept, header.sums, siteIndex(header, site), sum.sumIndex).slice().buffer)),
+    );
     const total = addShares(shares);
     header.roster.forEach((_, dealer) => shareAt(kept, header.sums, dealer, sum.sumIndex).fill(0));
     if (this.#spent.allShared) this.state.forget('root', 'share');
@@ -103,7 +113,8 @@ export class OneTimeKeySiteEpoch implements SiteEpoch {
 
   #ready(): void {
     this.#open();
-    if (this.state.finished < ONE_TIME_KEY_STEPS.length) throw new HeError('STEP_OUT_OF_ORDER', 'the key ceremony of this epoch is not over', this.site);
+    if (this.state.finished < ONE_TIME_KEY_STEPS.length)
+      throw new HeError('STEP_OUT_OF_ORDER', 'the key ceremony of this epoch is not over', this.site);
   }
 
   #open(): void {

@@ -18,6 +18,7 @@ export async function oneTimeKeySiteScheme(): Promise<SiteScheme> {
     id: 'one-time-key',
     steps: ONE_TIME_KEY_STEPS,
     begin: (header, site) => open(header, site, () => new SiteState()),
-    restore: (header, site, bytes) => open(header, site, () => SiteState.load(header, site, bytes, ONE_TIME_KEY_STEPS.length)),
+    restore: (header, site, bytes) =>
+      open(header, site, () => SiteState.load(header, site, bytes, ONE_TIME_KEY_STEPS.length)),
   };
 }

@@ -31,7 +31,12 @@ export async function oneTimeKeySumScheme(): Promise<SumScheme> {
 }
 
 /** Opens S = Σs_i from the shares, takes a_k·S from every block and rounds. */
-function* combine(ring: MaskRing, parameters: OneTimeKeyParameters, sum: SumToOpen, shares: readonly Uint8Array[]): Generator<Uint32Array, void> {
+function* combine(
+  ring: MaskRing,
+  parameters: OneTimeKeyParameters,
+  sum: SumToOpen,
+  shares: readonly Uint8Array[],
+): Generator<Uint32Array, void> {
   const { header } = parameters;
   const uploads = sum.uploads.length;
   const points = shares.map((share, i) => {
@@ -46,11 +51,15 @@ function* combine(ring: MaskRing, parameters: OneTimeKeyParameters, sum: SumToOp
   let index = 0;
   for (const block of sum.blocks) {
     const words = payload(block, sumPrefix, DEGREE * 8, 'BLOCK_MALFORMED');
-    if (toWords(words).some((x) => x > largest)) throw new HeError('BLOCK_MALFORMED', 'a number of the sum is larger than this many uploads make');
+    if (toWords(words).some((x) => x > largest))
+      throw new HeError('BLOCK_MALFORMED', 'a number of the sum is larger than this many uploads make');
     const opened = ring.reveal(words, seed, index, uploads);
     // The deviation of 4096 errors is known to 1%; a wrong key makes them uniform over the whole step.
     if (!opened.fits || opened.deviation > 1.2 * expected || opened.largest > 12 * expected) {
-      throw new HeError('COMBINE_FAILED', 'the errors of this sum are not as predicted: a share is wrong, or a site dealt other shares than it encrypted under');
+      throw new HeError(
+        'COMBINE_FAILED',
+        'the errors of this sum are not as predicted: a share is wrong, or a site dealt other shares than it encrypted under',
+      );
     }
     yield opened.sums;
     index++;

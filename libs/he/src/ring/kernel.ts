@@ -17,8 +17,21 @@ export interface Kernel60 {
   smudge(target: number, words: number, n: number, bits: number, q: bigint): void;
   pack(target: number, values: number, n: number, k: number, field: number, bits: number): number;
   decode(
-    target: number, a: number, b: number, n: number, k: number, field: number, logScale: number, largest: number,
-    q0: bigint, q1: bigint, inverse: bigint, shoup: bigint, productHigh: bigint, productLow: bigint, noise: number,
+    target: number,
+    a: number,
+    b: number,
+    n: number,
+    k: number,
+    field: number,
+    logScale: number,
+    largest: number,
+    q0: bigint,
+    q1: bigint,
+    inverse: bigint,
+    shoup: bigint,
+    productHigh: bigint,
+    productLow: bigint,
+    noise: number,
   ): number;
 }
 
@@ -29,7 +42,9 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
 export function compileKernel(name: string): Promise<WebAssembly.Module> {
   let module = compiled.get(name);
   if (!module) {
-    module = readFile(new URL(`../../generated/${name}.wasm`, import.meta.url)).then((bytes) => WebAssembly.compile(new Uint8Array(bytes)));
+    module = readFile(new URL(`../../generated/${name}.wasm`, import.meta.url)).then((bytes) =>
+      WebAssembly.compile(new Uint8Array(bytes)),
+    );
     compiled.set(name, module);
   }
   return module;

@@ -24,11 +24,20 @@ export function modulus(q: bigint, n: number): Modulus {
 }
 
 function build(q: bigint, n: number): Modulus {
-  if (q >> 59n !== 1n || (q - 1n) % BigInt(2 * n) !== 0n) throw new RangeError('modulus must be a 60-bit prime, 1 modulo 2N');
+  if (q >> 59n !== 1n || (q - 1n) % BigInt(2 * n) !== 0n)
+    throw new RangeError('modulus must be a 60-bit prime, 1 modulo 2N');
   const root = smallestRoot(n, q);
   const [roots, rootShoups] = powers(root, q, n);
   const [inverseRoots, inverseRootShoups] = powers(power(root, q - 2n, q), q, n);
-  return { q, mu: (1n << 122n) / q, roots, rootShoups, inverseRoots, inverseRootShoups, inverseN: invert(BigInt(n), q) };
+  return {
+    q,
+    mu: (1n << 122n) / q,
+    roots,
+    rootShoups,
+    inverseRoots,
+    inverseRootShoups,
+    inverseN: invert(BigInt(n), q),
+  };
 }
 
 function powers(root: bigint, q: bigint, n: number): [BigUint64Array, BigUint64Array] {

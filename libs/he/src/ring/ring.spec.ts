@@ -19,7 +19,8 @@ describe('ring', () => {
     small = new Ring(module, N, PRIMES);
   });
 
-  const element = (ring: Ring): Poly => ring.uniform((words) => new BigUint64Array(Uint8Array.from(random.bytes(words * 8)).buffer));
+  const element = (ring: Ring): Poly =>
+    ring.uniform((words) => new BigUint64Array(Uint8Array.from(random.bytes(words * 8)).buffer));
   const at = (a: Poly, i: number): bigint => a[i] ?? 0n;
 
   it('transforms to the values at the odd powers of the smallest root, bit-reversed', () => {
@@ -55,7 +56,8 @@ describe('ring', () => {
   });
 
   it('knows that X·X^(N-1) is -1', () => {
-    const monomial = (power: number): Poly => small.forward(small.fromSmall(Int32Array.from({ length: N }, (_, i) => (i === power ? 1 : 0))));
+    const monomial = (power: number): Poly =>
+      small.forward(small.fromSmall(Int32Array.from({ length: N }, (_, i) => (i === power ? 1 : 0))));
     const product = small.toSmall(small.inverse(small.multiply(monomial(1), monomial(N - 1))));
     expect([...product]).toEqual([-1, ...Array.from({ length: N - 1 }, () => 0)]);
   });
@@ -68,8 +70,10 @@ describe('ring', () => {
       b.set([0n, q - 1n, 1n, q - 1n], j * N);
     });
     const cases: [Poly, (x: bigint, y: bigint) => bigint][] = [
-      [small.add(a, b), (x, y) => x + y], [small.subtract(a, b), (x, y) => x - y],
-      [small.multiply(a, b), (x, y) => x * y], [small.scale(a, -(3n ** 50n)), (x) => x * -(3n ** 50n)],
+      [small.add(a, b), (x, y) => x + y],
+      [small.subtract(a, b), (x, y) => x - y],
+      [small.multiply(a, b), (x, y) => x * y],
+      [small.scale(a, -(3n ** 50n)), (x) => x * -(3n ** 50n)],
     ];
     for (const [result, expected] of cases) {
       result.forEach((value, i) => {
@@ -82,7 +86,13 @@ describe('ring', () => {
   it('knows residues from numbers that are not below their prime', () => {
     const good = element(small);
     expect(small.isReduced(good)).toBe(true);
-    for (const [i, value] of [[0, PRIMES[0]], [N, PRIMES[1]], [N - 1, PRIMES[1]], [2 * N - 1, 2n ** 64n - 1n], [5, 2n ** 63n]] as const) {
+    for (const [i, value] of [
+      [0, PRIMES[0]],
+      [N, PRIMES[1]],
+      [N - 1, PRIMES[1]],
+      [2 * N - 1, 2n ** 64n - 1n],
+      [5, 2n ** 63n],
+    ] as const) {
       const bad = good.slice();
       bad[i] = value;
       expect(small.isReduced(bad)).toBe(false);
@@ -115,7 +125,10 @@ describe('ring', () => {
       using context = new seal.SEALContext(parameters, true, seal.SecLevelType.tc128);
       using encoder = new seal.BatchEncoder(context);
       using plain = new seal.Plaintext();
-      encoder.encode(BigUint64Array.from({ length: DEGREE }, () => BigInt(random.below(2 ** 31))), plain);
+      encoder.encode(
+        BigUint64Array.from({ length: DEGREE }, () => BigInt(random.below(2 ** 31))),
+        plain,
+      );
       const residues = (): BigUint64Array => {
         const bytes = plain.saveToArray(seal.ComprModeType.none) as Uint8Array;
         return new BigUint64Array(bytes.slice(88).buffer);
@@ -130,7 +143,7 @@ describe('ring', () => {
       expect(ring.forward(ring.fromSigned(coefficients))).toEqual(residues());
     });
 
-    it('finds SEAL\'s secrets ternary and its errors binomial', async () => {
+    it("finds SEAL's secrets ternary and its errors binomial", async () => {
       const ring = new Ring(module, DEGREE, [...PRIMES, SPECIAL_PRIME]);
       const { secret, b, a } = (await Seal.open()).sampleKey();
       const s = ring.toSmall(ring.inverse(secret));

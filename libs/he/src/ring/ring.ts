@@ -20,7 +20,11 @@ export class Ring {
   readonly #scratch: BigUint64Array;
   readonly #at: readonly [number, number, number];
 
-  constructor(module: WebAssembly.Module, readonly n: number, readonly primes: readonly bigint[]) {
+  constructor(
+    module: WebAssembly.Module,
+    readonly n: number,
+    readonly primes: readonly bigint[],
+  ) {
     const polyBytes = n * 8;
     this.#moduli = primes.map((q) => modulus(q, n));
     const scratchAt = 1024;
@@ -31,7 +35,8 @@ export class Ring {
     this.#tables = this.#moduli.map((m, j) => {
       const at = tablesAt + j * 4 * polyBytes;
       [m.roots, m.rootShoups, m.inverseRoots, m.inverseRootShoups].forEach((table, i) =>
-        new BigUint64Array(this.#kernel.memory.buffer, at + i * polyBytes, n).set(table));
+        new BigUint64Array(this.#kernel.memory.buffer, at + i * polyBytes, n).set(table),
+      );
       return at;
     });
   }
@@ -47,7 +52,10 @@ export class Ring {
   /** True if the length is right and every residue is below its prime. */
   isReduced(a: Poly): boolean {
     let good = a.length === this.length;
-    if (good) this.#each([a], (m, x) => { good = this.#kernel.isReduced(x, this.n, m.q) === 1 && good; });
+    if (good)
+      this.#each([a], (m, x) => {
+        good = this.#kernel.isReduced(x, this.n, m.q) === 1 && good;
+      });
     return good;
   }
 
@@ -66,7 +74,10 @@ export class Ring {
 
   /** a times an integer. */
   scale(a: Poly, factor: bigint): Poly {
-    return this.scaleEach(a, this.primes.map(() => factor));
+    return this.scaleEach(
+      a,
+      this.primes.map(() => factor),
+    );
   }
 
   /** a times one integer per prime. */
@@ -98,7 +109,8 @@ export class Ring {
   /** Integers, each of magnitude below the smallest prime, to coefficient residues. */
   fromSigned(coefficients: BigInt64Array): Poly {
     return this.#repeat(new BigUint64Array(coefficients.buffer, coefficients.byteOffset, this.n), (m, x, out) =>
-      this.#kernel.fromSigned(out, x, this.n, m.q));
+      this.#kernel.fromSigned(out, x, this.n, m.q),
+    );
   }
 
   /** Coefficient residues of integers uniform in [-2^bits, 2^bits), one random word each. */
@@ -159,7 +171,8 @@ export class Ring {
 
   #each(operands: readonly Poly[], run: (m: Modulus, x: number, y: number, out: number, table: number) => void): Poly {
     // The scratch holds zeros: what an operand lacks would count as 0.
-    if (operands.some((operand) => operand.length < this.length)) throw new HeError('STATE_INVALID', 'a ring element is cut short');
+    if (operands.some((operand) => operand.length < this.length))
+      throw new HeError('STATE_INVALID', 'a ring element is cut short');
     const result = this.zero();
     const [x, y, out] = this.#at;
     this.#moduli.forEach((m, j) => {

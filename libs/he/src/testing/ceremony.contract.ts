@@ -75,7 +75,9 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
       expectCode('STATE_INVALID', () => scheme().site.restore(federation.header, 'hospital-1', state.slice(0, -1)));
       expectCode('STATE_INVALID', () => scheme().site.restore(federation.header, 'hospital-1', new Uint8Array(0)));
       expectCode('STATE_INVALID', () => scheme().site.restore(federation.header, 'hospital-2', state));
-      expectCode('STATE_INVALID', () => scheme().site.restore({ ...federation.header, epochId: 'epoch-2' }, 'hospital-1', state));
+      expectCode('STATE_INVALID', () =>
+        scheme().site.restore({ ...federation.header, epochId: 'epoch-2' }, 'hospital-1', state),
+      );
     });
   });
 
@@ -101,11 +103,22 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
           const others = inbox.filter((other) => other !== message);
           expectCode('MESSAGE_MISSING', () => federation.site(0).step(step, others), 'hospital-2');
           expectCode('MESSAGE_UNEXPECTED', () => federation.site(0).step(step, [...inbox, message]), 'hospital-2');
-          expectCode('MESSAGE_UNEXPECTED', () => federation.site(0).step(step, [...inbox, { ...message, from: 'nobody' }]), 'nobody');
+          expectCode(
+            'MESSAGE_UNEXPECTED',
+            () => federation.site(0).step(step, [...inbox, { ...message, from: 'nobody' }]),
+            'nobody',
+          );
           const { body } = message;
-          const bad = [body.slice(0, -1), concat(body.subarray(0, 300), body), new Uint8Array(0), body.map((x, i) => (i === 4 ? x ^ 1 : x))];
+          const bad = [
+            body.slice(0, -1),
+            concat(body.subarray(0, 300), body),
+            new Uint8Array(0),
+            body.map((x, i) => (i === 4 ? x ^ 1 : x)),
+          ];
           for (const wrong of bad) {
-            expect(errorOf(() => federation.site(0).step(step, [...others, { ...message, body: wrong }])).site).toBe('hospital-2');
+            expect(errorOf(() => federation.site(0).step(step, [...others, { ...message, body: wrong }])).site).toBe(
+              'hospital-2',
+            );
           }
         }
         federation.step(step);
@@ -119,12 +132,17 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
       scheme().site.steps.forEach((step, at) => {
         const state = federation.site(0).save();
         const inbox = federation.inbox(0);
-        for (const message of inbox.filter(({ from, step: posted }) => from === 'hospital-2' && posted === scheme().site.steps[at - 1])) {
+        for (const message of inbox.filter(
+          ({ from, step: posted }) => from === 'hospital-2' && posted === scheme().site.steps[at - 1],
+        )) {
           let refused = 0;
           for (let trial = 0; trial < 30; trial++) {
             federation.restart(0, state);
             try {
-              federation.site(0).step(step, inbox.map((other) => (other === message ? { ...message, body: corrupt(message.body, random) } : other)));
+              federation.site(0).step(
+                step,
+                inbox.map((other) => (other === message ? { ...message, body: corrupt(message.body, random) } : other)),
+              );
             } catch (error) {
               expect(error).toMatchObject({ name: 'HeError' });
               refused++;
@@ -144,8 +162,12 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
         const noticed = (): string => {
           for (const step of scheme().site.steps) {
             const swap = shadow.inbox(0).filter(({ step: of, from }) => of === odd && from === 'hospital-2');
-            const inbox = federation.inbox(0).map((message) => swap.find(({ from, to }) => from === message.from && to === message.to) ?? message);
-            const posted = federation.header.roster.flatMap((_, i) => federation.site(i).step(step, i === 0 ? inbox : federation.inbox(i)));
+            const inbox = federation
+              .inbox(0)
+              .map((message) => swap.find(({ from, to }) => from === message.from && to === message.to) ?? message);
+            const posted = federation.header.roster.flatMap((_, i) =>
+              federation.site(i).step(step, i === 0 ? inbox : federation.inbox(i)),
+            );
             shadow.step(step);
             federation.messages.push(...posted);
           }
@@ -161,8 +183,16 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
         for (const step of scheme().site.steps.slice(0, scheme().site.steps.indexOf(odd) + 1)) federation.step(step);
         const own = federation.inbox(0).find(({ from, to }) => from === 'hospital-1' && to === undefined);
         if (!own) continue;
-        const inbox = federation.inbox(0).map((message) => (message === own ? { ...own, body: own.body.map((x, i) => (i === 20 ? x ^ 1 : x)) } : message));
-        expectCode('MESSAGE_CHANGED', () => federation.site(0).step(scheme().site.steps[scheme().site.steps.indexOf(odd) + 1]!, inbox), 'hospital-1');
+        const inbox = federation
+          .inbox(0)
+          .map((message) =>
+            message === own ? { ...own, body: own.body.map((x, i) => (i === 20 ? x ^ 1 : x)) } : message,
+          );
+        expectCode(
+          'MESSAGE_CHANGED',
+          () => federation.site(0).step(scheme().site.steps[scheme().site.steps.indexOf(odd) + 1]!, inbox),
+          'hospital-1',
+        );
       }
     });
 
@@ -170,7 +200,11 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
       using federation = new Federation(scheme(), header(3, 2));
       for (const step of scheme().site.steps) {
         const posted = federation.header.roster.flatMap((site, i) =>
-          federation.site(i).step(step, federation.inbox(i).filter((message) => i !== 0 || message.from !== site)));
+          federation.site(i).step(
+            step,
+            federation.inbox(i).filter((message) => i !== 0 || message.from !== site),
+          ),
+        );
         federation.messages.push(...posted);
       }
       expect(confirmedTranscript(federation.header, federation.messages)).toMatch(/^[0-9a-f]{64}$/);
@@ -186,12 +220,19 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
         }
         const last = scheme().site.steps.at(-1) ?? '';
         const swap = shadow.messages.filter((message) => message.from === 'hospital-2' && message.to === undefined);
-        const inbox = federation.inbox(0).map((message) => (message.from === 'hospital-2' && message.to === undefined
-          ? (swap.find((other) => other.step === message.step) ?? message) : message));
+        const inbox = federation
+          .inbox(0)
+          .map((message) =>
+            message.from === 'hospital-2' && message.to === undefined
+              ? (swap.find((other) => other.step === message.step) ?? message)
+              : message,
+          );
         if (equivocate === 1) return errorOf(() => federation.site(0).step(last, inbox)).code;
         federation.step(last);
         const bodies = federation.messages.filter((message) => message.step === last);
-        const odd = bodies.map((message, i) => (i === 1 ? { ...message, body: message.body.map((x, k) => (k === PREFIX_BYTES ? x ^ 1 : x)) } : message));
+        const odd = bodies.map((message, i) =>
+          i === 1 ? { ...message, body: message.body.map((x, k) => (k === PREFIX_BYTES ? x ^ 1 : x)) } : message,
+        );
         expectCode('TRANSCRIPT_DIFFERS', () => confirmedTranscript(federation.header, odd), 'hospital-2');
         return confirmedTranscript(federation.header, bodies);
       });
@@ -200,10 +241,18 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
     });
 
     it.each([
-      ['two sites of one name', { roster: ['a', 'a', 'b'] }], ['one site', { roster: ['a'] }], ['a threshold of one', { threshold: 1 }],
-      ['a threshold above the roster', { threshold: 4 }], ['fewer uploads to be opened than decrypt', { minUploads: 1 }], ['a short seed', { seed: 'ab' }],
-      ['no sums', { sums: 0 }], ['more sums than a round has', { sums: 17 }], ['odd bits', { bits: 12 as unknown as 8 }], ['a control character in a name', { roster: ['a', 'b\n', 'c'] }],
-      ['65 sites', { roster: Array.from({ length: 65 }, (_, i) => `s${i}`) }], ['another version', { version: 2 as unknown as 1 }],
+      ['two sites of one name', { roster: ['a', 'a', 'b'] }],
+      ['one site', { roster: ['a'] }],
+      ['a threshold of one', { threshold: 1 }],
+      ['a threshold above the roster', { threshold: 4 }],
+      ['fewer uploads to be opened than decrypt', { minUploads: 1 }],
+      ['a short seed', { seed: 'ab' }],
+      ['no sums', { sums: 0 }],
+      ['more sums than a round has', { sums: 17 }],
+      ['odd bits', { bits: 12 as unknown as 8 }],
+      ['a control character in a name', { roster: ['a', 'b\n', 'c'] }],
+      ['65 sites', { roster: Array.from({ length: 65 }, (_, i) => `s${i}`) }],
+      ['another version', { version: 2 as unknown as 1 }],
     ])('refuses a header with %s', (_, changes) => {
       const bad = header(3, 2, changes);
       expectCode('HEADER_INVALID', () => scheme().site.begin(bad, bad.roster[0] ?? ''));
@@ -216,8 +265,12 @@ export function describeCeremony({ scheme, header, random, vectors }: Context): 
         for (let threshold = 2; threshold <= sites; threshold++) {
           const bad = 2 * threshold <= sites;
           const of = header(sites, threshold);
-          const seen = bad ? errorOf(() => scheme().site.begin(of, 'hospital-1')).code : scheme().sum.layout(of) && 'HEADER_VALID';
-          expect(`${threshold} of ${sites} ${seen}`).toBe(`${threshold} of ${sites} ${bad ? 'HEADER_INVALID' : 'HEADER_VALID'}`);
+          const seen = bad
+            ? errorOf(() => scheme().site.begin(of, 'hospital-1')).code
+            : scheme().sum.layout(of) && 'HEADER_VALID';
+          expect(`${threshold} of ${sites} ${seen}`).toBe(
+            `${threshold} of ${sites} ${bad ? 'HEADER_INVALID' : 'HEADER_VALID'}`,
+          );
         }
       }
     });

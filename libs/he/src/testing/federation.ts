@@ -8,10 +8,24 @@ export interface Scheme {
   readonly sum: SumScheme;
 }
 
-export function headerOf(scheme: SchemeId, sites: number, threshold: number, changes: Partial<EpochHeader> = {}): EpochHeader {
+export function headerOf(
+  scheme: SchemeId,
+  sites: number,
+  threshold: number,
+  changes: Partial<EpochHeader> = {},
+): EpochHeader {
   const roster = Array.from({ length: sites }, (_, i) => `hospital-${i + 1}`);
   return {
-    scheme, version: 1, epochId: 'epoch-1', seed: '5e'.repeat(32), roster, threshold, minUploads: threshold, bits: 16, sums: 2, ...changes,
+    scheme,
+    version: 1,
+    epochId: 'epoch-1',
+    seed: '5e'.repeat(32),
+    roster,
+    threshold,
+    minUploads: threshold,
+    bits: 16,
+    sums: 2,
+    ...changes,
   };
 }
 
@@ -20,7 +34,10 @@ export class Federation implements Disposable {
   readonly messages: CeremonyMessage[] = [];
   readonly sites: SiteEpoch[];
 
-  constructor(readonly scheme: Scheme, readonly header: EpochHeader) {
+  constructor(
+    readonly scheme: Scheme,
+    readonly header: EpochHeader,
+  ) {
     this.sites = header.roster.map((site) => scheme.site.begin(header, site));
   }
 
@@ -39,7 +56,9 @@ export class Federation implements Disposable {
   /** What the last step brought this site. */
   inbox(index: number): CeremonyMessage[] {
     const last = this.messages.at(-1)?.step;
-    return this.messages.filter(({ step, to }) => step === last && (to === undefined || to === this.header.roster[index]));
+    return this.messages.filter(
+      ({ step, to }) => step === last && (to === undefined || to === this.header.roster[index]),
+    );
   }
 
   site(index: number): SiteEpoch {
@@ -60,7 +79,9 @@ export class Federation implements Disposable {
     return {
       sumIndex,
       uploads: [...values.keys()].map((i) => this.header.roster[i] ?? ''),
-      activeSet: (activeSet ?? this.header.roster.map((_, i) => i).slice(0, this.header.threshold)).map((i) => this.header.roster[i] ?? ''),
+      activeSet: (activeSet ?? this.header.roster.map((_, i) => i).slice(0, this.header.threshold)).map(
+        (i) => this.header.roster[i] ?? '',
+      ),
       blocks: this.add(uploads),
     };
   }
@@ -89,7 +110,10 @@ export class Federation implements Disposable {
 
 export function plainSum(vectors: Iterable<Uint32Array>, length: number): Uint32Array {
   const sum = new Uint32Array(length);
-  for (const vector of vectors) vector.forEach((value, i) => { sum[i] = (sum[i] ?? 0) + value; });
+  for (const vector of vectors)
+    vector.forEach((value, i) => {
+      sum[i] = (sum[i] ?? 0) + value;
+    });
   return sum;
 }
 

@@ -12,7 +12,8 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
       const site = federation.site(0);
       expectCode('VALUE_OUT_OF_RANGE', () => site.encrypt(0, Uint32Array.of(65_536)));
       expectCode('VALUE_OUT_OF_RANGE', () => site.encrypt(0, new Uint32Array(0)));
-      for (const index of [-1, 2, 0.5, Number.NaN]) expectCode('SUM_INDEX_INVALID', () => site.encrypt(index, Uint32Array.of(1)));
+      for (const index of [-1, 2, 0.5, Number.NaN])
+        expectCode('SUM_INDEX_INVALID', () => site.encrypt(index, Uint32Array.of(1)));
       site.encrypt(0, Uint32Array.of(1));
       expectCode('SUM_ALREADY_ENCRYPTED', () => site.encrypt(0, Uint32Array.of(1)));
       federation.restart(0);
@@ -54,7 +55,13 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
       const [good = new Uint8Array(0)] = federation.site(0).encrypt(0, Uint32Array.of(5));
       const adder = scheme().sum.adder(federation.header);
       const full = good.slice().fill(255, PREFIX_BYTES);
-      for (const bad of [good.slice(1), concat(good, Uint8Array.of(0)), new Uint8Array(0), good.map((x, i) => (i === 9 ? x ^ 1 : x)), full]) {
+      for (const bad of [
+        good.slice(1),
+        concat(good, Uint8Array.of(0)),
+        new Uint8Array(0),
+        good.map((x, i) => (i === 9 ? x ^ 1 : x)),
+        full,
+      ]) {
         adder.add(good);
         expectCode('BLOCK_MALFORMED', () => adder.add(bad));
         expectCode('BLOCK_MALFORMED', () => adder.add(good));
@@ -112,11 +119,27 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
       expectCode('SHARE_MISSING', () => federation.open(sum, changed([['hospital-2', undefined]])), 'hospital-2');
       expectCode('ACTIVE_SET_INVALID', () => federation.open(sum, changed([['hospital-4', second]])), 'hospital-4');
       expectCode('SHARE_MALFORMED', () => federation.open(sum, changed([['hospital-2', first]])), 'hospital-2');
-      expectCode('SHARE_MALFORMED', () => federation.open(sum, changed([['hospital-2', second.slice(0, -8)]])), 'hospital-2');
-      expectCode('SHARE_MALFORMED', () => federation.open(sum, changed([['hospital-2', concat(second, second.subarray(PREFIX_BYTES))]])), 'hospital-2');
-      expectCode('SHARE_MALFORMED', () => federation.open(sum, changed([['hospital-2', second.slice().fill(255, 2 * PREFIX_BYTES)]])), 'hospital-2');
+      expectCode(
+        'SHARE_MALFORMED',
+        () => federation.open(sum, changed([['hospital-2', second.slice(0, -8)]])),
+        'hospital-2',
+      );
+      expectCode(
+        'SHARE_MALFORMED',
+        () => federation.open(sum, changed([['hospital-2', concat(second, second.subarray(PREFIX_BYTES))]])),
+        'hospital-2',
+      );
+      expectCode(
+        'SHARE_MALFORMED',
+        () => federation.open(sum, changed([['hospital-2', second.slice().fill(255, 2 * PREFIX_BYTES)]])),
+        'hospital-2',
+      );
       // Made for other uploads.
-      expectCode('SHARE_MALFORMED', () => federation.open({ ...sum, uploads: sum.uploads.slice(1) }, shares), 'hospital-1');
+      expectCode(
+        'SHARE_MALFORMED',
+        () => federation.open({ ...sum, uploads: sum.uploads.slice(1) }, shares),
+        'hospital-1',
+      );
       expect(federation.open(sum, shares).length).toBe(federation.site(0).layout.valuesPerBlock);
     });
 

@@ -10,7 +10,7 @@ export class TestRandom {
     let z = this.seed;
     z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
     z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-    return Math.floor(((z ^ (z >>> 16)) >>> 0) / 2 ** 32 * limit);
+    return Math.floor((((z ^ (z >>> 16)) >>> 0) / 2 ** 32) * limit);
   }
 
   bytes(length: number): Uint8Array {

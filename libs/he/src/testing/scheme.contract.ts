@@ -13,7 +13,8 @@ export function describeScheme(id: SchemeId): void {
     let loaded: Scheme;
     const scheme = (): Scheme => loaded;
     const random = new TestRandom(3);
-    const header = (sites: number, threshold: number, changes: Partial<EpochHeader> = {}): EpochHeader => headerOf(id, sites, threshold, changes);
+    const header = (sites: number, threshold: number, changes: Partial<EpochHeader> = {}): EpochHeader =>
+      headerOf(id, sites, threshold, changes);
 
     beforeAll(async () => {
       loaded = { site: await siteScheme(id), sum: await sumScheme(id) };
@@ -26,8 +27,10 @@ export function describeScheme(id: SchemeId): void {
 
     describe('sums', () => {
       it.each([
-        { sites: 2, threshold: 2, bits: 16 as const }, { sites: 3, threshold: 2, bits: 8 as const },
-        { sites: 5, threshold: 3, bits: 16 as const }, { sites: 4, threshold: 4, bits: 8 as const },
+        { sites: 2, threshold: 2, bits: 16 as const },
+        { sites: 3, threshold: 2, bits: 8 as const },
+        { sites: 5, threshold: 3, bits: 16 as const },
+        { sites: 4, threshold: 4, bits: 8 as const },
       ])('opens the exact sum of $sites sites with $threshold of them, $bits bits', ({ sites, threshold, bits }) => {
         using federation = Federation.ready(scheme(), header(sites, threshold, { bits }));
         const length = federation.site(0).layout.valuesPerBlock + 7;
@@ -42,11 +45,14 @@ export function describeScheme(id: SchemeId): void {
       it('opens the sum of those who uploaded, decrypted by others', () => {
         using federation = Federation.ready(scheme(), header(5, 3));
         const values = vectors([0, 3, 4], 50, 16);
-        expect(federation.open(federation.sumOf(1, values, [1, 2, 4])).subarray(0, 50)).toEqual(plainSum(values.values(), 50));
+        expect(federation.open(federation.sumOf(1, values, [1, 2, 4])).subarray(0, 50)).toEqual(
+          plainSum(values.values(), 50),
+        );
       });
 
       it('takes every byte string as a Buffer somewhere inside a larger one', () => {
-        const asBuffer = (bytes: Uint8Array): Buffer => Buffer.concat([Buffer.from([1, 2, 3]), bytes, Buffer.from([4])]).subarray(3, 3 + bytes.length);
+        const asBuffer = (bytes: Uint8Array): Buffer =>
+          Buffer.concat([Buffer.from([1, 2, 3]), bytes, Buffer.from([4])]).subarray(3, 3 + bytes.length);
         using federation = new Federation(scheme(), header(3, 2));
         for (const step of scheme().site.steps) {
           federation.header.roster.forEach((_, i) => {
@@ -57,11 +63,20 @@ export function describeScheme(id: SchemeId): void {
           });
           const from = federation.messages.length;
           federation.step(step);
-          federation.messages.splice(from, Infinity, ...federation.messages.slice(from).map((message) => ({ ...message, body: asBuffer(message.body) })));
+          federation.messages.splice(
+            from,
+            Infinity,
+            ...federation.messages.slice(from).map((message) => ({ ...message, body: asBuffer(message.body) })),
+          );
         }
         const values = vectors([0, 1, 2], 5, 16);
         const uploads = [...values].map(([i, vector]) => [...federation.site(i).encrypt(0, vector)].map(asBuffer));
-        const sum = { sumIndex: 0, uploads: federation.header.roster, activeSet: federation.header.roster.slice(1), blocks: federation.add(uploads).map(asBuffer) };
+        const sum = {
+          sumIndex: 0,
+          uploads: federation.header.roster,
+          activeSet: federation.header.roster.slice(1),
+          blocks: federation.add(uploads).map(asBuffer),
+        };
         const shares = new Map([...federation.shares(sum)].map(([site, share]) => [site, asBuffer(share)]));
         expect(federation.open(sum, shares).subarray(0, 5)).toEqual(plainSum(values.values(), 5));
       });
@@ -69,7 +84,9 @@ export function describeScheme(id: SchemeId): void {
       it('opens the sum of eight saturated sites', () => {
         using federation = Federation.ready(scheme(), header(8, 5, { sums: 1 }));
         const values = new Map(restOf(0, 8).map((i) => [i, new Uint32Array(9).fill(65_535)]));
-        expect(federation.open(federation.sumOf(0, values)).subarray(0, 9)).toEqual(new Uint32Array(9).fill(8 * 65_535));
+        expect(federation.open(federation.sumOf(0, values)).subarray(0, 9)).toEqual(
+          new Uint32Array(9).fill(8 * 65_535),
+        );
       });
 
       it('gives layouts that match the bytes', () => {
@@ -80,11 +97,20 @@ export function describeScheme(id: SchemeId): void {
         const blocks = federation.add([upload, other]);
         expect(upload.map((block) => block.length)).toEqual([layout.uploadBlockBytes, layout.uploadBlockBytes]);
         expect(blocks.map((block) => block.length)).toEqual([layout.sumBlockBytes, layout.sumBlockBytes]);
-        const toOpen = { sumIndex: 0, uploads: federation.header.roster.slice(0, 2), activeSet: federation.header.roster.slice(1), blocks };
+        const toOpen = {
+          sumIndex: 0,
+          uploads: federation.header.roster.slice(0, 2),
+          activeSet: federation.header.roster.slice(1),
+          blocks,
+        };
         expect(federation.site(1).share(toOpen).length).toBe(layout.shareBytes(2));
         const coordinators = scheme().sum.layout(federation.header);
-        expect([coordinators.uploadBlockBytes, coordinators.sumBlockBytes, coordinators.shareBytes(2), coordinators.valuesPerBlock])
-          .toEqual([layout.uploadBlockBytes, layout.sumBlockBytes, layout.shareBytes(2), layout.valuesPerBlock]);
+        expect([
+          coordinators.uploadBlockBytes,
+          coordinators.sumBlockBytes,
+          coordinators.shareBytes(2),
+          coordinators.valuesPerBlock,
+        ]).toEqual([layout.uploadBlockBytes, layout.sumBlockBytes, layout.shareBytes(2), layout.valuesPerBlock]);
       });
     });
 
@@ -94,7 +120,10 @@ export function describeScheme(id: SchemeId): void {
     describe('membership', () => {
       it('changes by a new epoch: a site joins, one leaves, nothing of the old epoch is accepted', () => {
         using before = Federation.ready(scheme(), header(3, 2));
-        using after = Federation.ready(scheme(), header(3, 2, { epochId: 'epoch-2', roster: ['hospital-1', 'hospital-3', 'hospital-4'] }));
+        using after = Federation.ready(
+          scheme(),
+          header(3, 2, { epochId: 'epoch-2', roster: ['hospital-1', 'hospital-3', 'hospital-4'] }),
+        );
         const values = vectors([0, 1, 2], 12, 16);
         expect(after.open(after.sumOf(0, values)).subarray(0, 12)).toEqual(plainSum(values.values(), 12));
         const [block = new Uint8Array(0)] = before.site(0).encrypt(0, Uint32Array.of(1));
@@ -105,14 +134,20 @@ export function describeScheme(id: SchemeId): void {
 
     it('lets a site check that a block of the sum is the sum of what was committed', () => {
       using federation = Federation.ready(scheme(), header(3, 2));
-      const uploads = [0, 1, 2].map((i) => [...federation.site(i).encrypt(0, random.values(federation.site(i).layout.valuesPerBlock * 2 + 1, 16))]);
+      const uploads = [0, 1, 2].map((i) => [
+        ...federation.site(i).encrypt(0, random.values(federation.site(i).layout.valuesPerBlock * 2 + 1, 16)),
+      ]);
       const committed = (blocks: readonly Uint8Array[], index: number): ProvenBlock => {
         const tree = MerkleTree.from(blocks.map((block) => createHash('sha256').update(block).digest()));
         return { root: tree.root, block: blocks[index] ?? new Uint8Array(0), proof: tree.proof(index) };
       };
-      const check = (sums: readonly Uint8Array[], index: number): void => spotCheck(scheme().sum, federation.header, {
-        index, size: sums.length, sum: committed(sums, index), uploads: new Map(uploads.map((blocks, i) => [federation.header.roster[i] ?? '', committed(blocks, index)])),
-      });
+      const check = (sums: readonly Uint8Array[], index: number): void =>
+        spotCheck(scheme().sum, federation.header, {
+          index,
+          size: sums.length,
+          sum: committed(sums, index),
+          uploads: new Map(uploads.map((blocks, i) => [federation.header.roster[i] ?? '', committed(blocks, index)])),
+        });
       const sums = federation.add(uploads);
       const without = federation.add(uploads.slice(1));
       for (const index of [0, 1, 2]) {

@@ -25,7 +25,11 @@ export function linearAnswer(bias: number, row: readonly number[]): number {
   return 1 / (1 + Math.exp(-logit));
 }
 
-export async function writeModel(folder: string, file: string, bytes: Uint8Array): Promise<{ file: string; sha256: string }> {
+export async function writeModel(
+  folder: string,
+  file: string,
+  bytes: Uint8Array,
+): Promise<{ file: string; sha256: string }> {
   const path = join(folder, file);
   await writeFile(path, bytes);
   return { file: path, sha256: createHash('sha256').update(bytes).digest('hex') };

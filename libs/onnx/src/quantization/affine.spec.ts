@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { activationRange, affineOf, quantizeValue, roundHalfToEven, symmetricOf } from './affine.js';
 
-interface Known { name: string; input: Record<string, unknown>; expected: Record<string, unknown> }
+interface Known {
+  name: string;
+  input: Record<string, unknown>;
+  expected: Record<string, unknown>;
+}
 
 const known = JSON.parse(readFileSync(new URL('../../kat/quantization.json', import.meta.url), 'utf8')) as Known[];
 const named = (prefix: string): Known[] => known.filter(({ name }) => name.startsWith(prefix));
@@ -24,7 +28,9 @@ describe('affine quantisation against known answers', () => {
     const scales = numbers(input['scale']);
     const zeroPoints = numbers(input['zero_point']);
     const channelOf = (index: number): number => Math.floor((index * scales.length) / values.length);
-    const found = values.map((value, index) => quantizeValue(value, { scale: scales[channelOf(index)]!, zeroPoint: zeroPoints[channelOf(index)]! }, integer));
+    const found = values.map((value, index) =>
+      quantizeValue(value, { scale: scales[channelOf(index)]!, zeroPoint: zeroPoints[channelOf(index)]! }, integer),
+    );
     expect(found).toEqual(numbers(expected['y']));
   });
 
@@ -42,12 +48,16 @@ describe('affine quantisation against known answers', () => {
     // The vector allows one step, where −min/scale lies on a half.
     expect(Math.abs(affine.zeroPoint - (expected['zero_point'] as number))).toBeLessThanOrEqual(1);
     const found = (input['x'] as number[]).map((value) => quantizeValue(value, affine, activationRange));
-    (expected['q'] as number[]).forEach((value, index) => expect(Math.abs(found[index]! - value)).toBeLessThanOrEqual(1));
+    (expected['q'] as number[]).forEach((value, index) =>
+      expect(Math.abs(found[index]! - value)).toBeLessThanOrEqual(1),
+    );
   });
 
   it.each(named('int32_bias'))('$name', ({ input, expected }) => {
     const scales = (input['weight_scales'] as number[]).map((scale) => scale * (input['input_scale'] as number));
-    const found = (input['bias'] as number[]).map((value, channel) => quantizeValue(value, { scale: scales[channel]!, zeroPoint: 0 }, { min: -(2 ** 31), max: 2 ** 31 - 1 }));
+    const found = (input['bias'] as number[]).map((value, channel) =>
+      quantizeValue(value, { scale: scales[channel]!, zeroPoint: 0 }, { min: -(2 ** 31), max: 2 ** 31 - 1 }),
+    );
     expect(found).toEqual(expected['q']);
   });
 
@@ -58,6 +68,8 @@ describe('affine quantisation against known answers', () => {
 
 describe('roundHalfToEven', () => {
   it('sends halves to the even side, and others to the nearest', () => {
-    expect([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.4, -2.6].map((value) => roundHalfToEven(value) + 0)).toEqual([-2, -2, 0, 0, 2, 2, 2, -3]);
+    expect([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.4, -2.6].map((value) => roundHalfToEven(value) + 0)).toEqual([
+      -2, -2, 0, 0, 2, 2, 2, -3,
+    ]);
   });
 });

@@ -14,29 +14,49 @@ export type CalibrationMethod = { kind: 'minmax' } | { kind: 'percentile'; perce
  * Ranges of the named float32 values over the calibration inputs.
  * @throws OnnxError ONNX_CALIBRATION where there is no input or a value is not finite; ONNX_RUNTIME
  */
-export async function calibrate(model: Model, names: ReadonlySet<string>, inputs: readonly Feeds[], method: CalibrationMethod): Promise<Map<string, Range>> {
+export async function calibrate(
+  model: Model,
+  names: ReadonlySet<string>,
+  inputs: readonly Feeds[],
+  method: CalibrationMethod,
+): Promise<Map<string, Range>> {
   if (inputs.length === 0) throw new OnnxError('ONNX_CALIBRATION', 'calibration', 'it needs at least one input');
   const given = new Set(model.graph.inputs.map(({ name }) => name));
   const outputs = [...names].filter((name) => !given.has(name)).map((name) => ({ name }));
-  const session = await openSession({ ...model, graph: { ...model.graph, outputs: [...outputs, ...model.graph.outputs.filter(({ name }) => !names.has(name))] } }, 'all');
+  const session = await openSession(
+    {
+      ...model,
+      graph: { ...model.graph, outputs: [...outputs, ...model.graph.outputs.filter(({ name }) => !names.has(name))] },
+    },
+    'all',
+  );
   try {
     const ranges = new Map<string, Range>();
-    await forEachValue(session, names, inputs, (name, values) => ranges.set(name, widened(ranges.get(name), values, name)));
+    await forEachValue(session, names, inputs, (name, values) =>
+      ranges.set(name, widened(ranges.get(name), values, name)),
+    );
     if (method.kind === 'minmax') return ranges;
     const histograms = new Map(Array.from(ranges, ([name, range]) => [name, new Histogram(range)]));
     await forEachValue(session, names, inputs, (name, values) => histograms.get(name)!.add(values));
-    return new Map(Array.from(histograms, ([name, histogram]) => [
-      name,
-      method.kind === 'percentile' ? histogram.percentileRange(method.percent) : histogram.entropyRange(),
-    ]));
+    return new Map(
+      Array.from(histograms, ([name, histogram]) => [
+        name,
+        method.kind === 'percentile' ? histogram.percentileRange(method.percent) : histogram.entropyRange(),
+      ]),
+    );
   } finally {
     await session.release();
   }
 }
 
-async function forEachValue(session: Session, names: ReadonlySet<string>, inputs: readonly Feeds[], visit: (name: string, values: Float32Array) => void): Promise<void> {
+async function forEachValue(
+  session: Session,
+  names: ReadonlySet<string>,
+  inputs: readonly Feeds[],
+  visit: (name: string, values: Float32Array) => void,
+): Promise<void> {
   for (const feeds of inputs) {
-    const values: Record<string, Tensor> = { ...feeds, ...await runSession(session, feeds) };
+    const values: Record<string, Tensor> = { ...feeds, ...(await runSession(session, feeds)) };
     for (const name of names) {
       const data = values[name]?.data;
       if (data instanceof Float32Array) visit(name, data);

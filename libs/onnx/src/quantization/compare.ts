@@ -47,7 +47,10 @@ const timeLimitMs = 10_000;
  * Quantises, measures both models and keeps fp32 unless int8 is at least as fast and loses at most `tolerance`.
  * @throws OnnxError as `quantizeModel`
  */
-export async function quantizeIfBetter(model: Model, trial: QuantizationTrial): Promise<{ model: Model; report: QuantizationReport }> {
+export async function quantizeIfBetter(
+  model: Model,
+  trial: QuantizationTrial,
+): Promise<{ model: Model; report: QuantizationReport }> {
   const { model: quantized, quantizedNodes } = await quantize(model, trial.calibration, trial.method);
   if (quantizedNodes === 0) {
     const [fp32] = await measure([model], trial);
@@ -59,7 +62,11 @@ export async function quantizeIfBetter(model: Model, trial: QuantizationTrial): 
 }
 
 /** The rule: fp32 stays where int8 is slower in the middle (p50) or loses more than `tolerance` of the score. */
-export function chooseVariant(fp32: Measurement, int8: Measurement, tolerance: number): Pick<QuantizationReport, 'chosen' | 'reason'> {
+export function chooseVariant(
+  fp32: Measurement,
+  int8: Measurement,
+  tolerance: number,
+): Pick<QuantizationReport, 'chosen' | 'reason'> {
   // Negated, so that a score that is not a number keeps fp32.
   if (!(int8.score >= fp32.score - tolerance)) return { chosen: 'fp32', reason: 'less accurate' };
   if (!(int8.latencyP50Ms <= fp32.latencyP50Ms)) return { chosen: 'fp32', reason: 'slower' };
@@ -67,7 +74,10 @@ export function chooseVariant(fp32: Measurement, int8: Measurement, tolerance: n
 }
 
 /** Timed in turns, so that a busy moment of the machine hits all. */
-async function measure<const Models extends readonly Model[]>(models: Models, { latencyInput, score }: QuantizationTrial): Promise<{ [Each in keyof Models]: Measurement }> {
+async function measure<const Models extends readonly Model[]>(
+  models: Models,
+  { latencyInput, score }: QuantizationTrial,
+): Promise<{ [Each in keyof Models]: Measurement }> {
   const sessions = await Promise.all(models.map((model) => openSession(model, 'all')));
   try {
     const times = models.map((): number[] => []);

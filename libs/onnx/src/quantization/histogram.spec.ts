@@ -10,7 +10,10 @@ function histogramOf(values: Float32Array): Histogram {
 
 const random = randomFrom(5);
 const uniform = Float32Array.from({ length: 20_000 }, () => 2 * random() - 1);
-const normal = Float32Array.from({ length: 20_000 }, () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()));
+const normal = Float32Array.from(
+  { length: 20_000 },
+  () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+);
 
 describe('Histogram', () => {
   it('cuts the stated share off each end', () => {

@@ -32,18 +32,22 @@ const movers = new Set(['MaxPool', 'Flatten', 'Reshape']);
 export function planQuantization(graph: Graph): QuantizationPlan {
   const constants = constantsOf(graph);
   const readers = new Map<string, Node[]>();
-  for (const node of graph.nodes) for (const name of node.inputs) {
-    const known = readers.get(name);
-    if (known) known.push(node);
-    else readers.set(name, [node]);
-  }
+  for (const node of graph.nodes)
+    for (const name of node.inputs) {
+      const known = readers.get(name);
+      if (known) known.push(node);
+      else readers.set(name, [node]);
+    }
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const nodes = new Map<Node, QuantizedNode>();
   const integerResults = new Set<string>();
   for (const node of graph.nodes) {
     const weightAxis = weightAxisOf(node, constants);
-    const isBridge = bridges.has(node.op) && node.outputs.length === 1 && !outputs.has(node.outputs[0]!)
-      && activationsOf(node).every((name) => integerResults.has(name));
+    const isBridge =
+      bridges.has(node.op) &&
+      node.outputs.length === 1 &&
+      !outputs.has(node.outputs[0]!) &&
+      activationsOf(node).every((name) => integerResults.has(name));
     if (weightAxis === undefined && !isBridge) continue;
     const isMover = movers.has(node.op);
     const result = isMover ? node.outputs[0]! : resultOf(node, readers, outputs);
@@ -67,7 +71,9 @@ function weightAxisOf(node: Node, constants: ReadonlyMap<string, Tensor>): numbe
   if (node.op === 'MatMul') return weight.dims.length === 2 ? 1 : undefined;
   const axis = node.op === 'Conv' ? 0 : gemmAxis(node);
   const bias = constants.get(node.inputs[2] ?? '');
-  const hasUsableBias = !node.inputs[2] || (bias?.type === 'float32' && axis !== undefined && elementCount(bias.dims) === weight.dims[axis]);
+  const hasUsableBias =
+    !node.inputs[2] ||
+    (bias?.type === 'float32' && axis !== undefined && elementCount(bias.dims) === weight.dims[axis]);
   return hasUsableBias ? axis : undefined;
 }
 
@@ -81,6 +87,7 @@ function gemmAxis(node: Node): number | undefined {
 function resultOf(node: Node, readers: ReadonlyMap<string, readonly Node[]>, outputs: ReadonlySet<string>): string {
   const own = node.outputs[0]!;
   const [reader, ...others] = readers.get(own) ?? [];
-  const isFused = reader !== undefined && others.length === 0 && !outputs.has(own) && (reader.op === 'Relu' || reader.op === 'Clip');
+  const isFused =
+    reader !== undefined && others.length === 0 && !outputs.has(own) && (reader.op === 'Relu' || reader.op === 'Clip');
   return isFused ? reader.outputs[0]! : own;
 }

@@ -3,7 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Session } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, checkModel, decodeModel, encodeModel, openSession, quantizeIfBetter, quantizeModel, runSession, tensorOf } from '../index.js';
+import {
+  GraphBuilder,
+  attr,
+  checkModel,
+  decodeModel,
+  encodeModel,
+  openSession,
+  quantizeIfBetter,
+  quantizeModel,
+  runSession,
+  tensorOf,
+} from '../index.js';
 import { chooseVariant } from './compare.js';
 import type { CalibrationMethod, Feeds, Model, NumericData, Tensor } from '../index.js';
 import { logisticModel } from '../models.fixture.js';
@@ -11,16 +22,26 @@ import { randomFrom } from '../random.fixture.js';
 
 const random = randomFrom(11);
 const normals = (length: number, deviation: number): Float32Array =>
-  Float32Array.from({ length }, () => deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()));
+  Float32Array.from(
+    { length },
+    () => deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+  );
 
 /** Conv with BatchNormalization, ReLU, a residual sum, pooling and a Gemm: every pattern that the planner knows. */
 function residualModel(): Model {
   const graph = new GraphBuilder('residual');
   const conv = (x: string, from: number, to: number): string => {
     const name = graph.fresh('layer');
-    const values = { weight: normals(to * from * 9, Math.sqrt(1 / (9 * from))), gamma: normals(to, 0.1).map((value) => 1 + value), beta: normals(to, 0.1), mean: normals(to, 0.1), variance: normals(to, 0.1).map((value) => 1 + value) };
+    const values = {
+      weight: normals(to * from * 9, Math.sqrt(1 / (9 * from))),
+      gamma: normals(to, 0.1).map((value) => 1 + value),
+      beta: normals(to, 0.1),
+      mean: normals(to, 0.1),
+      variance: normals(to, 0.1).map((value) => 1 + value),
+    };
     const [weight, ...statistics] = Object.entries(values).map(([part, data]) =>
-      graph.initializer(`${name}.${part}`, 'float32', part === 'weight' ? [to, from, 3, 3] : [to], data));
+      graph.initializer(`${name}.${part}`, 'float32', part === 'weight' ? [to, from, 3, 3] : [to], data),
+    );
     const raw = graph.op('Conv', [x, weight!], { pads: attr.ints([1, 1, 1, 1]), kernel_shape: attr.ints([3, 3]) });
     return graph.op('BatchNormalization', [raw, ...statistics]);
   };
@@ -46,8 +67,13 @@ async function outputOf(model: Model, feeds: Feeds): Promise<Tensor<NumericData>
 }
 
 function relativeError(found: Tensor, expected: Tensor): number {
-  const pairs = Array.from(expected.data as Float32Array, (value, index) => [Number(found.data[index]), value] as const);
-  return Math.sqrt(pairs.reduce((sum, [f, e]) => sum + (f - e) ** 2, 0) / pairs.reduce((sum, [, e]) => sum + e ** 2, 0));
+  const pairs = Array.from(
+    expected.data as Float32Array,
+    (value, index) => [Number(found.data[index]), value] as const,
+  );
+  return Math.sqrt(
+    pairs.reduce((sum, [f, e]) => sum + (f - e) ** 2, 0) / pairs.reduce((sum, [, e]) => sum + e ** 2, 0),
+  );
 }
 
 /** Operators of the graph that the runtime really executes. */
@@ -66,7 +92,11 @@ async function executedOperators(model: Model): Promise<string[]> {
 describe('quantizeModel', () => {
   const model = residualModel();
   const calibration = [images(16), images(16)];
-  const methods: CalibrationMethod[] = [{ kind: 'minmax' }, { kind: 'percentile', percent: 99.99 }, { kind: 'entropy' }];
+  const methods: CalibrationMethod[] = [
+    { kind: 'minmax' },
+    { kind: 'percentile', percent: 99.99 },
+    { kind: 'entropy' },
+  ];
 
   it.each(methods)('with $kind calibration stays close to the float model', async (method) => {
     const quantized = checkModel(await quantizeModel(model, calibration, method));
@@ -79,9 +109,15 @@ describe('quantizeModel', () => {
   it('makes patterns that the runtime fuses to integer kernels, with nothing left in floats between them', async () => {
     const operators = await executedOperators(await quantizeModel(model, calibration));
     const count = (name: string): number => operators.filter((op) => op === name).length;
-    expect({ conv: count('QLinearConv'), add: count('QLinearAdd'), pool: count('QLinearGlobalAveragePool'), gemm: count('QGemm') })
-      .toEqual({ conv: 3, add: 1, pool: 1, gemm: 1 });
-    expect(operators.filter((op) => ['Conv', 'Add', 'Relu', 'Gemm', 'DequantizeLinear', 'BatchNormalization'].includes(op))).toEqual([]);
+    expect({
+      conv: count('QLinearConv'),
+      add: count('QLinearAdd'),
+      pool: count('QLinearGlobalAveragePool'),
+      gemm: count('QGemm'),
+    }).toEqual({ conv: 3, add: 1, pool: 1, gemm: 1 });
+    expect(
+      operators.filter((op) => ['Conv', 'Add', 'Relu', 'Gemm', 'DequantizeLinear', 'BatchNormalization'].includes(op)),
+    ).toEqual([]);
     expect(count('QuantizeLinear')).toBe(1);
   });
 
@@ -125,7 +161,12 @@ describe('quantizeModel', () => {
 
   it('gives each output channel of a weight its own scale, with at most half a step of error', async () => {
     const wide = logisticModel();
-    wide.graph.initializers.set('weight', { name: 'weight', type: 'float32', dims: [3, 2], data: new Float32Array([100, 0.01, -50, -0.02, 25, 0.005]) });
+    wide.graph.initializers.set('weight', {
+      name: 'weight',
+      type: 'float32',
+      dims: [3, 2],
+      data: new Float32Array([100, 0.01, -50, -0.02, 25, 0.005]),
+    });
     wide.graph.initializers.set('bias', { name: 'bias', type: 'float32', dims: [2], data: new Float32Array([3, 0.5]) });
     wide.graph.outputs = [{ name: 'probability' }];
     const { graph } = await quantizeModel(wide, [{ x: tensorOf('float32', [2, 3], [1, 2, 3, -1, 0, 1]) }]);
@@ -133,7 +174,9 @@ describe('quantizeModel', () => {
     const integers = graph.initializers.get('logit/weight/quantized')!.data as Int8Array;
     expect(scales[0]! / scales[1]!).toBeCloseTo(100 / 0.02, 2);
     [100, 0.01, -50, -0.02, 25, 0.005].forEach((value, index) => {
-      expect(Math.abs(integers[index]! * scales[index % 2]! - value)).toBeLessThanOrEqual(0.5 * scales[index % 2]! * (1 + 1e-5));
+      expect(Math.abs(integers[index]! * scales[index % 2]! - value)).toBeLessThanOrEqual(
+        0.5 * scales[index % 2]! * (1 + 1e-5),
+      );
     });
     expect(graph.initializers.get('logit/bias/quantized')!.type).toBe('int32');
     expect(graph.initializers.has('weight')).toBe(false);
@@ -148,7 +191,9 @@ describe('quantizeModel', () => {
     const quantized = checkModel(await quantizeModel(graph.model(), calibration));
     expect(quantized.graph.outputs).toEqual(graph.graph.outputs);
     const evaluation = images(4);
-    expect(relativeError(await outputOf(quantized, evaluation), await outputOf(graph.model(), evaluation))).toBeLessThan(0.05);
+    expect(
+      relativeError(await outputOf(quantized, evaluation), await outputOf(graph.model(), evaluation)),
+    ).toBeLessThan(0.05);
   });
 
   it('leaves alone what has no integer kernel: weights a caller may override, scaled Gemm', async () => {
@@ -163,17 +208,36 @@ describe('quantizeModel', () => {
   it('finds other names for what it adds where the model has them already', async () => {
     const graph = new GraphBuilder('taken');
     graph.input('x', 'float32', ['batch', 2, 8, 8]);
-    for (const [name, dims] of [['first', [3, 2, 1, 1]], ['second', [3, 3, 1, 1]], ['third', [3, 3, 1, 1]]] as const) graph.initializer(name, 'float32', dims, normals(dims[0] * dims[1], 1));
+    for (const [name, dims] of [
+      ['first', [3, 2, 1, 1]],
+      ['second', [3, 3, 1, 1]],
+      ['third', [3, 3, 1, 1]],
+    ] as const)
+      graph.initializer(name, 'float32', dims, normals(dims[0] * dims[1], 1));
     graph.initializer('x/scale', 'float32', [3], [0.5, 1, 2]);
-    for (const [part, values] of Object.entries({ weight: [1, 1, 1], bias: [0, 1, 2], variance: [1, 2, 3] })) graph.initializer(`const_1/${part}`, 'float32', [3], values);
+    for (const [part, values] of Object.entries({ weight: [1, 1, 1], bias: [0, 1, 2], variance: [1, 2, 3] }))
+      graph.initializer(`const_1/${part}`, 'float32', [3], values);
     graph.op('Conv', ['x', 'first'], {}, 'x/quantized');
-    graph.op('BatchNormalization', [graph.op('Conv', ['x/quantized', 'second'], {}, 'x/dequantized'), 'x/scale', 'const_1/weight', 'const_1/bias', 'const_1/variance'], {}, 'const_1');
+    graph.op(
+      'BatchNormalization',
+      [
+        graph.op('Conv', ['x/quantized', 'second'], {}, 'x/dequantized'),
+        'x/scale',
+        'const_1/weight',
+        'const_1/bias',
+        'const_1/variance',
+      ],
+      {},
+      'const_1',
+    );
     graph.op('Conv', ['const_1', 'third'], {}, 'mask');
     graph.op('Relu', ['mask'], {}, 'mask/float');
     for (const name of ['mask', 'mask/float']) graph.output(name);
     const quantized = checkModel(await quantizeModel(checkModel(graph.model()), calibration));
     const evaluation = images(4);
-    expect(relativeError(await outputOf(quantized, evaluation), await outputOf(graph.model(), evaluation))).toBeLessThan(0.05);
+    expect(
+      relativeError(await outputOf(quantized, evaluation), await outputOf(graph.model(), evaluation)),
+    ).toBeLessThan(0.05);
   });
 
   it('writes opset 18 also for an older model', async () => {
@@ -190,12 +254,19 @@ describe('quantizeModel', () => {
   });
 
   it('is deterministic', async () => {
-    expect(encodeModel(await quantizeModel(model, calibration))).toEqual(encodeModel(await quantizeModel(model, calibration)));
+    expect(encodeModel(await quantizeModel(model, calibration))).toEqual(
+      encodeModel(await quantizeModel(model, calibration)),
+    );
   });
 
   it.each<[string, Model, Feeds[], string]>([
     ['no calibration input', model, [], 'ONNX_CALIBRATION'],
-    ['an input that is not finite', model, [{ x: tensorOf('float32', [1, 2, 8, 8], new Float32Array(128).fill(NaN)) }], 'ONNX_CALIBRATION'],
+    [
+      'an input that is not finite',
+      model,
+      [{ x: tensorOf('float32', [1, 2, 8, 8], new Float32Array(128).fill(NaN)) }],
+      'ONNX_CALIBRATION',
+    ],
     ['an input of the wrong shape', model, [{ x: tensorOf('float32', [1, 2], [1, 2]) }], 'ONNX_RUNTIME'],
     ['an old opset', { ...model, opsets: new Map([['', 11]]) }, calibration, 'ONNX_UNSUPPORTED_VERSION'],
   ])('refuses %s', async (_, source, inputs, code) => {
@@ -232,7 +303,12 @@ describe('quantizeIfBetter', () => {
     graph.output('y', 'float32', ['batch', 4]);
     const model = graph.model();
     const row = { x: tensorOf('float32', [1, 4], [1, -2, 3, -4]) };
-    const { model: chosen, report } = await quantizeIfBetter(model, { calibration: [row], score: () => Promise.resolve(1), tolerance: 1, latencyInput: row });
+    const { model: chosen, report } = await quantizeIfBetter(model, {
+      calibration: [row],
+      score: () => Promise.resolve(1),
+      tolerance: 1,
+      latencyInput: row,
+    });
     expect(report).toMatchObject({ chosen: 'fp32', reason: 'nothing to quantise', quantizedNodes: 0 });
     expect(report.int8).toEqual(report.fp32);
     expect(chosen).toBe(model);
@@ -246,6 +322,9 @@ describe('quantizeIfBetter', () => {
     ['of no known score', NaN, 5, 'fp32', 'less accurate'],
   ])('for an int8 model that is %s', (_, score, latencyP50Ms, chosen, reason) => {
     const fp32 = { bytes: 100, latencyP50Ms: 10, latencyP95Ms: 20, score: 0.9 };
-    expect(chooseVariant(fp32, { bytes: 30, latencyP50Ms, latencyP95Ms: 20, score }, 0.005)).toEqual({ chosen, reason });
+    expect(chooseVariant(fp32, { bytes: 30, latencyP50Ms, latencyP95Ms: 20, score }, 0.005)).toEqual({
+      chosen,
+      reason,
+    });
   });
 });

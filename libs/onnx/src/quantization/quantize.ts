@@ -16,17 +16,29 @@ import { insertQuantization } from './rewrite.js';
  * @throws OnnxError ONNX_CALIBRATION, ONNX_UNSUPPORTED_VERSION below opset 13, ONNX_RUNTIME, ONNX_TOO_LARGE for constants that
  * take long to compute
  */
-export async function quantizeModel(model: Model, calibration: readonly Feeds[], method: CalibrationMethod = { kind: 'minmax' }): Promise<Model> {
+export async function quantizeModel(
+  model: Model,
+  calibration: readonly Feeds[],
+  method: CalibrationMethod = { kind: 'minmax' },
+): Promise<Model> {
   return (await quantize(model, calibration, method)).model;
 }
 
 /** The same, and how many nodes got an integer form. */
-export async function quantize(model: Model, calibration: readonly Feeds[], method: CalibrationMethod = { kind: 'minmax' }): Promise<{ model: Model; quantizedNodes: number }> {
+export async function quantize(
+  model: Model,
+  calibration: readonly Feeds[],
+  method: CalibrationMethod = { kind: 'minmax' },
+): Promise<{ model: Model; quantizedNodes: number }> {
   const raised = raiseOpset(model);
   const folded = await foldConstants({ ...raised, graph: foldBatchNormalization(raised.graph) });
   const plan = planQuantization(folded.graph);
   if (plan.nodes.size === 0) return { model: folded, quantizedNodes: 0 };
   const ranges = await calibrate(folded, plan.values, calibration, method);
-  for (const { result, scaleOf } of plan.nodes.values()) if (scaleOf !== undefined) ranges.set(result, ranges.get(scaleOf)!);
-  return { model: { ...folded, graph: pruneDeadNodes(insertQuantization(folded.graph, plan, ranges)) }, quantizedNodes: plan.nodes.size };
+  for (const { result, scaleOf } of plan.nodes.values())
+    if (scaleOf !== undefined) ranges.set(result, ranges.get(scaleOf)!);
+  return {
+    model: { ...folded, graph: pruneDeadNodes(insertQuantization(folded.graph, plan, ranges)) },
+    quantizedNodes: plan.nodes.size,
+  };
 }

@@ -30,7 +30,11 @@ class Rewriter {
   readonly #outputs: ReadonlySet<string>;
   readonly #integerResults: ReadonlySet<string>;
 
-  constructor(readonly source: Graph, readonly plan: QuantizationPlan, readonly ranges: ReadonlyMap<string, Range>) {
+  constructor(
+    readonly source: Graph,
+    readonly plan: QuantizationPlan,
+    readonly ranges: ReadonlyMap<string, Range>,
+  ) {
     this.#builder = new GraphBuilder(source.name, { ...source, nodes: [], valueInfo: [] });
     this.#builder.reserve(namesIn(source));
     this.#outputs = new Set(source.outputs.map(({ name }) => name));
@@ -45,7 +49,9 @@ class Rewriter {
     const planned = this.plan.nodes.get(node);
     const inputs = node.inputs.map((name) => this.#readName(name, planned !== undefined));
     if (planned?.weightAxis !== undefined) this.#addWeights(planned, planned.weightAxis, inputs);
-    const outputs = node.outputs.map((name) => (this.plan.values.has(name) && this.#outputs.has(name) ? this.#builder.unused(`${name}/float`) : name));
+    const outputs = node.outputs.map((name) =>
+      this.plan.values.has(name) && this.#outputs.has(name) ? this.#builder.unused(`${name}/float`) : name,
+    );
     this.#builder.append({ ...node, inputs, outputs });
     node.outputs.forEach((name, index) => {
       if (this.plan.values.has(name)) this.addPair(name, outputs[index]!);
@@ -56,7 +62,12 @@ class Rewriter {
   addPair(name: string, from: string): void {
     const { scale, zeroPoint } = affineOf(this.ranges.get(name)!, activationRange);
     const inputs = [this.#builder.float(scale), this.#builder.constant('uint8', [], [zeroPoint])];
-    const integers = this.#builder.op('QuantizeLinear', [from, ...inputs], {}, this.#builder.unused(`${name}/quantized`));
+    const integers = this.#builder.op(
+      'QuantizeLinear',
+      [from, ...inputs],
+      {},
+      this.#builder.unused(`${name}/quantized`),
+    );
     const dequantized = from === name ? this.#builder.unused(`${name}/dequantized`) : name;
     this.#builder.op('DequantizeLinear', [integers, ...inputs], {}, dequantized);
     this.#scales.set(name, scale);
@@ -68,32 +79,64 @@ class Rewriter {
    * everyone else keeps the exact floats.
    */
   #readName(name: string, isQuantized: boolean): string {
-    return isQuantized || this.#integerResults.has(name) ? this.#dequantized.get(name) ?? name : name;
+    return isQuantized || this.#integerResults.has(name) ? (this.#dequantized.get(name) ?? name) : name;
   }
 
   #addWeights({ node }: QuantizedNode, axis: number, inputs: string[]): void {
     const weight = this.source.initializers.get(node.inputs[1]!)!;
     const bias = node.inputs[2] ? floats(this.source.initializers.get(node.inputs[2])!) : undefined;
     const inputScale = this.#scales.get(node.inputs[0]!)!;
-    const scales = channelScales(weight, axis, bias?.map((value) => Math.abs(value) / (inputScale * int32Max)));
+    const scales = channelScales(
+      weight,
+      axis,
+      bias?.map((value) => Math.abs(value) / (inputScale * int32Max)),
+    );
     const channelOf = channelIndex(weight.dims, axis);
     const name = `${node.outputs[0]!}/weight`;
-    const integers = floats(weight).map((value, index) => quantizeValue(value, { scale: scales[channelOf(index)]!, zeroPoint: 0 }, weightRange));
+    const integers = floats(weight).map((value, index) =>
+      quantizeValue(value, { scale: scales[channelOf(index)]!, zeroPoint: 0 }, weightRange),
+    );
     inputs[1] = this.#dequantizeConstant(name, 'int8', weight.dims, integers, scales, axis);
     if (bias === undefined) return;
     const biasScales = scales.map((scale) => scale * inputScale);
-    const biasIntegers = Array.from(bias, (value, channel) => quantizeValue(value, { scale: biasScales[channel]!, zeroPoint: 0 }, { min: -int32Max, max: int32Max }));
-    inputs[2] = this.#dequantizeConstant(`${node.outputs[0]!}/bias`, 'int32', [bias.length], biasIntegers, biasScales, 0);
+    const biasIntegers = Array.from(bias, (value, channel) =>
+      quantizeValue(value, { scale: biasScales[channel]!, zeroPoint: 0 }, { min: -int32Max, max: int32Max }),
+    );
+    inputs[2] = this.#dequantizeConstant(
+      `${node.outputs[0]!}/bias`,
+      'int32',
+      [bias.length],
+      biasIntegers,
+      biasScales,
+      0,
+    );
   }
 
-  #dequantizeConstant(name: string, type: 'int8' | 'int32', dims: number[], values: ArrayLike<number>, scales: Float32Array, axis: number): string {
+  #dequantizeConstant(
+    name: string,
+    type: 'int8' | 'int32',
+    dims: number[],
+    values: ArrayLike<number>,
+    scales: Float32Array,
+    axis: number,
+  ): string {
     const inputs = [
       this.#builder.initializer(this.#builder.unused(`${name}/quantized`), type, dims, Array.from(values)),
       this.#builder.initializer(this.#builder.unused(`${name}/scale`), 'float32', [scales.length], scales),
       // Not shared between weights: for processors without VNNI the runtime rewrites each one.
-      this.#builder.initializer(this.#builder.unused(`${name}/zero point`), type, [scales.length], Array.from(scales, () => 0)),
+      this.#builder.initializer(
+        this.#builder.unused(`${name}/zero point`),
+        type,
+        [scales.length],
+        Array.from(scales, () => 0),
+      ),
     ];
-    return this.#builder.op('DequantizeLinear', inputs, { axis: attr.int(axis) }, this.#builder.unused(`${name}/dequantized`));
+    return this.#builder.op(
+      'DequantizeLinear',
+      inputs,
+      { axis: attr.int(axis) },
+      this.#builder.unused(`${name}/dequantized`),
+    );
   }
 }
 
@@ -102,11 +145,14 @@ function channelScales(weight: Tensor, axis: number, floor: Float32Array | undef
   const channelOf = channelIndex(weight.dims, axis);
   const bounds = new Float32Array(weight.dims[axis]!);
   floats(weight).forEach((value, index) => {
-    if (!Number.isFinite(value)) throw new OnnxError('ONNX_NON_FINITE', `initializer ${quoted(weight.name)}`, 'a weight is not a finite number');
+    if (!Number.isFinite(value))
+      throw new OnnxError('ONNX_NON_FINITE', `initializer ${quoted(weight.name)}`, 'a weight is not a finite number');
     const channel = channelOf(index);
     bounds[channel] = Math.max(bounds[channel]!, Math.abs(value));
   });
-  return bounds.map((bound, channel) => Math.max(symmetricOf({ min: -bound, max: bound }, weightRange).scale, floor?.[channel] ?? 0));
+  return bounds.map((bound, channel) =>
+    Math.max(symmetricOf({ min: -bound, max: bound }, weightRange).scale, floor?.[channel] ?? 0),
+  );
 }
 
 function channelIndex(dims: readonly number[], axis: number): (index: number) => number {

@@ -2,10 +2,26 @@ import { describe, expect, it } from 'vitest';
 import type { Node } from '../index.js';
 import { elementsOf, workOf } from './constant-work.js';
 
-const shapes: Record<string, number[]> = { a: [200, 6_400], b: [6_400, 300], product: [200, 300], image: [1, 3, 64, 64], kernel: [8, 3, 5, 5], maps: [1, 8, 60, 60], flags: [7, 9] };
+const shapes: Record<string, number[]> = {
+  a: [200, 6_400],
+  b: [6_400, 300],
+  product: [200, 300],
+  image: [1, 3, 64, 64],
+  kernel: [8, 3, 5, 5],
+  maps: [1, 8, 60, 60],
+  flags: [7, 9],
+};
 const dimsOf = (name: string): number[] | undefined => shapes[name];
-const node = (op: string, inputs: string[], outputs: string[], domain = ''): Node => ({ op, domain, name: '', inputs, outputs, attributes: {} });
-const count = (...names: string[]): number => names.reduce((sum, name) => sum + shapes[name]!.reduce((product, dim) => product * dim, 1), 0);
+const node = (op: string, inputs: string[], outputs: string[], domain = ''): Node => ({
+  op,
+  domain,
+  name: '',
+  inputs,
+  outputs,
+  attributes: {},
+});
+const count = (...names: string[]): number =>
+  names.reduce((sum, name) => sum + shapes[name]!.reduce((product, dim) => product * dim, 1), 0);
 
 describe('workOf', () => {
   it('is the touched elements for an operator that is linear in them', () => {

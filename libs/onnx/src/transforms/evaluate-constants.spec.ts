@@ -5,7 +5,9 @@ import type { Model } from '../index.js';
 import { evaluateConstants } from './evaluate-constants.js';
 
 /** A few hundred bytes that ask for four products of 8192 × 8192 matrices: minutes of work. */
-function costly(build: (graph: GraphBuilder) => string = (graph) => graph.op('ConstantOfShape', [graph.ints(8192, 8192)], {}, 'ones')): Model {
+function costly(
+  build: (graph: GraphBuilder) => string = (graph) => graph.op('ConstantOfShape', [graph.ints(8192, 8192)], {}, 'ones'),
+): Model {
   const graph = new GraphBuilder('costly');
   graph.input('x', 'float32', [1, 4]);
   const matrix = build(graph);
@@ -37,25 +39,41 @@ describe('constants that take long to compute', () => {
   });
 
   it.each(['basic', 'all'] as const)('are not given to a runtime that would fold them (%s)', async (level) => {
-    await expect(within(2_000, () => openSession(costly(), level)))
-      .rejects.toThrow(expect.objectContaining({ code: 'ONNX_TOO_LARGE', place: expect.stringContaining('ConstantOfShape') as string }));
+    await expect(within(2_000, () => openSession(costly(), level))).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_TOO_LARGE', place: expect.stringContaining('ConstantOfShape') as string }),
+    );
   });
 
   it('are found behind sizes that the graph computes', async () => {
     const computed = costly((graph) => {
-      const rows = graph.op('Cast', [graph.op('Floor', [graph.op('Mul', [graph.constant('float32', [1], [2_730.7]), graph.float(3)])])], { to: attr.int(7) });
-      return graph.op('Expand', [graph.float(1), graph.op('Concat', [rows, graph.ints(8192)], { axis: attr.int(0) })], {}, 'ones');
+      const rows = graph.op(
+        'Cast',
+        [graph.op('Floor', [graph.op('Mul', [graph.constant('float32', [1], [2_730.7]), graph.float(3)])])],
+        { to: attr.int(7) },
+      );
+      return graph.op(
+        'Expand',
+        [graph.float(1), graph.op('Concat', [rows, graph.ints(8192)], { axis: attr.int(0) })],
+        {},
+        'ones',
+      );
     });
-    await expect(within(2_000, () => openSession(computed, 'all'))).rejects.toThrow(expect.objectContaining({ code: 'ONNX_TOO_LARGE', place: 'node "Expand_4" (Expand)' }));
+    await expect(within(2_000, () => openSession(computed, 'all'))).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_TOO_LARGE', place: 'node "Expand_4" (Expand)' }),
+    );
   });
 
   it('count together', async () => {
     const graph = new GraphBuilder('many');
     graph.input('x', 'float32', [1]);
-    const parts = Array.from({ length: 40 }, () => graph.op('ReduceMax', [graph.op('ConstantOfShape', [graph.ints(1024, 1024)])], { keepdims: attr.int(0) }));
+    const parts = Array.from({ length: 40 }, () =>
+      graph.op('ReduceMax', [graph.op('ConstantOfShape', [graph.ints(1024, 1024)])], { keepdims: attr.int(0) }),
+    );
     graph.op('Sum', ['x', ...parts], {}, 'y');
     graph.output('y');
-    await expect(within(2_000, () => openSession(graph.model(), 'all'))).rejects.toThrow(expect.objectContaining({ code: 'ONNX_TOO_LARGE' }));
+    await expect(within(2_000, () => openSession(graph.model(), 'all'))).rejects.toThrow(
+      expect.objectContaining({ code: 'ONNX_TOO_LARGE' }),
+    );
   });
 });
 

@@ -21,7 +21,10 @@ export const nodesToOpen = 20_000;
 export function constantNodes(graph: Graph): Node[] {
   const known = new Set(constantsOf(graph).keys());
   return graph.nodes.filter((node) => {
-    const isOpen = Object.values(node.attributes).some(({ kind }) => kind === 'graph') || drawingOperators.has(node.op) || compressing.has(node.op);
+    const isOpen =
+      Object.values(node.attributes).some(({ kind }) => kind === 'graph') ||
+      drawingOperators.has(node.op) ||
+      compressing.has(node.op);
     if (isOpen || !referencesOf(node).every((name) => known.has(name))) return false;
     for (const name of node.outputs) known.add(name);
     return true;
@@ -41,7 +44,11 @@ export interface ConstantValues {
  * @param nodes in graph order, reading nothing but the model's initializers and each other
  * @throws OnnxError ONNX_RUNTIME where the runtime cannot compute one
  */
-export async function evaluateConstants(model: Model, nodes: readonly Node[], maxElements = Infinity): Promise<ConstantValues> {
+export async function evaluateConstants(
+  model: Model,
+  nodes: readonly Node[],
+  maxElements = Infinity,
+): Promise<ConstantValues> {
   const values = new Map<string, Tensor>();
   const brought = [...model.graph.initializers.values()].reduce((sum, { dims }) => sum + elementCount(dims), 0);
   const budget: Budget = { work: baseWork + touchesPerElement * brought, maxElements, costly: undefined };
@@ -60,7 +67,10 @@ export async function evaluateConstants(model: Model, nodes: readonly Node[], ma
 function alone(model: Model, nodes: Node[], values: ReadonlyMap<string, Tensor> = new Map()): Model {
   const outputs = nodes.flatMap(outputsOf).map((name) => ({ name }));
   const initializers = new Map([...model.graph.initializers, ...values]);
-  return { ...model, graph: pruneDeadNodes({ ...model.graph, inputs: [], valueInfo: [], initializers, nodes, outputs }) };
+  return {
+    ...model,
+    graph: pruneDeadNodes({ ...model.graph, inputs: [], valueInfo: [], initializers, nodes, outputs }),
+  };
 }
 
 interface Budget {
@@ -73,18 +83,23 @@ async function affordableNodes(model: Model, budget: Budget): Promise<Set<Node>>
   const shapes = await reportedShapes(model);
   const dimsOf = (name: string): number[] | undefined => shapes.get(name)?.dims;
   const known = new Set(model.graph.initializers.keys());
-  return new Set(model.graph.nodes.filter((node) => {
-    const isReady = referencesOf(node).every((name) => known.has(name)) && outputsOf(node).every((name) => isStorable(shapes.get(name)?.type));
-    const work = isReady ? workOf(node, dimsOf) : undefined;
-    if (work === undefined || outputsOf(node).some((name) => elementsOf(node, name, dimsOf)! > budget.maxElements)) return false;
-    if (work > budget.work) {
-      budget.costly ??= node;
-      return false;
-    }
-    budget.work -= work;
-    for (const name of node.outputs) known.add(name);
-    return true;
-  }));
+  return new Set(
+    model.graph.nodes.filter((node) => {
+      const isReady =
+        referencesOf(node).every((name) => known.has(name)) &&
+        outputsOf(node).every((name) => isStorable(shapes.get(name)?.type));
+      const work = isReady ? workOf(node, dimsOf) : undefined;
+      if (work === undefined || outputsOf(node).some((name) => elementsOf(node, name, dimsOf)! > budget.maxElements))
+        return false;
+      if (work > budget.work) {
+        budget.costly ??= node;
+        return false;
+      }
+      budget.work -= work;
+      for (const name of node.outputs) known.add(name);
+      return true;
+    }),
+  );
 }
 
 async function results(model: Model): Promise<Tensor[]> {
@@ -98,4 +113,5 @@ async function results(model: Model): Promise<Tensor[]> {
 
 const outputsOf = (node: Node): string[] => node.outputs.filter((name) => name !== '');
 
-const isStorable = (type: string | undefined): boolean => type !== undefined && !['string', 'int4', 'uint4'].includes(type);
+const isStorable = (type: string | undefined): boolean =>
+  type !== undefined && !['string', 'int4', 'uint4'].includes(type);

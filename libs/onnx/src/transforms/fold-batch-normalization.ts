@@ -21,22 +21,33 @@ export function foldBatchNormalization(graph: Graph): Graph {
   const merged = new Map<Node, Node | undefined>();
   for (const normalization of graph.nodes) {
     const conv = producers.get(normalization.inputs[0]);
-    if (normalization.op !== 'BatchNormalization' || conv?.op !== 'Conv' || readers.get(conv.outputs[0]!) !== 1) continue;
+    if (normalization.op !== 'BatchNormalization' || conv?.op !== 'Conv' || readers.get(conv.outputs[0]!) !== 1)
+      continue;
     const result = mergedConv(conv, normalization, constants, names);
     if (result === undefined) continue;
     for (const tensor of result.weights) initializers.set(tensor.name, tensor);
     merged.set(conv, undefined).set(normalization, result.node);
   }
-  const nodes = graph.nodes.flatMap((node) => (merged.has(node) ? merged.get(node) ?? [] : node));
+  const nodes = graph.nodes.flatMap((node) => (merged.has(node) ? (merged.get(node) ?? []) : node));
   return { ...graph, nodes, initializers };
 }
 
-function mergedConv(conv: Node, normalization: Node, constants: ReadonlyMap<string, Tensor>, names: GraphBuilder): { node: Node; weights: Tensor[] } | undefined {
-  const [weight, bias, gamma, beta, mean, variance] = [conv.inputs[1], conv.inputs[2], ...normalization.inputs.slice(1)]
-    .map((name) => constants.get(name ?? '')?.data);
+function mergedConv(
+  conv: Node,
+  normalization: Node,
+  constants: ReadonlyMap<string, Tensor>,
+  names: GraphBuilder,
+): { node: Node; weights: Tensor[] } | undefined {
+  const [weight, bias, gamma, beta, mean, variance] = [
+    conv.inputs[1],
+    conv.inputs[2],
+    ...normalization.inputs.slice(1),
+  ].map((name) => constants.get(name ?? '')?.data);
   const statistics = [gamma, beta, mean, variance];
-  const isTraining = attribute(normalization, 'training_mode', 'int') === 1 || normalization.outputs.filter(Boolean).length > 1;
-  if (isTraining || !(weight instanceof Float32Array) || !statistics.every((data) => data instanceof Float32Array)) return undefined;
+  const isTraining =
+    attribute(normalization, 'training_mode', 'int') === 1 || normalization.outputs.filter(Boolean).length > 1;
+  if (isTraining || !(weight instanceof Float32Array) || !statistics.every((data) => data instanceof Float32Array))
+    return undefined;
   if (conv.inputs[2] && !(bias instanceof Float32Array)) return undefined;
   const epsilon = attribute(normalization, 'epsilon', 'float') ?? 1e-5;
   const { dims } = constants.get(conv.inputs[1]!)!;
@@ -44,10 +55,28 @@ function mergedConv(conv: Node, normalization: Node, constants: ReadonlyMap<stri
   const [g, b, m, v] = statistics as Float32Array[];
   const factor = g!.map((scale, channel) => scale / Math.sqrt(v![channel]! + epsilon));
   const output = normalization.outputs[0]!;
-  const tensor = (part: string, shape: number[], data: Float32Array): Tensor => ({ name: names.unused(`${output}/${part}`), type: 'float32', dims: shape, data });
+  const tensor = (part: string, shape: number[], data: Float32Array): Tensor => ({
+    name: names.unused(`${output}/${part}`),
+    type: 'float32',
+    dims: shape,
+    data,
+  });
   const weights = [
-    tensor('weight', dims, weight.map((value, index) => value * factor[Math.floor(index / perChannel)]!)),
-    tensor('bias', [factor.length], factor.map((scale, channel) => ((bias?.[channel] as number | undefined ?? 0) - m![channel]!) * scale + b![channel]!)),
+    tensor(
+      'weight',
+      dims,
+      weight.map((value, index) => value * factor[Math.floor(index / perChannel)]!),
+    ),
+    tensor(
+      'bias',
+      [factor.length],
+      factor.map(
+        (scale, channel) => (((bias?.[channel] as number | undefined) ?? 0) - m![channel]!) * scale + b![channel]!,
+      ),
+    ),
   ];
-  return { node: { ...conv, inputs: [conv.inputs[0]!, ...weights.map(({ name }) => name)], outputs: [output] }, weights };
+  return {
+    node: { ...conv, inputs: [conv.inputs[0]!, ...weights.map(({ name }) => name)], outputs: [output] },
+    weights,
+  };
 }

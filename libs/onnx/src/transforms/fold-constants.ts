@@ -15,7 +15,10 @@ export async function foldConstants(model: Model): Promise<Model> {
   const constant = constantNodes(model.graph);
   const results = await storableResults(model, constant);
   const folded = new Set(constant.filter(({ outputs }) => outputs.every((name) => name === '' || results.has(name))));
-  const initializers = new Map([...model.graph.initializers, ...[...folded].flatMap(({ outputs }) => outputs.filter(Boolean).map((name) => [name, results.get(name)!] as const))]);
+  const initializers = new Map([
+    ...model.graph.initializers,
+    ...[...folded].flatMap(({ outputs }) => outputs.filter(Boolean).map((name) => [name, results.get(name)!] as const)),
+  ]);
   const nodes = model.graph.nodes.filter((node) => !folded.has(node));
   return { ...model, graph: pruneDeadNodes({ ...model.graph, nodes, initializers }) };
 }
@@ -24,10 +27,16 @@ export async function foldConstants(model: Model): Promise<Model> {
 async function storableResults(model: Model, constant: readonly Node[]): Promise<Map<string, Tensor>> {
   const { values: results } = await evaluateConstants(model, constant);
   const sizeOf = (name: string): number => byteLength((results.get(name) ?? model.graph.initializers.get(name))?.data);
-  return new Map(constant.flatMap((node) => {
-    const source = node.op === 'Constant' ? Infinity : referencesOf(node).reduce((total, name) => total + sizeOf(name), 0);
-    return node.outputs.filter((name) => results.has(name) && sizeOf(name) <= source + growthLimitBytes).map((name) => [name, results.get(name)!] as const);
-  }));
+  return new Map(
+    constant.flatMap((node) => {
+      const source =
+        node.op === 'Constant' ? Infinity : referencesOf(node).reduce((total, name) => total + sizeOf(name), 0);
+      return node.outputs
+        .filter((name) => results.has(name) && sizeOf(name) <= source + growthLimitBytes)
+        .map((name) => [name, results.get(name)!] as const);
+    }),
+  );
 }
 
-const byteLength = (data: Tensor['data'] | undefined): number => (data === undefined || Array.isArray(data) ? 0 : data.byteLength);
+const byteLength = (data: Tensor['data'] | undefined): number =>
+  data === undefined || Array.isArray(data) ? 0 : data.byteLength;

@@ -29,18 +29,30 @@ function conditional(condition: number): Model {
   graph.input('isLarge', 'bool', []);
   const known = graph.constant('bool', [], [condition]);
   const first = graph.op('If', [known], { then_branch: attr.graph(raising()), else_branch: attr.graph(passing()) });
-  graph.op('Add', [first, graph.op('If', [known], { then_branch: attr.graph(raising()), else_branch: attr.graph(passing()) })], {}, 'y');
+  graph.op(
+    'Add',
+    [first, graph.op('If', [known], { then_branch: attr.graph(raising()), else_branch: attr.graph(passing()) })],
+    {},
+    'y',
+  );
   graph.output('y');
   return graph.model();
 }
 
 describe('inlineKnownBranches', () => {
-  it.each([[1, 1, [40, 80]], [1, 0, [4, 8]], [0, 1, [2, 6]]])('keeps what the model computes (condition %d, condition inside %d)', async (condition, isLarge, expected) => {
+  it.each([
+    [1, 1, [40, 80]],
+    [1, 0, [4, 8]],
+    [0, 1, [2, 6]],
+  ])('keeps what the model computes (condition %d, condition inside %d)', async (condition, isLarge, expected) => {
     const model = conditional(condition);
     const inlined = checkModel({ ...model, graph: inlineKnownBranches(model.graph) });
     expect(inlined.graph.nodes.filter(({ op }) => op === 'If')).toHaveLength(condition ? 2 : 0);
     const session = await openSession(inlined, 'disabled');
-    const { y } = await runSession(session, { x: tensorOf('float32', [2], [1, 3]), isLarge: tensorOf('bool', [], [isLarge]) });
+    const { y } = await runSession(session, {
+      x: tensorOf('float32', [2], [1, 3]),
+      isLarge: tensorOf('bool', [], [isLarge]),
+    });
     expect(Array.from(y!.data, Number)).toEqual(expected);
     await session.release();
   });

@@ -12,10 +12,12 @@ type Renaming = ReadonlyMap<string, string>;
  */
 export function inlineKnownBranches(graph: Graph): Graph {
   const constants = constantsOf(graph);
-  const taken = new Map(graph.nodes.flatMap((node) => {
-    const branch = branchTaken(node, constants);
-    return branch ? [[node, branch] as const] : [];
-  }));
+  const taken = new Map(
+    graph.nodes.flatMap((node) => {
+      const branch = branchTaken(node, constants);
+      return branch ? [[node, branch] as const] : [];
+    }),
+  );
   if (taken.size === 0) return graph;
   const initializers = new Map(graph.initializers);
   const builder = new GraphBuilder(graph.name, graph);
@@ -23,8 +25,11 @@ export function inlineKnownBranches(graph: Graph): Graph {
     const branch = taken.get(node);
     if (branch === undefined) return [node];
     const names = new Map(definedIn(branch).map((name) => [name, builder.unused(name)]));
-    for (const [name, tensor] of branch.initializers) initializers.set(names.get(name)!, { ...tensor, name: names.get(name)! });
-    const results = branch.outputs.map(({ name }, index) => identity(names.get(name) ?? name, node.outputs[index] ?? ''));
+    for (const [name, tensor] of branch.initializers)
+      initializers.set(names.get(name)!, { ...tensor, name: names.get(name)! });
+    const results = branch.outputs.map(({ name }, index) =>
+      identity(names.get(name) ?? name, node.outputs[index] ?? ''),
+    );
     return [...branch.nodes.map((inner) => renamedNode(inner, names)), ...results];
   });
   return { ...graph, nodes, initializers };
@@ -37,8 +42,16 @@ function branchTaken(node: Node, constants: ReadonlyMap<string, Tensor>): Graph 
 
 function renamedNode(node: Node, names: Renaming): Node {
   const rename = (name: string): string => names.get(name) ?? name;
-  const attributes = Object.entries(node.attributes).map(([name, attribute]) => [name, renamedAttribute(attribute, names)]);
-  return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename), attributes: Object.fromEntries(attributes) as Node['attributes'] };
+  const attributes = Object.entries(node.attributes).map(([name, attribute]) => [
+    name,
+    renamedAttribute(attribute, names),
+  ]);
+  return {
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+    attributes: Object.fromEntries(attributes) as Node['attributes'],
+  };
 }
 
 /** A graph inside sees the new names, but for those that it defines itself. */
@@ -47,11 +60,24 @@ function renamedAttribute(attribute: Attribute, names: Renaming): Attribute {
   const { nodes, outputs } = attribute.value;
   const own = new Set(definedIn(attribute.value));
   const outer = new Map([...names].filter(([name]) => !own.has(name)));
-  const value = { ...attribute.value, nodes: nodes.map((node) => renamedNode(node, outer)), outputs: outputs.map((output) => ({ ...output, name: outer.get(output.name) ?? output.name })) };
+  const value = {
+    ...attribute.value,
+    nodes: nodes.map((node) => renamedNode(node, outer)),
+    outputs: outputs.map((output) => ({ ...output, name: outer.get(output.name) ?? output.name })),
+  };
   return { ...attribute, value };
 }
 
 const definedIn = ({ inputs, initializers, nodes }: Graph): string[] =>
-  [...inputs.map(({ name }) => name), ...initializers.keys(), ...nodes.flatMap(({ outputs }) => outputs)].filter((name) => name !== '');
+  [...inputs.map(({ name }) => name), ...initializers.keys(), ...nodes.flatMap(({ outputs }) => outputs)].filter(
+    (name) => name !== '',
+  );
 
-const identity = (from: string, to: string): Node => ({ op: 'Identity', domain: '', name: '', inputs: [from], outputs: [to], attributes: {} });
+const identity = (from: string, to: string): Node => ({
+  op: 'Identity',
+  domain: '',
+  name: '',
+  inputs: [from],
+  outputs: [to],
+  attributes: {},
+});

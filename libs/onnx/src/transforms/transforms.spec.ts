@@ -69,7 +69,8 @@ describe('foldBatchNormalization', () => {
     graph.input('x', 'float32', [1, 2, 2, 1]);
     graph.initializer('w', 'float32', [2, 2, 1, 1], [1, 2, 3, 4]);
     graph.initializer('b', 'float32', [2], [0.5, -0.5]);
-    for (const [name, values] of Object.entries({ gamma: [2, 3], beta: [1, -1], mean: [0.1, 0.2], variance: [4, 9] })) graph.initializer(name, 'float32', [2], values);
+    for (const [name, values] of Object.entries({ gamma: [2, 3], beta: [1, -1], mean: [0.1, 0.2], variance: [4, 9] }))
+      graph.initializer(name, 'float32', [2], values);
     graph.op('Conv', ['x', 'w', 'b'], {}, 'raw');
     graph.op('BatchNormalization', ['raw', 'gamma', 'beta', 'mean', 'variance'], { epsilon: attr.float(0.25) }, 'y');
     graph.output('y', 'float32', [1, 2, 2, 1]);

@@ -23,8 +23,18 @@ export interface ConformanceCase {
   readonly body?: Json;
   readonly expect: { readonly status: readonly number[]; readonly checks: readonly Check[] };
   readonly needs?: string;
-  readonly steps?: readonly { readonly path: string; readonly body: Json; readonly compare?: string; readonly comparePrefix?: string }[];
-  readonly then?: readonly { readonly method: string; readonly path: string; readonly body?: Json; readonly status: readonly number[] }[];
+  readonly steps?: readonly {
+    readonly path: string;
+    readonly body: Json;
+    readonly compare?: string;
+    readonly comparePrefix?: string;
+  }[];
+  readonly then?: readonly {
+    readonly method: string;
+    readonly path: string;
+    readonly body?: Json;
+    readonly status: readonly number[];
+  }[];
 }
 
 export interface CaseConfig {
@@ -54,8 +64,11 @@ export async function runCase(config: CaseConfig, test: ConformanceCase): Promis
   const problems: string[] = [];
   const macros = new Macros(config);
   const answer = await send(config, macros, test.method, test.path, test.body, test.headers);
-  if (!test.expect.status.includes(answer.status)) problems.push(`status ${answer.status}, not ${test.expect.status.join(' or ')}`);
-  else for (const check of test.expect.checks) if (!holds(check, answer, macros)) problems.push(`check ${JSON.stringify(check)}`);
+  if (!test.expect.status.includes(answer.status))
+    problems.push(`status ${answer.status}, not ${test.expect.status.join(' or ')}`);
+  else
+    for (const check of test.expect.checks)
+      if (!holds(check, answer, macros)) problems.push(`check ${JSON.stringify(check)}`);
 
   const json = { 'content-type': 'application/json' };
   for (const step of test.steps ?? []) {
@@ -68,7 +81,14 @@ export async function runCase(config: CaseConfig, test: ConformanceCase): Promis
     if (theirs.length === 0 || !sameLength || !close) problems.push(`another request gives another ${place}`);
   }
   for (const next of test.then ?? []) {
-    const { status } = await send(config, macros, next.method, next.path, next.body, next.body === undefined ? {} : json);
+    const { status } = await send(
+      config,
+      macros,
+      next.method,
+      next.path,
+      next.body,
+      next.body === undefined ? {} : json,
+    );
     if (!next.status.includes(status)) problems.push(`afterwards ${next.method} ${next.path} gives ${status}`);
   }
   return problems;
@@ -83,7 +103,10 @@ class Macros {
   }
 
   text(value: string): string {
-    return value.replace(/\$\{(model|version|input|output)\}/g, (_all, name: 'model' | 'version' | 'input' | 'output') => this.#config[name]);
+    return value.replace(
+      /\$\{(model|version|input|output)\}/g,
+      (_all, name: 'model' | 'version' | 'input' | 'output') => this.#config[name],
+    );
   }
 
   expand(value: Json): Json {
@@ -104,12 +127,17 @@ class Macros {
         const depth = value['$nest'];
         return { bytes: Buffer.from(`{"inputs":${'['.repeat(depth)}${']'.repeat(depth)}}`) };
       }
-      if (value['$pad'] !== undefined) return { bytes: Buffer.from(JSON.stringify({ id: 'x'.repeat(this.#config.maxBodyBytes) })) };
+      if (value['$pad'] !== undefined)
+        return { bytes: Buffer.from(JSON.stringify({ id: 'x'.repeat(this.#config.maxBodyBytes) })) };
       if (value['$gzip'] !== undefined) return { bytes: gzipSync(JSON.stringify(this.expand(value['$gzip']))) };
-      const binary = value['$binary'] as { header: Json; tensors: readonly { $fill: Json }[]; headerLength?: string } | undefined;
+      const binary = value['$binary'] as
+        | { header: Json; tensors: readonly { $fill: Json }[]; headerLength?: string }
+        | undefined;
       if (binary) {
         const head = Buffer.from(JSON.stringify(this.expand(binary.header)));
-        const tensors = binary.tensors.map((tensor) => Buffer.from(Float32Array.from(this.#fill(tensor) as number[]).buffer));
+        const tensors = binary.tensors.map((tensor) =>
+          Buffer.from(Float32Array.from(this.#fill(tensor) as number[]).buffer),
+        );
         return { bytes: Buffer.concat([head, ...tensors]), jsonLength: binary.headerLength ?? String(head.length) };
       }
     }
@@ -117,7 +145,9 @@ class Macros {
   }
 
   #fill(spec: { readonly [name: string]: Json }): readonly Json[] {
-    const values: Json[] = Array.from({ length: this.#size(spec['$fill'] ?? []) }, (_, k) => (spec['int'] === true ? k % 7 : (k % 7) / 7));
+    const values: Json[] = Array.from({ length: this.#size(spec['$fill'] ?? []) }, (_, k) =>
+      spec['int'] === true ? k % 7 : (k % 7) / 7,
+    );
     if (spec['first'] !== undefined) values[0] = spec['first'];
     if (spec['nested'] !== true) return values;
     const width = this.#dim((spec['$fill'] as readonly Json[]).at(-1));

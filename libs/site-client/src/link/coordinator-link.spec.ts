@@ -27,7 +27,12 @@ describe('the link to the coordinator', () => {
     await link.report(status);
     await link.putShare(randomUUID(), Uint8Array.of(1, 2, 3));
     const [report, share] = coordinator.requests;
-    expect(report!.signed).toMatchObject({ site: 'basel', method: 'POST', path: '/v1/site/status', bodySha256: sha256(JSON.stringify(status)) });
+    expect(report!.signed).toMatchObject({
+      site: 'basel',
+      method: 'POST',
+      path: '/v1/site/status',
+      bodySha256: sha256(JSON.stringify(status)),
+    });
     expect(share!.signed).toMatchObject({ method: 'PUT', bodySha256: sha256(Uint8Array.of(1, 2, 3)) });
     expect(share!.headers).toMatchObject({ 'content-type': 'application/octet-stream', 'koinon-site': 'basel' });
     expect(new Set(coordinator.requests.map((r) => r.signed!.nonce)).size).toBe(2);
@@ -46,14 +51,24 @@ describe('the link to the coordinator', () => {
     await expect(link.assignments()).rejects.toMatchObject({ code: 'ROUND_DEADLINE_PASSED', detail: 'detail' });
   });
 
-  it.each([[300_000, 'ahead of'], [-300_000, 'behind']])('says which clock is ahead when its time is refused, and by how much: %i ms', async (ms, side) => {
+  it.each([
+    [300_000, 'ahead of'],
+    [-300_000, 'behind'],
+  ])('says which clock is ahead when its time is refused, and by how much: %i ms', async (ms, side) => {
     const refuse = (response: ServerResponse, problem: object) =>
-      response.writeHead(401, { 'content-type': 'application/problem+json', date: new Date(Date.now() - ms).toUTCString() }).end(JSON.stringify(problem));
-    coordinator.answer = () => (response: ServerResponse) => refuse(response, toWire(new CodedError('REQUEST_EXPIRED')));
+      response
+        .writeHead(401, { 'content-type': 'application/problem+json', date: new Date(Date.now() - ms).toUTCString() })
+        .end(JSON.stringify(problem));
+    coordinator.answer = () => (response: ServerResponse) =>
+      refuse(response, toWire(new CodedError('REQUEST_EXPIRED')));
     const refused = await link.report(status).catch((error: CodedError) => error);
-    expect(refused).toMatchObject({ code: 'REQUEST_EXPIRED', detail: expect.stringMatching(new RegExp(`^this node’s clock is \\d{3} s ${side} the coordinator’s$`)) });
+    expect(refused).toMatchObject({
+      code: 'REQUEST_EXPIRED',
+      detail: expect.stringMatching(new RegExp(`^this node’s clock is \\d{3} s ${side} the coordinator’s$`)),
+    });
     expect(Math.abs(link.clockAheadMs! - ms)).toBeLessThanOrEqual(60_000);
-    coordinator.answer = () => (response: ServerResponse) => refuse(response, toWire(new CodedError('REQUEST_EXPIRED', 'its nonce was used')));
+    coordinator.answer = () => (response: ServerResponse) =>
+      refuse(response, toWire(new CodedError('REQUEST_EXPIRED', 'its nonce was used')));
     await expect(link.report(status)).rejects.toMatchObject({ detail: 'its nonce was used' });
   });
 
@@ -67,7 +82,10 @@ describe('the link to the coordinator', () => {
 
   it.each<[string, (response: ServerResponse) => void]>([
     ['breaks before the answer', (r) => r.destroy()],
-    ['breaks in the middle of the answer', (r) => r.writeHead(200, { 'content-length': '100' }).write('half', () => r.destroy())],
+    [
+      'breaks in the middle of the answer',
+      (r) => r.writeHead(200, { 'content-length': '100' }).write('half', () => r.destroy()),
+    ],
     ['answers with the page of a portal', (r) => r.writeHead(200, { 'content-type': 'text/html' }).end('<html>')],
     ['sends the signed request elsewhere', (r) => r.writeHead(307, { location: '/v1/elsewhere' }).end()],
   ])('calls the coordinator unreachable when something %s', async (_, break_) => {
@@ -78,7 +96,12 @@ describe('the link to the coordinator', () => {
   });
 
   it('calls it unreachable when nobody listens, or nobody answers in time', async () => {
-    const nowhere = new CoordinatorLink(`http://127.0.0.1:${await freePort()}`, 'basel', await newSigner(), stopping.signal);
+    const nowhere = new CoordinatorLink(
+      `http://127.0.0.1:${await freePort()}`,
+      'basel',
+      await newSigner(),
+      stopping.signal,
+    );
     await expect(nowhere.report(status)).rejects.toMatchObject(unreachable);
     const signer = await newSigner();
     coordinator.identityKey = signer.publicKey;
@@ -91,11 +114,14 @@ describe('the link to the coordinator', () => {
     await expect(link.assignments()).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   });
 
-  it.each([['cut short', Uint8Array.of(9, 0, 0, 0, 1), 'REQUEST_INVALID'], ['too large', Uint8Array.of(255, 255, 255, 255), 'BODY_TOO_LARGE']])(
-    'names what is wrong with the coordinator’s own inbox: %s', async (_, bytes, code) => {
-      coordinator.answer = () => (response: ServerResponse) => response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(bytes);
-      await expect(link.inbox(randomUUID(), 'commit')).rejects.toMatchObject({ code });
-    });
+  it.each([
+    ['cut short', Uint8Array.of(9, 0, 0, 0, 1), 'REQUEST_INVALID'],
+    ['too large', Uint8Array.of(255, 255, 255, 255), 'BODY_TOO_LARGE'],
+  ])('names what is wrong with the coordinator’s own inbox: %s', async (_, bytes, code) => {
+    coordinator.answer = () => (response: ServerResponse) =>
+      response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(bytes);
+    await expect(link.inbox(randomUUID(), 'commit')).rejects.toMatchObject({ code });
+  });
 
   it('lets go of a held question at once when the node stops', async () => {
     const [asked] = await Promise.all([

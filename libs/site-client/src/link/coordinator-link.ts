@@ -1,5 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { CodedError, PROTOCOL, assignmentsSchema, framed, openingSchema, parse, postHead, readInbox, requestStatement, type Assignments, type CeremonyPost, type Envelope, type Opening, type Refusal, type SiteStatus } from '@koinon/contracts';
+import {
+  CodedError,
+  PROTOCOL,
+  assignmentsSchema,
+  framed,
+  openingSchema,
+  parse,
+  postHead,
+  readInbox,
+  requestStatement,
+  type Assignments,
+  type CeremonyPost,
+  type Envelope,
+  type Opening,
+  type Refusal,
+  type SiteStatus,
+} from '@koinon/contracts';
 import { errorOf } from '@koinon/client';
 import { signStatement, toBase64, type Signer } from '@koinon/signing';
 import { z } from 'zod';
@@ -23,7 +39,8 @@ export class CoordinatorLink {
     private readonly timeoutMs = REQUEST_TIMEOUT_MS,
   ) {}
 
-  assignments = (waitMs = WAIT_MS): Promise<Assignments> => this.get(`/v1/site/assignments?waitMs=${waitMs}`, assignmentsSchema);
+  assignments = (waitMs = WAIT_MS): Promise<Assignments> =>
+    this.get(`/v1/site/assignments?waitMs=${waitMs}`, assignmentsSchema);
 
   async postCeremony(epochId: string, { statement, bodies }: CeremonyPost): Promise<void> {
     const bytes = Buffer.concat([...framed([postHead(statement, bodies.length), ...bodies])]);
@@ -33,13 +50,18 @@ export class CoordinatorLink {
   /** What a step that is over brought this site. */
   inbox = (epochId: string, step: string): Promise<CeremonyPost[]> =>
     this.send('GET', `/v1/site/epochs/${epochId}/inbox?step=${encodeURIComponent(step)}`, undefined, (response) =>
-      (response.headers.get('content-type') === BYTES ? readInbox(response.body ?? new ReadableStream()) : notOurs('an inbox')));
+      response.headers.get('content-type') === BYTES
+        ? readInbox(response.body ?? new ReadableStream())
+        : notOurs('an inbox'),
+    );
 
   blocks = (sumId: string) => this.get(`/v1/site/sums/${sumId}/blocks`, blockListSchema);
-  putBlock = (sumId: string, index: number, block: Uint8Array) => this.put(`/v1/site/sums/${sumId}/blocks/${index}`, block);
+  putBlock = (sumId: string, index: number, block: Uint8Array) =>
+    this.put(`/v1/site/sums/${sumId}/blocks/${index}`, block);
   commitUpload = (sumId: string, statement: Envelope) => this.post(`/v1/site/sums/${sumId}/commit`, statement);
   sumBlock = (sumId: string, index: number) => this.bytes(`/v1/site/sums/${sumId}/sum/${index}`);
-  opening = (sumId: string, index: number): Promise<Opening> => this.get(`/v1/site/sums/${sumId}/openings/${index}`, openingSchema);
+  opening = (sumId: string, index: number): Promise<Opening> =>
+    this.get(`/v1/site/sums/${sumId}/openings/${index}`, openingSchema);
   putShare = (sumId: string, share: Uint8Array) => this.put(`/v1/site/sums/${sumId}/share`, share);
   commitShare = (sumId: string, statement: Envelope) => this.post(`/v1/site/sums/${sumId}/share`, statement);
   refuse = (refusal: Refusal) => this.post('/v1/site/refusals', refusal);
@@ -70,11 +92,28 @@ export class CoordinatorLink {
 
   /** @returns the answer's body, read to the end. @throws CodedError the coordinator's, or COORDINATOR_UNREACHABLE when the connection broke anywhere on the way */
   private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body): Promise<Uint8Array>;
-  private async send<T>(method: 'GET' | 'POST' | 'PUT', path: string, body: Body | undefined, read: (response: Response) => Promise<T>): Promise<T>;
-  private async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, read?: (response: Response) => Promise<unknown>): Promise<unknown> {
+  private async send<T>(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body: Body | undefined,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T>;
+  private async send(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: Body,
+    read?: (response: Response) => Promise<unknown>,
+  ): Promise<unknown> {
     const statement = {
-      protocol: PROTOCOL, site: this.site, method, path, createdAt: Date.now(), nonce: randomUUID(),
-      bodySha256: createHash('sha256').update(body?.bytes ?? new Uint8Array()).digest('hex'),
+      protocol: PROTOCOL,
+      site: this.site,
+      method,
+      path,
+      createdAt: Date.now(),
+      nonce: randomUUID(),
+      bodySha256: createHash('sha256')
+        .update(body?.bytes ?? new Uint8Array())
+        .digest('hex'),
     };
     const envelope = await signStatement(requestStatement.type, statement, this.signer);
     const headers = {
@@ -88,7 +127,13 @@ export class CoordinatorLink {
     try {
       const signal = AbortSignal.any([this.signal, late.signal]);
       // A signed request is for this coordinator and goes nowhere else.
-      const response = await fetch(new URL(path, this.baseUrl), { method, headers, signal, redirect: 'error', ...(body ? { body: body.bytes } : {}) });
+      const response = await fetch(new URL(path, this.baseUrl), {
+        method,
+        headers,
+        signal,
+        redirect: 'error',
+        ...(body ? { body: body.bytes } : {}),
+      });
       clearTimeout(timer);
       this.readClock(response.headers.get('date'));
       if (!response.ok) throw this.withClock(await errorOf(response));
@@ -110,7 +155,10 @@ export class CoordinatorLink {
   private withClock(error: CodedError): CodedError {
     if (error.code !== 'REQUEST_EXPIRED' || error.detail || !this.clockAheadMs) return error;
     const side = this.clockAheadMs > 0 ? 'ahead of' : 'behind';
-    return new CodedError('REQUEST_EXPIRED', `this node’s clock is ${Math.abs(this.clockAheadMs) / 1000} s ${side} the coordinator’s`);
+    return new CodedError(
+      'REQUEST_EXPIRED',
+      `this node’s clock is ${Math.abs(this.clockAheadMs) / 1000} s ${side} the coordinator’s`,
+    );
   }
 }
 

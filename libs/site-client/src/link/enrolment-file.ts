@@ -11,7 +11,9 @@ const fileOf = (home: string): string => join(home, 'enrolment.json');
 export const isEnrolled = (home: string): boolean => readIfThere(fileOf(home)) !== null;
 
 /** The coordinator's key as it was pinned; null before this node has enrolled. @throws CodedError CONFIG_INVALID */
-export function readEnrolment(home: string): { readonly coordinatorKey: string; readonly version?: 2 | undefined } | null {
+export function readEnrolment(
+  home: string,
+): { readonly coordinatorKey: string; readonly version?: 2 | undefined } | null {
   const bytes = readIfThere(fileOf(home));
   if (!bytes) return null;
   try {
@@ -27,4 +29,5 @@ export function writeEnrolment(home: string, coordinatorKey: string): void {
 }
 
 /** Nothing was ever trained in this home: then it may have no ledger yet. Homes of before got one with their first charge. */
-export const isUnused = (home: string): boolean => readEnrolment(home)?.version === undefined && namesIn(join(home, 'epochs')).length === 0;
+export const isUnused = (home: string): boolean =>
+  readEnrolment(home)?.version === undefined && namesIn(join(home, 'epochs')).length === 0;

@@ -13,7 +13,11 @@ import { loadSiteKeys } from './site-keys.js';
 const TOKEN = 'one-time-token-of-this-site';
 
 const optionsOf = (home: string, coordinatorUrl: string, coordinatorFingerprint: string): EnrolmentOptions => ({
-  site: 'cleveland', home, coordinatorUrl, coordinatorFingerprint, enrolmentTokenFile: join(home, 'token'),
+  site: 'cleveland',
+  home,
+  coordinatorUrl,
+  coordinatorFingerprint,
+  enrolmentTokenFile: join(home, 'token'),
 });
 
 describe('enrolment', () => {
@@ -39,15 +43,29 @@ describe('enrolment', () => {
     expect(await enrol(config, await loadSiteKeys(dir.path))).toBe(key);
     expect(coordinator.requests).toHaveLength(1);
     const [{ token, statement }] = coordinator.posted('/v1/enrol') as [{ token: string; statement: Envelope }];
-    const signed = await openStatement(statement, enrolmentStatement.type, enrolmentStatement.schema, keys.signer.publicKey);
+    const signed = await openStatement(
+      statement,
+      enrolmentStatement.type,
+      enrolmentStatement.schema,
+      keys.signer.publicKey,
+    );
     expect(token).toBe(TOKEN);
-    expect(signed).toMatchObject({ site: 'cleveland', identityKey: keys.signer.publicKey, sealingKey: keys.box.publicKey, tokenSha256: sha256(TOKEN) });
+    expect(signed).toMatchObject({
+      site: 'cleveland',
+      identityKey: keys.signer.publicKey,
+      sealingKey: keys.box.publicKey,
+      tokenSha256: sha256(TOKEN),
+    });
   });
 
   it('sends nothing private', async () => {
     await enrol(config, await loadSiteKeys(dir.path));
-    const stored = JSON.parse(readFileSync(join(dir.path, 'keys.json'), 'utf8')) as { identity: { pkcs8: string }; sealing: { privateKey: string } };
-    for (const secret of [stored.identity.pkcs8, stored.sealing.privateKey]) expect(coordinator.requests[0]!.body.includes(secret)).toBe(false);
+    const stored = JSON.parse(readFileSync(join(dir.path, 'keys.json'), 'utf8')) as {
+      identity: { pkcs8: string };
+      sealing: { privateKey: string };
+    };
+    for (const secret of [stored.identity.pkcs8, stored.sealing.privateKey])
+      expect(coordinator.requests[0]!.body.includes(secret)).toBe(false);
   });
 
   it('trusts only the coordinator of the invitation, also at later starts', async () => {
@@ -62,18 +80,29 @@ describe('enrolment', () => {
   it('needs no coordinator once it is done', async () => {
     const keys = await loadSiteKeys(dir.path);
     await enrol(config, keys);
-    expect(await enrol({ ...config, coordinatorUrl: `http://127.0.0.1:${await freePort()}`, enrolmentTokenFile: undefined }, keys)).toBe(key);
+    expect(
+      await enrol(
+        { ...config, coordinatorUrl: `http://127.0.0.1:${await freePort()}`, enrolmentTokenFile: undefined },
+        keys,
+      ),
+    ).toBe(key);
   });
 
   it('says what is wrong: no token, a spent one, nobody there, half an answer', async () => {
     const keys = await loadSiteKeys(dir.path);
-    await expect(enrol({ ...config, enrolmentTokenFile: undefined }, keys)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.not.stringContaining(dir.path) });
-    await expect(enrol({ ...config, coordinatorUrl: `http://127.0.0.1:${await freePort()}` }, keys)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
+    await expect(enrol({ ...config, enrolmentTokenFile: undefined }, keys)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.not.stringContaining(dir.path),
+    });
+    await expect(
+      enrol({ ...config, coordinatorUrl: `http://127.0.0.1:${await freePort()}` }, keys),
+    ).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
     coordinator.answer = () => {
       throw new CodedError('ENROLMENT_TOKEN_INVALID');
     };
     await expect(enrol(config, keys)).rejects.toMatchObject({ code: 'ENROLMENT_TOKEN_INVALID' });
-    coordinator.answer = () => (response: import('node:http').ServerResponse) => response.writeHead(200, { 'content-length': '100' }).write('{', () => response.destroy());
+    coordinator.answer = () => (response: import('node:http').ServerResponse) =>
+      response.writeHead(200, { 'content-length': '100' }).write('{', () => response.destroy());
     await expect(enrol(config, keys)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
     writeFileSync(join(dir.path, 'enrolment.json'), '{');
     await expect(enrol(config, keys)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
@@ -95,13 +124,20 @@ describe('the keys of a site', () => {
     expect(two.signer.publicKey).toBe(one.signer.publicKey);
   });
 
-  it.each(['', '{', '{}', '{"identity":{"publicKey":"AA==","pkcs8":"c2VjcmV0"},"sealing":{"publicKey":"AA==","privateKey":"c2VjcmV0"}}'])(
-    'are not made anew, nor quoted, when their file is damaged: %j', async (content) => {
-      using dir = tempDir();
-      writeFileSync(join(dir.path, 'keys.json'), content);
-      await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'KEY_UNUSABLE', message: expect.not.stringContaining('c2VjcmV0') });
-      expect(readFileSync(join(dir.path, 'keys.json'), 'utf8')).toBe(content);
+  it.each([
+    '',
+    '{',
+    '{}',
+    '{"identity":{"publicKey":"AA==","pkcs8":"c2VjcmV0"},"sealing":{"publicKey":"AA==","privateKey":"c2VjcmV0"}}',
+  ])('are not made anew, nor quoted, when their file is damaged: %j', async (content) => {
+    using dir = tempDir();
+    writeFileSync(join(dir.path, 'keys.json'), content);
+    await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({
+      code: 'KEY_UNUSABLE',
+      message: expect.not.stringContaining('c2VjcmV0'),
     });
+    expect(readFileSync(join(dir.path, 'keys.json'), 'utf8')).toBe(content);
+  });
 
   it('are not made anew by a node that has enrolled', async () => {
     using dir = tempDir();
@@ -112,12 +148,22 @@ describe('the keys of a site', () => {
     expect(readdirSync(dir.path)).toEqual(['enrolment.json']);
   });
 
-  it.each([['identity', 'pkcs8'], ['identity', 'publicKey'], ['sealing', 'privateKey'], ['sealing', 'publicKey']] as const)('are refused when %s.%s is not that of its other half', async (pair, half) => {
+  it.each([
+    ['identity', 'pkcs8'],
+    ['identity', 'publicKey'],
+    ['sealing', 'privateKey'],
+    ['sealing', 'publicKey'],
+  ] as const)('are refused when %s.%s is not that of its other half', async (pair, half) => {
     using dir = tempDir();
     using other = tempDir();
     for (const { path } of [dir, other]) await loadSiteKeys(path);
-    const [keys, others] = [dir, other].map(({ path }) => JSON.parse(readFileSync(join(path, 'keys.json'), 'utf8')) as Record<string, Record<string, string>>);
-    writeFileSync(join(dir.path, 'keys.json'), JSON.stringify({ ...keys, [pair]: { ...keys![pair], [half]: others![pair]![half] } }));
+    const [keys, others] = [dir, other].map(
+      ({ path }) => JSON.parse(readFileSync(join(path, 'keys.json'), 'utf8')) as Record<string, Record<string, string>>,
+    );
+    writeFileSync(
+      join(dir.path, 'keys.json'),
+      JSON.stringify({ ...keys, [pair]: { ...keys![pair], [half]: others![pair]![half] } }),
+    );
     await expect(loadSiteKeys(dir.path)).rejects.toMatchObject({ code: 'KEY_UNUSABLE' });
   });
 });

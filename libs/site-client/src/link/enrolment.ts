@@ -36,13 +36,19 @@ export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<s
   }
   const token = readToken(config.enrolmentTokenFile);
   const statement = {
-    protocol: PROTOCOL, site: config.site, identityKey: keys.signer.publicKey, sealingKey: keys.box.publicKey,
+    protocol: PROTOCOL,
+    site: config.site,
+    identityKey: keys.signer.publicKey,
+    sealingKey: keys.box.publicKey,
     tokenSha256: createHash('sha256').update(token).digest('hex'),
   };
   const body = { token, statement: await signStatement(enrolmentStatement.type, statement, keys.signer) };
   const response = await fetch(new URL('/v1/enrol', config.coordinatorUrl), {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
-    redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS),
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    redirect: 'error',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch(() => {
     throw new CodedError('COORDINATOR_UNREACHABLE');
   });
@@ -57,7 +63,8 @@ export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<s
 
 /** The configured fingerprint holds at every start, not only at the first. */
 async function checked(coordinatorKey: string, { coordinatorFingerprint }: EnrolmentOptions): Promise<string> {
-  if ((await keyIdOf(coordinatorKey)) !== coordinatorFingerprint) throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
+  if ((await keyIdOf(coordinatorKey)) !== coordinatorFingerprint)
+    throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
   return coordinatorKey;
 }
 
@@ -65,6 +72,9 @@ function readToken(file: string | undefined): string {
   try {
     return readFileSync(file ?? '', 'utf8').trim();
   } catch {
-    throw new CodedError('CONFIG_INVALID', 'KOINON_ENROLMENT_TOKEN_FILE: this node has not enrolled yet and the file cannot be read');
+    throw new CodedError(
+      'CONFIG_INVALID',
+      'KOINON_ENROLMENT_TOKEN_FILE: this node has not enrolled yet and the file cannot be read',
+    );
   }
 }

@@ -6,7 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { RosterPins } from './roster-pins.js';
 
 const key = (letter: string): string => `${letter.repeat(43)}=`;
-const entry = (site: string, letter: string): RosterEntry => ({ site, identityKey: key(letter), sealingKey: key(letter.toLowerCase()) });
+const entry = (site: string, letter: string): RosterEntry => ({
+  site,
+  identityKey: key(letter),
+  sealingKey: key(letter.toLowerCase()),
+});
 const [basel, cleveland, hungary] = [entry('basel', 'A'), entry('cleveland', 'B'), entry('hungary', 'C')];
 const outcomeOf = (act: () => string): string => {
   try {
@@ -40,15 +44,23 @@ describe('pinned keys', () => {
     using dir = tempDir();
     const pins = new RosterPins(dir.path);
     pins.check([basel, cleveland], basel);
-    expect(() => pins.check([basel, { ...cleveland, identityKey: key('X') }, hungary], basel)).toThrow(changed('cleveland'));
-    expect(() => pins.check([basel, hungary, { ...hungary, identityKey: key('X') }], basel)).toThrow(changed('hungary'));
+    expect(() => pins.check([basel, { ...cleveland, identityKey: key('X') }, hungary], basel)).toThrow(
+      changed('cleveland'),
+    );
+    expect(() => pins.check([basel, hungary, { ...hungary, identityKey: key('X') }], basel)).toThrow(
+      changed('hungary'),
+    );
     pins.check([basel, { ...hungary, identityKey: key('Z') }], basel);
   });
 
   it('refuse a roster in which one key stands under two names', () => {
     using dir = tempDir();
     const pins = new RosterPins(dir.path);
-    for (const twin of [{ ...hungary, identityKey: cleveland.identityKey }, { ...hungary, sealingKey: cleveland.sealingKey }, { ...hungary, sealingKey: basel.sealingKey }]) {
+    for (const twin of [
+      { ...hungary, identityKey: cleveland.identityKey },
+      { ...hungary, sealingKey: cleveland.sealingKey },
+      { ...hungary, sealingKey: basel.sealingKey },
+    ]) {
       expect(() => pins.check([basel, cleveland, twin], basel)).toThrow(changed('hungary'));
     }
     pins.check([basel, cleveland, hungary], basel);
@@ -75,7 +87,9 @@ describe('pinned keys', () => {
     const odd = entry('constructor', 'D');
     new RosterPins(dir.path).check([basel, odd], basel);
     new RosterPins(dir.path).check([basel, odd], basel);
-    expect(() => new RosterPins(dir.path).check([basel, { ...odd, identityKey: key('X') }], basel)).toThrow(changed('constructor'));
+    expect(() => new RosterPins(dir.path).check([basel, { ...odd, identityKey: key('X') }], basel)).toThrow(
+      changed('constructor'),
+    );
   });
 
   it.each(['', '[]', '{"basel":{}}', '{"basel"'])('are not forgotten when their file is damaged: %j', (content) => {
@@ -87,8 +101,13 @@ describe('pinned keys', () => {
   it('of a file of before are carried over', () => {
     using dir = tempDir();
     writeFileSync(join(dir.path, 'roster.json'), JSON.stringify({ basel, cleveland }));
-    expect(() => new RosterPins(dir.path).check([basel, { ...cleveland, sealingKey: key('X') }], basel)).toThrow(changed('cleveland'));
-    expect(JSON.parse(readFileSync(join(dir.path, 'roster.json'), 'utf8'))).toMatchObject({ version: 2, sites: [basel, cleveland] });
+    expect(() => new RosterPins(dir.path).check([basel, { ...cleveland, sealingKey: key('X') }], basel)).toThrow(
+      changed('cleveland'),
+    );
+    expect(JSON.parse(readFileSync(join(dir.path, 'roster.json'), 'utf8'))).toMatchObject({
+      version: 2,
+      sites: [basel, cleveland],
+    });
   });
 
   it('are not forgotten, nor changed, when a single bit of their file flips', () => {

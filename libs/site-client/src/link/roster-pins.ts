@@ -36,7 +36,9 @@ export class RosterPins {
     if (!own || !same(own, self)) throw new CodedError('ROSTER_CHANGED', self.site);
     // One key under two names would hold two shares.
     const keys = roster.flatMap((entry) => [entry.identityKey, entry.sealingKey]);
-    const twice = roster.find(({ identityKey, sealingKey }, i) => keys.indexOf(identityKey) < 2 * i || keys.indexOf(sealingKey) < 2 * i);
+    const twice = roster.find(
+      ({ identityKey, sealingKey }, i) => keys.indexOf(identityKey) < 2 * i || keys.indexOf(sealingKey) < 2 * i,
+    );
     if (twice) throw new CodedError('ROSTER_CHANGED', twice.site);
     const pinned = new Map(this.pins);
     for (const entry of roster) {
@@ -56,7 +58,8 @@ export class RosterPins {
   }
 }
 
-const writePins = (file: string, sites: readonly RosterEntry[]): void => writeDurably(file, withDigest({ version: 2, sites }));
+const writePins = (file: string, sites: readonly RosterEntry[]): void =>
+  writeDurably(file, withDigest({ version: 2, sites }));
 
 function readPins(file: string): Map<string, RosterEntry> {
   const stored = readIfThere(file);
@@ -73,4 +76,5 @@ function readPins(file: string): Map<string, RosterEntry> {
   }
 }
 
-const same = (a: RosterEntry, b: RosterEntry): boolean => a.identityKey === b.identityKey && a.sealingKey === b.sealingKey;
+const same = (a: RosterEntry, b: RosterEntry): boolean =>
+  a.identityKey === b.identityKey && a.sealingKey === b.sealingKey;

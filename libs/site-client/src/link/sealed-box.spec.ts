@@ -17,7 +17,10 @@ describe('a sealed message', () => {
 
   it('is 32 bytes of encapsulated key and 16 of tag longer, and never twice the same (RFC 9180 section 4.1)', async () => {
     const box = await newBox();
-    const [one, two] = [await SealedBox.seal(box.publicKey, body, context), await SealedBox.seal(box.publicKey, body, context)];
+    const [one, two] = [
+      await SealedBox.seal(box.publicKey, body, context),
+      await SealedBox.seal(box.publicKey, body, context),
+    ];
     expect(one).toHaveLength(32 + body.length + 16);
     expect(Buffer.compare(one.subarray(0, 32), two.subarray(0, 32))).not.toBe(0);
     expect(Buffer.compare(one.subarray(32), two.subarray(32))).not.toBe(0);
@@ -33,7 +36,9 @@ describe('a sealed message', () => {
   it.each(Object.keys(context))('does not open in another place: %s', async (field) => {
     const box = await newBox();
     const sealed = await SealedBox.seal(box.publicKey, body, context);
-    await expect(box.unseal(sealed, { ...context, [field]: `${context[field as keyof SealContext]}x` })).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+    await expect(
+      box.unseal(sealed, { ...context, [field]: `${context[field as keyof SealContext]}x` }),
+    ).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
   });
 
   it('does not open with any bit changed, cut short or made longer', async () => {
@@ -45,7 +50,13 @@ describe('a sealed message', () => {
       // X25519 ignores the highest bit of a key; the transcript of the encapsulation does not (RFC 9180 section 4.1).
       await expect(box.unseal(changed, context), `byte ${at}`).rejects.toMatchObject(refused);
     }
-    for (const bytes of [sealed.subarray(0, 0), sealed.subarray(0, 31), sealed.subarray(0, 32), sealed.subarray(0, -1), Buffer.concat([sealed, Buffer.alloc(1)])]) {
+    for (const bytes of [
+      sealed.subarray(0, 0),
+      sealed.subarray(0, 31),
+      sealed.subarray(0, 32),
+      sealed.subarray(0, -1),
+      Buffer.concat([sealed, Buffer.alloc(1)]),
+    ]) {
       await expect(box.unseal(bytes, context)).rejects.toMatchObject(refused);
     }
   });
@@ -54,6 +65,8 @@ describe('a sealed message', () => {
     const box = await newBox();
     const buffer = new Uint8Array(randomBytes(64));
     const sealed = await SealedBox.seal(box.publicKey, buffer.subarray(8, 24), context);
-    expect([...(await box.unseal(Buffer.concat([Buffer.alloc(5), sealed]).subarray(5), context))]).toEqual([...buffer.subarray(8, 24)]);
+    expect([...(await box.unseal(Buffer.concat([Buffer.alloc(5), sealed]).subarray(5), context))]).toEqual([
+      ...buffer.subarray(8, 24),
+    ]);
   });
 });

@@ -22,12 +22,18 @@ export interface SealingKey {
 }
 
 export class SealedBox {
-  private constructor(readonly publicKey: string, private readonly privateKey: CryptoKey) {}
+  private constructor(
+    readonly publicKey: string,
+    private readonly privateKey: CryptoKey,
+  ) {}
 
   static async generateKey(): Promise<SealingKey> {
     const pair = await suite.kem.generateKeyPair();
     const raw = async (bytes: Promise<ArrayBuffer>) => toBase64(new Uint8Array(await bytes));
-    return { publicKey: await raw(suite.kem.serializePublicKey(pair.publicKey)), privateKey: await raw(suite.kem.serializePrivateKey(pair.privateKey)) };
+    return {
+      publicKey: await raw(suite.kem.serializePublicKey(pair.publicKey)),
+      privateKey: await raw(suite.kem.serializePrivateKey(pair.privateKey)),
+    };
   }
 
   static async open({ publicKey, privateKey }: SealingKey): Promise<SealedBox> {
@@ -37,7 +43,11 @@ export class SealedBox {
   /** @returns enc ‖ ciphertext */
   static async seal(recipient: string, body: Uint8Array, context: SealContext): Promise<Uint8Array> {
     const recipientPublicKey = await suite.kem.deserializePublicKey(fromBase64(recipient).buffer);
-    const { ct, enc } = await suite.seal({ recipientPublicKey, info: INFO }, copy(body), canonicalBytes({ ...context }));
+    const { ct, enc } = await suite.seal(
+      { recipientPublicKey, info: INFO },
+      copy(body),
+      canonicalBytes({ ...context }),
+    );
     return Buffer.concat([new Uint8Array(enc), new Uint8Array(ct)]);
   }
 
@@ -45,7 +55,11 @@ export class SealedBox {
   async unseal(sealed: Uint8Array, context: SealContext): Promise<Uint8Array> {
     try {
       const enc = copy(sealed.subarray(0, ENC_BYTES));
-      const opened = await suite.open({ recipientKey: this.privateKey, enc, info: INFO }, copy(sealed.subarray(ENC_BYTES)), canonicalBytes({ ...context }));
+      const opened = await suite.open(
+        { recipientKey: this.privateKey, enc, info: INFO },
+        copy(sealed.subarray(ENC_BYTES)),
+        canonicalBytes({ ...context }),
+      );
       return new Uint8Array(opened);
     } catch {
       throw new CodedError('SIGNATURE_INVALID', `a sealed message of ${context.from} does not open`);

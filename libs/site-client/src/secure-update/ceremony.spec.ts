@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, ceremonyStatement, framed, postHead, type CeremonyPost, type CeremonyStatement } from '@koinon/contracts';
+import {
+  CodedError,
+  ceremonyStatement,
+  framed,
+  postHead,
+  type CeremonyPost,
+  type CeremonyStatement,
+} from '@koinon/contracts';
 import { signStatement } from '@koinon/signing';
 import { tempDir, type TempDir } from '@koinon/testing';
 import type { SchemeId } from '@koinon/he';
@@ -11,7 +18,8 @@ import { EpochStore } from './epoch-store.js';
 
 const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 5 }, (_, i) => (seed * 1000 + i * 7) % 65536);
-const posted = (hospitals: Hospitals, site: string, step: string): CeremonyPost[] => hospitals.relay.posts.filter((p) => p.site === site && p.step === step).map((p) => p.post);
+const posted = (hospitals: Hospitals, site: string, step: string): CeremonyPost[] =>
+  hospitals.relay.posts.filter((p) => p.site === site && p.step === step).map((p) => p.post);
 
 describe.each(schemes)('the key ceremony of %s', (scheme) => {
   it('ends in keys that open a sum, when every site restarts after every step and loses each first answer', async () => {
@@ -48,8 +56,12 @@ describe.each(schemes)('the key ceremony of %s', (scheme) => {
     const { relay } = hospitals;
     const before = relay.posts.length;
     const { ceremony } = hospitals.site('basel');
-    await expect(ceremony.take(hospitals.ceremony(relay.steps[0]!))).rejects.toMatchObject({ code: 'STEP_OUT_OF_ORDER' });
-    await expect(ceremony.take(hospitals.ceremony(relay.steps.at(-1)!, { ...relay.header, minUploads: 3 }))).rejects.toMatchObject({ code: 'MESSAGE_CONFLICT' });
+    await expect(ceremony.take(hospitals.ceremony(relay.steps[0]!))).rejects.toMatchObject({
+      code: 'STEP_OUT_OF_ORDER',
+    });
+    await expect(
+      ceremony.take(hospitals.ceremony(relay.steps.at(-1)!, { ...relay.header, minUploads: 3 })),
+    ).rejects.toMatchObject({ code: 'MESSAGE_CONFLICT' });
     expect(relay.posts).toHaveLength(before);
     await hospitals.upload('basel', SUM, 0, values(1));
   });
@@ -59,7 +71,9 @@ describe.each(schemes)('the key ceremony of %s', (scheme) => {
     const roster = ['basel', 'cleveland', 'hungary', 'long-beach', 'padova', 'zurich'];
     const hospitals = await Hospitals.start(dir.path, scheme, { roster, threshold: 3, minUploads: 3 });
     for (const site of roster) {
-      await expect(hospitals.site(site).ceremony.take(hospitals.ceremony(hospitals.relay.steps[0]!))).rejects.toMatchObject({ code: 'HEADER_INVALID' });
+      await expect(
+        hospitals.site(site).ceremony.take(hospitals.ceremony(hospitals.relay.steps[0]!)),
+      ).rejects.toMatchObject({ code: 'HEADER_INVALID' });
     }
     expect(hospitals.relay.posts).toEqual([]);
   });
@@ -70,7 +84,9 @@ describe.each(schemes)('the key ceremony of %s', (scheme) => {
     const before = hospitals.relay.posts.length;
     hospitals.site('basel').epochs.keepOnly([]);
     for (const step of hospitals.relay.steps) {
-      await expect((await hospitals.restart('basel')).ceremony.take(hospitals.ceremony(step))).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+      await expect((await hospitals.restart('basel')).ceremony.take(hospitals.ceremony(step))).rejects.toMatchObject({
+        code: 'SITE_STATE_LOST',
+      });
     }
     expect(hospitals.relay.posts).toHaveLength(before);
   });
@@ -78,7 +94,9 @@ describe.each(schemes)('the key ceremony of %s', (scheme) => {
   it('says that its state is lost when asked to go on with what it never began', async () => {
     using dir = tempDir();
     const hospitals = await Hospitals.start(dir.path, scheme);
-    await expect(hospitals.site('basel').ceremony.take(hospitals.ceremony(hospitals.relay.steps[1]!))).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(
+      hospitals.site('basel').ceremony.take(hospitals.ceremony(hospitals.relay.steps[1]!)),
+    ).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
   });
 });
 
@@ -95,12 +113,15 @@ describe('what a ceremony costs', () => {
       if (site === roster[0]) bytes[step] = (bytes[step] ?? 0) + inboxBytes(inbox);
       return inbox;
     };
-    for (const step of hospitals.relay.steps) for (const site of roster) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
+    for (const step of hospitals.relay.steps)
+      for (const site of roster) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
     await hospitals.site(roster[0]!).ceremony.agreed(EPOCH);
     return bytes;
   }
   const inboxBytes = (inbox: readonly CeremonyPost[]): number =>
-    Buffer.concat([...framed(inbox.flatMap(({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies]))]).length;
+    Buffer.concat([
+      ...framed(inbox.flatMap(({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies])),
+    ]).length;
   /** A signed statement of so many messages, its head and lengths. */
   const statement = (messages: number): number => 900 + 160 * messages;
 
@@ -126,11 +147,18 @@ describe('what a site takes from the relay', () => {
     for (const site of hospitals.all.keys()) await hospitals.site(site).ceremony.take(hospitals.ceremony('deal'));
     return hospitals;
   }
-  const confirm = async (hospitals: Hospitals) => hospitals.site('hungary').ceremony.take(hospitals.ceremony('confirm'));
-  const resigned = async (hospitals: Hospitals, site: string, change: (statement: Record<string, unknown>) => Record<string, unknown>) => {
+  const confirm = async (hospitals: Hospitals) =>
+    hospitals.site('hungary').ceremony.take(hospitals.ceremony('confirm'));
+  const resigned = async (
+    hospitals: Hospitals,
+    site: string,
+    change: (statement: Record<string, unknown>) => Record<string, unknown>,
+  ) => {
     const post = hospitals.relay.posts.find((p) => p.site === site)!.post;
     const statement = JSON.parse(Buffer.from(post.statement.payload, 'base64').toString()) as Record<string, unknown>;
-    Object.assign(post, { statement: await signStatement(ceremonyStatement.type, change(statement), hospitals.site(site).keys.signer) });
+    Object.assign(post, {
+      statement: await signStatement(ceremonyStatement.type, change(statement), hospitals.site(site).keys.signer),
+    });
   };
 
   it('is refused when it swaps a body', async () => {
@@ -167,9 +195,16 @@ describe('what a site takes from the relay', () => {
     const hospitals = await afterFirstStep(dir.path);
     const { post } = hospitals.relay.posts.find((p) => p.site === 'basel')!;
     const genuine = post.statement;
-    Object.assign(post, { statement: { ...genuine, signatures: [{ ...genuine.signatures[0]!, keyid: 'f'.repeat(64) }] } });
+    Object.assign(post, {
+      statement: { ...genuine, signatures: [{ ...genuine.signatures[0]!, keyid: 'f'.repeat(64) }] },
+    });
     await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
-    Object.assign(post, { statement: { ...genuine, signatures: [{ ...genuine.signatures[0]!, keyid: hospitals.site('cleveland').keys.signer.keyId }] } });
+    Object.assign(post, {
+      statement: {
+        ...genuine,
+        signatures: [{ ...genuine.signatures[0]!, keyid: hospitals.site('cleveland').keys.signer.keyId }],
+      },
+    });
     await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
   });
 
@@ -178,7 +213,9 @@ describe('what a site takes from the relay', () => {
     const hospitals = await Hospitals.start(dir.path, 'one-time-key');
     const assignment = hospitals.ceremony('deal');
     const roster = assignment.roster.toReversed();
-    await expect(hospitals.site('basel').ceremony.take({ ...assignment, roster })).rejects.toMatchObject({ code: 'ROSTER_CHANGED' });
+    await expect(hospitals.site('basel').ceremony.take({ ...assignment, roster })).rejects.toMatchObject({
+      code: 'ROSTER_CHANGED',
+    });
     expect(readdirSync(join(dir.path, 'basel'))).not.toContain('roster.json');
     expect(hospitals.relay.posts).toEqual([]);
   });
@@ -187,7 +224,9 @@ describe('what a site takes from the relay', () => {
     using dir = tempDir();
     const hospitals = await afterFirstStep(dir.path);
     const { post } = hospitals.relay.posts.find((p) => p.site === 'basel')!;
-    const messages = (JSON.parse(Buffer.from(post.statement.payload, 'base64').toString()) as { messages: { to?: string }[] }).messages;
+    const messages = (
+      JSON.parse(Buffer.from(post.statement.payload, 'base64').toString()) as { messages: { to?: string }[] }
+    ).messages;
     for (const [i, { to }] of messages.entries()) {
       // A body of the scheme begins with its name; a sealed one with random bytes.
       expect(Buffer.from(post.bodies[i]!).subarray(0, 4).toString('latin1') === 'KNHE').toBe(to === undefined);
@@ -197,13 +236,24 @@ describe('what a site takes from the relay', () => {
 });
 
 describe('the agreement of all sites on their transcript', () => {
-  const statementOf = ({ statement }: Pick<CeremonyPost, 'statement'>): CeremonyStatement => JSON.parse(Buffer.from(statement.payload, 'base64').toString()) as CeremonyStatement;
-  const isOf = (site: string, step: string) => (post: CeremonyPost): boolean => statementOf(post).site === site && statementOf(post).step === step;
+  const statementOf = ({ statement }: Pick<CeremonyPost, 'statement'>): CeremonyStatement =>
+    JSON.parse(Buffer.from(statement.payload, 'base64').toString()) as CeremonyStatement;
+  const isOf =
+    (site: string, step: string) =>
+    (post: CeremonyPost): boolean =>
+      statementOf(post).site === site && statementOf(post).step === step;
   const agree = (hospitals: Hospitals, site = 'basel') => hospitals.site(site).ceremony.agreed(EPOCH);
   /** cleveland's confirmation with changes, signed with its own key. */
-  const signed = async (hospitals: Hospitals, changes: Partial<CeremonyStatement>, signer = hospitals.site('cleveland').keys.signer): Promise<CeremonyPost> => {
+  const signed = async (
+    hospitals: Hospitals,
+    changes: Partial<CeremonyStatement>,
+    signer = hospitals.site('cleveland').keys.signer,
+  ): Promise<CeremonyPost> => {
     const [post] = posted(hospitals, 'cleveland', 'confirm');
-    return { ...post!, statement: await signStatement(ceremonyStatement.type, { ...statementOf(post!), ...changes }, signer) };
+    return {
+      ...post!,
+      statement: await signStatement(ceremonyStatement.type, { ...statementOf(post!), ...changes }, signer),
+    };
   };
   /** The relay shows these in place of cleveland's confirmation. */
   const shows = (hospitals: Hospitals, ...posts: CeremonyPost[]): void => {
@@ -247,7 +297,11 @@ describe('the agreement of all sites on their transcript', () => {
 
   it('is refused when this site confirmed another transcript than all others', async () => {
     const messages = [{ sha256: sha256('another transcript') }];
-    const posts = await Promise.all(['cleveland', 'hungary'].map(async (site) => signed(hospitals, { site, messages }, hospitals.site(site).keys.signer)));
+    const posts = await Promise.all(
+      ['cleveland', 'hungary'].map(async (site) =>
+        signed(hospitals, { site, messages }, hospitals.site(site).keys.signer),
+      ),
+    );
     hospitals.relay.changeInbox = (inbox) => [...inbox.filter(isOf('basel', 'confirm')), ...posts];
     await expectRefused(hospitals);
   });
@@ -264,7 +318,10 @@ describe('the agreement of all sites on their transcript', () => {
     const { keyId } = hospitals.site('cleveland').keys.signer;
     for (const signer of [hospitals.coordinator, hospitals.site('hungary').keys.signer]) {
       const forged = await signed(hospitals, {}, signer);
-      shows(hospitals, { ...forged, statement: { ...forged.statement, signatures: [{ ...forged.statement.signatures[0]!, keyid: keyId }] } });
+      shows(hospitals, {
+        ...forged,
+        statement: { ...forged.statement, signatures: [{ ...forged.statement.signatures[0]!, keyid: keyId }] },
+      });
       await expectRefused(hospitals);
     }
     shows(hospitals, await signed(hospitals, {}, hospitals.coordinator));
@@ -282,7 +339,10 @@ describe('the agreement of all sites on their transcript', () => {
   });
 
   it.each<[string, Partial<CeremonyStatement>]>([
-    ['epoch', { epochId: randomUUID() }], ['header', { headerSha256: sha256('another') }], ['site', { site: 'hungary' }], ['step', { step: 'deal' }],
+    ['epoch', { epochId: randomUUID() }],
+    ['header', { headerSha256: sha256('another') }],
+    ['site', { site: 'hungary' }],
+    ['step', { step: 'deal' }],
   ])('is refused when a confirmation is about another %s', async (_, changes) => {
     shows(hospitals, await signed(hospitals, changes));
     await expectRefused(hospitals);
@@ -294,7 +354,9 @@ describe('the agreement of all sites on their transcript', () => {
     hospitals.relay.changeInbox = (inbox) => inbox;
     await agree(hospitals);
     expect((await hospitals.restart('basel')).epochs.ceremony(EPOCH).agreed).toBe(true);
-    await expect(hospitals.site('basel').ceremony.agreed(randomUUID())).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(hospitals.site('basel').ceremony.agreed(randomUUID())).rejects.toMatchObject({
+      code: 'SITE_STATE_LOST',
+    });
   });
 });
 
@@ -346,6 +408,8 @@ describe('the stored state of an epoch', () => {
   it('of one site is of no use to another', async () => {
     using dir = tempDir();
     await Hospitals.ready(dir.path, 'one-time-key');
-    await expect(new EpochStore(join(dir.path, 'basel', 'epochs'), 'hungary').restore(EPOCH)).rejects.toMatchObject({ code: 'STATE_INVALID' });
+    await expect(new EpochStore(join(dir.path, 'basel', 'epochs'), 'hungary').restore(EPOCH)).rejects.toMatchObject({
+      code: 'STATE_INVALID',
+    });
   });
 });

@@ -1,4 +1,12 @@
-import { CodedError, PROTOCOL, ceremonyStatement, isFor, type AssignmentOf, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
+import {
+  CodedError,
+  PROTOCOL,
+  ceremonyStatement,
+  isFor,
+  type AssignmentOf,
+  type CeremonyPost,
+  type RosterEntry,
+} from '@koinon/contracts';
 import { keyIdOf, openStatement, sha256Hex, signStatement } from '@koinon/signing';
 import { headerDigest, siteScheme, type CeremonyMessage, type EpochHeader } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
@@ -19,7 +27,11 @@ export class Ceremony {
 
   async take({ header, roster, step }: AssignmentOf<'ceremony'>): Promise<void> {
     if (roster.map((r) => r.site).join() !== header.roster.join()) throw new CodedError('ROSTER_CHANGED');
-    this.pins.check(roster, { site: this.site, identityKey: this.keys.signer.publicKey, sealingKey: this.keys.box.publicKey });
+    this.pins.check(roster, {
+      site: this.site,
+      identityKey: this.keys.signer.publicKey,
+      sealingKey: this.keys.box.publicKey,
+    });
     const headerSha256 = headerDigest(header);
     const post = this.epochs.posted(header, step) ?? (await this.step(header, headerSha256, step, roster));
     await this.link.postCeremony(header.epochId, post);
@@ -33,67 +45,124 @@ export class Ceremony {
   async agreed(epochId: string): Promise<void> {
     const { header, roster, post, agreed } = this.epochs.ceremony(epochId);
     if (agreed) return;
-    const own = await openStatement(post.statement, ceremonyStatement.type, ceremonyStatement.schema, this.keys.signer.publicKey);
+    const own = await openStatement(
+      post.statement,
+      ceremonyStatement.type,
+      ceremonyStatement.schema,
+      this.keys.signer.publicKey,
+    );
     const confirmed = (await siteScheme(header.scheme)).steps.at(-1)!;
     const inbox = await this.link.inbox(epochId, confirmed);
     for (const entry of roster) {
-      if ((await confirmedBy(entry, header, confirmed, inbox)) !== own.messages[0]!.sha256) throw new CodedError('EPOCH_TRANSCRIPT_DIFFERS', entry.site);
+      if ((await confirmedBy(entry, header, confirmed, inbox)) !== own.messages[0]!.sha256)
+        throw new CodedError('EPOCH_TRANSCRIPT_DIFFERS', entry.site);
     }
     this.epochs.agree(epochId);
   }
 
-  private async step(header: EpochHeader, headerSha256: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
+  private async step(
+    header: EpochHeader,
+    headerSha256: string,
+    step: string,
+    roster: readonly RosterEntry[],
+  ): Promise<CeremonyPost> {
     const scheme = await siteScheme(header.scheme);
     // An epoch begins once: beginning it again would sign a second, different message of the same step.
     const begins = step === scheme.steps[0] && !this.epochs.began(header.epochId);
     using epoch = begins ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
     const before = scheme.steps[scheme.steps.indexOf(step) - 1];
     // What earlier steps brought is in the stored state: every message travels once.
-    const inbox = before === undefined ? [] : await this.open(await this.link.inbox(header.epochId, before), header.epochId, headerSha256, roster);
+    const inbox =
+      before === undefined
+        ? []
+        : await this.open(await this.link.inbox(header.epochId, before), header.epochId, headerSha256, roster);
     const post = await this.seal(epoch.step(step, inbox), headerSha256, header.epochId, step, roster);
     this.epochs.save(header, roster, epoch, step, post);
     return post;
   }
 
-  private async open(inbox: readonly CeremonyPost[], epochId: string, headerSha256: string, roster: readonly RosterEntry[]): Promise<CeremonyMessage[]> {
-    const senders = new Map(await Promise.all(roster.map(async (entry) => [await keyIdOf(entry.identityKey), entry] as const)));
+  private async open(
+    inbox: readonly CeremonyPost[],
+    epochId: string,
+    headerSha256: string,
+    roster: readonly RosterEntry[],
+  ): Promise<CeremonyMessage[]> {
+    const senders = new Map(
+      await Promise.all(roster.map(async (entry) => [await keyIdOf(entry.identityKey), entry] as const)),
+    );
     const all: CeremonyMessage[] = [];
     for (const { statement: envelope, bodies } of inbox) {
       const sender = senders.get(envelope.signatures[0]!.keyid);
       if (!sender) throw new CodedError('SIGNATURE_INVALID', 'a message from outside the roster');
-      const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, sender.identityKey);
-      if (statement.site !== sender.site || statement.epochId !== epochId || statement.headerSha256 !== headerSha256) throw new CodedError('SIGNATURE_INVALID', sender.site);
+      const statement = await openStatement(
+        envelope,
+        ceremonyStatement.type,
+        ceremonyStatement.schema,
+        sender.identityKey,
+      );
+      if (statement.site !== sender.site || statement.epochId !== epochId || statement.headerSha256 !== headerSha256)
+        throw new CodedError('SIGNATURE_INVALID', sender.site);
       const { site: from, step } = statement;
       const wanted = statement.messages.filter((message) => isFor(this.site, from, message));
       if (bodies.length !== wanted.length) throw new CodedError('BLOCK_DIGEST_MISMATCH', from);
       for (const [index, { to, sha256 }] of wanted.entries()) {
         const body = bodies[index]!;
         if ((await sha256Hex(body)) !== sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH', from);
-        all.push(to === undefined ? { step, from, body } : { step, from, to, body: await this.keys.box.unseal(body, { headerSha256, step, from, to }) });
+        all.push(
+          to === undefined
+            ? { step, from, body }
+            : { step, from, to, body: await this.keys.box.unseal(body, { headerSha256, step, from, to }) },
+        );
       }
     }
     return all;
   }
 
-  private async seal(messages: readonly CeremonyMessage[], headerSha256: string, epochId: string, step: string, roster: readonly RosterEntry[]): Promise<CeremonyPost> {
-    const bodies = await Promise.all(messages.map(async ({ to, body }) => {
-      if (to === undefined) return body;
-      const recipient = roster.find((r) => r.site === to)!.sealingKey;
-      return SealedBox.seal(recipient, body, { headerSha256, step, from: this.site, to });
-    }));
-    const signed = await Promise.all(messages.map(async ({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: await sha256Hex(bodies[i]!) })));
+  private async seal(
+    messages: readonly CeremonyMessage[],
+    headerSha256: string,
+    epochId: string,
+    step: string,
+    roster: readonly RosterEntry[],
+  ): Promise<CeremonyPost> {
+    const bodies = await Promise.all(
+      messages.map(async ({ to, body }) => {
+        if (to === undefined) return body;
+        const recipient = roster.find((r) => r.site === to)!.sealingKey;
+        return SealedBox.seal(recipient, body, { headerSha256, step, from: this.site, to });
+      }),
+    );
+    const signed = await Promise.all(
+      messages.map(async ({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: await sha256Hex(bodies[i]!) })),
+    );
     const statement = { protocol: PROTOCOL, epochId, headerSha256, site: this.site, step, messages: signed };
     return { statement: await signStatement(ceremonyStatement.type, statement, this.keys.signer), bodies };
   }
 }
 
 /** The digest a site confirmed in the last step; null unless it signed exactly one, of this epoch under this header. */
-async function confirmedBy({ site, identityKey }: RosterEntry, header: EpochHeader, step: string, inbox: readonly CeremonyPost[]): Promise<string | null> {
+async function confirmedBy(
+  { site, identityKey }: RosterEntry,
+  header: EpochHeader,
+  step: string,
+  inbox: readonly CeremonyPost[],
+): Promise<string | null> {
   const keyId = await keyIdOf(identityKey);
   const digests: string[] = [];
   for (const { statement: envelope } of inbox.filter((p) => p.statement.signatures[0]!.keyid === keyId)) {
-    const statement = await openStatement(envelope, ceremonyStatement.type, ceremonyStatement.schema, identityKey).catch(() => null);
-    if (!statement || statement.site !== site || statement.epochId !== header.epochId || statement.headerSha256 !== headerDigest(header)) return null;
+    const statement = await openStatement(
+      envelope,
+      ceremonyStatement.type,
+      ceremonyStatement.schema,
+      identityKey,
+    ).catch(() => null);
+    if (
+      !statement ||
+      statement.site !== site ||
+      statement.epochId !== header.epochId ||
+      statement.headerSha256 !== headerDigest(header)
+    )
+      return null;
     if (statement.step === step) digests.push(statement.messages[0]!.sha256);
   }
   return digests.length === 1 ? digests[0]! : null;

@@ -1,6 +1,16 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, envelopeSchema, epochHeaderSchema, parse, rosterEntrySchema, sha256Schema, uuidSchema, type CeremonyPost, type RosterEntry } from '@koinon/contracts';
+import {
+  CodedError,
+  envelopeSchema,
+  epochHeaderSchema,
+  parse,
+  rosterEntrySchema,
+  sha256Schema,
+  uuidSchema,
+  type CeremonyPost,
+  type RosterEntry,
+} from '@koinon/contracts';
 import { fromBase64, toBase64 } from '@koinon/signing';
 import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
 import { z } from 'zod';
@@ -19,7 +29,11 @@ export type TrainingRound = z.infer<typeof trainingRoundSchema>;
  * An evaluation answers no round of training; a file of before does not say.
  */
 const uploadSchema = z.strictObject({
-  sumId: uuidSchema, sumIndex: z.int().nonnegative(), blocks: z.int().positive(), root: sha256Schema, answers: trainingRoundSchema.optional(),
+  sumId: uuidSchema,
+  sumIndex: z.int().nonnegative(),
+  blocks: z.int().positive(),
+  root: sha256Schema,
+  answers: trainingRoundSchema.optional(),
 });
 export type UploadRecord = z.infer<typeof uploadSchema>;
 
@@ -42,7 +56,10 @@ type Head = z.infer<typeof headSchema>;
  * A file is the length of its head (u32, little-endian), the head as JSON, and the state: bytes, which can be zeroised.
  */
 export class EpochStore {
-  constructor(private readonly folder: string, private readonly site: string) {
+  constructor(
+    private readonly folder: string,
+    private readonly site: string,
+  ) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     removeUnfinished(folder);
   }
@@ -68,14 +85,31 @@ export class EpochStore {
   /** What this site posted in `step`, if that was its last. @throws CodedError MESSAGE_CONFLICT when the epoch began under another header */
   posted(header: EpochHeader, step: string): CeremonyPost | null {
     const head = this.head(header.epochId);
-    if (head && headerDigest(head.header) !== headerDigest(header)) throw new CodedError('MESSAGE_CONFLICT', 'this epoch began under another header');
+    if (head && headerDigest(head.header) !== headerDigest(header))
+      throw new CodedError('MESSAGE_CONFLICT', 'this epoch began under another header');
     return head?.step === step ? { statement: head.post.statement, bodies: head.post.bodies.map(fromBase64) } : null;
   }
 
   /** State and post become durable together, before anything of them leaves the site. */
-  save(header: EpochHeader, roster: readonly RosterEntry[], epoch: SiteEpoch, step: string, { statement, bodies }: CeremonyPost): void {
+  save(
+    header: EpochHeader,
+    roster: readonly RosterEntry[],
+    epoch: SiteEpoch,
+    step: string,
+    { statement, bodies }: CeremonyPost,
+  ): void {
     const post = { statement, bodies: bodies.map(toBase64) };
-    this.write({ header: { ...header, roster: [...header.roster] }, roster: [...roster], step, post, agreed: false, uploads: [] }, epoch.save());
+    this.write(
+      {
+        header: { ...header, roster: [...header.roster] },
+        roster: [...roster],
+        step,
+        post,
+        agreed: false,
+        uploads: [],
+      },
+      epoch.save(),
+    );
     this.prune();
   }
 
@@ -150,7 +184,10 @@ export class EpochStore {
     if (!bytes) return null;
     try {
       const end = LENGTH_BYTES + bytes.readUInt32LE(0);
-      return { head: parse(headSchema, JSON.parse(bytes.toString('utf8', LENGTH_BYTES, end))), state: new Uint8Array(bytes.subarray(end)) };
+      return {
+        head: parse(headSchema, JSON.parse(bytes.toString('utf8', LENGTH_BYTES, end))),
+        state: new Uint8Array(bytes.subarray(end)),
+      };
     } catch {
       throw new CodedError('SITE_STATE_LOST', 'the stored state of this epoch is damaged');
     } finally {
@@ -173,7 +210,9 @@ export class EpochStore {
   }
 
   private prune(): void {
-    const newestFirst = this.epochIds().map((id) => ({ id, at: statSync(this.file(id)).mtimeMs })).toSorted((a, b) => b.at - a.at);
+    const newestFirst = this.epochIds()
+      .map((id) => ({ id, at: statSync(this.file(id)).mtimeMs }))
+      .toSorted((a, b) => b.at - a.at);
     for (const { id } of newestFirst.slice(KEPT)) this.wipe(id);
   }
 
@@ -184,7 +223,9 @@ export class EpochStore {
   }
 
   private epochIds(): string[] {
-    return namesIn(this.folder).filter((name) => name.endsWith('.epoch')).map((name) => name.slice(0, -'.epoch'.length));
+    return namesIn(this.folder)
+      .filter((name) => name.endsWith('.epoch'))
+      .map((name) => name.slice(0, -'.epoch'.length));
   }
 
   private file(epochId: string): string {

@@ -5,7 +5,15 @@ import { checkTerms } from './epoch-terms.js';
 
 describe('the terms of a key epoch', () => {
   const header: EpochHeader = {
-    scheme: 'one-time-key', version: 1, epochId: 'e', seed: '5e'.repeat(32), roster: ['a', 'b', 'c', 'd', 'e'], threshold: 3, minUploads: 4, bits: 16, sums: 2,
+    scheme: 'one-time-key',
+    version: 1,
+    epochId: 'e',
+    seed: '5e'.repeat(32),
+    roster: ['a', 'b', 'c', 'd', 'e'],
+    threshold: 3,
+    minUploads: 4,
+    bits: 16,
+    sums: 2,
   };
   const sites = { ...federation.sites, min: 4, threshold: 'majority' } as const;
   const { encryption } = federation;
@@ -16,9 +24,15 @@ describe('the terms of a key epoch', () => {
   });
 
   it.each<[string, Partial<EpochHeader>, Partial<typeof federation.sites>]>([
-    ['encryption.scheme', { scheme: 'ckks-threshold' }, {}], ['encryption.bits', { bits: 8 }, {}], ['sites.threshold', { threshold: 2 }, {}],
-    ['sites.threshold', {}, { threshold: 4 }], ['sites.min', { minUploads: 3 }, {}], ['sites.min', {}, { min: 5 }],
+    ['encryption.scheme', { scheme: 'ckks-threshold' }, {}],
+    ['encryption.bits', { bits: 8 }, {}],
+    ['sites.threshold', { threshold: 2 }, {}],
+    ['sites.threshold', {}, { threshold: 4 }],
+    ['sites.min', { minUploads: 3 }, {}],
+    ['sites.min', {}, { min: 5 }],
   ])('are refused when %s is less', (term, changes, asked) => {
-    expect(() => checkTerms({ ...header, ...changes }, { sites: { ...sites, ...asked }, encryption })).toThrow(expect.objectContaining({ code: 'EPOCH_TERMS_DIFFER', detail: term }) as Error);
+    expect(() => checkTerms({ ...header, ...changes }, { sites: { ...sites, ...asked }, encryption })).toThrow(
+      expect.objectContaining({ code: 'EPOCH_TERMS_DIFFER', detail: term }) as Error,
+    );
   });
 });

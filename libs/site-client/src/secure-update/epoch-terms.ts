@@ -6,10 +6,19 @@ import type { EpochHeader } from '@koinon/he';
  * bits, and with no fewer uploads and key holders.
  * @throws CodedError EPOCH_TERMS_DIFFER naming the term
  */
-export function checkTerms({ scheme, bits, roster, threshold, minUploads }: EpochHeader, { sites, encryption }: Pick<Federation, 'sites' | 'encryption'>): void {
-  const differs = scheme !== encryption.scheme ? 'encryption.scheme'
-    : bits !== encryption.bits ? 'encryption.bits'
-    : threshold < thresholdOf(sites.threshold, roster.length) ? 'sites.threshold'
-    : minUploads < sites.min ? 'sites.min' : null;
+export function checkTerms(
+  { scheme, bits, roster, threshold, minUploads }: EpochHeader,
+  { sites, encryption }: Pick<Federation, 'sites' | 'encryption'>,
+): void {
+  const differs =
+    scheme !== encryption.scheme
+      ? 'encryption.scheme'
+      : bits !== encryption.bits
+        ? 'encryption.bits'
+        : threshold < thresholdOf(sites.threshold, roster.length)
+          ? 'sites.threshold'
+          : minUploads < sites.min
+            ? 'sites.min'
+            : null;
   if (differs !== null) throw new CodedError('EPOCH_TERMS_DIFFER', differs);
 }

@@ -1,6 +1,16 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, PROTOCOL, shareStatement, uploadStatement, type AssignmentOf, type ClosingStatement, type Envelope, type Opening, type UploadStatement } from '@koinon/contracts';
+import {
+  CodedError,
+  PROTOCOL,
+  shareStatement,
+  uploadStatement,
+  type AssignmentOf,
+  type ClosingStatement,
+  type Envelope,
+  type Opening,
+  type UploadStatement,
+} from '@koinon/contracts';
 import { openStatement, signStatement, type Signer } from '@koinon/signing';
 import { sumScheme, type SchemeId } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
@@ -41,8 +51,14 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
   };
 
   it('is refused for a closing signed with another key', async () => {
-    await expectRefused(await hospitals.close(SUM, 0, ALL, {}, await newSigner()), expect.objectContaining({ code: 'SIGNATURE_INVALID' }));
-    await expectRefused(await hospitals.close(SUM, 0, ALL, {}, hospitals.site('cleveland').keys.signer), expect.objectContaining({ code: 'SIGNATURE_INVALID' }));
+    await expectRefused(
+      await hospitals.close(SUM, 0, ALL, {}, await newSigner()),
+      expect.objectContaining({ code: 'SIGNATURE_INVALID' }),
+    );
+    await expectRefused(
+      await hospitals.close(SUM, 0, ALL, {}, hospitals.site('cleveland').keys.signer),
+      expect.objectContaining({ code: 'SIGNATURE_INVALID' }),
+    );
   });
 
   it('is refused for fewer uploads than agreed, a single victim’s among them, and for one upload listed twice', async () => {
@@ -66,7 +82,10 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
     await expectRefused(await closed({ sumId: OTHER_SUM }));
     await expectRefused(await closed({ epochId: OTHER_SUM }));
     await expectRefused({ ...(await closed()), sumId: OTHER_SUM });
-    await expectRefused({ ...(await closed()), epochId: OTHER_SUM }, expect.objectContaining({ code: 'SITE_STATE_LOST' }));
+    await expectRefused(
+      { ...(await closed()), epochId: OTHER_SUM },
+      expect.objectContaining({ code: 'SITE_STATE_LOST' }),
+    );
   });
 
   it('is refused to a site outside the active set', async () => {
@@ -75,7 +94,10 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
 
   it('is refused when the sum is one hospital’s ciphertext', async () => {
     hospitals.relay.sums.set(SUM, hospitals.relay.uploadsOf(SUM).get('cleveland')!);
-    await expectRefused(await closed(), expect.objectContaining({ code: expect.stringMatching(/SPOT_CHECK_FAILED|SHARE_REFUSED/) }));
+    await expectRefused(
+      await closed(),
+      expect.objectContaining({ code: expect.stringMatching(/SPOT_CHECK_FAILED|SHARE_REFUSED/) }),
+    );
   });
 
   it('is refused when the sum leaves a listed upload out', async () => {
@@ -90,7 +112,8 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
     tampered[tampered.length - 1]! ^= 1;
     // The openings still show the committed blocks with their proofs; only what is to be decrypted differs.
     const openings: Opening[] = [];
-    for (let index = 0; index <= rest.length; index++) openings[index] = await hospitals.relay.linkOf('basel').opening(SUM, index);
+    for (let index = 0; index <= rest.length; index++)
+      openings[index] = await hospitals.relay.linkOf('basel').opening(SUM, index);
     hospitals.relay.sums.set(SUM, [tampered, ...rest]);
     hospitals.relay.changeOpening = ({ index }) => openings[index]!;
     await expectRefused(genuine);
@@ -98,20 +121,45 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
 
   it.each<[string, (opening: Opening) => Opening]>([
     ['withholds an upload', (o) => ({ ...o, uploads: o.uploads.slice(1) })],
-    ['shows another block of an upload', (o) => ({ ...o, uploads: o.uploads.map((u, i) => (i === 1 ? { ...u, block: o.uploads[2]!.block } : u)) })],
-    ['gives a wrong proof of an upload', (o) => ({ ...o, uploads: o.uploads.map((u, i) => (i === 1 ? { ...u, proof: u.proof.map(() => 'ab'.repeat(32)) } : u)) })],
+    [
+      'shows another block of an upload',
+      (o) => ({ ...o, uploads: o.uploads.map((u, i) => (i === 1 ? { ...u, block: o.uploads[2]!.block } : u)) }),
+    ],
+    [
+      'gives a wrong proof of an upload',
+      (o) => ({
+        ...o,
+        uploads: o.uploads.map((u, i) => (i === 1 ? { ...u, proof: u.proof.map(() => 'ab'.repeat(32)) } : u)),
+      }),
+    ],
     ['gives a wrong proof of the sum', (o) => ({ ...o, sum: { ...o.sum, proof: [] } })],
-    ['gives the proofs of another index', (o) => ({ ...o, sum: { ...o.sum, proof: o.sum.proof.toReversed().concat('00'.repeat(32)) } })],
+    [
+      'gives the proofs of another index',
+      (o) => ({ ...o, sum: { ...o.sum, proof: o.sum.proof.toReversed().concat('00'.repeat(32)) } }),
+    ],
   ])('is refused when the coordinator %s', async (_, change) => {
     hospitals.relay.changeOpening = change;
-    await expectRefused(await closed(), expect.objectContaining({ code: expect.stringMatching(/SPOT_CHECK_FAILED|SHARE_REFUSED/) }));
+    await expectRefused(
+      await closed(),
+      expect.objectContaining({ code: expect.stringMatching(/SPOT_CHECK_FAILED|SHARE_REFUSED/) }),
+    );
   });
 
   describe('of an upload that its site did not sign as listed', () => {
     /** What cleveland would have signed, but for the changes. */
-    const signed = async (changes: Partial<UploadStatement>, signer: Signer = hospitals.site('cleveland').keys.signer): Promise<Envelope> => {
+    const signed = async (
+      changes: Partial<UploadStatement>,
+      signer: Signer = hospitals.site('cleveland').keys.signer,
+    ): Promise<Envelope> => {
       const { root } = (await roots()).find(({ site }) => site === 'cleveland')!;
-      const statement: UploadStatement = { protocol: PROTOCOL, sumId: SUM, site: 'cleveland', blocks: hospitals.relay.sums.get(SUM)!.length, root, ...changes };
+      const statement: UploadStatement = {
+        protocol: PROTOCOL,
+        sumId: SUM,
+        site: 'cleveland',
+        blocks: hospitals.relay.sums.get(SUM)!.length,
+        root,
+        ...changes,
+      };
       return signStatement(uploadStatement.type, statement, signer);
     };
     const clevelands = async (envelopes: Envelope[], extra: Partial<ClosingStatement> = {}) => {
@@ -119,7 +167,10 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
       return { ...closing, uploads: [...hospitals.relay.signedUploads(SUM, ['basel', 'hungary']), ...envelopes] };
     };
     const expectNamed = async (closing: AssignmentOf<'share'>, site = 'cleveland') => {
-      await expectRefused(closing, expect.objectContaining({ code: 'SHARE_REFUSED', detail: expect.stringContaining(site) }));
+      await expectRefused(
+        closing,
+        expect.objectContaining({ code: 'SHARE_REFUSED', detail: expect.stringContaining(site) }),
+      );
       expect(readdirSync(join(dir.path, 'basel')), 'the one share is not spent').not.toContain('shares');
     };
 
@@ -132,7 +183,9 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
       const { keyId } = hospitals.site('cleveland').keys.signer;
       for (const signer of [await newSigner(), hospitals.coordinator, hospitals.site('hungary').keys.signer]) {
         const forged = await signed({}, signer);
-        await expectNamed(await clevelands([forged, { ...forged, signatures: [{ ...forged.signatures[0]!, keyid: keyId }] }]));
+        await expectNamed(
+          await clevelands([forged, { ...forged, signatures: [{ ...forged.signatures[0]!, keyid: keyId }] }]),
+        );
       }
     });
 
@@ -156,7 +209,10 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
       const key = await newSigner();
       const root = sha256('an upload of nobody');
       const listed = [...(await roots()), { site: 'zurich', root }];
-      await expectNamed(await clevelands([await signed({}), await signed({ site: 'zurich', root }, key)], { uploads: listed }), 'zurich');
+      await expectNamed(
+        await clevelands([await signed({}), await signed({ site: 'zurich', root }, key)], { uploads: listed }),
+        'zurich',
+      );
     });
   });
 
@@ -169,13 +225,24 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
     };
     await expect(ask(closing)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
     relay.onSend = () => undefined;
-    for (const uploads of [closing.uploads, closing.uploads.toReversed()]) await (await hospitals.restart('basel')).opener.take({ ...closing, uploads });
+    for (const uploads of [closing.uploads, closing.uploads.toReversed()])
+      await (await hospitals.restart('basel')).opener.take({ ...closing, uploads });
     const [one, two] = relay.shares;
     expect(one!.share).toEqual(two!.share);
-    expect(one!.share).toHaveLength((await sumScheme(scheme)).layout(relay.header).shareBytes(relay.sums.get(SUM)!.length));
-    const statement = await openStatement(relay.statements.at(-1)!, shareStatement.type, shareStatement.schema, hospitals.site('basel').entry.identityKey);
+    expect(one!.share).toHaveLength(
+      (await sumScheme(scheme)).layout(relay.header).shareBytes(relay.sums.get(SUM)!.length),
+    );
+    const statement = await openStatement(
+      relay.statements.at(-1)!,
+      shareStatement.type,
+      shareStatement.schema,
+      hospitals.site('basel').entry.identityKey,
+    );
     expect(statement).toMatchObject({
-      site: 'basel', sumId: SUM, shareSha256: sha256(one!.share), closingSha256: sha256(Buffer.from(closing.closing.payload, 'base64')),
+      site: 'basel',
+      sumId: SUM,
+      shareSha256: sha256(one!.share),
+      closingSha256: sha256(Buffer.from(closing.closing.payload, 'base64')),
       blocksChecked: Math.min(8, relay.sums.get(SUM)!.length),
     });
 

@@ -1,5 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { CodedError, PROTOCOL, closingStatement, shareStatement, uploadStatement, type AssignmentOf, type ClosingStatement, type Envelope, type Opening, type RosterEntry } from '@koinon/contracts';
+import {
+  CodedError,
+  PROTOCOL,
+  closingStatement,
+  shareStatement,
+  uploadStatement,
+  type AssignmentOf,
+  type ClosingStatement,
+  type Envelope,
+  type Opening,
+  type RosterEntry,
+} from '@koinon/contracts';
 import { fromBase64, openStatement, signStatement } from '@koinon/signing';
 import { MerkleTree, chooseBlocks, spotCheck, sumScheme, type EpochHeader } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
@@ -32,12 +43,24 @@ export class Opener {
     const blocks = await this.sumBlocks(closing);
     const payload = fromBase64(envelope.payload);
     const share = this.shares.once(sumId, payload, () => {
-      const made = open.share({ sumIndex: closing.sumIndex, uploads: closing.uploads.map((u) => u.site), activeSet: closing.activeSet, blocks });
+      const made = open.share({
+        sumIndex: closing.sumIndex,
+        uploads: closing.uploads.map((u) => u.site),
+        activeSet: closing.activeSet,
+        blocks,
+      });
       this.epochs.shared(epochId, open);
       return made;
     });
     await this.link.putShare(sumId, share);
-    const statement = { protocol: PROTOCOL, sumId, site: this.site, closingSha256: sha256(payload), shareSha256: sha256(share), blocksChecked: checked };
+    const statement = {
+      protocol: PROTOCOL,
+      sumId,
+      site: this.site,
+      closingSha256: sha256(payload),
+      shareSha256: sha256(share),
+      blocksChecked: checked,
+    };
     await this.link.commitShare(sumId, await signStatement(shareStatement.type, statement, this.keys.signer));
   }
 
@@ -55,7 +78,8 @@ export class Opener {
     const listed = closing.uploads.find((upload) => upload.site === this.site);
     if (!own || listed?.root !== own.root) refuse('this site’s upload is missing from the list or changed');
     // The scheme opens by index: under another one the share would belong to another sum.
-    if (own?.sumIndex !== closing.sumIndex || own.blocks !== closing.blocks) refuse('the closing gives this sum another index or length');
+    if (own?.sumIndex !== closing.sumIndex || own.blocks !== closing.blocks)
+      refuse('the closing gives this sum another index or length');
   }
 
   /** Recomputes blocks of its own random choice from the committed uploads. */
@@ -74,25 +98,39 @@ export class Opener {
     const blocks: Uint8Array[] = [];
     for (let index = 0; index < closing.blocks; index++) blocks.push(await this.link.sumBlock(closing.sumId, index));
     const leaves = blocks.map((block) => createHash('sha256').update(block).digest());
-    if (Buffer.from(MerkleTree.from(leaves).root).toString('hex') !== closing.sumRoot) throw new CodedError('SHARE_REFUSED', 'the sum is not the committed one');
+    if (Buffer.from(MerkleTree.from(leaves).root).toString('hex') !== closing.sumRoot)
+      throw new CodedError('SHARE_REFUSED', 'the sum is not the committed one');
     return blocks;
   }
 }
 
 /** Behind every line of the closing is a statement of that site's own: the coordinator can list no upload that nobody made. */
-async function checkUploads(closing: ClosingStatement, envelopes: readonly Envelope[], roster: readonly RosterEntry[]): Promise<void> {
+async function checkUploads(
+  closing: ClosingStatement,
+  envelopes: readonly Envelope[],
+  roster: readonly RosterEntry[],
+): Promise<void> {
   for (const { site, root } of closing.uploads) {
     const key = roster.find((entry) => entry.site === site)?.identityKey;
     // The key id of an envelope is not signed, so it is no reason to pass one over.
-    const opened = key === undefined ? [] : await Promise.all(envelopes.map((e) => openStatement(e, uploadStatement.type, uploadStatement.schema, key).catch(() => null)));
-    const signed = opened.some((s) => s?.sumId === closing.sumId && s.site === site && s.root === root && s.blocks === closing.blocks);
+    const opened =
+      key === undefined
+        ? []
+        : await Promise.all(
+            envelopes.map((e) => openStatement(e, uploadStatement.type, uploadStatement.schema, key).catch(() => null)),
+          );
+    const signed = opened.some(
+      (s) => s?.sumId === closing.sumId && s.site === site && s.root === root && s.blocks === closing.blocks,
+    );
     if (!signed) throw new CodedError('SHARE_REFUSED', `no signed upload of ${site} is what the closing lists`);
   }
 }
 
 function blockToCheck(closing: ClosingStatement, opening: Opening, index: number) {
   const proven = (root: string, { block, proof }: { block: string; proof: string[] }) => ({
-    root: Buffer.from(root, 'hex'), block: fromBase64(block), proof: proof.map((p) => Buffer.from(p, 'hex')),
+    root: Buffer.from(root, 'hex'),
+    block: fromBase64(block),
+    proof: proof.map((p) => Buffer.from(p, 'hex')),
   });
   const uploads = closing.uploads.map(({ site, root }) => {
     const upload = opening.uploads.find((u) => u.site === site);

@@ -67,7 +67,7 @@ class Site {
 
 /** Park and Miller's generator: the points are many, and the same in every run. */
 function* seeded(seed: number, below: number): Generator<number, never> {
-  for (let state = seed; ; ) {
+  for (let state = seed; ;) {
     state = (state * 48271) % 2147483647;
     yield 1 + (state % below);
   }
@@ -89,7 +89,11 @@ describe('a site killed while it makes its share', () => {
     }
     // Before the intent; after it; between making and storing; after storing; not at all.
     expect([...endings.keys()]).toEqual([
-      'killed, made 0, then sent', 'killed, made 0, then refused', 'killed, made 1, then refused', 'killed, made 1, then sent', 'lived, made 1, then sent',
+      'killed, made 0, then sent',
+      'killed, made 0, then refused',
+      'killed, made 1, then refused',
+      'killed, made 1, then sent',
+      'lived, made 1, then sent',
     ]);
   }, 120_000);
 

@@ -34,7 +34,11 @@ describe('the share of a sum', () => {
   it('is not made again after making it failed', () => {
     using dir = tempDir();
     const store = new ShareStore(dir.path);
-    expect(() => store.once(SUM, closing, () => { throw new Error('in the middle'); })).toThrow('in the middle');
+    expect(() =>
+      store.once(SUM, closing, () => {
+        throw new Error('in the middle');
+      }),
+    ).toThrow('in the middle');
     const make = making();
     expect(() => store.once(SUM, closing, make)).toThrow(refused);
     expect(make).not.toHaveBeenCalled();

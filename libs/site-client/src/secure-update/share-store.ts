@@ -33,7 +33,8 @@ export class ShareStore {
       this.prune();
       return share;
     }
-    if (readIfThere(intentFile)?.toString('utf8') !== intent) throw new CodedError('SHARE_REFUSED', 'asked to decrypt the same sum in two ways');
+    if (readIfThere(intentFile)?.toString('utf8') !== intent)
+      throw new CodedError('SHARE_REFUSED', 'asked to decrypt the same sum in two ways');
     const stored = readIfThere(shareFile);
     if (!stored) throw new CodedError('SHARE_REFUSED', 'interrupted while making the share; a second one is not made');
     return new Uint8Array(stored);
@@ -45,11 +46,15 @@ export class ShareStore {
   }
 
   private prune(): void {
-    const newestFirst = this.files().map((file) => ({ file, at: statSync(file).mtimeMs })).toSorted((a, b) => b.at - a.at);
+    const newestFirst = this.files()
+      .map((file) => ({ file, at: statSync(file).mtimeMs }))
+      .toSorted((a, b) => b.at - a.at);
     for (const { file } of newestFirst.slice(KEPT)) wipeFile(file);
   }
 
   private files(): string[] {
-    return namesIn(this.folder).filter((name) => name.endsWith('.share')).map((name) => join(this.folder, name));
+    return namesIn(this.folder)
+      .filter((name) => name.endsWith('.share'))
+      .map((name) => join(this.folder, name));
   }
 }

@@ -40,7 +40,9 @@ describe('a site killed while it encrypts with a one-time key', () => {
       const closing = await hospitals.close(SUM, 0, ['basel', 'cleveland']);
       for (const site of ['basel', 'cleveland']) await hospitals.site(site).opener.take(closing);
       const sums = await hospitals.open(SUM, 0, ['basel', 'cleveland'], ['basel', 'cleveland']);
-      expect(sums.slice(0, 5), `killed at ${point}`).toEqual([...again].map((v, i) => v + (stored ? first : again)[i]!));
+      expect(sums.slice(0, 5), `killed at ${point}`).toEqual(
+        [...again].map((v, i) => v + (stored ? first : again)[i]!),
+      );
     }
     expect(endings).toEqual(new Set(['killed, to be made again', 'killed, stored', 'lived, stored']));
   }, 120_000);

@@ -36,7 +36,12 @@ describe.each(schemes)('an upload under %s', (scheme) => {
     // Lost once and taken once: a block that the coordinator has is not sent again.
     expect([...sent.values()]).toEqual(Array.from({ length: blocks + 1 }, () => 2));
     const [commit] = relay.commits;
-    const statement = await openStatement(commit!.envelope, uploadStatement.type, uploadStatement.schema, hospitals.site('basel').entry.identityKey);
+    const statement = await openStatement(
+      commit!.envelope,
+      uploadStatement.type,
+      uploadStatement.schema,
+      hospitals.site('basel').entry.identityKey,
+    );
     expect(statement).toMatchObject({ sumId: SUM, site: 'basel', blocks, root });
   });
 
@@ -46,7 +51,9 @@ describe.each(schemes)('an upload under %s', (scheme) => {
     await hospitals.upload('basel', SUM, 0, values(1));
     const before = hospitals.relay.uploadsOf(OTHER_SUM).size;
     const { uploader } = await hospitals.restart('basel');
-    await expect(uploader.encrypt(EPOCH, OTHER_SUM, 0, values(2))).rejects.toMatchObject({ code: 'SUM_ALREADY_ENCRYPTED' });
+    await expect(uploader.encrypt(EPOCH, OTHER_SUM, 0, values(2))).rejects.toMatchObject({
+      code: 'SUM_ALREADY_ENCRYPTED',
+    });
     await expect(uploader.encrypt(EPOCH, SUM, 0, values(2))).rejects.toMatchObject({ code: 'SUM_ALREADY_ENCRYPTED' });
     expect(hospitals.relay.uploadsOf(OTHER_SUM).size).toBe(before);
     await uploader.encrypt(EPOCH, OTHER_SUM, 1, values(2));

@@ -27,8 +27,10 @@ export class Uploader {
   /** Before anything is computed for a sum. @throws HeError SUM_INDEX_INVALID, SUM_ALREADY_ENCRYPTED as `encrypt` would */
   checkFree(epochId: string, sumIndex: number): void {
     const { header, uploads } = this.epochs.ceremony(epochId);
-    if (sumIndex >= header.sums) throw new HeError('SUM_INDEX_INVALID', `this key epoch serves sums 0 to ${header.sums - 1}; begin a new one`);
-    if (uploads.some((upload) => upload.sumIndex === sumIndex)) throw new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for another sum of this index');
+    if (sumIndex >= header.sums)
+      throw new HeError('SUM_INDEX_INVALID', `this key epoch serves sums 0 to ${header.sums - 1}; begin a new one`);
+    if (uploads.some((upload) => upload.sumIndex === sumIndex))
+      throw new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for another sum of this index');
   }
 
   /**
@@ -38,11 +40,23 @@ export class Uploader {
    * @param answers the round of training that they are the result of
    * @throws HeError SUM_ALREADY_ENCRYPTED when another sum was given this index
    */
-  async encrypt(epochId: string, sumId: string, sumIndex: number, values: Uint32Array, answers?: TrainingRound): Promise<void> {
+  async encrypt(
+    epochId: string,
+    sumId: string,
+    sumIndex: number,
+    values: Uint32Array,
+    answers?: TrainingRound,
+  ): Promise<void> {
     const { epoch } = await this.epochs.restore(epochId);
     using open = epoch;
     const digests = this.store.save(sumId, open.encrypt(sumIndex, values));
-    this.epochs.encrypted(epochId, open, { sumId, sumIndex, blocks: digests.length, root: rootOf(digests), ...(answers ? { answers } : {}) });
+    this.epochs.encrypted(epochId, open, {
+      sumId,
+      sumIndex,
+      blocks: digests.length,
+      root: rootOf(digests),
+      ...(answers ? { answers } : {}),
+    });
     this.store.keepOnly(this.epochs.sumIds());
   }
 

@@ -2,7 +2,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { CodedError, toWire, requestStatement, type Assignment, type Envelope, type RequestStatement } from '@koinon/contracts';
+import {
+  CodedError,
+  toWire,
+  requestStatement,
+  type Assignment,
+  type Envelope,
+  type RequestStatement,
+} from '@koinon/contracts';
 import { openStatement } from '@koinon/signing';
 import { EPOCH, sha256 } from './hospitals.js';
 
@@ -57,7 +64,9 @@ export class FakeCoordinator implements AsyncDisposable {
   }
 
   posted(path: string): unknown[] {
-    return this.requests.filter((r) => r.method === 'POST' && r.path === path).map((r) => JSON.parse(r.body.toString()) as unknown);
+    return this.requests
+      .filter((r) => r.method === 'POST' && r.path === path)
+      .map((r) => JSON.parse(r.body.toString()) as unknown);
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -69,7 +78,9 @@ export class FakeCoordinator implements AsyncDisposable {
       await this.reply(seen, response);
     } catch (error) {
       const coded = error instanceof CodedError ? error : new CodedError('INTERNAL');
-      response.writeHead(coded.status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(toWire(coded)));
+      response
+        .writeHead(coded.status, { 'content-type': 'application/problem+json' })
+        .end(JSON.stringify(toWire(coded)));
     }
   }
 
@@ -79,7 +90,8 @@ export class FakeCoordinator implements AsyncDisposable {
     if (!this.identityKey || typeof header !== 'string') return { method, path, body, headers };
     const envelope = JSON.parse(Buffer.from(header, 'base64').toString()) as Envelope;
     const signed = await openStatement(envelope, requestStatement.type, requestStatement.schema, this.identityKey);
-    if (signed.method !== method || signed.path !== path || signed.bodySha256 !== sha256(body)) throw new CodedError('SIGNATURE_INVALID');
+    if (signed.method !== method || signed.path !== path || signed.bodySha256 !== sha256(body))
+      throw new CodedError('SIGNATURE_INVALID');
     return { method, path, body, headers, signed };
   }
 
@@ -89,8 +101,10 @@ export class FakeCoordinator implements AsyncDisposable {
       (answer as (response: ServerResponse) => void)(response);
       return;
     }
-    if (answer instanceof Uint8Array) return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(answer);
-    if (answer !== undefined) return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+    if (answer instanceof Uint8Array)
+      return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(answer);
+    if (answer !== undefined)
+      return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     if (seen.path.startsWith('/v1/site/blobs/')) {
       const blob = this.blobs.get(seen.path.slice('/v1/site/blobs/'.length));
       if (!blob) throw new CodedError('NOT_FOUND');

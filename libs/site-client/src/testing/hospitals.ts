@@ -1,7 +1,19 @@
 /** Several hospitals of one key epoch in one process, each with its own folder, and a coordinator that can be made to lie. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { CodedError, PROTOCOL, closingStatement, isFor, type AssignmentOf, type CeremonyPost, type CeremonyStatement, type ClosingStatement, type Envelope, type Opening, type RosterEntry } from '@koinon/contracts';
+import {
+  CodedError,
+  PROTOCOL,
+  closingStatement,
+  isFor,
+  type AssignmentOf,
+  type CeremonyPost,
+  type CeremonyStatement,
+  type ClosingStatement,
+  type Envelope,
+  type Opening,
+  type RosterEntry,
+} from '@koinon/contracts';
 import { generateSigningKey, signStatement, signerFrom, toBase64, type Signer } from '@koinon/signing';
 import { MerkleTree, siteScheme, sumScheme, type EpochHeader, type SchemeId } from '@koinon/he';
 import { RosterPins } from '../link/roster-pins.js';
@@ -18,7 +30,8 @@ export const SUM = '00000000-0000-4000-8000-000000000001';
 export const OTHER_SUM = '00000000-0000-4000-8000-000000000002';
 export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
-const rootOf = (blocks: readonly Uint8Array[]): string => Buffer.from(MerkleTree.from(blocks.map(digest)).root).toString('hex');
+const rootOf = (blocks: readonly Uint8Array[]): string =>
+  Buffer.from(MerkleTree.from(blocks.map(digest)).root).toString('hex');
 
 export async function newSigner(): Promise<Signer> {
   const { pkcs8, publicKey } = await generateSigningKey();
@@ -38,7 +51,10 @@ export class Relay {
   changeOpening: (opening: Opening) => Opening = (opening) => opening;
   changeInbox: (inbox: CeremonyPost[], site: string) => CeremonyPost[] = (inbox) => inbox;
 
-  constructor(readonly header: EpochHeader, readonly steps: readonly string[]) {}
+  constructor(
+    readonly header: EpochHeader,
+    readonly steps: readonly string[],
+  ) {}
 
   linkOf(site: string) {
     return {
@@ -48,7 +64,10 @@ export class Relay {
         this.posts.push({ site, step, post });
       },
       inbox: async (_: string, step: string) => this.changeInbox(this.inbox(site, step), site),
-      blocks: async (sumId: string) => (this.uploadsOf(sumId).get(site) ?? []).flatMap((block, index) => (block ? [{ index, sha256: sha256(block) }] : [])),
+      blocks: async (sumId: string) =>
+        (this.uploadsOf(sumId).get(site) ?? []).flatMap((block, index) =>
+          block ? [{ index, sha256: sha256(block) }] : [],
+        ),
       putBlock: async (sumId: string, index: number, block: Uint8Array) => {
         this.onSend(`block ${index}`, site);
         const blocks = this.uploadsOf(sumId).get(site) ?? [];
@@ -77,7 +96,9 @@ export class Relay {
 
   /** What these sites signed of their uploads. */
   signedUploads(sumId: string, sites: readonly string[]): Envelope[] {
-    return sites.map((site) => this.commits.findLast((commit) => commit.sumId === sumId && commit.site === site)!.envelope);
+    return sites.map(
+      (site) => this.commits.findLast((commit) => commit.sumId === sumId && commit.site === site)!.envelope,
+    );
   }
 
   /** Adds the uploads of these sites. */
@@ -91,7 +112,9 @@ export class Relay {
   }
 
   private inbox(site: string, step: string): CeremonyPost[] {
-    const posts = this.posts.filter((p, i) => p.step === step && this.posts.findIndex((q) => q.site === p.site && q.step === step) === i);
+    const posts = this.posts.filter(
+      (p, i) => p.step === step && this.posts.findIndex((q) => q.site === p.site && q.step === step) === i,
+    );
     if (posts.length < this.header.roster.length) throw new CodedError('STEP_OUT_OF_ORDER');
     return posts.map(({ site: from, post: { statement, bodies } }) => {
       const { messages } = JSON.parse(Buffer.from(statement.payload, 'base64').toString()) as CeremonyStatement;
@@ -102,16 +125,27 @@ export class Relay {
   private opening(sumId: string, index: number): Opening {
     const proven = (blocks: readonly Uint8Array[]) => ({
       block: toBase64(blocks[index]!),
-      proof: MerkleTree.from(blocks.map(digest)).proof(index).map((p) => Buffer.from(p).toString('hex')),
+      proof: MerkleTree.from(blocks.map(digest))
+        .proof(index)
+        .map((p) => Buffer.from(p).toString('hex')),
     });
-    return { index, sum: proven(this.sums.get(sumId)!), uploads: [...this.uploadsOf(sumId)].map(([site, blocks]) => ({ site, ...proven(blocks) })) };
+    return {
+      index,
+      sum: proven(this.sums.get(sumId)!),
+      uploads: [...this.uploadsOf(sumId)].map(([site, blocks]) => ({ site, ...proven(blocks) })),
+    };
   }
 }
 
 /** One hospital's secure-update side over its folder; made again, it is the same hospital after a restart. */
 export class Hospital {
   private constructor(
-    readonly site: string, readonly keys: SiteKeys, readonly epochs: EpochStore, readonly ceremony: Ceremony, readonly uploader: Uploader, readonly opener: Opener,
+    readonly site: string,
+    readonly keys: SiteKeys,
+    readonly epochs: EpochStore,
+    readonly ceremony: Ceremony,
+    readonly uploader: Uploader,
+    readonly opener: Opener,
   ) {}
 
   static async start(folder: string, site: string, relay: Relay, coordinatorKey: string): Promise<Hospital> {
@@ -121,7 +155,14 @@ export class Hospital {
     const link = relay.linkOf(site);
     const uploader = new Uploader(site, keys, link, epochs, new UploadStore(at('uploads')));
     const opener = new Opener(site, keys, coordinatorKey, link, epochs, new ShareStore(at('shares')));
-    return new Hospital(site, keys, epochs, new Ceremony(site, keys, link, epochs, new RosterPins(join(folder, site))), uploader, opener);
+    return new Hospital(
+      site,
+      keys,
+      epochs,
+      new Ceremony(site, keys, link, epochs, new RosterPins(join(folder, site))),
+      uploader,
+      opener,
+    );
   }
 
   get entry(): RosterEntry {
@@ -132,11 +173,26 @@ export class Hospital {
 export class Hospitals {
   readonly all = new Map<string, Hospital>();
 
-  private constructor(readonly folder: string, readonly relay: Relay, readonly coordinator: Signer) {}
+  private constructor(
+    readonly folder: string,
+    readonly relay: Relay,
+    readonly coordinator: Signer,
+  ) {}
 
   static async start(folder: string, scheme: SchemeId, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
     const roster = ['basel', 'cleveland', 'hungary'];
-    const header: EpochHeader = { scheme, version: 1, epochId: EPOCH, seed: '5e'.repeat(32), roster, threshold: 2, minUploads: 2, bits: 16, sums: 2, ...changes };
+    const header: EpochHeader = {
+      scheme,
+      version: 1,
+      epochId: EPOCH,
+      seed: '5e'.repeat(32),
+      roster,
+      threshold: 2,
+      minUploads: 2,
+      bits: 16,
+      sums: 2,
+      ...changes,
+    };
     const hospitals = new Hospitals(folder, new Relay(header, (await siteScheme(scheme)).steps), await newSigner());
     for (const site of header.roster) await hospitals.restart(site);
     return hospitals;
@@ -145,7 +201,8 @@ export class Hospitals {
   /** Hospitals whose key ceremony is over. */
   static async ready(folder: string, scheme: SchemeId, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
     const hospitals = await Hospitals.start(folder, scheme, changes);
-    for (const step of hospitals.relay.steps) for (const site of hospitals.all.keys()) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
+    for (const step of hospitals.relay.steps)
+      for (const site of hospitals.all.keys()) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
     return hospitals;
   }
 
@@ -165,7 +222,13 @@ export class Hospitals {
   }
 
   ceremony(step: string, header: EpochHeader = this.relay.header): AssignmentOf<'ceremony'> {
-    return { kind: 'ceremony', epochId: header.epochId, header: { ...header, roster: [...header.roster] }, roster: this.roster, step };
+    return {
+      kind: 'ceremony',
+      epochId: header.epochId,
+      header: { ...header, roster: [...header.roster] },
+      roster: this.roster,
+      step,
+    };
   }
 
   async upload(site: string, sumId: string, sumIndex: number, values: Uint32Array): Promise<void> {
@@ -175,18 +238,42 @@ export class Hospitals {
   }
 
   /** Adds what the listed sites uploaded and signs the closing; `changes` make the coordinator lie. */
-  async close(sumId: string, sumIndex: number, sites: readonly string[], changes: Partial<ClosingStatement> = {}, signer = this.coordinator): Promise<AssignmentOf<'share'>> {
+  async close(
+    sumId: string,
+    sumIndex: number,
+    sites: readonly string[],
+    changes: Partial<ClosingStatement> = {},
+    signer = this.coordinator,
+  ): Promise<AssignmentOf<'share'>> {
     const blocks = this.relay.sums.get(sumId) ?? (await this.relay.add(sumId, sites));
     this.relay.sums.set(sumId, blocks);
     const statement: ClosingStatement = {
-      protocol: PROTOCOL, sumId, epochId: EPOCH, sumIndex, blocks: blocks.length, sumRoot: rootOf(blocks), activeSet: sites.slice(0, this.relay.header.threshold),
-      uploads: sites.map((site) => ({ site, root: rootOf(this.relay.uploadsOf(sumId).get(site)!) })), ...changes,
+      protocol: PROTOCOL,
+      sumId,
+      epochId: EPOCH,
+      sumIndex,
+      blocks: blocks.length,
+      sumRoot: rootOf(blocks),
+      activeSet: sites.slice(0, this.relay.header.threshold),
+      uploads: sites.map((site) => ({ site, root: rootOf(this.relay.uploadsOf(sumId).get(site)!) })),
+      ...changes,
     };
-    return { kind: 'share', epochId: EPOCH, sumId, closing: await signStatement(closingStatement.type, statement, signer), uploads: this.relay.signedUploads(sumId, sites) };
+    return {
+      kind: 'share',
+      epochId: EPOCH,
+      sumId,
+      closing: await signStatement(closingStatement.type, statement, signer),
+      uploads: this.relay.signedUploads(sumId, sites),
+    };
   }
 
   /** The sums, opened with what the active set sent. */
-  async open(sumId: string, sumIndex: number, uploads: readonly string[], activeSet: readonly string[]): Promise<number[]> {
+  async open(
+    sumId: string,
+    sumIndex: number,
+    uploads: readonly string[],
+    activeSet: readonly string[],
+  ): Promise<number[]> {
     const shares = new Map(this.relay.shares.filter((s) => s.sumId === sumId).map(({ site, share }) => [site, share]));
     const scheme = await sumScheme(this.relay.header.scheme);
     const sum = { sumIndex, uploads, activeSet, blocks: this.relay.sums.get(sumId)! };

@@ -23,21 +23,40 @@ export class RadiographNetwork {
     this.#uniform = uniforms(seed);
     const image = this.#graph.input('image', 'float32', ['N', 1, 28, 28]);
     const ones = this.#graph.initializer('one', 'float32', [1, 28, 28], new Float32Array(784).fill(1));
-    this.#value = this.#graph.op('LayerNormalization', [image, ones], { axis: attr.int(1), epsilon: attr.float(1) }, 'standardised');
+    this.#value = this.#graph.op(
+      'LayerNormalization',
+      [image, ones],
+      { axis: attr.int(1), epsilon: attr.float(1) },
+      'standardised',
+    );
   }
 
   /** 3×3 convolution, group normalisation (Wu & He 2018, arXiv:1803.08494), Relu. */
-  convolve(name: string, inputs: number, outputs: number, { groups, stride = 1 }: { groups: number; stride?: number }): void {
+  convolve(
+    name: string,
+    inputs: number,
+    outputs: number,
+    { groups, stride = 1 }: { groups: number; stride?: number },
+  ): void {
     const weight = this.#weight(`${name}.weight`, [outputs, inputs, 3, 3], inputs * 9);
     const scale = this.#constant(`${name}.scale`, [outputs], 1);
     const shift = this.#constant(`${name}.shift`, [outputs], 0);
-    const convolved = this.#graph.op('Conv', [this.#value, weight], { kernel_shape: attr.ints([3, 3]), pads: attr.ints([1, 1, 1, 1]), strides: attr.ints([stride, stride]) });
-    const normalised = this.#graph.op('GroupNormalization', [convolved, scale, shift], { num_groups: attr.int(groups) });
+    const convolved = this.#graph.op('Conv', [this.#value, weight], {
+      kernel_shape: attr.ints([3, 3]),
+      pads: attr.ints([1, 1, 1, 1]),
+      strides: attr.ints([stride, stride]),
+    });
+    const normalised = this.#graph.op('GroupNormalization', [convolved, scale, shift], {
+      num_groups: attr.int(groups),
+    });
     this.#value = this.#graph.op('Relu', [normalised]);
   }
 
   pool(): void {
-    this.#value = this.#graph.op('MaxPool', [this.#value], { kernel_shape: attr.ints([2, 2]), strides: attr.ints([2, 2]) });
+    this.#value = this.#graph.op('MaxPool', [this.#value], {
+      kernel_shape: attr.ints([2, 2]),
+      strides: attr.ints([2, 2]),
+    });
   }
 
   average(): void {
@@ -68,7 +87,11 @@ export class RadiographNetwork {
 
   #weight(name: string, dims: number[], fanIn: number): string {
     const deviation = Math.sqrt(2 / fanIn);
-    return this.#parameter(name, dims, Float32Array.from({ length: elementCount(dims) }, () => deviation * normal(this.#uniform)));
+    return this.#parameter(
+      name,
+      dims,
+      Float32Array.from({ length: elementCount(dims) }, () => deviation * normal(this.#uniform)),
+    );
   }
 
   #constant(name: string, dims: number[], value: number): string {

@@ -50,13 +50,18 @@ describe('the CNN', () => {
   it('answers as independent double-precision arithmetic does', async () => {
     const golden = JSON.parse(readFileSync(goldenFile, 'utf8')) as { rows: number[]; probability: number[] };
     const waves = ({ graph }: Model, suffix: string, wave: (index: number) => number): [string, Float32Array][] =>
-      [...graph.initializers].filter(([name]) => name.endsWith(suffix)).map(([name, { data }]) => [name, Float32Array.from({ length: data.length }, (_, index) => wave(index))]);
+      [...graph.initializers]
+        .filter(([name]) => name.endsWith(suffix))
+        .map(([name, { data }]) => [name, Float32Array.from({ length: data.length }, (_, index) => wave(index))]);
     const { model } = compactCnn(1);
-    const changed = replaceInitializers(encodeModel(model), new Map([
-      ...waves(model, '.scale', (index) => 1 + Math.sin(index) / 10),
-      ...waves(model, '.shift', (index) => Math.cos(index) / 10),
-      ...waves(model, '.bias', () => 0.1),
-    ]));
+    const changed = replaceInitializers(
+      encodeModel(model),
+      new Map([
+        ...waves(model, '.scale', (index) => 1 + Math.sin(index) / 10),
+        ...waves(model, '.shift', (index) => Math.cos(index) / 10),
+        ...waves(model, '.bias', () => 0.1),
+      ]),
+    );
     const probabilities = await predict(decodeModel(changed), select(test, golden.rows));
     golden.probability.forEach((expected, row) => expect(probabilities[row]).toBeCloseTo(expected, 5));
   });
@@ -79,7 +84,9 @@ function standardised({ images }: Radiographs, row: number): number[] {
 }
 
 function dense(values: readonly number[], weight: Float32Array, bias: Float32Array): number[] {
-  return [...bias].map((start, output) => values.reduce((sum, value, input) => sum + value * (weight[input * bias.length + output] as number), start));
+  return [...bias].map((start, output) =>
+    values.reduce((sum, value, input) => sum + value * (weight[input * bias.length + output] as number), start),
+  );
 }
 
 const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
@@ -90,9 +97,21 @@ describe('logistic regression and the perceptron', () => {
     const [ownLinear, ownLayered] = [await predict(linear, some), await predict(layered, some)];
     for (let row = 0; row < some.count; row++) {
       const image = standardised(some, row);
-      expect(ownLinear[row]).toBeCloseTo(sigmoid(dense(image, weights(linear, 'head.weight'), weights(linear, 'head.bias'))[0] as number), 5);
-      const hidden = ['dense1', 'dense2'].reduce((values, name) => dense(values, weights(layered, `${name}.weight`), weights(layered, `${name}.bias`)).map((value) => Math.max(0, value)), image);
-      expect(ownLayered[row]).toBeCloseTo(sigmoid(dense(hidden, weights(layered, 'head.weight'), weights(layered, 'head.bias'))[0] as number), 5);
+      expect(ownLinear[row]).toBeCloseTo(
+        sigmoid(dense(image, weights(linear, 'head.weight'), weights(linear, 'head.bias'))[0] as number),
+        5,
+      );
+      const hidden = ['dense1', 'dense2'].reduce(
+        (values, name) =>
+          dense(values, weights(layered, `${name}.weight`), weights(layered, `${name}.bias`)).map((value) =>
+            Math.max(0, value),
+          ),
+        image,
+      );
+      expect(ownLayered[row]).toBeCloseTo(
+        sigmoid(dense(hidden, weights(layered, 'head.weight'), weights(layered, 'head.bias'))[0] as number),
+        5,
+      );
     }
   });
 

@@ -21,7 +21,8 @@ function decisions({ type, data, dims }: Tensor, decision: Decision): number[] {
   return Array.from({ length: values.length / classes }, (_, index) => {
     const first = Math.floor(index / inner) * classes * inner + (index % inner);
     let best = 0;
-    for (let candidate = 1; candidate < classes; candidate++) if (values[first + candidate * inner]! > values[first + best * inner]!) best = candidate;
+    for (let candidate = 1; candidate < classes; candidate++)
+      if (values[first + candidate * inner]! > values[first + best * inner]!) best = candidate;
     return best;
   });
 }

@@ -21,7 +21,8 @@ const invalid = (problem: string): OnnxCommandError => new OnnxCommandError('CAL
 
 const refusals = {
   unreadable: () => invalid('the calibration file cannot be read; check its name and your access'),
-  tooLarge: (bytes: number) => invalid(`the calibration file has ${bytes} bytes, the limit is ${mostBytes}; keep a few hundred typical rows`),
+  tooLarge: (bytes: number) =>
+    invalid(`the calibration file has ${bytes} bytes, the limit is ${mostBytes}; keep a few hundred typical rows`),
 };
 
 /**
@@ -35,14 +36,26 @@ export async function calibrationBatches(file: string, model: Model): Promise<Ba
   const columns = inputs.map((input) => ({ input, rows: rowsOf(input, sourceOf(input, arrays, inputs.length === 1)) }));
   const [first] = columns;
   if (first === undefined) throw invalid('the model has no input');
-  if (columns.some(({ rows }) => rows.count !== first.rows.count)) throw invalid('the inputs have different numbers of rows');
+  if (columns.some(({ rows }) => rows.count !== first.rows.count))
+    throw invalid('the inputs have different numbers of rows');
   const fixed = inputs[0]?.dims?.[0];
   const size = typeof fixed === 'number' ? fixed : 1;
   return Array.from({ length: Math.floor(first.rows.count / size) }, (_, batch) =>
-    Object.fromEntries(columns.map(({ input: { name }, rows: { dims, data } }) => {
-      const width = elementCount(dims);
-      return [name, { name, type: 'float32' as const, dims: [size, ...dims], data: data.slice(batch * size * width, (batch + 1) * size * width) }];
-    })));
+    Object.fromEntries(
+      columns.map(({ input: { name }, rows: { dims, data } }) => {
+        const width = elementCount(dims);
+        return [
+          name,
+          {
+            name,
+            type: 'float32' as const,
+            dims: [size, ...dims],
+            data: data.slice(batch * size * width, (batch + 1) * size * width),
+          },
+        ];
+      }),
+    ),
+  );
 }
 
 type Source = Pick<NumpyArray, 'dims'> & { readonly data: ArrayLike<number | bigint> };
@@ -53,7 +66,8 @@ async function readArrays(file: string): Promise<Map<string, Source>> {
   if (file.endsWith('.npy')) return new Map([['', readNpy(bytes)]]);
   const parsed = parseJson(bytes);
   if (Array.isArray(parsed)) return new Map([['', nested(parsed)]]);
-  if (typeof parsed === 'object' && parsed !== null) return new Map(Object.entries(parsed).map(([name, value]) => [name, nested(value)]));
+  if (typeof parsed === 'object' && parsed !== null)
+    return new Map(Object.entries(parsed).map(([name, value]) => [name, nested(value)]));
   throw invalid('the JSON is neither a list of rows nor an object of such lists');
 }
 
@@ -72,7 +86,8 @@ function nested(value: unknown): Source {
     if (dims.push(level.length) > deepestList) throw invalid(`the JSON lists nest deeper than ${deepestList} levels`);
   }
   const data: unknown[] = dims.length === 0 ? [] : (value as unknown[]).flat(dims.length - 1);
-  if (data.length !== elementCount(dims) || !data.every((item) => typeof item === 'number')) throw invalid('the JSON rows are not numbers in lists of equal length');
+  if (data.length !== elementCount(dims) || !data.every((item) => typeof item === 'number'))
+    throw invalid('the JSON rows are not numbers in lists of equal length');
   return { dims, data };
 }
 
@@ -83,19 +98,28 @@ function sourceOf(input: ValueInfo, arrays: ReadonlyMap<string, Source>, alone: 
   const [only, ...others] = arrays.values();
   const source = alone && others.length === 0 ? only : arrays.get(input.name);
   if (source !== undefined) return source;
-  const found = [...arrays.keys()].map((name) => printable(name, 20)).slice(0, 8).join(', ');
-  throw invalid(`${placeOf(input)}: the file has no array of this name, but ${found || 'none at all'}; name arrays as the inputs are, or give a .npy file`);
+  const found = [...arrays.keys()]
+    .map((name) => printable(name, 20))
+    .slice(0, 8)
+    .join(', ');
+  throw invalid(
+    `${placeOf(input)}: the file has no array of this name, but ${found || 'none at all'}; name arrays as the inputs are, or give a .npy file`,
+  );
 }
 
 function rowsOf(input: ValueInfo, source: Source): Rows {
   const { type, dims } = input;
   const place = placeOf(input);
-  if (type !== 'float32') throw invalid(`${place} takes ${type ?? 'an unknown type'}; only float32 inputs can be calibrated; export the part of the model behind its Cast or embedding, which takes float32, or serve it as it is`);
+  if (type !== 'float32')
+    throw invalid(
+      `${place} takes ${type ?? 'an unknown type'}; only float32 inputs can be calibrated; export the part of the model behind its Cast or embedding, which takes float32, or serve it as it is`,
+    );
   const [count = 0, ...row] = source.dims;
   const wanted = dims?.slice(1).map((dim, axis) => (typeof dim === 'number' ? dim : (row[axis] ?? 1))) ?? row;
   // a row may be flat, and a missing channel axis of extent 1 is no difference
   const isFlat = row.length === 1 && row[0] === elementCount(wanted);
-  if (!isFlat && withoutOnes(row) !== withoutOnes(wanted)) throw invalid(`${place} takes rows of [${wanted.join(', ')}], the file has rows of [${row.join(', ')}]`);
+  if (!isFlat && withoutOnes(row) !== withoutOnes(wanted))
+    throw invalid(`${place} takes rows of [${wanted.join(', ')}], the file has rows of [${row.join(', ')}]`);
   const data = Float32Array.from(source.data, Number);
   if (!data.every(Number.isFinite)) throw invalid(`${place}: a value is not finite`);
   return { count, dims: wanted, data };

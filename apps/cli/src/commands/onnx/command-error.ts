@@ -18,7 +18,10 @@ export type OnnxCommandErrorCode =
 export class OnnxCommandError extends Error {
   override readonly name = 'OnnxCommandError';
 
-  constructor(readonly code: OnnxCommandErrorCode, message: string) {
+  constructor(
+    readonly code: OnnxCommandErrorCode,
+    message: string,
+  ) {
     super(message);
   }
 }
@@ -32,12 +35,18 @@ export function misused({ exitCode, code, message }: CommanderError): never {
 }
 
 /** Runs a command; refusals of the libraries below become one line with their code and exit status 2. */
-export function reported<Args extends unknown[]>(command: (...args: Args) => Promise<void>): (...args: Args) => Promise<void> {
+export function reported<Args extends unknown[]>(
+  command: (...args: Args) => Promise<void>,
+): (...args: Args) => Promise<void> {
   return async (...args) => {
     try {
       await command(...args);
     } catch (error) {
-      const isExpected = error instanceof OnnxCommandError || error instanceof OnnxError || error instanceof AutodiffError || error instanceof NumpyError;
+      const isExpected =
+        error instanceof OnnxCommandError ||
+        error instanceof OnnxError ||
+        error instanceof AutodiffError ||
+        error instanceof NumpyError;
       if (!isExpected) throw error;
       process.stderr.write(`koinon: ${error.code}: ${printable(error.message, mostInLine)}\n`);
       process.exitCode = expectedFailure;

@@ -28,7 +28,10 @@ function step(): Model {
 function kinked(weights: readonly number[], name = 'weight'): Model {
   const graph = new GraphBuilder('kinked');
   const weight = graph.initializer(name, 'float32', [weights.length], weights);
-  const moved = graph.op('Add', [graph.input('x', 'float32', ['N', weights.length]), graph.op('Constant', [], { value_float: attr.float(3) })]);
+  const moved = graph.op('Add', [
+    graph.input('x', 'float32', ['N', weights.length]),
+    graph.op('Constant', [], { value_float: attr.float(3) }),
+  ]);
   graph.output(graph.op('Add', [moved, graph.op('Relu', [weight])], {}, 'y'), 'float32', ['N', weights.length]);
   return graph.model();
 }
@@ -39,7 +42,11 @@ describe('koinon gradcheck', () => {
     const report = JSON.parse(stdout) as GradcheckReport;
     expect(exitCode).toBe(0);
     expect(report).toMatchObject({ logits: 'scores', loss: 'cross-entropy', batch: 3, passed: true, skipped: [] });
-    expect(report.parameters.map(({ parameter, compared }) => [parameter, compared])).toEqual([['kernel', 20], ['bias', 4], ['weight', 12]]);
+    expect(report.parameters.map(({ parameter, compared }) => [parameter, compared])).toEqual([
+      ['kernel', 20],
+      ['bias', 4],
+      ['weight', 12],
+    ]);
     for (const { difference } of report.parameters) expect(difference).toBeLessThan(report.tolerance);
   });
 
@@ -59,7 +66,10 @@ describe('koinon gradcheck', () => {
     const some = await checked(kinked([0.0008, 0.5, -0.5]));
     expect([some.exitCode, some.stdout]).toEqual([0, expect.stringMatching(/^weight +2 .* 1 at kinks left out$/m)]);
     const most = await checked(kinked([0.0008, 0.0008, 0.5]));
-    expect([most.exitCode, most.stdout]).toEqual([1, expect.stringMatching(/^weight +1 .* 2 at kinks left out · FAILED$/m)]);
+    expect([most.exitCode, most.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^weight +1 .* 2 at kinks left out · FAILED$/m),
+    ]);
   });
 
   it('refuses to call gradients right that are all 0', async () => {
@@ -73,12 +83,17 @@ describe('koinon gradcheck', () => {
     graph.output(graph.op('MatMul', [graph.input('x', 'float32', ['N', 'seq', 2]), weight], {}, 'y'));
     expect((await checked(graph.model(), '--dims', 'seq=3')).exitCode).toBe(0);
     expect((await checked(graph.model())).stderr).toContain('axis 1 ("seq") is open; give its size');
-    expect((await checked(graph.model(), '--dims', 'seq=3', '--batch', '65537')).stderr).toMatch(/^koinon: BATCH_TOO_LARGE: /);
+    expect((await checked(graph.model(), '--dims', 'seq=3', '--batch', '65537')).stderr).toMatch(
+      /^koinon: BATCH_TOO_LARGE: /,
+    );
   });
 
   it('takes the loss and where it is taken', async () => {
     const other = await checked(classifier(), '--loss', 'mse', '--format', 'json');
-    expect([other.exitCode, JSON.parse(other.stdout)]).toEqual([0, expect.objectContaining({ loss: 'mse', logits: 'classes', passed: true })]);
+    expect([other.exitCode, JSON.parse(other.stdout)]).toEqual([
+      0,
+      expect.objectContaining({ loss: 'mse', logits: 'classes', passed: true }),
+    ]);
     const inner = await checked(classifier(), '--loss', 'mse', '--logits', 'scores');
     expect([inner.exitCode, inner.stdout]).toEqual([0, expect.stringContaining('mse on scores, batch 4')]);
     expect((await checked(classifier(), '--loss', 'bce')).stderr).toMatch(/^koinon: LOSS_CONTRADICTS_MODEL: /);
@@ -90,12 +105,17 @@ describe('koinon gradcheck', () => {
     let value = graph.input('x', 'float32', ['N', 2]);
     for (const layer of [1, 2, 3]) {
       const bounds = [[-9], [9]].map((bound, end) => graph.initializer(`bound ${layer} ${end}`, 'float32', [], bound));
-      value = graph.op('Clip', [graph.op('Mul', [value, graph.initializer(`weight ${layer}`, 'float32', [2], [1, 2])]), ...bounds]);
+      value = graph.op('Clip', [
+        graph.op('Mul', [value, graph.initializer(`weight ${layer}`, 'float32', [2], [1, 2])]),
+        ...bounds,
+      ]);
     }
     graph.output(value);
     const report = JSON.parse((await checked(graph.model(), '--format', 'json')).stdout) as GradcheckReport;
     expect(report.parameters.map(({ parameter }) => parameter)).toEqual(['weight 1', 'weight 2', 'weight 3']);
-    expect(report.skipped.map(({ parameter }) => parameter)).toEqual([1, 2, 3].flatMap((layer) => [`bound ${layer} 0`, `bound ${layer} 1`]));
+    expect(report.skipped.map(({ parameter }) => parameter)).toEqual(
+      [1, 2, 3].flatMap((layer) => [`bound ${layer} 0`, `bound ${layer} 1`]),
+    );
   });
 
   it('prints names without what would act on the terminal', async () => {
@@ -119,10 +139,16 @@ describe('koinon gradcheck', () => {
 
   it('says where the weights are that it cannot check', async () => {
     const { stderr, exitCode } = await checked(constantWeights());
-    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/^koinon: NOTHING_TO_CHECK: no float32 initializer has a gradient: its weights are Constant nodes; .*export them as float32 initializers$/m)]);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /^koinon: NOTHING_TO_CHECK: no float32 initializer has a gradient: its weights are Constant nodes; .*export them as float32 initializers$/m,
+      ),
+    ]);
   });
 
   it('takes whole batches only', async () => {
-    for (const batch of ['0', '1.5', 'many', '']) await expect(runCommand('gradcheck', modelFile, '--batch', batch)).rejects.toThrow('a whole number above 0');
+    for (const batch of ['0', '1.5', 'many', ''])
+      await expect(runCommand('gradcheck', modelFile, '--batch', batch)).rejects.toThrow('a whole number above 0');
   });
 });

@@ -1,4 +1,10 @@
-import { AutodiffError, checkGradients, trainingGraph, type GradientCheck, type TrainingOptions } from '@koinon/autodiff';
+import {
+  AutodiffError,
+  checkGradients,
+  trainingGraph,
+  type GradientCheck,
+  type TrainingOptions,
+} from '@koinon/autodiff';
 import { OnnxError, checkModel, printable, type Model } from '@koinon/onnx';
 import { table } from '../../format.js';
 import { OnnxCommandError } from './command-error.js';
@@ -31,21 +37,34 @@ export async function gradcheck(model: Model, { batch, dims, ...wish }: Gradchec
   checkSizes(model, batch, dims);
   const objective = objectiveOf(model, wish);
   const options = { output: objective.logits, loss: objective.loss, batch, ...(dims && { dims }) };
-  const weights = [...model.graph.initializers.values()].filter(({ type }) => type === 'float32').map(({ name }) => name);
+  const weights = [...model.graph.initializers.values()]
+    .filter(({ type }) => type === 'float32')
+    .map(({ name }) => name);
   const { trainable, skipped } = await splitByGradient(model, options, weights);
   if (trainable.length === 0) {
     const reason = weightsElsewhere(model.graph) ?? skipped[0]?.reason;
-    throw new OnnxCommandError('NOTHING_TO_CHECK', `no float32 initializer has a gradient${reason === undefined ? '' : `: ${reason}`}`);
+    throw new OnnxCommandError(
+      'NOTHING_TO_CHECK',
+      `no float32 initializer has a gradient${reason === undefined ? '' : `: ${reason}`}`,
+    );
   }
   const parameters = await checkGradients(model, { ...options, trainable, tolerance });
-  if (parameters.every(({ zero }) => zero)) throw new OnnxCommandError('NOTHING_TO_CHECK', 'every gradient is 0 on random data, so nothing could be compared; try another --batch, or a model whose operators do not saturate');
+  if (parameters.every(({ zero }) => zero))
+    throw new OnnxCommandError(
+      'NOTHING_TO_CHECK',
+      'every gradient is 0 on random data, so nothing could be compared; try another --batch, or a model whose operators do not saturate',
+    );
   return { ...objective, batch, tolerance, parameters, skipped, passed: parameters.every(isRight) };
 }
 
 type Split = Pick<GradcheckReport, 'skipped'> & { readonly trainable: readonly string[] };
 
 /** Which weights have a gradient: all at once, and where that is refused, each half by itself, so that one refusal costs few graphs. */
-async function splitByGradient(model: Model, options: Omit<TrainingOptions, 'trainable' | 'optimizer'>, weights: readonly string[]): Promise<Split> {
+async function splitByGradient(
+  model: Model,
+  options: Omit<TrainingOptions, 'trainable' | 'optimizer'>,
+  weights: readonly string[],
+): Promise<Split> {
   if (weights.length === 0) return { trainable: [], skipped: [] };
   try {
     const { bytes } = await trainingGraph(model, { ...options, trainable: weights, optimizer: { kind: 'none' } });
@@ -55,19 +74,27 @@ async function splitByGradient(model: Model, options: Omit<TrainingOptions, 'tra
   } catch (error) {
     if (!(error instanceof AutodiffError || error instanceof OnnxError)) throw error;
     const [parameter = '', ...others] = weights;
-    if (others.length === 0) return { trainable: [], skipped: [{ parameter, code: error.code, reason: error.message }] };
+    if (others.length === 0)
+      return { trainable: [], skipped: [{ parameter, code: error.code, reason: error.message }] };
   }
   const middle = Math.ceil(weights.length / 2);
-  const [first, second] = [await splitByGradient(model, options, weights.slice(0, middle)), await splitByGradient(model, options, weights.slice(middle))];
+  const [first, second] = [
+    await splitByGradient(model, options, weights.slice(0, middle)),
+    await splitByGradient(model, options, weights.slice(middle)),
+  ];
   return { trainable: [...first.trainable, ...second.trainable], skipped: [...first.skipped, ...second.skipped] };
 }
 
 /** A difference that is not a number is none; nor are gradients right of which most lie at kinks. */
-const isRight = ({ difference, compared, leftOut }: GradientCheck): boolean => difference <= tolerance && leftOut <= compared;
+const isRight = ({ difference, compared, leftOut }: GradientCheck): boolean =>
+  difference <= tolerance && leftOut <= compared;
 
 function verdict(check: GradientCheck): string {
   if (check.zero) return 'always 0: not tested';
-  return [...(check.leftOut > 0 ? [`${check.leftOut} at kinks left out`] : []), ...(isRight(check) ? [] : ['FAILED'])].join(' · ');
+  return [
+    ...(check.leftOut > 0 ? [`${check.leftOut} at kinks left out`] : []),
+    ...(isRight(check) ? [] : ['FAILED']),
+  ].join(' · ');
 }
 
 function conclusion({ passed, parameters }: GradcheckReport): string {
@@ -80,8 +107,23 @@ export function gradcheckText(report: GradcheckReport): string {
   const { parameters, skipped, loss, logits, batch } = report;
   return [
     `${loss} on ${printable(logits)}, batch ${batch}\n`,
-    table(['parameter', 'compared', 'max relative error', ''], parameters.map((check) => [check.parameter, String(check.compared), check.difference.toExponential(2), verdict(check)])),
-    ...(skipped.length > 0 ? [table(['not checked', 'why'], skipped.map(({ parameter, code, reason }) => [parameter, `${code}: ${reason}`]))] : []),
+    table(
+      ['parameter', 'compared', 'max relative error', ''],
+      parameters.map((check) => [
+        check.parameter,
+        String(check.compared),
+        check.difference.toExponential(2),
+        verdict(check),
+      ]),
+    ),
+    ...(skipped.length > 0
+      ? [
+          table(
+            ['not checked', 'why'],
+            skipped.map(({ parameter, code, reason }) => [parameter, `${code}: ${reason}`]),
+          ),
+        ]
+      : []),
     conclusion(report),
   ].join('\n');
 }

@@ -30,7 +30,13 @@ describe('koinon onnx inspect', () => {
       parameters: 42,
       issues: [],
     });
-    expect((JSON.parse(stdout) as Inspection).initializers).toContainEqual({ name: 'weight', type: 'float32', dims: [13, 1], elements: 13, bytes: 52 });
+    expect((JSON.parse(stdout) as Inspection).initializers).toContainEqual({
+      name: 'weight',
+      type: 'float32',
+      dims: [13, 1],
+      elements: 13,
+      bytes: 52,
+    });
   });
 
   it('prints the same as text', async () => {
@@ -41,9 +47,34 @@ describe('koinon onnx inspect', () => {
   });
 
   it.each<[string, (model: Model) => Model, string, string]>([
-    ['a weight that is not a number', (model) => withWeight(model, Float32Array.from({ length: 12 }, () => Number.NaN)), 'ONNX_NON_FINITE', 'weight'],
-    ['a value nobody makes', (model) => ({ ...model, graph: { ...model.graph, nodes: model.graph.nodes.filter(({ op }) => op !== 'Relu') } }), 'ONNX_DANGLING', 'GlobalAveragePool'],
-    ['an operator nobody knows', (model) => ({ ...model, graph: { ...model.graph, nodes: model.graph.nodes.map((node) => (node.op === 'Relu' ? { ...node, op: 'Reloo' } : node)) } }), 'ONNX_RUNTIME', 'Reloo'],
+    [
+      'a weight that is not a number',
+      (model) =>
+        withWeight(
+          model,
+          Float32Array.from({ length: 12 }, () => Number.NaN),
+        ),
+      'ONNX_NON_FINITE',
+      'weight',
+    ],
+    [
+      'a value nobody makes',
+      (model) => ({ ...model, graph: { ...model.graph, nodes: model.graph.nodes.filter(({ op }) => op !== 'Relu') } }),
+      'ONNX_DANGLING',
+      'GlobalAveragePool',
+    ],
+    [
+      'an operator nobody knows',
+      (model) => ({
+        ...model,
+        graph: {
+          ...model.graph,
+          nodes: model.graph.nodes.map((node) => (node.op === 'Relu' ? { ...node, op: 'Reloo' } : node)),
+        },
+      }),
+      'ONNX_RUNTIME',
+      'Reloo',
+    ],
     ['a future opset', (model) => ({ ...model, opsets: new Map([['', 99]]) }), 'ONNX_UNKNOWN_OPSET', '99'],
   ])('names %s and exits with 1', async (_, broken, code, place) => {
     const { found, exitCode } = await inspected(encodeModel(broken(classifier())));
@@ -61,18 +92,28 @@ describe('koinon onnx inspect', () => {
     writeFileSync(join(folder.path, 'model.onnx'), encodeModel(graph.model()));
     const { stdout, exitCode } = await runCommand('onnx', 'inspect', join(folder.path, 'model.onnx'));
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^input +named +float32 +\[N, seq, side, seq\] +open: train-graph and gradcheck take --dims seq=SIZE --dims side=SIZE$/m);
-    expect(stdout).toMatch(/^input +unnamed +float32 +\[N, \?\] +an open axis has no name: export it with one, or with its size$/m);
+    expect(stdout).toMatch(
+      /^input +named +float32 +\[N, seq, side, seq\] +open: train-graph and gradcheck take --dims seq=SIZE --dims side=SIZE$/m,
+    );
+    expect(stdout).toMatch(
+      /^input +unnamed +float32 +\[N, \?\] +an open axis has no name: export it with one, or with its size$/m,
+    );
     expect(stdout).toMatch(/^no issues$/m);
   });
 
   it('says where weights are that cannot be trained', async () => {
     const nodes = await inspected(encodeModel(constantWeights()));
-    expect([nodes.exitCode, nodes.found?.parameters, nodes.found?.notes]).toEqual([0, 0, [expect.stringContaining('its weights are Constant nodes; ')]]);
+    expect([nodes.exitCode, nodes.found?.parameters, nodes.found?.notes]).toEqual([
+      0,
+      0,
+      [expect.stringContaining('its weights are Constant nodes; ')],
+    ]);
     const doubles = new GraphBuilder('doubles');
     const weight = doubles.initializer('weight', 'float64', [2, 1], [1, 2]);
     doubles.output(doubles.op('MatMul', [doubles.input('x', 'float64', ['N', 2]), weight], {}, 'y'));
-    expect((await inspected(encodeModel(doubles.model()))).found?.notes).toEqual([expect.stringContaining('its weights are float64; ')]);
+    expect((await inspected(encodeModel(doubles.model()))).found?.notes).toEqual([
+      expect.stringContaining('its weights are float64; '),
+    ]);
     expect((await inspected(encodeModel(classifier()))).found?.notes).toEqual([]);
   });
 
@@ -83,7 +124,10 @@ describe('koinon onnx inspect', () => {
     using folder = tempDir();
     for (const file of [join(folder.path, 'absent.onnx'), folder.path]) {
       const { stderr, exitCode } = await runCommand('onnx', 'inspect', file);
-      expect([exitCode, stderr]).toEqual([2, 'koinon: MODEL_FILE_UNREADABLE: the model file cannot be read; check its name and your access\n']);
+      expect([exitCode, stderr]).toEqual([
+        2,
+        'koinon: MODEL_FILE_UNREADABLE: the model file cannot be read; check its name and your access\n',
+      ]);
     }
   });
 
@@ -95,7 +139,10 @@ describe('koinon onnx inspect', () => {
     graph.initializer('L'.repeat(2_000_000), 'float32', [], [1]);
     const weight = graph.initializer(hostile, 'float32', [2, 2], [1, 2, 3, 4]);
     graph.output(graph.op('MatMul', [graph.input('x', 'float32', [hostile, 2]), weight], {}, 'y'));
-    const opsets = new Map([['', 18], [hostile, 1]]);
+    const opsets = new Map([
+      ['', 18],
+      [hostile, 1],
+    ]);
     writeFileSync(file, encodeModel({ ...graph.model(), opsets, producerName: hostile }));
     const { stdout } = await runCommand('onnx', 'inspect', file);
     expect(Buffer.from(stdout).some((byte) => byte < 0x20 && byte !== 0x0a)).toBe(false);
@@ -110,12 +157,25 @@ describe('koinon onnx inspect', () => {
     const x = graph.input('x', 'float32', ['N', 2]);
     graph.append({ op: 'Gelu', domain: 'com.microsoft', name: 'g', inputs: [x], outputs: ['y'], attributes: {} });
     graph.output('y', 'float32', ['N', 2]);
-    const { found } = await inspected(encodeModel({ ...graph.model(), opsets: new Map([['', 18], ['com.microsoft', 1]]) }));
+    const { found } = await inspected(
+      encodeModel({
+        ...graph.model(),
+        opsets: new Map([
+          ['', 18],
+          ['com.microsoft', 1],
+        ]),
+      }),
+    );
     expect([found?.nodes, found?.issues]).toEqual([{ 'com.microsoft.Gelu': 1 }, []]);
   });
 });
 
 function withWeight(model: Model, data: Float32Array): Model {
-  const initializers = new Map(model.graph.initializers).set('weight', { name: 'weight', type: 'float32', dims: [4, 3], data });
+  const initializers = new Map(model.graph.initializers).set('weight', {
+    name: 'weight',
+    type: 'float32',
+    dims: [4, 3],
+    data,
+  });
   return { ...model, graph: { ...model.graph, initializers } };
 }

@@ -18,7 +18,13 @@ export interface Inspection {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly nodes: Readonly<Record<string, number>>;
-  readonly initializers: readonly { readonly name: string; readonly type: string; readonly dims: readonly number[]; readonly elements: number; readonly bytes: number }[];
+  readonly initializers: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly dims: readonly number[];
+    readonly elements: number;
+    readonly bytes: number;
+  }[];
   /** Elements of all floating-point initializers. */
   readonly parameters: number;
   /** What limits the use of the model without being wrong. */
@@ -41,7 +47,13 @@ interface Value {
 export async function inspectModel(file: string): Promise<Inspection> {
   const { bytes, model } = await decodeModelFile(file);
   const { graph } = model;
-  const initializers = [...graph.initializers].map(([name, { type, dims, data }]) => ({ name, type, dims, elements: elementCount(dims), bytes: 'byteLength' in data ? data.byteLength : 0 }));
+  const initializers = [...graph.initializers].map(([name, { type, dims, data }]) => ({
+    name,
+    type,
+    dims,
+    elements: elementCount(dims),
+    bytes: 'byteLength' in data ? data.byteLength : 0,
+  }));
   const counts = new Map<string, number>();
   for (const { op, domain } of graph.nodes) {
     const name = domain === '' ? op : `${domain}.${op}`;
@@ -56,13 +68,19 @@ export async function inspectModel(file: string): Promise<Inspection> {
     outputs: graph.outputs.map(valueOf),
     nodes: Object.fromEntries([...counts].toSorted(([, a], [, b]) => b - a)),
     initializers,
-    parameters: initializers.filter(({ type }) => type.includes('float')).reduce((sum, { elements }) => sum + elements, 0),
+    parameters: initializers
+      .filter(({ type }) => type.includes('float'))
+      .reduce((sum, { elements }) => sum + elements, 0),
     notes: [weightsElsewhere(graph)].filter((note) => note !== undefined),
     issues: await issuesOf(model),
   };
 }
 
-const valueOf = ({ name, type, dims }: ValueInfo): Value => ({ name, type: type ?? '?', dims: dims?.map((dim) => dim ?? '?') ?? null });
+const valueOf = ({ name, type, dims }: ValueInfo): Value => ({
+  name,
+  type: type ?? '?',
+  dims: dims?.map((dim) => dim ?? '?') ?? null,
+});
 
 /** The checker first; only what passes it is shown to the runtime. */
 async function issuesOf(model: Model): Promise<Issue[]> {
@@ -85,14 +103,43 @@ function openAxes(dims: Value['dims']): string {
 }
 
 export function inspectionText(inspection: Inspection): string {
-  const { bytes, irVersion, opsets, producer, inputs, outputs, nodes, initializers, parameters, notes, issues } = inspection;
-  const value = (role: string, { name, type, dims }: Value, note = ''): string[] => [role, name, type, dims === null ? 'any rank' : `[${dims.join(', ')}]`, note];
+  const { bytes, irVersion, opsets, producer, inputs, outputs, nodes, initializers, parameters, notes, issues } =
+    inspection;
+  const value = (role: string, { name, type, dims }: Value, note = ''): string[] => [
+    role,
+    name,
+    type,
+    dims === null ? 'any rank' : `[${dims.join(', ')}]`,
+    note,
+  ];
   return [
-    `${bytes} bytes · IR ${irVersion} · ${Object.entries(opsets).map(([domain, version]) => `${printable(domain)} ${version}`).join(', ')}${producer ? ` · by ${printable(producer)}` : ''} · ${parameters} parameters\n`,
-    table(['', 'name', 'type', 'shape', ''], [...inputs.map((input) => value('input', input, openAxes(input.dims))), ...outputs.map((output) => value('output', output))]),
-    table(['operator', 'nodes'], Object.entries(nodes).map(([op, count]) => [op, String(count)])),
-    table(['initializer', 'type', 'shape', 'elements', 'bytes'], initializers.map(({ name, type, dims, elements, bytes: size }) => [name, type, `[${dims.join(', ')}]`, String(elements), String(size)])),
+    `${bytes} bytes · IR ${irVersion} · ${Object.entries(opsets)
+      .map(([domain, version]) => `${printable(domain)} ${version}`)
+      .join(', ')}${producer ? ` · by ${printable(producer)}` : ''} · ${parameters} parameters\n`,
+    table(
+      ['', 'name', 'type', 'shape', ''],
+      [
+        ...inputs.map((input) => value('input', input, openAxes(input.dims))),
+        ...outputs.map((output) => value('output', output)),
+      ],
+    ),
+    table(
+      ['operator', 'nodes'],
+      Object.entries(nodes).map(([op, count]) => [op, String(count)]),
+    ),
+    table(
+      ['initializer', 'type', 'shape', 'elements', 'bytes'],
+      initializers.map(({ name, type, dims, elements, bytes: size }) => [
+        name,
+        type,
+        `[${dims.join(', ')}]`,
+        String(elements),
+        String(size),
+      ]),
+    ),
     ...notes.map((note) => `note: ${note}\n`),
-    issues.length === 0 ? 'no issues\n' : issues.map(({ code, message }) => `${code}: ${printable(message, mostInMessage)}\n`).join(''),
+    issues.length === 0
+      ? 'no issues\n'
+      : issues.map(({ code, message }) => `${code}: ${printable(message, mostInMessage)}\n`).join(''),
   ].join('\n');
 }

@@ -6,8 +6,10 @@ import { readRegularFile } from './regular-file.js';
 const { maxBytes } = defaultLimits;
 
 const refusals = {
-  unreadable: () => new OnnxCommandError('MODEL_FILE_UNREADABLE', 'the model file cannot be read; check its name and your access'),
-  tooLarge: (bytes: number) => new OnnxError('ONNX_TOO_LARGE', 'model', `${bytes} bytes are more than the limit of ${maxBytes}`),
+  unreadable: () =>
+    new OnnxCommandError('MODEL_FILE_UNREADABLE', 'the model file cannot be read; check its name and your access'),
+  tooLarge: (bytes: number) =>
+    new OnnxError('ONNX_TOO_LARGE', 'model', `${bytes} bytes are more than the limit of ${maxBytes}`),
 };
 
 /** What is in a model file, unchecked. @throws OnnxError, OnnxCommandError MODEL_FILE_UNREADABLE */

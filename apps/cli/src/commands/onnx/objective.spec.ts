@@ -5,9 +5,19 @@ import { objectiveOf } from './objective.js';
 /** x [N, 4] · weight → `logits`, then these operators one after the other; the last gives `y`. */
 function endingIn(...ops: readonly string[]): Model {
   const graph = new GraphBuilder('model');
-  let value = graph.op('MatMul', [graph.input('x', 'float32', ['N', 4]), graph.initializer('weight', 'float32', [4, 2], new Float32Array(8))], {}, 'logits');
+  let value = graph.op(
+    'MatMul',
+    [graph.input('x', 'float32', ['N', 4]), graph.initializer('weight', 'float32', [4, 2], new Float32Array(8))],
+    {},
+    'logits',
+  );
   ops.forEach((op, index) => {
-    value = graph.op(op, [value], op === 'Softmax' ? { axis: attr.int(1) } : {}, index === ops.length - 1 ? 'y' : undefined);
+    value = graph.op(
+      op,
+      [value],
+      op === 'Softmax' ? { axis: attr.int(1) } : {},
+      index === ops.length - 1 ? 'y' : undefined,
+    );
   });
   graph.output(value);
   return graph.model();
@@ -42,7 +52,9 @@ describe('objectiveOf', () => {
     [['Sigmoid'], { loss: 'bce', logits: 'y' }, 'use --logits "logits", or --loss mse'],
     [['Softmax'], { loss: 'cross-entropy', logits: 'y' }, 'use --logits "logits", or --loss mse'],
   ] as const)('refuses a model that ends in %j asked for %j', (ops, wish, remedy) => {
-    expect(() => objectiveOf(endingIn(...ops), wish)).toThrow(expect.objectContaining({ code: 'LOSS_CONTRADICTS_MODEL', message: expect.stringContaining(remedy) as string }));
+    expect(() => objectiveOf(endingIn(...ops), wish)).toThrow(
+      expect.objectContaining({ code: 'LOSS_CONTRADICTS_MODEL', message: expect.stringContaining(remedy) as string }),
+    );
   });
 
   it('takes many numbers on a Sigmoid for a layer, not for a rescaled probability', () => {
@@ -61,23 +73,54 @@ describe('objectiveOf', () => {
     ['Softmax', 'cross-entropy', 'Clip'],
   ] as const)('refuses what a %s has squashed for %s, behind %s too', (op, loss, ...behind) => {
     const message = `"y" holds what the ${op} gives, which ${loss} contains; use --logits "logits", or --loss mse`;
-    expect(() => objectiveOf(endingIn(op, ...behind), { loss })).toThrow(expect.objectContaining({ code: 'LOSS_CONTRADICTS_MODEL', message }));
+    expect(() => objectiveOf(endingIn(op, ...behind), { loss })).toThrow(
+      expect.objectContaining({ code: 'LOSS_CONTRADICTS_MODEL', message }),
+    );
   });
 
   it.each<[string, (graph: GraphBuilder, probability: string) => string]>([
     ['a column', (graph, probability) => graph.op('Gather', [probability, graph.ints(0)], { axis: attr.int(1) })],
-    ['a slice', (graph, probability) => graph.op('Slice', [probability, graph.initializer('from', 'int64', [1], [0]), graph.initializer('to', 'int64', [1], [1])])],
-    ['a percentage', (graph, probability) => graph.op('Mul', [probability, graph.op('Constant', [], { value_float: attr.float(100) })])],
+    [
+      'a slice',
+      (graph, probability) =>
+        graph.op('Slice', [
+          probability,
+          graph.initializer('from', 'int64', [1], [0]),
+          graph.initializer('to', 'int64', [1], [1]),
+        ]),
+    ],
+    [
+      'a percentage',
+      (graph, probability) =>
+        graph.op('Mul', [probability, graph.op('Constant', [], { value_float: attr.float(100) })]),
+    ],
     ['the other class', (graph, probability) => graph.op('Sub', [graph.float(1), probability])],
-    ['both classes', (graph, probability) => graph.op('Concat', [graph.op('Sub', [graph.float(1), probability]), probability], { axis: attr.int(1) })],
+    [
+      'both classes',
+      (graph, probability) =>
+        graph.op('Concat', [graph.op('Sub', [graph.float(1), probability]), probability], { axis: attr.int(1) }),
+    ],
     ['a bounded value', (graph, probability) => graph.op('Max', [probability, graph.float(0.01)])],
   ])('refuses %s of a Sigmoid', (_, follow) => {
     const { graph, ...model } = endingIn('Sigmoid');
     const builder = new GraphBuilder('end');
     builder.output(follow(builder, 'y'));
     const end = builder.model().graph;
-    const whole = { ...model, graph: { ...graph, outputs: end.outputs, nodes: [...graph.nodes, ...end.nodes], initializers: new Map([...graph.initializers, ...end.initializers]) } };
-    expect(() => objectiveOf(whole, { loss: 'bce' })).toThrow(expect.objectContaining({ code: 'LOSS_CONTRADICTS_MODEL', message: expect.stringContaining('use --logits "logits"') as string }));
+    const whole = {
+      ...model,
+      graph: {
+        ...graph,
+        outputs: end.outputs,
+        nodes: [...graph.nodes, ...end.nodes],
+        initializers: new Map([...graph.initializers, ...end.initializers]),
+      },
+    };
+    expect(() => objectiveOf(whole, { loss: 'bce' })).toThrow(
+      expect.objectContaining({
+        code: 'LOSS_CONTRADICTS_MODEL',
+        message: expect.stringContaining('use --logits "logits"') as string,
+      }),
+    );
     expect(objectiveOf(whole, { loss: 'bce', logits: 'logits' }).logits).toBe('logits');
   });
 
@@ -89,7 +132,9 @@ describe('objectiveOf', () => {
   });
 
   it('names a value that does not exist, without what would act on the terminal', () => {
-    expect(() => objectiveOf(endingIn('Sigmoid'), { logits: '\x1b[2J' })).toThrow(expect.objectContaining({ code: 'LOGITS_UNKNOWN', message: expect.not.stringContaining('\x1b') as string }));
+    expect(() => objectiveOf(endingIn('Sigmoid'), { logits: '\x1b[2J' })).toThrow(
+      expect.objectContaining({ code: 'LOGITS_UNKNOWN', message: expect.not.stringContaining('\x1b') as string }),
+    );
   });
 
   it('follows a long chain', () => {

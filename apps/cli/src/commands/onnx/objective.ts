@@ -11,7 +11,11 @@ export interface Objective {
 }
 
 /** Losses as federation.yaml names them. */
-export const lossKinds = { bce: 'binary-cross-entropy', 'cross-entropy': 'cross-entropy', mse: 'mse' } as const satisfies Record<string, LossKind>;
+export const lossKinds = {
+  bce: 'binary-cross-entropy',
+  'cross-entropy': 'cross-entropy',
+  mse: 'mse',
+} as const satisfies Record<string, LossKind>;
 
 /** What was asked for; without it, what the end of the graph was made for. */
 export interface ObjectiveWish {
@@ -20,11 +24,17 @@ export interface ObjectiveWish {
 }
 
 /** The loss that fits what goes into a squashing operator, as the option names it. */
-const lossBefore: Readonly<Record<string, keyof typeof lossKinds>> = { Sigmoid: 'bce', HardSigmoid: 'bce', Softmax: 'cross-entropy', LogSoftmax: 'cross-entropy' };
+const lossBefore: Readonly<Record<string, keyof typeof lossKinds>> = {
+  Sigmoid: 'bce',
+  HardSigmoid: 'bce',
+  Softmax: 'cross-entropy',
+  LogSoftmax: 'cross-entropy',
+};
 
 const named = (name: string): string => JSON.stringify(printable(name));
 
-export const contradiction = (problem: string): OnnxCommandError => new OnnxCommandError('LOSS_CONTRADICTS_MODEL', problem);
+export const contradiction = (problem: string): OnnxCommandError =>
+  new OnnxCommandError('LOSS_CONTRADICTS_MODEL', problem);
 
 /**
  * Where a loss is taken: the cross-entropies work on what goes into the Sigmoid or Softmax at the end of a serving graph,
@@ -36,20 +46,33 @@ export function objectiveOf({ graph }: Model, wish: ObjectiveWish = {}): Objecti
   const end = finalSquashing(graph, prediction);
   const loss = wish.loss ?? lossBefore[end?.op ?? ''] ?? 'mse';
   const before = end?.inputs[0];
-  const logits = wish.logits ?? (loss === 'mse' ? prediction : before ?? prediction);
-  if (!graph.nodes.some(({ outputs }) => outputs.includes(logits))) throw new OnnxCommandError('LOGITS_UNKNOWN', `no node gives ${named(logits)}; name a value of the graph with --logits`);
+  const logits = wish.logits ?? (loss === 'mse' ? prediction : (before ?? prediction));
+  if (!graph.nodes.some(({ outputs }) => outputs.includes(logits)))
+    throw new OnnxCommandError(
+      'LOGITS_UNKNOWN',
+      `no node gives ${named(logits)}; name a value of the graph with --logits`,
+    );
   if (loss !== 'mse') refuseContradiction(graph, loss, logits, logits === before ? end : undefined);
   return { logits, loss: lossKinds[loss] };
 }
 
-function refuseContradiction(graph: Graph, loss: 'bce' | 'cross-entropy', logits: string, after: Node | undefined): void {
+function refuseContradiction(
+  graph: Graph,
+  loss: 'bce' | 'cross-entropy',
+  logits: string,
+  after: Node | undefined,
+): void {
   const behind = squashingBehind(graph, logits)?.node;
   const end = behind ?? after;
   if (end === undefined) return;
   const fitting = lossBefore[end.op];
   const remedy = `--logits ${named(end.inputs[0] ?? '')}`;
-  if (fitting !== loss) throw contradiction(`${loss} does not train a model that ends in a ${end.op}; use --loss ${fitting} ${remedy}`);
-  if (behind !== undefined) throw contradiction(`${named(logits)} holds what the ${end.op} gives, which ${loss} contains; use ${remedy}, or --loss mse`);
+  if (fitting !== loss)
+    throw contradiction(`${loss} does not train a model that ends in a ${end.op}; use --loss ${fitting} ${remedy}`);
+  if (behind !== undefined)
+    throw contradiction(
+      `${named(logits)} holds what the ${end.op} gives, which ${loss} contains; use ${remedy}, or --loss mse`,
+    );
 }
 
 /** The Sigmoid or Softmax whose numbers a value holds, and nothing else: the cross-entropies contain exactly these. */

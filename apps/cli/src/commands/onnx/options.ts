@@ -11,7 +11,11 @@ const mostRecords = 65_536;
 export const count = wanted('a whole number above 0', (value) => Number.isSafeInteger(value) && value > 0);
 
 /** Names separated by commas. */
-export const names = (text: string): string[] => text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+export const names = (text: string): string[] =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 
 /** `name=size`, each in an option of its own. */
 export function dims(text: string, previous?: Dims): Dims {
@@ -22,10 +26,20 @@ export function dims(text: string, previous?: Dims): Dims {
 
 /** @throws OnnxCommandError DIMENSION_UNKNOWN, BATCH_TOO_LARGE */
 export function checkSizes({ graph }: Model, batch: number, sizes: Dims = {}): void {
-  if (batch > mostRecords) throw new OnnxCommandError('BATCH_TOO_LARGE', `a batch holds at most ${mostRecords} records; use a smaller --batch and take more steps`);
-  const open = new Set(graph.inputs.flatMap((input) => input.dims?.slice(1) ?? []).filter((dim) => typeof dim === 'string'));
+  if (batch > mostRecords)
+    throw new OnnxCommandError(
+      'BATCH_TOO_LARGE',
+      `a batch holds at most ${mostRecords} records; use a smaller --batch and take more steps`,
+    );
+  const open = new Set(
+    graph.inputs.flatMap((input) => input.dims?.slice(1) ?? []).filter((dim) => typeof dim === 'string'),
+  );
   const unknown = Object.keys(sizes).find((name) => !open.has(name));
   if (unknown === undefined) return;
-  const choice = open.size === 0 ? 'leave --dims out' : `there is ${[...open].map((name) => JSON.stringify(name)).join(', ')}`;
-  throw new OnnxCommandError('DIMENSION_UNKNOWN', `no input has an open axis ${JSON.stringify(unknown)} after its first; ${choice}`);
+  const choice =
+    open.size === 0 ? 'leave --dims out' : `there is ${[...open].map((name) => JSON.stringify(name)).join(', ')}`;
+  throw new OnnxCommandError(
+    'DIMENSION_UNKNOWN',
+    `no input has an open axis ${JSON.stringify(unknown)} after its first; ${choice}`,
+  );
 }

@@ -13,7 +13,11 @@ describe('writeOutput', () => {
     writeFileSync(file, 'old');
     chmodSync(file, 0o600);
     await writeOutput(await outputPlace(file), bytes);
-    expect([readFileSync(file), statSync(file).mode & 0o777, readdirSync(folder.path)]).toEqual([Buffer.from(bytes), 0o600, ['out.onnx']]);
+    expect([readFileSync(file), statSync(file).mode & 0o777, readdirSync(folder.path)]).toEqual([
+      Buffer.from(bytes),
+      0o600,
+      ['out.onnx'],
+    ]);
   });
 
   it('follows a link to the file it stands for', async () => {
@@ -34,7 +38,10 @@ describe('outputPlace', () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
-  it.each(['/dev/null', '/dev/full', '/', '', 'absent/out.onnx', `${'x'.repeat(300)}.onnx`])('refuses %j', async (file) => {
-    await expect(outputPlace(file)).rejects.toMatchObject({ code: 'OUTPUT_FILE_UNWRITABLE' });
-  });
+  it.each(['/dev/null', '/dev/full', '/', '', 'absent/out.onnx', `${'x'.repeat(300)}.onnx`])(
+    'refuses %j',
+    async (file) => {
+      await expect(outputPlace(file)).rejects.toMatchObject({ code: 'OUTPUT_FILE_UNWRITABLE' });
+    },
+  );
 });

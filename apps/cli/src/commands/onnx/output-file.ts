@@ -11,13 +11,18 @@ export interface OutputPlace {
 }
 
 const unwritable = (): OnnxCommandError =>
-  new OnnxCommandError('OUTPUT_FILE_UNWRITABLE', 'the output file cannot be written; name a regular file in a folder that exists, is yours and has room');
+  new OnnxCommandError(
+    'OUTPUT_FILE_UNWRITABLE',
+    'the output file cannot be written; name a regular file in a folder that exists, is yours and has room',
+  );
 
 /** Finds out before long work whether its result can be written. @throws OnnxCommandError OUTPUT_FILE_UNWRITABLE */
 export async function outputPlace(file: string): Promise<OutputPlace> {
   try {
     const path = await realpath(file).catch(() => resolve(file));
-    const replaced = await stat(path).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? undefined : Promise.reject(error)));
+    const replaced = await stat(path).catch((error: NodeJS.ErrnoException) =>
+      error.code === 'ENOENT' ? undefined : Promise.reject(error),
+    );
     await access(dirname(path), constants.W_OK | constants.X_OK);
     if (replaced === undefined) return { path, mode: undefined };
     // the file would be renamed over a pipe or a device

@@ -14,7 +14,8 @@ const planted = 8_765_432 * 2 ** 20;
 function lookup(index: 'x' | 'constant'): Model {
   const graph = new GraphBuilder('lookup');
   const x = graph.input('x', 'float32', ['N', 2]);
-  const chosen = index === 'x' ? graph.op('Cast', [x], { to: attr.int(dataTypeCode('int64')) }) : graph.ints(planted, 1);
+  const chosen =
+    index === 'x' ? graph.op('Cast', [x], { to: attr.int(dataTypeCode('int64')) }) : graph.ints(planted, 1);
   const rows = graph.op('Gather', [graph.initializer('table', 'float32', [3, 2], irregular(6)), chosen]);
   const weight = graph.initializer('weight', 'float32', [2, 4], irregular(8));
   const sum = graph.op('Add', [graph.op('MatMul', [x, weight]), graph.op('Squeeze', [graph.op('ReduceMean', [rows])])]);
@@ -30,9 +31,19 @@ describe('commands on model files', () => {
     writeFileSync(path, content);
     return path;
   };
-  const [ofInput, ofConstant] = [file('input.onnx', encodeModel(lookup('x'))), file('constant.onnx', encodeModel(lookup('constant')))];
+  const [ofInput, ofConstant] = [
+    file('input.onnx', encodeModel(lookup('x'))),
+    file('constant.onnx', encodeModel(lookup('constant'))),
+  ];
   const out = join(dir.path, 'out.onnx');
-  const quantize = (name: string, rows: string): string[] => ['quantize', ofInput, '--calibration', file(name, rows), '--out', out];
+  const quantize = (name: string, rows: string): string[] => [
+    'quantize',
+    ofInput,
+    '--calibration',
+    file(name, rows),
+    '--out',
+    out,
+  ];
 
   it.each([
     ['rows that the model cannot compute', quantize('a.json', `[[1, 1], [${planted}, 1]]`), 2],
@@ -42,7 +53,22 @@ describe('commands on model files', () => {
     ['an array that is none', quantize('f.npy', `\u0093NUMPY ${planted}`), 2],
     ['a model to inspect', ['onnx', 'inspect', ofConstant], 0],
     ['gradients to check', ['gradcheck', ofConstant], 2],
-    ['a training graph to write', ['train-graph', ofConstant, '--trainable', 'weight', '--loss', 'cross-entropy', '--optimizer', 'sgd', '--out', out], 2],
+    [
+      'a training graph to write',
+      [
+        'train-graph',
+        ofConstant,
+        '--trainable',
+        'weight',
+        '--loss',
+        'cross-entropy',
+        '--optimizer',
+        'sgd',
+        '--out',
+        out,
+      ],
+      2,
+    ],
   ] as const)('say nothing of the values in %s', async (_, args, code) => {
     const { stdout, stderr, ...ended } = await koinon(args, { home: dir.path });
     expect(ended.code).toBe(code);

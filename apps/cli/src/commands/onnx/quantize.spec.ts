@@ -23,27 +23,52 @@ async function batchesOf(name: string, content: Uint8Array | string, model: Mode
 }
 
 /** x [N, 4] · weight, and what follows. */
-function linear(weight: readonly number[], follow: (graph: GraphBuilder, value: string) => string = (_, value) => value): Model {
+function linear(
+  weight: readonly number[],
+  follow: (graph: GraphBuilder, value: string) => string = (_, value) => value,
+): Model {
   const graph = new GraphBuilder('linear');
-  const product = graph.op('MatMul', [graph.input('x', 'float32', ['N', 4]), graph.initializer('weight', 'float32', [4, weight.length / 4], weight)]);
+  const product = graph.op('MatMul', [
+    graph.input('x', 'float32', ['N', 4]),
+    graph.initializer('weight', 'float32', [4, weight.length / 4], weight),
+  ]);
   graph.output(follow(graph, product));
   return graph.model();
 }
 
-const fours = (count: number): string => JSON.stringify(Array.from({ length: count }, (_, row) => irregular(4, row / 7)));
+const fours = (count: number): string =>
+  JSON.stringify(Array.from({ length: count }, (_, row) => irregular(4, row / 7)));
 
 const images = irregular(20 * 64).map((value) => 4 * value);
 
 describe('koinon quantize', () => {
   it('writes what it kept and reports both', async () => {
     using folder = tempDir();
-    const [file, data, out] = ['model.onnx', 'rows.npy', 'kept.onnx'].map((name) => join(folder.path, name)) as [string, string, string];
+    const [file, data, out] = ['model.onnx', 'rows.npy', 'kept.onnx'].map((name) => join(folder.path, name)) as [
+      string,
+      string,
+      string,
+    ];
     writeFileSync(file, encodeModel(classifier()));
     writeFileSync(data, npy('<f4', '(20, 8, 8)', new Uint8Array(Float32Array.from(images).buffer)));
-    const { stdout, exitCode } = await runCommand('quantize', file, '--calibration', data, '--out', out, '--format', 'json');
+    const { stdout, exitCode } = await runCommand(
+      'quantize',
+      file,
+      '--calibration',
+      data,
+      '--out',
+      out,
+      '--format',
+      'json',
+    );
     const report = JSON.parse(stdout) as QuantizeReport;
     expect(exitCode).toBe(0);
-    expect(report).toMatchObject({ calibrated: 10, scored: 10, proxy: 'same decision', fp32: { score: 1, bytes: readFileSync(file).length } });
+    expect(report).toMatchObject({
+      calibrated: 10,
+      scored: 10,
+      proxy: 'same decision',
+      fp32: { score: 1, bytes: readFileSync(file).length },
+    });
     // which of the two is faster is this machine's business; that the file is the one named is ours
     const operators = (await readModel(out)).graph.nodes.map(({ op }) => op);
     expect(operators.includes('QuantizeLinear')).toBe(report.chosen === 'int8');
@@ -52,8 +77,15 @@ describe('koinon quantize', () => {
 
   it('scores models that predict numbers by their distance', async () => {
     const regressor = classifier();
-    const graph = { ...regressor.graph, nodes: regressor.graph.nodes.filter(({ op }) => op !== 'Softmax'), outputs: [{ name: 'scores' }] };
-    const { report } = await quantize({ ...regressor, graph }, await batchesOf('rows.json', JSON.stringify(rows(20)), regressor));
+    const graph = {
+      ...regressor.graph,
+      nodes: regressor.graph.nodes.filter(({ op }) => op !== 'Softmax'),
+      outputs: [{ name: 'scores' }],
+    };
+    const { report } = await quantize(
+      { ...regressor, graph },
+      await batchesOf('rows.json', JSON.stringify(rows(20)), regressor),
+    );
     expect(report.proxy).toBe('1 − relative difference');
     expect(report.fp32.score).toBe(1);
     expect(report.int8.score).toBeLessThan(1);
@@ -64,7 +96,10 @@ describe('koinon quantize', () => {
     const data = await batchesOf('rows.json', fours(400), linear(irregular(8)));
     const wide = await quantize(linear(irregular(8000)), data);
     expect(wide.report.int8.score).toBeGreaterThan(0.9);
-    const decided = await quantize(linear(irregular(8), (graph, value) => graph.op('ArgMax', [value], { axis: attr.int(1) })), data);
+    const decided = await quantize(
+      linear(irregular(8), (graph, value) => graph.op('ArgMax', [value], { axis: attr.int(1) })),
+      data,
+    );
     expect(decided.report).toMatchObject({ proxy: 'same decision', fp32: { score: 1 } });
     const zero = await quantize(linear([0, 0, 0, 0]), data);
     expect(zero.report).toMatchObject({ fp32: { score: 1 }, int8: { score: 1 } });
@@ -74,38 +109,69 @@ describe('koinon quantize', () => {
     ['every label', 3, (graph, value) => graph.op('Sigmoid', [value])],
     ['every label, reshaped', 3, (graph, value) => graph.op('Flatten', [graph.op('Sigmoid', [value])])],
     ['classes of the last axis', 3, (graph, value) => graph.op('Softmax', [value])],
-    ['classes of the first axis behind the rows, reshaped', 3, (graph, value) => {
-      const images = graph.op('Unsqueeze', [value, graph.initializer('axes', 'int64', [1], [2])]);
-      return graph.op('Flatten', [graph.op('Softmax', [images], { axis: attr.int(-2) })]);
-    }],
+    [
+      'classes of the first axis behind the rows, reshaped',
+      3,
+      (graph, value) => {
+        const images = graph.op('Unsqueeze', [value, graph.initializer('axes', 'int64', [1], [2])]);
+        return graph.op('Flatten', [graph.op('Softmax', [images], { axis: attr.int(-2) })]);
+      },
+    ],
   ])('scores decisions: %s', async (_, width, follow) => {
-    const { report } = await quantize(linear(irregular(4 * width), follow), await batchesOf('rows.json', fours(40), linear(irregular(8))));
+    const { report } = await quantize(
+      linear(irregular(4 * width), follow),
+      await batchesOf('rows.json', fours(40), linear(irregular(8))),
+    );
     expect(report).toMatchObject({ proxy: 'same decision', fp32: { score: 1 } });
     expect(report.int8.score).toBeGreaterThan(0.8);
   });
 
   it('takes how much score may be lost and how ranges are chosen', async () => {
     using folder = tempDir();
-    const [file, data, out] = ['model.onnx', 'rows.json', 'kept.onnx'].map((name) => join(folder.path, name)) as [string, string, string];
+    const [file, data, out] = ['model.onnx', 'rows.json', 'kept.onnx'].map((name) => join(folder.path, name)) as [
+      string,
+      string,
+      string,
+    ];
     writeFileSync(file, encodeModel(linear(irregular(8))));
     // one row far out, which min-max covers and percentile does not
     writeFileSync(data, JSON.stringify([[50, 50, 50, 50], ...(JSON.parse(fours(600)) as number[][])]));
     const scores = new Set<number>();
     for (const method of ['min-max', 'percentile', 'entropy']) {
-      const { stdout } = await runCommand('quantize', file, '--calibration', data, '--out', out, '--format', 'json', '--method', method, '--tolerance', '0.25');
+      const { stdout } = await runCommand(
+        'quantize',
+        file,
+        '--calibration',
+        data,
+        '--out',
+        out,
+        '--format',
+        'json',
+        '--method',
+        method,
+        '--tolerance',
+        '0.25',
+      );
       const report = JSON.parse(stdout) as QuantizeReport;
       expect(report.tolerance).toBe(0.25);
       scores.add(report.int8.score);
     }
     expect(scores.size).toBeGreaterThan(1);
     const rest = ['quantize', file, '--calibration', data, '--out', out];
-    for (const tolerance of ['-0.1', '1.5', 'x']) await expect(runCommand(...rest, '--tolerance', tolerance)).rejects.toThrow('a number from 0 to 1');
-    await expect(runCommand(...rest, '--method', 'median')).rejects.toThrow('Allowed choices are min-max, percentile, entropy');
+    for (const tolerance of ['-0.1', '1.5', 'x'])
+      await expect(runCommand(...rest, '--tolerance', tolerance)).rejects.toThrow('a number from 0 to 1');
+    await expect(runCommand(...rest, '--method', 'median')).rejects.toThrow(
+      'Allowed choices are min-max, percentile, entropy',
+    );
   });
 
   it('says when there is nothing to quantise, and keeps the model', async () => {
     using folder = tempDir();
-    const [file, data, out] = ['model.onnx', 'rows.json', 'kept.onnx'].map((name) => join(folder.path, name)) as [string, string, string];
+    const [file, data, out] = ['model.onnx', 'rows.json', 'kept.onnx'].map((name) => join(folder.path, name)) as [
+      string,
+      string,
+      string,
+    ];
     const graph = new GraphBuilder('bare');
     graph.output(graph.op('Relu', [graph.input('x', 'float32', ['N', 4])], {}, 'y'));
     writeFileSync(file, encodeModel(graph.model()));
@@ -122,16 +188,35 @@ describe('koinon quantize', () => {
     const [file, data] = ['model.onnx', 'rows.json'].map((name) => join(folder.path, name)) as [string, string];
     writeFileSync(file, encodeModel(classifier()));
     writeFileSync(data, JSON.stringify(rows(1)));
-    const { stderr, exitCode } = await runCommand('quantize', file, '--calibration', data, '--out', join(folder.path, 'kept.onnx'));
-    expect([exitCode, stderr]).toEqual([2, 'koinon: CALIBRATION_INVALID: it takes at least two batches: one to calibrate on, one to compare on\n']);
+    const { stderr, exitCode } = await runCommand(
+      'quantize',
+      file,
+      '--calibration',
+      data,
+      '--out',
+      join(folder.path, 'kept.onnx'),
+    );
+    expect([exitCode, stderr]).toEqual([
+      2,
+      'koinon: CALIBRATION_INVALID: it takes at least two batches: one to calibrate on, one to compare on\n',
+    ]);
   });
 });
 
 describe('calibrationBatches', () => {
   it('reads the same rows from .npy and JSON, whatever the number type', async () => {
-    const [one, two] = [Array.from({ length: 64 }, (_, index) => index), Array.from({ length: 64 }, (_, index) => 255 - index)];
-    const fromBytes = await batchesOf('rows.npy', npy('|u1', '(2, 1, 8, 8)', Uint8Array.from([...one, ...two])), classifier());
-    expect(fromBytes.map(({ image }) => image)).toEqual([one, two].map((row) => ({ name: 'image', type: 'float32', dims: [1, 1, 8, 8], data: Float32Array.from(row) })));
+    const [one, two] = [
+      Array.from({ length: 64 }, (_, index) => index),
+      Array.from({ length: 64 }, (_, index) => 255 - index),
+    ];
+    const fromBytes = await batchesOf(
+      'rows.npy',
+      npy('|u1', '(2, 1, 8, 8)', Uint8Array.from([...one, ...two])),
+      classifier(),
+    );
+    expect(fromBytes.map(({ image }) => image)).toEqual(
+      [one, two].map((row) => ({ name: 'image', type: 'float32', dims: [1, 1, 8, 8], data: Float32Array.from(row) })),
+    );
     expect(await batchesOf('rows.json', JSON.stringify([one, two]), classifier())).toEqual(fromBytes);
     expect(await batchesOf('rows.json', JSON.stringify({ image: [one, two] }), classifier())).toEqual(fromBytes);
   });
@@ -146,35 +231,68 @@ describe('calibrationBatches', () => {
 
   it('fills the batch that a model fixes and leaves the rest out', async () => {
     const model = classifier();
-    const fixed = { ...model, graph: { ...model.graph, inputs: [{ name: 'image', type: 'float32' as const, dims: [8, 1, 8, 8] }] } };
+    const fixed = {
+      ...model,
+      graph: { ...model.graph, inputs: [{ name: 'image', type: 'float32' as const, dims: [8, 1, 8, 8] }] },
+    };
     const batches = await batchesOf('rows.json', JSON.stringify(rows(20)), fixed);
-    expect(batches.map(({ image }) => image?.dims)).toEqual([[8, 1, 8, 8], [8, 1, 8, 8]]);
+    expect(batches.map(({ image }) => image?.dims)).toEqual([
+      [8, 1, 8, 8],
+      [8, 1, 8, 8],
+    ]);
     expect(batches[1]?.['image']?.data).toEqual(Float32Array.from(images.slice(8 * 64, 16 * 64)));
   });
 
   it.each<[string, string, string | Uint8Array, string]>([
     ['rows of another width', 'rows.json', '[[1, 2], [3, 4]]', 'takes rows of [1, 8, 8], the file has rows of [2]'],
-    ['rows of other sides', 'rows.json', JSON.stringify([Array.from({ length: 4 }, () => irregular(16))]), 'the file has rows of [4, 16]'],
-    ['lists in lists in lists …', 'rows.json', `${'['.repeat(200_000)}${']'.repeat(200_000)}`, 'nest deeper than 16 levels'],
+    [
+      'rows of other sides',
+      'rows.json',
+      JSON.stringify([Array.from({ length: 4 }, () => irregular(16))]),
+      'the file has rows of [4, 16]',
+    ],
+    [
+      'lists in lists in lists …',
+      'rows.json',
+      `${'['.repeat(200_000)}${']'.repeat(200_000)}`,
+      'nest deeper than 16 levels',
+    ],
     ['ragged rows', 'rows.json', '[[1, 2], [3]]', 'lists of equal length'],
     ['words', 'rows.json', '[["a"]]', 'are not numbers'],
-    ['a number beyond float32', 'rows.json', JSON.stringify([Array.from({ length: 64 }, () => 1e300)]), 'a value is not finite'],
+    [
+      'a number beyond float32',
+      'rows.json',
+      JSON.stringify([Array.from({ length: 64 }, () => 1e300)]),
+      'a value is not finite',
+    ],
     ['a lone number', 'rows.json', '7', 'neither a list of rows nor an object'],
     ['no JSON', 'rows.csv', '1,2,3', 'neither .npy, .npz nor JSON'],
     ['an archive without the input', 'rows.npz', archive, 'has no array of this name'],
   ])('refuses %s', async (_, name, content, message) => {
-    await expect(batchesOf(name, content, classifier())).rejects.toMatchObject({ code: 'CALIBRATION_INVALID', message: expect.stringContaining(message) as string });
+    await expect(batchesOf(name, content, classifier())).rejects.toMatchObject({
+      code: 'CALIBRATION_INVALID',
+      message: expect.stringContaining(message) as string,
+    });
   });
 
   it('says what to do about inputs that are not float32', async () => {
     const graph = new GraphBuilder('tokens');
     graph.output(graph.op('Identity', [graph.input('ids', 'int64', ['N', 4])], {}, 'y'));
-    await expect(batchesOf('rows.json', fours(4), graph.model())).rejects.toMatchObject({ code: 'CALIBRATION_INVALID', message: expect.stringMatching(/^input "ids" takes int64; .* export the part of the model behind its Cast or embedding/) as string });
+    await expect(batchesOf('rows.json', fours(4), graph.model())).rejects.toMatchObject({
+      code: 'CALIBRATION_INVALID',
+      message: expect.stringMatching(
+        /^input "ids" takes int64; .* export the part of the model behind its Cast or embedding/,
+      ) as string,
+    });
   });
 
   it('refuses a damaged array with the reader’s code, and a file that is not there', async () => {
-    await expect(batchesOf('rows.npy', npy('<f4', '(2,)', new Uint8Array(3)), classifier())).rejects.toMatchObject({ code: 'NUMPY_MALFORMED' });
-    await expect(calibrationBatches(join(import.meta.dirname, 'absent.npy'), classifier())).rejects.toMatchObject({ code: 'CALIBRATION_INVALID' });
+    await expect(batchesOf('rows.npy', npy('<f4', '(2,)', new Uint8Array(3)), classifier())).rejects.toMatchObject({
+      code: 'NUMPY_MALFORMED',
+    });
+    await expect(calibrationBatches(join(import.meta.dirname, 'absent.npy'), classifier())).rejects.toMatchObject({
+      code: 'CALIBRATION_INVALID',
+    });
   });
 });
 

@@ -39,9 +39,18 @@ function sourcesOf({ op, inputs }: Node, numbers: ReadonlySet<string>): string[]
 }
 
 function knownNumbers({ nodes, initializers }: Graph): Set<string> {
-  const numbers = new Set([...initializers.values()].filter(({ dims }) => elementCount(dims) === 1).map(({ name }) => name));
-  for (const { inputs, outputs, attributes: { value } } of nodes) {
-    const isNumber = inputs.length === 0 ? value?.kind !== 'tensor' || elementCount(value.value.dims) === 1 : inputs.every((name) => numbers.has(name));
+  const numbers = new Set(
+    [...initializers.values()].filter(({ dims }) => elementCount(dims) === 1).map(({ name }) => name),
+  );
+  for (const {
+    inputs,
+    outputs,
+    attributes: { value },
+  } of nodes) {
+    const isNumber =
+      inputs.length === 0
+        ? value?.kind !== 'tensor' || elementCount(value.value.dims) === 1
+        : inputs.every((name) => numbers.has(name));
     if (isNumber) for (const name of outputs) numbers.add(name);
   }
   return numbers;

@@ -41,20 +41,35 @@ interface RoledPort extends Port {
  * Builds the training graph of a model.
  * @throws AutodiffError, OnnxError, OnnxCommandError LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE, MICROBATCH_WITHOUT_CLIP
  */
-export async function trainGraph(model: Model, { trainable, loss, optimizer, clip, batch, microbatch, logits, dims, memoryMb }: TrainGraphOptions): Promise<{ bytes: Uint8Array; report: TrainGraphReport }> {
+export async function trainGraph(
+  model: Model,
+  { trainable, loss, optimizer, clip, batch, microbatch, logits, dims, memoryMb }: TrainGraphOptions,
+): Promise<{ bytes: Uint8Array; report: TrainGraphReport }> {
   checkSizes(model, batch, dims);
-  if (microbatch !== undefined && clip === undefined) throw new OnnxCommandError('MICROBATCH_WITHOUT_CLIP', '--microbatch says how records are clipped; give --clip too, or --memory-mb to bound memory');
+  if (microbatch !== undefined && clip === undefined)
+    throw new OnnxCommandError(
+      'MICROBATCH_WITHOUT_CLIP',
+      '--microbatch says how records are clipped; give --clip too, or --memory-mb to bound memory',
+    );
   const { logits: output, loss: kind } = objectiveOf(model, { loss, ...(logits !== undefined && { logits }) });
   const options: TrainingOptions = {
-    trainable, output, loss: kind, optimizer: { kind: optimizer }, batch,
+    trainable,
+    output,
+    loss: kind,
+    optimizer: { kind: optimizer },
+    batch,
     ...(clip !== undefined && { clipping: microbatch === undefined ? {} : { microbatch } }),
     ...(dims && { dims }),
     ...(memoryMb !== undefined && { memoryLimitBytes: memoryMb * 2 ** 20 }),
   };
   const graph = await trainingGraph(model, options);
-  if (loss === 'cross-entropy' && graph.outputDims[1] === 1) throw contradiction('cross-entropy of a single class is always 0; use --loss bce');
+  if (loss === 'cross-entropy' && graph.outputDims[1] === 1)
+    throw contradiction('cross-entropy of a single class is always 0; use --loss bce');
   const { clippingNorm, ...inputs } = graph.inputs;
-  const bytes = clippingNorm === undefined || clip === undefined ? graph.bytes : encodeModel(withConstant(graph.model, clippingNorm.name, clip));
+  const bytes =
+    clippingNorm === undefined || clip === undefined
+      ? graph.bytes
+      : encodeModel(withConstant(graph.model, clippingNorm.name, clip));
   const report = {
     bytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -70,7 +85,12 @@ export async function trainGraph(model: Model, { trainable, loss, optimizer, cli
 /** A scalar input with its value fixed. */
 function withConstant(model: Model, name: string, value: number): Model {
   const { graph } = model;
-  const initializers = new Map(graph.initializers).set(name, { name, type: 'float32', dims: [], data: Float32Array.of(value) });
+  const initializers = new Map(graph.initializers).set(name, {
+    name,
+    type: 'float32',
+    dims: [],
+    data: Float32Array.of(value),
+  });
   return { ...model, graph: { ...graph, inputs: graph.inputs.filter((input) => input.name !== name), initializers } };
 }
 
@@ -85,8 +105,17 @@ function roled(groups: PortGroups): RoledPort[] {
 
 const isPort = (value: PortGroups[string]): value is Port => value !== undefined && Array.isArray(value['dims']);
 
-export function trainGraphText({ bytes, sha256, logits, microbatch, memoryBytes, inputs, outputs }: TrainGraphReport): string {
-  const rows = (ports: readonly RoledPort[]): string[][] => ports.map(({ role, name, type, dims }) => [role, name, type, `[${dims.join(', ')}]`]);
+export function trainGraphText({
+  bytes,
+  sha256,
+  logits,
+  microbatch,
+  memoryBytes,
+  inputs,
+  outputs,
+}: TrainGraphReport): string {
+  const rows = (ports: readonly RoledPort[]): string[][] =>
+    ports.map(({ role, name, type, dims }) => [role, name, type, `[${dims.join(', ')}]`]);
   return [
     `${bytes} bytes · sha256 ${sha256}\nloss on ${printable(logits)} · ${microbatch} records at once · at most ${size(memoryBytes)}\n`,
     table(['input', 'name', 'type', 'shape'], rows(inputs)),

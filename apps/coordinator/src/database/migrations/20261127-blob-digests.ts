@@ -29,18 +29,32 @@ async function endRuns(runner: QueryRunner): Promise<void> {
   const failure = { code, detail: null };
   const at = new Date();
   const ended = { state: 'failed', at: at.toISOString() };
-  const runs = await runner.manager.query<{ id: string }[]>("SELECT id FROM runs WHERE state = 'running' ORDER BY started_at, id");
+  const runs = await runner.manager.query<{ id: string }[]>(
+    "SELECT id FROM runs WHERE state = 'running' ORDER BY started_at, id",
+  );
   await runner.query("UPDATE sums SET state = 'failed', failure = $1 WHERE state NOT IN ('done', 'failed')", [failure]);
-  await runner.query("UPDATE epochs SET state = 'failed', failure = $1 WHERE state = 'running'", [{ ...failure, sites: [] }]);
-  await runner.query(`
+  await runner.query("UPDATE epochs SET state = 'failed', failure = $1 WHERE state = 'running'", [
+    { ...failure, sites: [] },
+  ]);
+  await runner.query(
+    `
     UPDATE rounds SET state = 'failed', failure = $1, finished_at = $2, timeline = timeline || $3::jsonb
-    WHERE state NOT IN ('done', 'failed')`, [failure, at, ended]);
-  await runner.query("UPDATE runs SET state = 'failed', failure = $1, finished_at = $2 WHERE state = 'running'", [failure, at]);
-  for (const { id } of runs) await audited(runner, { actor: 'coordinator', action: 'run.failed', subject: id, detail: { code } });
+    WHERE state NOT IN ('done', 'failed')`,
+    [failure, at, ended],
+  );
+  await runner.query("UPDATE runs SET state = 'failed', failure = $1, finished_at = $2 WHERE state = 'running'", [
+    failure,
+    at,
+  ]);
+  for (const { id } of runs)
+    await audited(runner, { actor: 'coordinator', action: 'run.failed', subject: id, detail: { code } });
 }
 
 /** The chain of the audit log and its lock, as they were at the time of this migration. */
-async function audited(runner: QueryRunner, record: { actor: string; action: string; subject: string; detail: object }): Promise<void> {
+async function audited(
+  runner: QueryRunner,
+  record: { actor: string; action: string; subject: string; detail: object },
+): Promise<void> {
   await runner.query('SELECT pg_advisory_xact_lock($1)', [0x61756469]);
   const [last] = await runner.manager.query<{ hash: string }[]>('SELECT hash FROM audit_log ORDER BY seq DESC LIMIT 1');
   const at = new Date().toISOString();
@@ -48,5 +62,6 @@ async function audited(runner: QueryRunner, record: { actor: string; action: str
   const hash = await sha256Hex(canonicalBytes({ previousHash, at, ...record }));
   await runner.query(
     'INSERT INTO audit_log (at, actor, action, subject, detail, previous_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)',
-    [at, record.actor, record.action, record.subject, record.detail, previousHash, hash]);
+    [at, record.actor, record.action, record.subject, record.detail, previousHash, hash],
+  );
 }

@@ -13,7 +13,12 @@ export function classifier(): Model {
   const bias = graph.initializer('bias', 'float32', [4], irregular(4, 0.3));
   const weight = graph.initializer('weight', 'float32', [4, 3], irregular(12, 0.1));
   const features = graph.op('Relu', [graph.op('Conv', [image, kernel, bias], { pads: attr.ints([1, 1, 1, 1]) })]);
-  const scores = graph.op('MatMul', [graph.op('Flatten', [graph.op('GlobalAveragePool', [features])]), weight], {}, 'scores');
+  const scores = graph.op(
+    'MatMul',
+    [graph.op('Flatten', [graph.op('GlobalAveragePool', [features])]), weight],
+    {},
+    'scores',
+  );
   graph.output(graph.op('Softmax', [scores], {}, 'classes'), 'float32', ['N', 3]);
   return graph.model();
 }
@@ -21,14 +26,20 @@ export function classifier(): Model {
 /** The sum of two inputs, grey [N, 3] and labels [N, 1]. */
 export function twoInputs(): Model {
   const graph = new GraphBuilder('two-inputs');
-  graph.output(graph.op('Add', [graph.input('grey', 'float32', ['N', 3]), graph.input('labels', 'float32', ['N', 1])], {}, 'sum'), 'float32', ['N', 3]);
+  graph.output(
+    graph.op('Add', [graph.input('grey', 'float32', ['N', 3]), graph.input('labels', 'float32', ['N', 1])], {}, 'sum'),
+    'float32',
+    ['N', 3],
+  );
   return graph.model();
 }
 
 /** x [N, 2] times a weight that is a node. */
 export function constantWeights(): Model {
   const graph = new GraphBuilder('constant-weights');
-  const weight = graph.op('Constant', [], { value: attr.tensor({ name: '', type: 'float32', dims: [2, 1], data: Float32Array.of(1, 2) }) });
+  const weight = graph.op('Constant', [], {
+    value: attr.tensor({ name: '', type: 'float32', dims: [2, 1], data: Float32Array.of(1, 2) }),
+  });
   graph.output(graph.op('MatMul', [graph.input('x', 'float32', ['N', 2]), weight], {}, 'y'));
   return graph.model();
 }

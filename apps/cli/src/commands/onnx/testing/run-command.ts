@@ -15,12 +15,15 @@ export async function runCommand(...args: string[]): Promise<Outcome> {
     vi.spyOn(process[stream], 'write').mockImplementation((text) => {
       written[stream] += String(text);
       return true;
-    }));
+    }),
+  );
   const before = process.exitCode;
   process.exitCode = 0;
   try {
     const program = new Command('koinon').exitOverride();
-    addOnnxCommands(program, (command) => command.exitOverride().addOption(new Option('--format <format>').choices(['text', 'json']).default('text')));
+    addOnnxCommands(program, (command) =>
+      command.exitOverride().addOption(new Option('--format <format>').choices(['text', 'json']).default('text')),
+    );
     await program.parseAsync(args, { from: 'user' });
     return { ...written, exitCode: process.exitCode };
   } finally {
