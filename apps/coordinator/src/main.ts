@@ -4,12 +4,17 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpModule, type Foundations } from './app.module.js';
-import { Authenticator } from './auth/authenticator.js';
+import { Authenticator } from './identity/authenticator.js';
 import { openFoundations } from './foundations.js';
-import { connectionLimits, limitConnections, serverOptions, type ConnectionLimits } from './http/connections.js';
-import { serveDashboard, setHeaders } from './http/dashboard.js';
-import { ProblemFilter } from './http/problem.filter.js';
-import { logger } from './log.js';
+import {
+  connectionLimits,
+  limitConnections,
+  serverOptions,
+  type ConnectionLimits,
+} from './platform/http/connections.js';
+import { serveDashboard, setHeaders } from './platform/http/dashboard.js';
+import { ProblemFilter } from './platform/http/problem.filter.js';
+import { logger } from './platform/log.js';
 import { runProcess } from '@koinon/service';
 
 export async function createHttp(

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { WorkerModule } from './app.module.js';
 import { openFoundations } from './foundations.js';
-import { logger } from './log.js';
+import { logger } from './platform/log.js';
 import { runProcess } from '@koinon/service';
 
 await runProcess(async () => {

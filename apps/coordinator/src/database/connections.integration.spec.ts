@@ -1,6 +1,7 @@
 import { withDatabase } from '@koinon/testing';
 import { expect, it } from 'vitest';
-import { CONNECTION, dataSource } from './data-source.js';
+import { dataSource } from './data-source.js';
+import { CONNECTION } from '../platform/database/connection.js';
 
 const database = withDatabase();
 

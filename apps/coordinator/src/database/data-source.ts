@@ -1,7 +1,15 @@
 import { DataSource } from 'typeorm';
 import { CodedError } from '@koinon/contracts';
-import { QuietClient } from './quiet-client.js';
-import { entities } from './entities.js';
+import { QuietClient } from '../platform/database/quiet-client.js';
+import { auditEntities } from '../platform/audit/audit.entities.js';
+import { federationsEntities } from '../federations/federations.entities.js';
+import { identityEntities } from '../identity/identity.entities.js';
+import { jobsEntities } from '../platform/jobs/jobs.entities.js';
+import { keyEpochsEntities } from '../key-epochs/key-epochs.entities.js';
+import { livenessEntities } from '../platform/liveness/liveness.entities.js';
+import { registryEntities } from '../registry/registry.entities.js';
+import { secureSumsEntities } from '../secure-sums/secure-sums.entities.js';
+import { CONNECTION } from '../platform/database/connection.js';
 import { Federation20261123060000 } from './migrations/20261123-federation.js';
 import { BlobDigests20261127080000 } from './migrations/20261127-blob-digests.js';
 import { Heartbeats20261127130000 } from './migrations/20261127-heartbeats.js';
@@ -14,21 +22,20 @@ import { SiteStatus20261127010000 } from './migrations/20261127-site-status.js';
 /** How long a question waits for a connection: to the server, or for one of ours to become free. */
 const CONNECT_MS = 15_000;
 
-/**
- * Every connection of ours. A server that vanished without a word is noticed and what waited for it is answered: without a delay
- * of its own the operating system's two hours count. A transaction that its process left open holds its locks for a minute at most.
- */
-export const CONNECTION = {
-  keepAlive: true,
-  keepAliveInitialDelayMillis: 10_000,
-  idle_in_transaction_session_timeout: 60_000,
-} as const;
-
 export function dataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
-    entities,
+    entities: [
+      ...identityEntities,
+      ...federationsEntities,
+      ...keyEpochsEntities,
+      ...secureSumsEntities,
+      ...registryEntities,
+      ...jobsEntities,
+      ...livenessEntities,
+      ...auditEntities,
+    ],
     migrations: [
       Federation20261123060000,
       SiteStatus20261127010000,

@@ -1,8 +1,8 @@
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { AuditService } from '../audit/audit.service.js';
+import { AuditService } from '../platform/audit/audit.service.js';
 import { connectDatabase, dataSource } from './data-source.js';
-import { RoundRow } from './entities.js';
+import { RoundRow } from '../federations/federations.entities.js';
 
 describe('the migrations', () => {
   const database = withDatabase();

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { Body, Controller, Get, HttpCode, Inject, Param, ParseIntPipe, Put, StreamableFile } from '@nestjs/common';
 import { CodedError, sha256Schema } from '@koinon/contracts';
-import { Allow } from '../auth/allow.decorator.js';
-import { BLOBS, contentKey, contentRef, type BlobStore } from '../blobs/blob-store.js';
-import { SchemaPipe } from '../http/schema.pipe.js';
+import { Allow } from '../platform/http/allow.decorator.js';
+import { BLOBS, contentKey, contentRef, type BlobStore } from '../platform/blobs/blob-store.js';
+import { SchemaPipe } from '../platform/http/schema.pipe.js';
 import { RegistryService } from './registry.service.js';
 
 /** Largest model file or feature schema an operator may bring. */

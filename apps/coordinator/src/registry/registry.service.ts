@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, type ModelView, type VersionDetail, type VersionView } from '@koinon/contracts';
 import type { DataSource } from 'typeorm';
-import { ModelAliasRow, ModelVersionRow, SiteRow } from '../database/entities.js';
+import { ModelAliasRow, ModelVersionRow } from './registry.entities.js';
+import { SiteRow } from '../identity/identity.entities.js';
 
 /** What the registry shows: versions, their aliases, lineage, and who serves them now. */
 @Injectable()

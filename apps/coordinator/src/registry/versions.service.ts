@@ -3,11 +3,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { signStatement, type Signer } from '@koinon/signing';
 import { type Envelope, type Lineage, type Metrics } from '@koinon/contracts';
 import type { EntityManager } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
-import { BLOBS, contentKey, type BlobStore } from '../blobs/blob-store.js';
-import { ModelVersionRow } from '../database/entities.js';
-import { EventsService } from '../events/events.service.js';
-import { COORDINATOR_KEY } from './coordinator-key.js';
+import { AuditService } from '../platform/audit/audit.service.js';
+import { BLOBS, contentKey, type BlobStore } from '../platform/blobs/blob-store.js';
+import { ModelVersionRow } from './registry.entities.js';
+import { EventsService } from '../platform/events/events.service.js';
+import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
 
 export const LINEAGE_TYPE = 'application/vnd.in-toto+json';
 export const LINEAGE_PREDICATE = 'https://koinon.dev/lineage/v1';

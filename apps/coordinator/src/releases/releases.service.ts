@@ -2,10 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { MOST_RELEASES, CodedError, PROTOCOL, releaseStatement, type ReleaseStatement } from '@koinon/contracts';
 import { signStatement, type Signer } from '@koinon/signing';
 import type { EntityManager } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
-import { ModelAliasRow, ModelVersionRow, RoundRow, RunRow } from '../database/entities.js';
-import { EventsService } from '../events/events.service.js';
-import { COORDINATOR_KEY } from '../registry/coordinator-key.js';
+import { AuditService } from '../platform/audit/audit.service.js';
+import { ModelAliasRow, ModelVersionRow } from '../registry/registry.entities.js';
+import { RoundRow, RunRow } from '../federations/federations.entities.js';
+import { EventsService } from '../platform/events/events.service.js';
+import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
 import { passesGate, type Rival } from './gate.js';
 
 const VALID_FOR_MS = 90 * 86_400_000;

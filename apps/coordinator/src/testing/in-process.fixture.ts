@@ -7,7 +7,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { tempDir } from '@koinon/testing';
 import { WorkerModule, type Foundations } from '../app.module.js';
 import { openFoundations } from '../foundations.js';
-import type { ConnectionLimits } from '../http/connections.js';
+import type { ConnectionLimits } from '../platform/http/connections.js';
 import { createHttp } from '../main.js';
 
 export interface CoordinatorOptions {

@@ -1,0 +1,53 @@
+import type { ErrorCode, Failure, Federation, Fit, Metrics, RoundState } from '@koinon/contracts';
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
+import { instant, optionalInstant, optionalJson } from '../platform/database/columns.js';
+
+@Entity('runs')
+@Index('runs_one_active', ['federation'], { unique: true, where: "state = 'running'" })
+export class RunRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'runs_pk' }) id!: string;
+  @Column('text') federation!: string;
+  @Column('jsonb') spec!: Federation;
+  @Column('text', { name: 'model_sha256' }) modelSha256!: string;
+  @Column('text', { name: 'feature_schema_sha256' }) featureSchemaSha256!: string;
+  /** Values of the trainable parameters together. */
+  @Column('int') parameters!: number;
+  @Column('int', { nullable: true }) seed!: number | null;
+  @Column('float8', { name: 'noise_multiplier' }) noiseMultiplier!: number;
+  /** Number of rounds → ε of a record after them, as far as somebody asked for it. */
+  @Column('jsonb', { name: 'epsilon_after' }) epsilonAfter!: Readonly<Record<string, number>>;
+  @Column('text') state!: 'running' | 'done' | 'failed' | 'cancelled';
+  @Column(optionalJson) failure!: Failure | null;
+  @Column({ name: 'started_at', ...instant }) startedAt!: Date;
+  @Column({ name: 'finished_at', ...optionalInstant }) finishedAt!: Date | null;
+}
+
+@Entity('rounds')
+@Index('rounds_run_number', ['runId', 'number'], { unique: true })
+export class RoundRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'rounds_pk' }) id!: string;
+  @Column('uuid', { name: 'run_id' }) runId!: string;
+  @ManyToOne(() => RunRow)
+  @JoinColumn({ name: 'run_id', foreignKeyConstraintName: 'rounds_run_fk' })
+  run?: Relation<RunRow>;
+  @Column('int') number!: number;
+  @Column('text') state!: RoundState;
+  @Column('text', { array: true }) cohort!: string[];
+  @Column('jsonb') exclusions!: { site: string; code: ErrorCode }[];
+  /** What the strategy asked of this round's sites. */
+  @Column('jsonb') fit!: Fit;
+  @Column('uuid', { name: 'epoch_id', nullable: true }) epochId!: string | null;
+  @Column('int', { name: 'base_version' }) baseVersion!: number;
+  @Column('int', { nullable: true }) version!: number | null;
+  /** Digest of the strategy's state after this round. */
+  @Column('text', { name: 'strategy_sha256', nullable: true }) strategySha256!: string | null;
+  @Column(optionalJson) metrics!: Metrics | null;
+  @Column(optionalJson) failure!: Failure | null;
+  @Column('jsonb') timeline!: { state: RoundState; at: string }[];
+  @Column({ name: 'started_at', ...instant }) startedAt!: Date;
+  @Column({ name: 'finished_at', ...optionalInstant }) finishedAt!: Date | null;
+  /** Its uploads, sums, shares and ceremony bodies are removed; digests and statements stay. */
+  @Column('boolean', { default: false }) cleared!: boolean;
+}
+
+export const federationsEntities = [RunRow, RoundRow];

@@ -1,0 +1,280 @@
+import { catalogue, roundStates, type ErrorCode, type RoundState } from '@koinon/contracts';
+import { runs } from '@koinon/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SumState } from '../../secure-sums/secure-sums.entities.js';
+import { MOST_CEREMONIES, nextRoundStep, withExclusions, type RoundFacts, type RoundStep } from './round-state.js';
+
+const order: readonly RoundState[] = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+  'done',
+];
+const sumStates: readonly SumState[] = [
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'combining',
+  'done',
+  'failed',
+];
+
+const facts = (part: Partial<RoundFacts>): RoundFacts => ({
+  state: 'planned',
+  cohort: ['a', 'b', 'c', 'd'],
+  minSites: 3,
+  spares: [],
+  epoch: null,
+  ceremonies: 1,
+  update: null,
+  version: null,
+  evaluation: null,
+  ...part,
+});
+
+describe('a planned round', () => {
+  it('opens a key epoch with its whole cohort', () => {
+    expect(nextRoundStep(facts({}))).toEqual({ to: 'epoch', cohort: ['a', 'b', 'c', 'd'], excluded: [] });
+  });
+
+  it('waits for the ceremony, then collects', () => {
+    expect(nextRoundStep(facts({ epoch: { state: 'running', sites: [] } }))).toBeNull();
+    expect(nextRoundStep(facts({ epoch: { state: 'ready', sites: [] } }))).toEqual({ to: 'collecting' });
+  });
+
+  it('starts again without the site that spoiled the ceremony', () => {
+    const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['b'] } as const;
+    expect(nextRoundStep(facts({ epoch }))).toEqual({
+      to: 'epoch',
+      cohort: ['a', 'c', 'd'],
+      excluded: ['b'],
+      code: 'EPOCH_SITE_MISSING',
+    });
+  });
+
+  it('puts sites that were not drawn in the place of those that are away, also where it would be too small without them', () => {
+    const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['b', 'c'] } as const;
+    expect(nextRoundStep(facts({ epoch, spares: ['y'] }))).toEqual({
+      to: 'epoch',
+      cohort: ['a', 'd', 'y'],
+      excluded: ['b', 'c'],
+      code: 'EPOCH_SITE_MISSING',
+    });
+    expect(nextRoundStep(facts({ epoch, spares: ['z', 'y', 'x'] }))).toMatchObject({ cohort: ['a', 'd', 'z', 'y'] });
+  });
+
+  it.each(['EPOCH_SITE_MISSING', 'EPOCH_SITE_REFUSED'] as const)('fails with %s when too few are left', (code) => {
+    expect(nextRoundStep(facts({ epoch: { state: 'failed', code, sites: ['a', 'b'] } }))).toEqual({
+      to: 'failed',
+      code,
+    });
+  });
+
+  it('begins a ceremony to which nobody came again with all of them, but not for ever', () => {
+    const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['a', 'b', 'c', 'd'] } as const;
+    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES - 1 }))).toEqual({
+      to: 'epoch',
+      cohort: ['a', 'b', 'c', 'd'],
+      excluded: [],
+      code: 'EPOCH_SITE_MISSING',
+    });
+    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES }))).toEqual({
+      to: 'failed',
+      code: 'EPOCH_SITE_MISSING',
+    });
+    expect(nextRoundStep(facts({ epoch: { ...epoch, code: 'EPOCH_SITE_REFUSED' } }))).toEqual({
+      to: 'failed',
+      code: 'EPOCH_SITE_REFUSED',
+    });
+  });
+
+  it('fails when nobody can be blamed: the same sites would fail again', () => {
+    const epoch = { state: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] } as const;
+    expect(nextRoundStep(facts({ epoch }))).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS' });
+  });
+});
+
+describe('the sites left out of a round', () => {
+  it('are each there once, with the first reason', () => {
+    const before = [{ site: 'a', code: 'ROSTER_CHANGED' as const }];
+    expect(
+      withExclusions(before, [
+        { site: 'a', code: 'EPOCH_SITE_REFUSED' },
+        { site: 'b', code: 'ROUND_DEADLINE_PASSED' },
+      ]),
+    ).toEqual([
+      { site: 'a', code: 'ROSTER_CHANGED' },
+      { site: 'b', code: 'ROUND_DEADLINE_PASSED' },
+    ]);
+  });
+});
+
+describe('a round with its update sum', () => {
+  const target: Record<SumState, RoundState | null> = {
+    collecting: null,
+    closing: 'closing',
+    aggregating: 'aggregating',
+    decrypting: 'decrypting',
+    combining: 'decrypting',
+    done: 'updating',
+    failed: 'failed',
+  };
+  const table = (['collecting', 'closing', 'aggregating', 'decrypting'] as const).flatMap((state) =>
+    sumStates.map((sum) => ({ state, sum })),
+  );
+
+  it.each(table)('$state follows a sum that is $sum, and never back', ({ state, sum }) => {
+    const step = nextRoundStep(facts({ state, update: { state: sum, code: 'SHARES_MISSING' } }));
+    if (sum === 'failed') {
+      expect(step).toEqual({ to: 'failed', code: 'SHARES_MISSING' });
+      return;
+    }
+    const to = target[sum];
+    expect(step).toEqual(to && order.indexOf(to) > order.indexOf(state) ? { to } : null);
+  });
+
+  it('waits while there is no sum', () => {
+    expect(nextRoundStep(facts({ state: 'collecting' }))).toBeNull();
+  });
+});
+
+describe('a round after its update', () => {
+  it('evaluates once there is a version', () => {
+    expect(nextRoundStep(facts({ state: 'updating' }))).toBeNull();
+    expect(nextRoundStep(facts({ state: 'updating', version: 4 }))).toEqual({ to: 'evaluating' });
+  });
+
+  it('is done when the evaluation is, and failed with its code', () => {
+    const evaluating = (state: SumState, code?: ErrorCode) =>
+      nextRoundStep(facts({ state: 'evaluating', version: 4, evaluation: { state, ...(code ? { code } : {}) } }));
+    for (const state of sumStates.filter((s) => s !== 'done' && s !== 'failed')) expect(evaluating(state)).toBeNull();
+    expect(evaluating('done')).toEqual({ to: 'done' });
+    expect(evaluating('failed', 'ROUND_QUORUM_MISSED')).toEqual({ to: 'failed', code: 'ROUND_QUORUM_MISSED' });
+    expect(evaluating('failed')).toEqual({ to: 'failed', code: 'INTERNAL' });
+    expect(nextRoundStep(facts({ state: 'evaluating' }))).toBeNull();
+  });
+});
+
+const code = fc.constantFrom(...(Object.keys(catalogue) as ErrorCode[]));
+const cohort = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 });
+const sum = fc.option(fc.record({ state: fc.constantFrom(...sumStates), code }), { nil: null });
+const anyFacts: fc.Arbitrary<RoundFacts> = fc.record({
+  state: fc.constantFrom(...roundStates),
+  cohort,
+  spares: fc.subarray(['y', 'z']),
+  ceremonies: fc.integer({ min: 0, max: 5 }),
+  minSites: fc.integer({ min: 1, max: 5 }),
+  epoch: fc.option(
+    fc.record({
+      state: fc.constantFrom('running', 'ready', 'failed'),
+      code,
+      sites: fc.subarray(['a', 'b', 'c', 'd', 'e', 'x']),
+    }),
+    { nil: null },
+  ),
+  update: sum,
+  version: fc.option(fc.nat(), { nil: null }),
+  evaluation: sum,
+});
+
+describe('any round, whatever the database says', () => {
+  it('never leaves done or failed', () => {
+    fc.assert(
+      fc.property(anyFacts, fc.constantFrom('done' as const, 'failed' as const), (round, state) => {
+        expect(nextRoundStep({ ...round, state })).toBeNull();
+      }),
+      { seed: 1, numRuns: runs(500) },
+    );
+  });
+
+  it('only moves forward, and past the update only by one state', () => {
+    fc.assert(
+      fc.property(anyFacts, (round) => {
+        const step = nextRoundStep(round);
+        if (step === null || step.to === 'failed') return;
+        if (step.to === 'epoch') {
+          expect(round.state).toBe('planned');
+          return;
+        }
+        const distance = order.indexOf(step.to) - order.indexOf(round.state);
+        expect(distance).toBeGreaterThan(0);
+        // Only a sum that went on by itself may be followed over several states at once.
+        if (round.state === 'planned' || round.state === 'updating' || round.state === 'evaluating')
+          expect(distance).toBe(1);
+        if (step.to === 'evaluating' || step.to === 'done') expect(distance).toBe(1);
+      }),
+      { seed: 2, numRuns: runs(2000) },
+    );
+  });
+
+  it('gets to done or failed in boundedly many steps however its parts end', () => {
+    fc.assert(
+      fc.property(
+        cohort,
+        fc.infiniteStream(fc.constantFrom('ready', 'failed')),
+        fc.boolean(),
+        fc.boolean(),
+        (sites, epochs, updateEnds, evaluationEnds) => {
+          let round = facts({ cohort: sites, minSites: 2 });
+          let steps = 0;
+          for (; round.state !== 'done' && round.state !== 'failed'; steps++) {
+            expect(steps).toBeLessThan(20);
+            round = apply(round, nextRoundStep(round), {
+              epoch: String(epochs.next().value) as 'ready' | 'failed',
+              updateEnds,
+              evaluationEnds,
+            });
+          }
+        },
+      ),
+      { seed: 3, numRuns: runs(300) },
+    );
+  });
+
+  it('never opens an epoch with fewer than the fewest sites again', () => {
+    fc.assert(
+      fc.property(anyFacts, (round) => {
+        const step = nextRoundStep(round);
+        if (step?.to === 'epoch' && round.epoch) {
+          expect(step.cohort.length).toBeGreaterThanOrEqual(round.minSites);
+          expect(step.cohort.length).toBeLessThanOrEqual(round.cohort.length);
+          expect(step.cohort.some((site) => step.excluded.includes(site))).toBe(false);
+        }
+      }),
+      { seed: 4, numRuns: runs(1000) },
+    );
+  });
+});
+
+/** The world answers a step: a ceremony ends, a sum opens or fails, a version appears. */
+function apply(
+  round: RoundFacts,
+  step: RoundStep | null,
+  world: { epoch: 'ready' | 'failed'; updateEnds: boolean; evaluationEnds: boolean },
+): RoundFacts {
+  if (step?.to === 'epoch') {
+    return {
+      ...round,
+      cohort: step.cohort,
+      ceremonies: round.ceremonies + 1,
+      epoch: { state: world.epoch, code: 'EPOCH_SITE_MISSING', sites: step.cohort.slice(0, 1) },
+    };
+  }
+  if (step === null) return { ...round, version: 1 };
+  const ended = (done: boolean) => ({
+    state: done ? ('done' as const) : ('failed' as const),
+    code: 'SHARES_MISSING' as const,
+  });
+  return {
+    ...round,
+    state: step.to,
+    ...(step.to === 'collecting' ? { update: ended(world.updateEnds) } : {}),
+    ...(step.to === 'evaluating' ? { evaluation: ended(world.evaluationEnds) } : {}),
+  };
+}

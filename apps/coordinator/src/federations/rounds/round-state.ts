@@ -1,0 +1,98 @@
+import type { ErrorCode, RoundState } from '@koinon/contracts';
+import type { RoundRow } from '../federations.entities.js';
+import type { SumState } from '../../secure-sums/secure-sums.entities.js';
+
+export interface RoundFacts {
+  readonly state: RoundState;
+  readonly cohort: readonly string[];
+  readonly minSites: number;
+  /** Sites that were not drawn and could take the place of one that is away, in drawn order. */
+  readonly spares: readonly string[];
+  readonly epoch: {
+    readonly state: 'running' | 'ready' | 'failed';
+    readonly code?: ErrorCode;
+    readonly sites: readonly string[];
+  } | null;
+  /** Ceremonies begun for this round so far. */
+  readonly ceremonies: number;
+  readonly update: { readonly state: SumState; readonly code?: ErrorCode } | null;
+  readonly version: number | null;
+  readonly evaluation: { readonly state: SumState; readonly code?: ErrorCode } | null;
+}
+
+export type RoundStep =
+  /** A new key epoch with these sites; those left out are recorded. */
+  | {
+      readonly to: 'epoch';
+      readonly cohort: readonly string[];
+      readonly excluded: readonly string[];
+      readonly code?: ErrorCode;
+    }
+  | { readonly to: 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'updating' | 'evaluating' | 'done' }
+  | { readonly to: 'failed'; readonly code: ErrorCode };
+
+const following: Partial<Record<SumState, 'closing' | 'aggregating' | 'decrypting' | 'updating'>> = {
+  closing: 'closing',
+  aggregating: 'aggregating',
+  decrypting: 'decrypting',
+  combining: 'decrypting',
+  done: 'updating',
+};
+/** The way of a round to its good end; `failed` is the other one. */
+export const roundOrder: readonly RoundState[] = [
+  'planned',
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'updating',
+  'evaluating',
+  'done',
+];
+
+/** The next step of a round, or null while it waits. Pure; the driver applies it in one transaction. */
+export function nextRoundStep(round: RoundFacts): RoundStep | null {
+  switch (round.state) {
+    case 'planned':
+      return planned(round);
+    case 'collecting':
+    case 'closing':
+    case 'aggregating':
+    case 'decrypting': {
+      if (!round.update) return null;
+      if (round.update.state === 'failed') return { to: 'failed', code: round.update.code ?? 'INTERNAL' };
+      const to = following[round.update.state];
+      return to && roundOrder.indexOf(to) > roundOrder.indexOf(round.state) ? { to } : null;
+    }
+    case 'updating':
+      return round.version === null ? null : { to: 'evaluating' };
+    case 'evaluating':
+      if (round.evaluation?.state === 'failed') return { to: 'failed', code: round.evaluation.code ?? 'INTERNAL' };
+      return round.evaluation?.state === 'done' ? { to: 'done' } : null;
+    case 'done':
+    case 'failed':
+      return null;
+  }
+}
+
+/** Each site once, with the first reason it was left out for: later ones follow from it. */
+export function withExclusions(before: RoundRow['exclusions'], added: RoundRow['exclusions']): RoundRow['exclusions'] {
+  return [...before, ...added.filter(({ site }) => !before.some((b) => b.site === site))];
+}
+
+/** A round begins so many ceremonies before it gives up on sites of which none ever comes. */
+export const MOST_CEREMONIES = 3;
+
+/** A ceremony that sites spoiled starts again with others in their place, as long as there are enough; one to which nobody came starts again with all. */
+function planned({ epoch, ceremonies, cohort, minSites, spares }: RoundFacts): RoundStep | null {
+  if (!epoch) return { to: 'epoch', cohort, excluded: [] };
+  if (epoch.state === 'running') return null;
+  if (epoch.state === 'ready') return { to: 'collecting' };
+  const code = epoch.code ?? 'INTERNAL';
+  const nobodyCame = code === 'EPOCH_SITE_MISSING' && cohort.every((s) => epoch.sites.includes(s));
+  const excluded = nobodyCame && ceremonies < MOST_CEREMONIES ? [] : epoch.sites;
+  const left = cohort.filter((s) => !excluded.includes(s));
+  const replacing = spares.slice(0, excluded.length);
+  if (epoch.sites.length === 0 || left.length + replacing.length < minSites) return { to: 'failed', code };
+  return { to: 'epoch', cohort: [...left, ...replacing], excluded, code };
+}

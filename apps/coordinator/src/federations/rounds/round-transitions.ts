@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import type { RoundState } from '@koinon/contracts';
+import { In, Not, type EntityManager } from 'typeorm';
+import { SumTransitions } from '../../secure-sums/sum-transitions.js';
+import { AuditService } from '../../platform/audit/audit.service.js';
+import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { RoundRow } from '../federations.entities.js';
+import { SumRow } from '../../secure-sums/secure-sums.entities.js';
+import { lockRunOf, mayFollow, type Why } from '../../platform/database/transition.js';
+import { EventsService } from '../../platform/events/events.service.js';
+import { EpochTransitions } from '../../key-epochs/epoch-transitions.js';
+import { roundOrder, withExclusions } from './round-state.js';
+
+/** The only way into another state of a round: state, timeline, audit record and event stand or fall together. */
+@Injectable()
+export class RoundTransitions {
+  constructor(
+    private readonly epochs: EpochTransitions,
+    private readonly sums: SumTransitions,
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+  ) {}
+
+  /** @returns false where the round was over or further already; then nothing is written */
+  async transition(
+    tx: EntityManager,
+    id: string,
+    to: RoundState,
+    why: Why,
+    set: Partial<Pick<RoundRow, 'metrics'>> = {},
+  ): Promise<boolean> {
+    const runId = await lockRunOf(tx, id);
+    const round = await tx.findOneOrFail(RoundRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (!mayFollow(roundOrder, round.state, to)) return false;
+    if (to === 'failed') await this.endParts(tx, id, why);
+    const at = new Date();
+    const finishedAt = to === 'done' || to === 'failed' ? at : null;
+    const timeline = [...round.timeline, { state: to, at: at.toISOString() }];
+    await tx.update(RoundRow, { id }, { ...set, state: to, timeline, finishedAt, failure: why.failure ?? null });
+    const detail = { run: runId, round: round.number, code: why.failure?.code ?? null, ...why.detail };
+    await this.audit.append(tx, { actor: why.actor, action: `round.${to}`, subject: id, detail });
+    await this.events.publish(tx, 'round', id, runId);
+    return true;
+  }
+
+  /** Records why sites were left out. @returns false where the round is over: it stays as it ended */
+  async exclude(tx: EntityManager, id: string, added: RoundRow['exclusions']): Promise<boolean> {
+    const runId = await lockRunOf(tx, id);
+    const round = await tx.findOneOrFail(RoundRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (round.state === 'done' || round.state === 'failed') return false;
+    await tx.update(RoundRow, { id }, { exclusions: withExclusions(round.exclusions, added) });
+    await this.events.publish(tx, 'round', id, runId);
+    return true;
+  }
+
+  /** A failed round leaves nothing behind that a site would still work for. */
+  private async endParts(tx: EntityManager, roundId: string, why: Why): Promise<void> {
+    for (const { id } of await tx.findBy(EpochRow, { roundId, state: 'running' }))
+      await this.epochs.transition(tx, id, 'failed', why);
+    for (const { id } of await tx.findBy(SumRow, { roundId, state: Not(In(['done', 'failed'])) }))
+      await this.sums.transition(tx, id, 'failed', why);
+  }
+}

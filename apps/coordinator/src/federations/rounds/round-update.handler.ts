@@ -1,0 +1,151 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError, isSaturated, meanUpdate, type Lineage } from '@koinon/contracts';
+import { Quantiser, type EpochHeader } from '@koinon/he';
+import { decodeState, encodeState } from '@koinon/strategies';
+import type { DataSource } from 'typeorm';
+import { resultKey } from '../../secure-sums/blob-keys.js';
+import { BLOBS, contentRef, type BlobStore } from '../../platform/blobs/blob-store.js';
+import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { ModelVersionRow } from '../../registry/registry.entities.js';
+import { RoundRow, RunRow } from '../federations.entities.js';
+import { SumRow } from '../../secure-sums/secure-sums.entities.js';
+import { becauseOf, lockRun } from '../../platform/database/transition.js';
+import { failureOf } from '../../platform/jobs/job-failure.js';
+import type { JobHandler, JobPayload } from '../../platform/jobs/job-map.js';
+import { JobsService } from '../../platform/jobs/jobs.service.js';
+import { buildIdentity } from '../../registry/build-identity.js';
+import { readWeights, writeWeights } from '../../registry/model-weights.js';
+import { VersionsService } from '../../registry/versions.service.js';
+import { EpsilonService } from '../runs/epsilon.service.js';
+import { RoundTransitions } from './round-transitions.js';
+import { offeredStrategy } from './strategy.js';
+
+/** Part of the range that the mean of updates reaches which all were clipped to it, whatever quantising them did. */
+const SATURATED = 0.99;
+
+const stateKey = (runId: string, round: number): string => `runs/${runId}/strategy-${round}`;
+
+/** The strategy step: the opened sum becomes new weights and a new signed version. */
+@Injectable()
+export class RoundUpdateHandler implements JobHandler<'round.update'> {
+  readonly job = 'round.update';
+
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    private readonly versions: VersionsService,
+    private readonly transitions: RoundTransitions,
+    private readonly jobs: JobsService,
+    private readonly epsilon: EpsilonService,
+  ) {}
+
+  async handle({ roundId }: JobPayload<'round.update'>): Promise<void> {
+    const m = this.database.manager;
+    const round = await m.findOneByOrFail(RoundRow, { id: roundId });
+    const run = await m.findOneByOrFail(RunRow, { id: round.runId });
+    if (round.state !== 'updating') return;
+    if (round.version === null) {
+      const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
+      const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
+      const { model, strategySha256 } = await this.step(run, round, sum);
+      const epsilonSpent = await this.epsilon.ofLineage(run, round.number);
+      const stored = await this.versions.store(model);
+      await this.database.transaction(async (tx) => {
+        await lockRun(tx, run.id);
+        const locked = await tx.findOneOrFail(RoundRow, {
+          where: { id: roundId },
+          lock: { mode: 'pessimistic_write' },
+        });
+        if (locked.version !== null || locked.state !== 'updating') return;
+        const version = await this.versions.nextVersion(tx, run.spec.name);
+        await this.versions.record(tx, stored, this.lineage(run, locked, sum, { header, version, epsilonSpent }), null);
+        await tx.update(RoundRow, { id: roundId }, { version, strategySha256 });
+      });
+    }
+    await this.jobs.wake(run.id, `updated-${roundId}`);
+  }
+
+  async gaveUp({ roundId }: JobPayload<'round.update'>, error: unknown): Promise<void> {
+    const round = await this.database.manager.findOneByOrFail(RoundRow, { id: roundId });
+    await this.database.transaction((tx) =>
+      this.transitions.transition(tx, roundId, 'failed', becauseOf(failureOf(error))),
+    );
+    await this.jobs.wake(round.runId, `failed-${roundId}`);
+  }
+
+  private async step(
+    run: RunRow,
+    round: RoundRow,
+    sum: SumRow,
+  ): Promise<{ model: Uint8Array; strategySha256: string }> {
+    const { spec } = run;
+    const base = await this.database.manager.findOneByOrFail(ModelVersionRow, {
+      model: spec.name,
+      version: round.baseVersion,
+    });
+    const model = await this.blobs.get(contentRef(base.sha256));
+    const weights = readWeights(model, spec.model);
+    const scaling = { maxRows: spec.sites.maxRows, range: spec.encryption.range };
+    const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(
+      await this.sums(sum),
+      sum.uploads!.length,
+    );
+    const { delta, rows } = meanUpdate(summed, scaling);
+    if (isSaturated(delta, SATURATED * scaling.range)) throw new CodedError('TRAINING_DIVERGED');
+    const { strategy } = offeredStrategy(spec);
+    const before =
+      round.number === 1 ? strategy.init(weights) : decodeState(await this.stateAfter(run.id, round.number - 1));
+    const after = strategy.step(before, { weights, delta, round: round.number, examples: rows });
+    if (!after.weights.every(Number.isFinite)) throw new CodedError('STRATEGY_FAILED');
+    const strategySha256 = await this.blobs.put(stateKey(run.id, round.number), encodeState(after.state));
+    return { model: writeWeights(model, spec.model, after.weights), strategySha256 };
+  }
+
+  private async stateAfter(runId: string, number: number): Promise<Uint8Array> {
+    const { strategySha256 } = await this.database.manager.findOneByOrFail(RoundRow, { runId, number });
+    return this.blobs.get({ key: stateKey(runId, number), sha256: strategySha256! });
+  }
+
+  private async sums(sum: SumRow): Promise<Uint32Array> {
+    const bytes = await this.blobs.get({ key: resultKey(sum.id), sha256: sum.resultSha256! });
+    return new Uint32Array(new Uint8Array(bytes).buffer);
+  }
+
+  /** What happened, from the rows of the round, its epoch and its sum; never what the file asked for. */
+  private lineage(
+    run: RunRow,
+    round: RoundRow,
+    sum: SumRow,
+    { header, version, epsilonSpent }: { header: EpochHeader; version: number; epsilonSpent: number },
+  ): Lineage {
+    const { spec } = run;
+    const { strategy } = offeredStrategy(spec);
+    return {
+      model: spec.name,
+      version,
+      baseVersion: round.baseVersion,
+      runId: run.id,
+      round: round.number,
+      cohort: sum.uploads!.map(({ site, root }) => ({ site, uploadRoot: root })),
+      exclusions: round.exclusions,
+      strategy: { name: strategy.name, params: { ...strategy.params } },
+      local: { ...spec.local, ...round.fit },
+      privacy: {
+        unit: 'record',
+        epsilonSpent: Number.isFinite(epsilonSpent) ? epsilonSpent : null,
+        delta: spec.privacy.delta,
+        noiseMultiplier: run.noiseMultiplier,
+      },
+      encryption: {
+        scheme: header.scheme,
+        epochId: sum.epochId,
+        threshold: header.threshold,
+        sumRoot: sum.sumRoot!,
+        activeSet: sum.activeSet!,
+      },
+      featureSchemaSha256: run.featureSchemaSha256,
+      code: buildIdentity(),
+    };
+  }
+}

@@ -1,0 +1,36 @@
+import type { SiteStatus } from '@koinon/contracts';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { instant, optionalInstant, optionalJson } from '../platform/database/columns.js';
+
+@Entity('sites')
+export class SiteRow {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'sites_pk' }) id!: string;
+  @Column('text') name!: string;
+  @Column('text') state!: 'invited' | 'enrolled';
+  @Column('text', { name: 'token_sha256', nullable: true }) tokenSha256!: string | null;
+  @Column({ name: 'token_expires_at', ...optionalInstant }) tokenExpiresAt!: Date | null;
+  @Column('text', { name: 'identity_key', nullable: true }) identityKey!: string | null;
+  @Column('text', { name: 'sealing_key', nullable: true }) sealingKey!: string | null;
+  @Column({ name: 'enrolled_at', ...optionalInstant }) enrolledAt!: Date | null;
+  @Column({ name: 'last_seen_at', ...optionalInstant }) lastSeenAt!: Date | null;
+  @Column(optionalJson) status!: SiteStatus | null;
+  /** The largest ε the site ever reported: a mirror that can only grow. */
+  @Column('float8', { name: 'epsilon_highest', nullable: true }) epsilonHighest!: number | null;
+}
+
+@Entity('api_tokens')
+export class ApiTokenRow {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'api_tokens_pk' }) sha256!: string;
+  @Column('text') name!: string;
+  @Column('text') scope!: 'operator' | 'viewer';
+}
+
+/** A nonce is taken once, by whichever replica sees it first. */
+@Entity('request_nonces')
+export class RequestNonceRow {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'request_nonces_pk' }) site!: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'request_nonces_pk' }) nonce!: string;
+  @Column({ name: 'kept_until', ...instant }) keptUntil!: Date;
+}
+
+export const identityEntities = [SiteRow, ApiTokenRow, RequestNonceRow];

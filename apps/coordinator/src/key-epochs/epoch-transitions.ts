@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../platform/audit/audit.service.js';
+import { EpochRow } from './key-epochs.entities.js';
+import { lockRunOf, type Why } from '../platform/database/transition.js';
+import type { Pending } from '../platform/liveness/pause.js';
+import { EventsService } from '../platform/events/events.service.js';
+
+/** The only way into another state or step of a key epoch: state, audit record and event stand or fall together. */
+@Injectable()
+export class EpochTransitions {
+  constructor(
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+  ) {}
+
+  /**
+   * `running` is entered once more by each step, with its index and deadline.
+   * @param sites who spoiled the ceremony, where it failed
+   * @returns false where the ceremony was over already; then nothing is written
+   */
+  async transition(
+    tx: EntityManager,
+    id: string,
+    to: EpochRow['state'],
+    why: Why,
+    set: Partial<Pick<EpochRow, 'stepIndex' | 'stepDeadlineAt' | 'extensions'>> = {},
+    sites: readonly string[] = [],
+  ): Promise<boolean> {
+    const { roundId } = await tx.findOneByOrFail(EpochRow, { id });
+    const runId = await lockRunOf(tx, roundId);
+    const { state } = await tx.findOneOrFail(EpochRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (state !== 'running') return false;
+    await tx.update(
+      EpochRow,
+      { id },
+      { ...set, state: to, failure: why.failure ? { ...why.failure, sites: [...sites] } : null },
+    );
+    const detail = { round: roundId, code: why.failure?.code ?? null, ...why.detail };
+    await this.audit.append(tx, { actor: why.actor, action: `epoch.${to}`, subject: id, detail });
+    await this.events.publish(tx, 'epoch', id, runId);
+    return true;
+  }
+
+  /** More time for the step a running epoch waits in, after a pause of the coordinator. The run is locked. */
+  async extend(tx: EntityManager, { id, roundId }: EpochRow, { deadlineAt, extensions }: Pending): Promise<void> {
+    await tx.update(EpochRow, { id, state: 'running' }, { stepDeadlineAt: deadlineAt, extensions });
+    await this.audit.append(tx, {
+      actor: 'coordinator',
+      action: 'epoch.extended',
+      subject: id,
+      detail: { round: roundId, extensions },
+    });
+  }
+}

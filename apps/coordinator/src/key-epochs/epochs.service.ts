@@ -1,0 +1,232 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import {
+  CodedError,
+  ceremonyStatement,
+  framed,
+  isFor,
+  postHead,
+  readPost,
+  type CeremonyStatement,
+  type Envelope,
+} from '@koinon/contracts';
+import { openStatement, sha256Hex } from '@koinon/signing';
+import { sumScheme } from '@koinon/he';
+import type { DataSource, EntityManager } from 'typeorm';
+import { SumTransitions } from '../secure-sums/sum-transitions.js';
+import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
+import { CONFIG, type Config } from '../platform/config.js';
+import { EpochMessageRow, EpochRow, RefusalRow } from './key-epochs.entities.js';
+import { RoundRow } from '../federations/federations.entities.js';
+import { SumRow } from '../secure-sums/secure-sums.entities.js';
+import { becauseOf, byCoordinator, lockRunOf } from '../platform/database/transition.js';
+import { JobsService } from '../platform/jobs/jobs.service.js';
+import { isLate, type Pulse } from '../platform/liveness/pause.js';
+import { nextEpochStep } from './epoch-state.js';
+import { EpochTransitions } from './epoch-transitions.js';
+
+/** Relays the key ceremony. It stores and forwards signed statements; sealed bodies stay sealed. */
+@Injectable()
+export class EpochsService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    private readonly transitions: EpochTransitions,
+    private readonly sums: SumTransitions,
+    private readonly jobs: JobsService,
+  ) {}
+
+  /**
+   * Takes all of a site's messages of the current step, one body in memory at a time; the same statement again is fine,
+   * another one is not.
+   */
+  async post(epochId: string, site: string, body: Readable, sha256: string): Promise<void> {
+    const hash = createHash('sha256');
+    const source = hashed(body, hash);
+    try {
+      await this.take(epochId, site, source, () => hash.digest('hex') === sha256);
+    } finally {
+      // What is left is dropped: a request that is left half-read would block its connection for the next one.
+      await source.return(undefined);
+      body.resume();
+    }
+  }
+
+  private async take(
+    epochId: string,
+    site: string,
+    source: AsyncIterable<Uint8Array>,
+    isWhatWasSigned: () => boolean,
+  ): Promise<void> {
+    const { statement: envelope, bodies } = await readPost(source);
+    const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
+    const entry = epoch?.roster.find((r) => r.site === site);
+    if (!epoch || !entry) throw new CodedError('NOT_FOUND');
+    const statement = await openStatement(
+      envelope,
+      ceremonyStatement.type,
+      ceremonyStatement.schema,
+      entry.identityKey,
+    );
+    await this.check(epoch, site, statement);
+    if (await this.isStored(statement, envelope)) return;
+    await this.storeBodies(statement, bodies);
+    if (!isWhatWasSigned()) throw new CodedError('SIGNATURE_INVALID');
+    await this.database.manager
+      .createQueryBuilder()
+      .insert()
+      .into(EpochMessageRow)
+      .values({ epochId, step: statement.step, site, statement: envelope })
+      .orIgnore()
+      .execute();
+    // Of two posts that arrive at once one was ignored.
+    await this.isStored(statement, envelope);
+    await this.wake(epoch, `${epochId}-${statement.step}-${site}`);
+  }
+
+  /**
+   * The statements of a step that is over, each with the bodies for this site: what others posted to all or to it. One body
+   * is in memory at a time.
+   */
+  async inbox(epochId: string, site: string, step: string): Promise<AsyncIterable<Uint8Array>> {
+    const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
+    if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
+    const steps = await this.steps(epoch);
+    const index = steps.indexOf(step);
+    if (index < 0 || index >= (epoch.state === 'ready' ? steps.length : epoch.stepIndex))
+      throw new CodedError('STEP_OUT_OF_ORDER');
+    const rows = await this.database.manager.find(EpochMessageRow, {
+      where: { epochId, step },
+      order: { site: 'ASC' },
+    });
+    return this.framesFor(site, epoch, rows);
+  }
+
+  private async *framesFor(
+    reader: string,
+    epoch: EpochRow,
+    rows: readonly EpochMessageRow[],
+  ): AsyncGenerator<Uint8Array> {
+    for (const { step, site, statement } of rows) {
+      const wanted = payloadOf(statement).messages.filter((message) => isFor(reader, site, message));
+      yield* framed([postHead(statement, wanted.length)]);
+      for (const { sha256 } of wanted)
+        yield* framed([await this.show(epoch, { key: bodyKey(epoch.id, step, site, sha256), sha256 })]);
+    }
+  }
+
+  /** What cannot be shown to its readers is no fault of theirs: what waits for them ends now, and not at a deadline that they miss. */
+  private async show({ id, roundId }: EpochRow, ref: BlobRef): Promise<Buffer> {
+    return this.blobs.get(ref).catch(async (error: unknown) => {
+      if (error instanceof CodedError) {
+        const why = becauseOf({ code: error.code, detail: 'a message of the key ceremony' });
+        const runId = await this.database.transaction(async (tx) => {
+          const locked = await lockRunOf(tx, roundId);
+          await this.transitions.transition(tx, id, 'failed', why);
+          for (const sum of await tx.findBy(SumRow, { epochId: id }))
+            await this.sums.transition(tx, sum.id, 'failed', why);
+          return locked;
+        });
+        await this.jobs.wake(runId, `damaged-${id}`);
+      }
+      throw error;
+    });
+  }
+
+  /** One transition inside the driver's transaction; false while the epoch waits. */
+  async advance(m: EntityManager, epoch: EpochRow, pulse: Pulse): Promise<boolean> {
+    if (epoch.state !== 'running') return false;
+    const steps = await this.steps(epoch);
+    const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
+    const refusals = await m.findBy(RefusalRow, { subject: 'epoch', subjectId: epoch.id });
+    const last = epoch.stepIndex === steps.length - 1;
+    const step = nextEpochStep({
+      state: epoch.state,
+      roster: epoch.header.roster,
+      steps,
+      stepIndex: epoch.stepIndex,
+      posted: messages.map((r) => r.site),
+      refused: refusals.map((r) => r.site),
+      deadlinePassed: isLate({ deadlineAt: epoch.stepDeadlineAt }, pulse),
+      confirmations: last ? messages.map((r) => firstDigest(r.statement)) : [],
+    });
+    if (!step) return false;
+    if (step.to === 'failed') {
+      const refusal = refusals.map((r) => `${r.site}: ${r.code}`).join(', ');
+      const detail = refusal || step.sites.join(', ') || null;
+      return this.transitions.transition(m, epoch.id, 'failed', becauseOf({ code: step.code, detail }), {}, step.sites);
+    }
+    if (step.to === 'ready') return this.transitions.transition(m, epoch.id, 'ready', byCoordinator());
+    const stepIndex = epoch.stepIndex + 1;
+    const stepDeadlineAt = new Date(pulse.now.getTime() + this.config.ceremonyStepMs);
+    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), {
+      stepIndex,
+      stepDeadlineAt,
+      extensions: 0,
+    });
+  }
+
+  async steps(epoch: EpochRow): Promise<readonly string[]> {
+    return (await sumScheme(epoch.header.scheme)).steps;
+  }
+
+  private async check(epoch: EpochRow, site: string, statement: CeremonyStatement): Promise<void> {
+    if (statement.site !== site || statement.epochId !== epoch.id || statement.headerSha256 !== epoch.headerSha256)
+      throw new CodedError('SIGNATURE_INVALID');
+    const steps = await this.steps(epoch);
+    const index = steps.indexOf(statement.step);
+    if (epoch.state !== 'running' || index < 0 || index > epoch.stepIndex) throw new CodedError('STEP_OUT_OF_ORDER');
+    if (statement.messages.some((msg) => msg.to !== undefined && !epoch.header.roster.includes(msg.to)))
+      throw new CodedError('REQUEST_INVALID', 'a message is addressed outside the roster');
+  }
+
+  /** @throws CodedError MESSAGE_CONFLICT when the site has posted another statement of this step */
+  private async isStored({ epochId, step, site }: CeremonyStatement, envelope: Envelope): Promise<boolean> {
+    const stored = await this.database.manager.findOneBy(EpochMessageRow, { epochId, step, site });
+    if (stored && stored.statement.payload !== envelope.payload) throw new CodedError('MESSAGE_CONFLICT');
+    return stored !== null;
+  }
+
+  private async storeBodies(
+    { epochId, step, site, messages }: CeremonyStatement,
+    bodies: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    let stored = 0;
+    for await (const body of bodies) {
+      const sha256 = await sha256Hex(body);
+      if (sha256 !== messages[stored++]?.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
+      await this.blobs.put(bodyKey(epochId, step, site, sha256), body);
+    }
+    if (stored !== messages.length)
+      throw new CodedError('REQUEST_INVALID', 'bodies and signed digests differ in number');
+  }
+
+  private async wake(epoch: EpochRow, id: string): Promise<void> {
+    const round = await this.database.manager.findOneByOrFail(RoundRow, { id: epoch.roundId });
+    await this.jobs.wake(round.runId, id);
+  }
+}
+
+/** Below it lie the bodies of a ceremony. */
+export const ceremonyKey = (epochId: string): string => `epochs/${epochId}`;
+/** By digest: two posts of one step that arrive at once overwrite nothing of each other. */
+const bodyKey = (epochId: string, step: string, site: string, sha256: string): string =>
+  `${ceremonyKey(epochId)}/${step}/${site}/${sha256}`;
+
+/** The body as it comes, hashed on the way. A reader that stops early leaves the request standing. */
+async function* hashed(body: Readable, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+/** A stored statement was verified when it came in. */
+const payloadOf = (envelope: Envelope): CeremonyStatement =>
+  ceremonyStatement.schema.parse(JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')));
+
+/** The digest of a statement's first body: in the last step of the transcript its site saw. */
+const firstDigest = (envelope: Envelope): string => payloadOf(envelope).messages[0]!.sha256;

@@ -1,6 +1,0 @@
-/** The process of an accountant. */
-import { epsilonOf } from '@koinon/privacy';
-import { answerOnce } from '../children/answer-once.js';
-import type { EpsilonQuestion } from './epsilon.service.js';
-
-answerOnce(({ released, delta, accountant }: EpsilonQuestion) => epsilonOf(released, delta, accountant));

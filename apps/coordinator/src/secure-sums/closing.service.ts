@@ -1,0 +1,89 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError, PROTOCOL, closingStatement, type ClosingStatement, type Federation } from '@koinon/contracts';
+import { signStatement, type Signer } from '@koinon/signing';
+import { MerkleTree } from '@koinon/he';
+import { In, type DataSource, type EntityManager } from 'typeorm';
+import { EpochRow } from '../key-epochs/key-epochs.entities.js';
+import { SiteRow } from '../identity/identity.entities.js';
+import { SumBlockRow, SumRow, UploadRow } from './secure-sums.entities.js';
+import { JobsService } from '../platform/jobs/jobs.service.js';
+import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
+
+/** Blocks one shard adds: small enough to spread over workers, large enough to be worth a job. */
+const BLOCKS_PER_SHARD = 32;
+
+/** Fixes which uploads a sum is made of, has them added, and commits to the result with a signature. */
+@Injectable()
+export class ClosingService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(COORDINATOR_KEY) private readonly signer: Signer,
+    private readonly jobs: JobsService,
+  ) {}
+
+  /** The list of uploads, in cohort order: once it is written it never changes. */
+  async uploads(m: EntityManager, sum: SumRow): Promise<{ site: string; root: string }[]> {
+    const rows = await m.findBy(UploadRow, { sumId: sum.id });
+    return sum.cohort.flatMap((site) => rows.filter((r) => r.site === site).map(({ root }) => ({ site, root })));
+  }
+
+  async enqueueAggregation(sum: SumRow): Promise<void> {
+    const shards = Array.from({ length: Math.ceil(sum.blocks / BLOCKS_PER_SHARD) }, (_, i) => i * BLOCKS_PER_SHARD);
+    await this.jobs.enqueueFlow(
+      { name: 'sum.close', data: { sumId: sum.id }, id: `close-${sum.id}` },
+      shards.map((from) => ({
+        name: 'sum.shard',
+        data: { sumId: sum.id, from, to: Math.min(sum.blocks, from + BLOCKS_PER_SHARD) },
+        id: `shard-${sum.id}-${from}`,
+      })),
+    );
+  }
+
+  /** Commits to the sum before anybody is asked to open it. */
+  async commit(sumId: string): Promise<void> {
+    const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
+    const rows = await this.database.manager.find(SumBlockRow, { where: { sumId }, order: { index: 'ASC' } });
+    if (rows.length !== sum.blocks)
+      throw new CodedError('AGGREGATION_FAILED', `${rows.length} of ${sum.blocks} blocks were added`);
+    const { root } = MerkleTree.from(rows.map((row) => Buffer.from(row.sha256, 'hex')));
+    await this.database.manager.update(
+      SumRow,
+      { id: sumId, state: 'aggregating' },
+      { sumRoot: Buffer.from(root).toString('hex') },
+    );
+  }
+
+  /** The active set and the signed closing; the deadline for shares starts now. */
+  async sign(m: EntityManager, sum: SumRow, spec: Federation, now: Date) {
+    const uploads = sum.uploads!;
+    const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
+    const activeSet = await this.activeSet(
+      m,
+      uploads.map((u) => u.site),
+      header.threshold,
+    );
+    const statement: ClosingStatement = {
+      protocol: PROTOCOL,
+      sumId: sum.id,
+      epochId: sum.epochId,
+      sumIndex: sum.sumIndex,
+      blocks: sum.blocks,
+      uploads,
+      sumRoot: sum.sumRoot!,
+      activeSet,
+    };
+    const closing = await signStatement(closingStatement.type, statement, this.signer);
+    return { activeSet, closing, deadlineAt: new Date(now.getTime() + spec.sites.roundTimeoutMs), extensions: 0 };
+  }
+
+  /** The t uploaders seen most recently, in roster order: they are the likeliest to answer. */
+  private async activeSet(m: EntityManager, uploaders: string[], threshold: number): Promise<string[]> {
+    const sites = await m.findBy(SiteRow, { id: In(uploaders) });
+    const recent = sites.toSorted(
+      (a, b) => (b.lastSeenAt?.getTime() ?? 0) - (a.lastSeenAt?.getTime() ?? 0) || a.id.localeCompare(b.id),
+    );
+    const chosen = new Set(recent.slice(0, threshold).map((s) => s.id));
+    return uploaders.filter((site) => chosen.has(site));
+  }
+}

@@ -1,0 +1,86 @@
+import type { Envelope, Failure } from '@koinon/contracts';
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
+import { instant, optionalJson } from '../platform/database/columns.js';
+
+export type SumState = 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' | 'failed';
+
+@Entity('sums')
+@Index('sums_epoch_index', ['epochId', 'sumIndex'], { unique: true })
+export class SumRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sums_pk' }) id!: string;
+  @Column('uuid', { name: 'round_id' }) roundId!: string;
+  @ManyToOne('RoundRow')
+  @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'sums_round_fk' })
+  round?: unknown;
+  @Column('uuid', { name: 'epoch_id' }) epochId!: string;
+  @ManyToOne('EpochRow')
+  @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'sums_epoch_fk' })
+  epoch?: unknown;
+  @Column('text') purpose!: 'update' | 'evaluation';
+  @Column('int', { name: 'sum_index' }) sumIndex!: number;
+  @Column('text') state!: SumState;
+  @Column('text', { array: true }) cohort!: string[];
+  /** Values in the summed vector. */
+  @Column('int') length!: number;
+  @Column('int') blocks!: number;
+  /** What the sum is about: the weights to train from or the version to evaluate. */
+  @Column('text', { name: 'model_sha256' }) modelSha256!: string;
+  @Column({ name: 'deadline_at', ...instant }) deadlineAt!: Date;
+  /** How often this deadline was set again after a pause of the coordinator. */
+  @Column('int', { default: 0 }) extensions!: number;
+  /** Fixed when the sum closes, never changed after. */
+  @Column(optionalJson) uploads!: { site: string; root: string }[] | null;
+  @Column('text', { name: 'active_set', array: true, nullable: true }) activeSet!: string[] | null;
+  @Column('text', { name: 'sum_root', nullable: true }) sumRoot!: string | null;
+  @Column(optionalJson) closing!: Envelope | null;
+  @Column('boolean', { default: false }) combined!: boolean;
+  /** Digest of the decrypted sum, from the moment it is combined. */
+  @Column('text', { name: 'result_sha256', nullable: true }) resultSha256!: string | null;
+  @Column(optionalJson) failure!: Failure | null;
+}
+
+@Entity('upload_blocks')
+export class UploadBlockRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'upload_blocks_pk', name: 'sum_id' }) sumId!: string;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'upload_blocks_sum_fk' })
+  sum?: Relation<SumRow>;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'upload_blocks_pk' }) site!: string;
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'upload_blocks_pk', name: 'block_index' }) index!: number;
+  @Column('text') sha256!: string;
+}
+
+@Entity('sum_blocks')
+export class SumBlockRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sum_blocks_pk', name: 'sum_id' }) sumId!: string;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'sum_blocks_sum_fk' })
+  sum?: Relation<SumRow>;
+  @PrimaryColumn('int', { primaryKeyConstraintName: 'sum_blocks_pk', name: 'block_index' }) index!: number;
+  @Column('text') sha256!: string;
+}
+
+@Entity('uploads')
+export class UploadRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'uploads_pk', name: 'sum_id' }) sumId!: string;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'uploads_sum_fk' })
+  sum?: Relation<SumRow>;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'uploads_pk' }) site!: string;
+  @Column('text') root!: string;
+  @Column('int') bytes!: number;
+  @Column('jsonb') statement!: Envelope;
+}
+
+@Entity('shares')
+export class ShareRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'shares_pk', name: 'sum_id' }) sumId!: string;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'shares_sum_fk' })
+  sum?: Relation<SumRow>;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'shares_pk' }) site!: string;
+  @Column('text') sha256!: string;
+  @Column('jsonb') statement!: Envelope;
+}
+
+export const secureSumsEntities = [SumRow, UploadBlockRow, SumBlockRow, UploadRow, ShareRow];

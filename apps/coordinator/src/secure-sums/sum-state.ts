@@ -1,0 +1,64 @@
+import type { ErrorCode } from '@koinon/contracts';
+import type { SumState } from './secure-sums.entities.js';
+
+/** What the database knows about a sum, at one moment. */
+export interface SumFacts {
+  readonly state: SumState;
+  readonly cohort: readonly string[];
+  /** Fewest uploads to go on with. */
+  readonly quorum: number;
+  readonly committed: readonly string[];
+  readonly refused: readonly string[];
+  readonly deadlinePassed: boolean;
+  readonly sumCommitted: boolean;
+  readonly activeSet: readonly string[] | null;
+  readonly shared: readonly string[];
+  readonly combined: boolean;
+}
+
+/** The way of a sum to its good end; `failed` is the other one. */
+export const sumOrder: readonly SumState[] = [
+  'collecting',
+  'closing',
+  'aggregating',
+  'decrypting',
+  'combining',
+  'done',
+];
+
+export type SumStep =
+  | { readonly to: 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' }
+  | { readonly to: 'failed'; readonly code: ErrorCode; readonly sites: readonly string[] };
+
+const without = (all: readonly string[], ...taken: (readonly string[])[]): string[] =>
+  all.filter((s) => !taken.some((t) => t.includes(s)));
+
+/** The next step of a sum, or null while it waits. Pure; the driver applies it in one transaction. */
+export function nextSumStep(sum: SumFacts): SumStep | null {
+  switch (sum.state) {
+    case 'collecting': {
+      const waiting = without(sum.cohort, sum.committed, sum.refused);
+      if (waiting.length > 0 && !sum.deadlinePassed) return null;
+      if (sum.committed.length >= sum.quorum) return { to: 'closing' };
+      return { to: 'failed', code: 'ROUND_QUORUM_MISSED', sites: without(sum.cohort, sum.committed) };
+    }
+    case 'closing':
+      return { to: 'aggregating' };
+    case 'aggregating':
+      return sum.sumCommitted ? { to: 'decrypting' } : null;
+    case 'decrypting': {
+      const active = sum.activeSet ?? [];
+      const missing = without(active, sum.shared);
+      if (missing.length === 0) return { to: 'combining' };
+      // A share already sent fixes the active set for good: another set would need a second share of the same sum.
+      const refusing = missing.filter((s) => sum.refused.includes(s));
+      if (refusing.length > 0) return { to: 'failed', code: 'SHARE_REFUSED', sites: refusing };
+      return sum.deadlinePassed ? { to: 'failed', code: 'SHARES_MISSING', sites: missing } : null;
+    }
+    case 'combining':
+      return sum.combined ? { to: 'done' } : null;
+    case 'done':
+    case 'failed':
+      return null;
+  }
+}

@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../platform/audit/audit.service.js';
+import { SumRow, type SumState } from './secure-sums.entities.js';
+import { lockRunOf, mayFollow, type Why } from '../platform/database/transition.js';
+import type { Pending } from '../platform/liveness/pause.js';
+import { EventsService } from '../platform/events/events.service.js';
+import { sumOrder } from './sum-state.js';
+
+/** What a sum learns when it enters a state. */
+export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'activeSet' | 'closing' | 'deadlineAt' | 'extensions'>>;
+
+/** The only way into another state of a sum: state, audit record and event stand or fall together. */
+@Injectable()
+export class SumTransitions {
+  constructor(
+    private readonly audit: AuditService,
+    private readonly events: EventsService,
+  ) {}
+
+  /** @returns false where the sum was over or further already; then nothing is written */
+  async transition(tx: EntityManager, id: string, to: SumState, why: Why, set: SumFindings = {}): Promise<boolean> {
+    const { roundId } = await tx.findOneByOrFail(SumRow, { id });
+    const runId = await lockRunOf(tx, roundId);
+    const sum = await tx.findOneOrFail(SumRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (!mayFollow(sumOrder, sum.state, to)) return false;
+    await tx.update(SumRow, { id }, { ...set, state: to, failure: why.failure ?? null });
+    const detail = { round: roundId, purpose: sum.purpose, code: why.failure?.code ?? null, ...why.detail };
+    await this.audit.append(tx, { actor: why.actor, action: `sum.${to}`, subject: id, detail });
+    await this.events.publish(tx, 'round', roundId, runId);
+    return true;
+  }
+
+  /** More time for the sites a sum waits for, after a pause of the coordinator. The run is locked. */
+  async extend(tx: EntityManager, { id, roundId, state }: SumRow, given: Pending): Promise<void> {
+    await tx.update(SumRow, { id, state }, { ...given });
+    await this.audit.append(tx, {
+      actor: 'coordinator',
+      action: 'sum.extended',
+      subject: id,
+      detail: { round: roundId, extensions: given.extensions },
+    });
+  }
+}

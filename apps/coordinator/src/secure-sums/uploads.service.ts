@@ -1,0 +1,229 @@
+import type { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError, shareStatement, uploadStatement, type Envelope, type Opening } from '@koinon/contracts';
+import { openStatement, sha256Hex, toBase64, fromBase64 } from '@koinon/signing';
+import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
+import type { DataSource, EntityManager } from 'typeorm';
+import { BLOBS, type Admit, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
+import { EpochRow } from '../key-epochs/key-epochs.entities.js';
+import { RoundRow } from '../federations/federations.entities.js';
+import { ShareRow, SumBlockRow, SumRow, UploadBlockRow, UploadRow } from './secure-sums.entities.js';
+import { becauseOf } from '../platform/database/transition.js';
+import { EventsService } from '../platform/events/events.service.js';
+import { failureOf } from '../platform/jobs/job-failure.js';
+import { JobsService } from '../platform/jobs/jobs.service.js';
+import { shareKey, sumBlockKey, uploadBlockKey } from './blob-keys.js';
+import { SumTransitions } from './sum-transitions.js';
+
+interface SumContext {
+  readonly sum: SumRow;
+  readonly epoch: EpochRow;
+  readonly layout: BlockLayout;
+}
+
+/** Takes blocks, commits and shares from sites, and shows them what a spot check needs. */
+@Injectable()
+export class UploadsService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(BLOBS) private readonly blobs: BlobStore,
+    private readonly events: EventsService,
+    private readonly jobs: JobsService,
+    private readonly transitions: SumTransitions,
+  ) {}
+
+  /** Stores one block. Blocks may be sent again until the upload is committed, never after. */
+  async putBlock(sumId: string, site: string, index: number, body: Readable, sha256: string): Promise<void> {
+    const { sum, layout } = await this.context(sumId, site);
+    if (index < 0 || index >= sum.blocks) throw new CodedError('REQUEST_INVALID', 'block index out of range');
+    if (await this.database.manager.existsBy(UploadRow, { sumId, site }))
+      return this.unchanged(sumId, site, index, sha256);
+    if (sum.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
+    const size = layout.uploadBlockBytes;
+    const admit: Admit = (keep) =>
+      this.database.transaction(async (m) => {
+        // The body took its time: the upload may have been committed or the sum closed meanwhile.
+        const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
+        if (state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
+        if (await m.existsBy(UploadRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
+        await m.upsert(UploadBlockRow, { sumId, site, index, sha256 }, ['sumId', 'site', 'index']);
+        await keep();
+      });
+    await this.blobs.receive(
+      uploadBlockKey(sumId, site, index),
+      body,
+      { sha256, maxBytes: size, minBytes: size },
+      admit,
+    );
+  }
+
+  /** Digests of the blocks already here, so that an interrupted upload goes on. */
+  async blocks(sumId: string, site: string): Promise<{ index: number; sha256: string }[]> {
+    await this.context(sumId, site);
+    const rows = await this.database.manager.find(UploadBlockRow, { where: { sumId, site }, order: { index: 'ASC' } });
+    return rows.map(({ index, sha256 }) => ({ index, sha256 }));
+  }
+
+  async commit(sumId: string, site: string, envelope: Envelope): Promise<void> {
+    const { sum, epoch, layout } = await this.context(sumId, site);
+    const statement = await openStatement(
+      envelope,
+      uploadStatement.type,
+      uploadStatement.schema,
+      identityOf(epoch, site),
+    );
+    if (statement.site !== site || statement.sumId !== sumId || statement.blocks !== sum.blocks)
+      throw new CodedError('SIGNATURE_INVALID');
+    const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+    await this.database.transaction(async (m) => {
+      // The lock orders this commit against the driver's closing: an upload is in the list or it is late.
+      const locked = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
+      const stored = await m.findOneBy(UploadRow, { sumId, site });
+      if (stored && stored.root !== statement.root) throw new CodedError('MESSAGE_CONFLICT');
+      if (stored) return;
+      if (locked.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
+      const tree = treeOf(await this.digests(m, sumId, site, sum.blocks));
+      if (Buffer.from(tree.root).toString('hex') !== statement.root) throw new CodedError('UPLOAD_ROOT_MISMATCH');
+      await m.insert(UploadRow, {
+        sumId,
+        site,
+        root: statement.root,
+        bytes: sum.blocks * layout.uploadBlockBytes,
+        statement: envelope,
+      });
+      await this.events.publish(m, 'round', sum.roundId, runId);
+    });
+    await this.jobs.wake(runId, `upload-${sumId}-${site}`);
+  }
+
+  async sumBlock(sumId: string, site: string, index: number): Promise<Buffer> {
+    const sum = await this.shown(sumId, site, index);
+    return this.show(sum, { key: sumBlockKey(sumId, index), sha256: (await this.sumDigests(sum))[index]! });
+  }
+
+  /** Block `index` of the sum and of every committed upload, with Merkle proofs. */
+  async opening(sumId: string, site: string, index: number): Promise<Opening> {
+    const sum = await this.shown(sumId, site, index);
+    const proven = async (digests: readonly string[], key: string) => ({
+      block: toBase64(await this.show(sum, { key, sha256: digests[index]! })),
+      proof: treeOf(digests)
+        .proof(index)
+        .map((p) => Buffer.from(p).toString('hex')),
+    });
+    const provenUpload = async (from: string) => ({
+      site: from,
+      ...(await proven(
+        await this.digests(this.database.manager, sumId, from, sum.blocks),
+        uploadBlockKey(sumId, from, index),
+      )),
+    });
+    // All are awaited together: a rejection that nobody waits for would end the process.
+    const [ofSum, uploads] = await Promise.all([
+      this.sumDigests(sum).then((digests) => proven(digests, sumBlockKey(sumId, index))),
+      Promise.all(sum.uploads!.map(({ site: from }) => provenUpload(from))),
+    ]);
+    return { index, sum: ofSum, uploads };
+  }
+
+  /** What cannot be shown to its decryptors is never decrypted: a damaged sum ends now, not at its deadline. */
+  private async show(sum: SumRow, ref: BlobRef): Promise<Buffer> {
+    return this.blobs.get(ref).catch(async (error: unknown) => {
+      if (error instanceof CodedError) {
+        await this.database.transaction((tx) =>
+          this.transitions.transition(tx, sum.id, 'failed', becauseOf(failureOf(error))),
+        );
+        const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+        await this.jobs.wake(runId, `damaged-${sum.id}`);
+      }
+      throw error;
+    });
+  }
+
+  /** Takes a site's one share: the bytes first, then the signed statement about them. */
+  async putShareBytes(sumId: string, site: string, body: Readable, sha256: string): Promise<void> {
+    const { sum, layout } = await this.opened(sumId, site);
+    const expected = layout.shareBytes(sum.blocks);
+    if (await this.database.manager.existsBy(ShareRow, { sumId, site })) return;
+    if (sum.state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
+    const admit: Admit = (keep) =>
+      this.database.transaction(async (m) => {
+        const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
+        if (await m.existsBy(ShareRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
+        if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
+        await keep();
+      });
+    await this.blobs.receive(shareKey(sumId, site), body, { sha256, maxBytes: expected, minBytes: expected }, admit);
+  }
+
+  async commitShare(sumId: string, site: string, envelope: Envelope): Promise<void> {
+    const { sum, epoch } = await this.opened(sumId, site);
+    const statement = await openStatement(
+      envelope,
+      shareStatement.type,
+      shareStatement.schema,
+      identityOf(epoch, site),
+    );
+    const closingSha256 = await sha256Hex(fromBase64(sum.closing!.payload));
+    if (statement.site !== site || statement.sumId !== sumId || statement.closingSha256 !== closingSha256)
+      throw new CodedError('SIGNATURE_INVALID');
+    const sha256 = statement.shareSha256;
+    const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+    await this.database.transaction(async (m) => {
+      // The lock orders two posts of one site, and a post against other bytes on their way and the end of the sum.
+      const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
+      const earlier = await m.findOneBy(ShareRow, { sumId, site });
+      if (earlier && earlier.sha256 !== sha256) throw new CodedError('MESSAGE_CONFLICT');
+      if (earlier) return;
+      if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
+      if ((await this.blobs.digest(shareKey(sumId, site))) !== sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
+      await m.insert(ShareRow, { sumId, site, sha256, statement: envelope });
+      await this.events.publish(m, 'round', sum.roundId, runId);
+    });
+    await this.jobs.wake(runId, `share-${sumId}-${site}`);
+  }
+
+  private async unchanged(sumId: string, site: string, index: number, sha256: string): Promise<void> {
+    const row = await this.database.manager.findOneBy(UploadBlockRow, { sumId, site, index });
+    if (row?.sha256 !== sha256) throw new CodedError('MESSAGE_CONFLICT');
+  }
+
+  private async digests(m: EntityManager, sumId: string, site: string, blocks: number): Promise<string[]> {
+    const rows = await m.find(UploadBlockRow, { where: { sumId, site }, order: { index: 'ASC' } });
+    if (rows.length !== blocks) throw new CodedError('UPLOAD_INCOMPLETE');
+    return rows.map((r) => r.sha256);
+  }
+
+  private async sumDigests(sum: SumRow): Promise<string[]> {
+    const rows = await this.database.manager.find(SumBlockRow, { where: { sumId: sum.id }, order: { index: 'ASC' } });
+    return rows.map((r) => r.sha256);
+  }
+
+  private async context(sumId: string, site: string): Promise<SumContext> {
+    const sum = await this.database.manager.findOneBy(SumRow, { id: sumId });
+    if (!sum?.cohort.includes(site)) throw new CodedError('NOT_FOUND');
+    const epoch = await this.database.manager.findOneByOrFail(EpochRow, { id: sum.epochId });
+    return { sum, epoch, layout: (await sumScheme(epoch.header.scheme)).layout(epoch.header) };
+  }
+
+  /** Only the active set may look, and only once the sum is committed. */
+  private async opened(sumId: string, site: string): Promise<SumContext> {
+    const context = await this.context(sumId, site);
+    if (!context.sum.closing) throw new CodedError('STEP_OUT_OF_ORDER');
+    if (!context.sum.activeSet!.includes(site)) throw new CodedError('FORBIDDEN', 'this site is not in the active set');
+    return context;
+  }
+
+  /** Blocks are shown to those whose shares the sum waits for, and to nobody after: ended rounds are cleared of them. */
+  private async shown(sumId: string, site: string, index: number): Promise<SumRow> {
+    const { sum } = await this.opened(sumId, site);
+    if (sum.state !== 'decrypting') throw new CodedError('STEP_OUT_OF_ORDER');
+    if (index < 0 || index >= sum.blocks) throw new CodedError('REQUEST_INVALID', 'block index out of range');
+    return sum;
+  }
+}
+
+const treeOf = (digests: readonly string[]): MerkleTree =>
+  MerkleTree.from(digests.map((sha256) => Buffer.from(sha256, 'hex')));
+
+const identityOf = (epoch: EpochRow, site: string): string => epoch.roster.find((r) => r.site === site)!.identityKey;
