@@ -37,6 +37,7 @@ import { ReleasesService } from './releases/releases.service.js';
 import { ClearRoundsService } from './federations/rounds/clear-rounds.service.js';
 import { EpsilonService } from './federations/runs/epsilon.service.js';
 import { FederationDriver } from './federations/driver/federation.driver.js';
+import { PauseExtensions } from './federations/driver/pause-extensions.service.js';
 import { RoundTransitions } from './federations/rounds/round-transitions.js';
 import { RunTransitions } from './federations/runs/run-transitions.js';
 import { RoundUpdateHandler } from './federations/rounds/round-update.handler.js';
@@ -65,6 +66,7 @@ const shared = [
   Heartbeat,
   JobFailures,
   JobsService,
+  PauseExtensions,
   ReleasesService,
   RoundTransitions,
   RunTransitions,

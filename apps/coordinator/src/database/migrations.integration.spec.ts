@@ -94,8 +94,8 @@ describe('the migrations', () => {
       ];
       expect(await rows('runs')).toEqual([done, failed, failed]);
       expect(await rows('rounds')).toEqual([done, failed, failed]);
-      const ready = { state: 'ready', failure: null };
-      expect(await rows('epochs')).toEqual([ready, ready, { state: 'failed', failure: { ...failure, sites: [] } }]);
+      const over = { state: 'over', failure: null };
+      expect(await rows('epochs')).toEqual([over, over, { state: 'failed', failure: { ...failure, sites: [] } }]);
       expect(await rows('sums')).toEqual([done, failed]);
       const ends = await source.getRepository(RoundRow).find({ order: { id: 'ASC' } });
       expect(ends.map((r) => [r.timeline.map((t) => t.state), r.timeline[1]?.at])).toEqual(

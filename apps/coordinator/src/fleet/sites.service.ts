@@ -17,7 +17,7 @@ import { RoundRow } from '../federations/federations.entities.js';
 import { SiteRow } from '../identity/identity.entities.js';
 import { SumRow } from '../secure-sums/secure-sums.entities.js';
 import { CLOCK } from '../platform/liveness/pause.js';
-import { lockRun } from '../platform/database/transition.js';
+import { lockRun } from '../platform/database/run-lock.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { RoundTransitions } from '../federations/rounds/round-transitions.js';

@@ -63,7 +63,7 @@ describe('a key ceremony', () => {
 describe('any ceremony, whatever the database says', () => {
   const sites = ['a', 'b', 'c', 'd'];
   const anyFacts: fc.Arbitrary<EpochFacts> = fc.record({
-    state: fc.constantFrom('running' as const, 'ready' as const, 'failed' as const),
+    state: fc.constantFrom('running' as const, 'ready' as const, 'over' as const, 'failed' as const),
     roster: fc.subarray(sites, { minLength: 2 }),
     steps: fc.constant(steps),
     stepIndex: fc.integer({ min: 0, max: 2 }),

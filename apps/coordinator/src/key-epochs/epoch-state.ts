@@ -1,7 +1,8 @@
 import type { ErrorCode } from '@koinon/contracts';
+import type { EpochRow } from './key-epochs.entities.js';
 
 export interface EpochFacts {
-  readonly state: 'running' | 'ready' | 'failed';
+  readonly state: EpochRow['state'];
   readonly roster: readonly string[];
   readonly steps: readonly string[];
   readonly stepIndex: number;

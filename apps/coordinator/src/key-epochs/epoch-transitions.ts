@@ -2,9 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { EpochRow } from './key-epochs.entities.js';
-import { lockRunOf, type Why } from '../platform/database/transition.js';
+import { lockRunOf } from '../platform/database/run-lock.js';
+import { mayFollow, type Why } from '../platform/database/transition.js';
 import type { Pending } from '../platform/liveness/pause.js';
 import { EventsService } from '../platform/events/events.service.js';
+
+/** The way of an epoch to its good end, which comes with its round; `failed` is the other one. */
+const epochOrder: readonly EpochRow['state'][] = ['running', 'ready', 'over'];
 
 /** The only way into another state or step of a key epoch: state, audit record and event stand or fall together. */
 @Injectable()
@@ -17,7 +21,7 @@ export class EpochTransitions {
   /**
    * `running` is entered once more by each step, with its index and deadline.
    * @param sites who spoiled the ceremony, where it failed
-   * @returns false where the ceremony was over already; then nothing is written
+   * @returns false where the epoch had ended or was further already; then nothing is written
    */
   async transition(
     tx: EntityManager,
@@ -30,7 +34,7 @@ export class EpochTransitions {
     const { roundId } = await tx.findOneByOrFail(EpochRow, { id });
     const runId = await lockRunOf(tx, roundId);
     const { state } = await tx.findOneOrFail(EpochRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
-    if (state !== 'running') return false;
+    if (to === 'running' ? state !== 'running' : !mayFollow(epochOrder, state, to)) return false;
     await tx.update(
       EpochRow,
       { id },

@@ -15,13 +15,11 @@ import {
 import { openStatement, sha256Hex } from '@koinon/signing';
 import { sumScheme } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
-import { SumTransitions } from '../secure-sums/sum-transitions.js';
 import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
 import { CONFIG, type Config } from '../platform/config.js';
 import { EpochMessageRow, EpochRow, RefusalRow } from './key-epochs.entities.js';
-import { RoundRow } from '../federations/federations.entities.js';
-import { SumRow } from '../secure-sums/secure-sums.entities.js';
-import { becauseOf, byCoordinator, lockRunOf } from '../platform/database/transition.js';
+import { runOf } from '../platform/database/run-lock.js';
+import { becauseOf, byCoordinator } from '../platform/database/transition.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { isLate, type Pulse } from '../platform/liveness/pause.js';
 import { nextEpochStep } from './epoch-state.js';
@@ -35,7 +33,6 @@ export class EpochsService {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(BLOBS) private readonly blobs: BlobStore,
     private readonly transitions: EpochTransitions,
-    private readonly sums: SumTransitions,
     private readonly jobs: JobsService,
   ) {}
 
@@ -96,8 +93,10 @@ export class EpochsService {
     if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
     const steps = await this.steps(epoch);
     const index = steps.indexOf(step);
-    if (index < 0 || index >= (epoch.state === 'ready' ? steps.length : epoch.stepIndex))
-      throw new CodedError('STEP_OUT_OF_ORDER');
+    const shown = { running: epoch.stepIndex, ready: steps.length, over: steps.length, failed: epoch.stepIndex }[
+      epoch.state
+    ];
+    if (index < 0 || index >= shown) throw new CodedError('STEP_OUT_OF_ORDER');
     const rows = await this.database.manager.find(EpochMessageRow, {
       where: { epochId, step },
       order: { site: 'ASC' },
@@ -118,19 +117,14 @@ export class EpochsService {
     }
   }
 
-  /** What cannot be shown to its readers is no fault of theirs: what waits for them ends now, and not at a deadline that they miss. */
-  private async show({ id, roundId }: EpochRow, ref: BlobRef): Promise<Buffer> {
+  /** What cannot be shown to its readers is no fault of theirs: the epoch fails now, and with it the sums that it serves. */
+  private async show(epoch: EpochRow, ref: BlobRef): Promise<Buffer> {
     return this.blobs.get(ref).catch(async (error: unknown) => {
       if (error instanceof CodedError) {
+        const { id } = epoch;
         const why = becauseOf({ code: error.code, detail: 'a message of the key ceremony' });
-        const runId = await this.database.transaction(async (tx) => {
-          const locked = await lockRunOf(tx, roundId);
-          await this.transitions.transition(tx, id, 'failed', why);
-          for (const sum of await tx.findBy(SumRow, { epochId: id }))
-            await this.sums.transition(tx, sum.id, 'failed', why);
-          return locked;
-        });
-        await this.jobs.wake(runId, `damaged-${id}`);
+        await this.database.transaction((tx) => this.transitions.transition(tx, id, 'failed', why));
+        await this.wake(epoch, `damaged-${id}`);
       }
       throw error;
     });
@@ -205,8 +199,7 @@ export class EpochsService {
   }
 
   private async wake(epoch: EpochRow, id: string): Promise<void> {
-    const round = await this.database.manager.findOneByOrFail(RoundRow, { id: epoch.roundId });
-    await this.jobs.wake(round.runId, id);
+    await this.jobs.wake(await runOf(this.database.manager, epoch.roundId), id);
   }
 }
 

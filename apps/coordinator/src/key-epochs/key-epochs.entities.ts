@@ -7,13 +7,11 @@ import { instant, optionalJson } from '../platform/database/columns.js';
 export class EpochRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epochs_pk' }) id!: string;
   @Column('uuid', { name: 'round_id' }) roundId!: string;
-  @ManyToOne('RoundRow')
-  @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'epochs_round_fk' })
-  round?: unknown;
+  @ManyToOne('RoundRow') @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'epochs_round_fk' }) round?: unknown;
   @Column('jsonb') header!: EpochHeader;
   @Column('text', { name: 'header_sha256' }) headerSha256!: string;
   @Column('jsonb') roster!: RosterEntry[];
-  @Column('text') state!: 'running' | 'ready' | 'failed';
+  @Column('text') state!: 'running' | 'ready' | 'over' | 'failed';
   @Column('int', { name: 'step_index' }) stepIndex!: number;
   @Column({ name: 'step_deadline_at', ...instant }) stepDeadlineAt!: Date;
   /** How often this step was given its full time again after a pause of the coordinator. */

@@ -1,15 +1,31 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { MOST_RELEASES, CodedError, PROTOCOL, releaseStatement, type ReleaseStatement } from '@koinon/contracts';
+import {
+  MOST_RELEASES,
+  CodedError,
+  PROTOCOL,
+  releaseStatement,
+  type Federation,
+  type Metrics,
+  type ReleaseStatement,
+} from '@koinon/contracts';
 import { signStatement, type Signer } from '@koinon/signing';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { ModelAliasRow, ModelVersionRow } from '../registry/registry.entities.js';
-import { RoundRow, RunRow } from '../federations/federations.entities.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
 import { passesGate, type Rival } from './gate.js';
 
 const VALID_FOR_MS = 90 * 86_400_000;
+
+/** The last version of a run that has ended well. */
+export interface Candidate {
+  readonly model: string;
+  readonly version: number;
+  readonly metrics: Metrics | null;
+  readonly promotion: Federation['promotion'];
+  readonly runId: string;
+}
 
 /** Points an alias at a version and signs that as a release; nodes follow the alias. */
 @Injectable()
@@ -21,11 +37,13 @@ export class ReleasesService {
   ) {}
 
   /** Promotes a finished run's last version if the federation's gate lets it through. */
-  async promote(m: EntityManager, run: RunRow, last: RoundRow): Promise<void> {
-    const { alias, gate } = run.spec.promotion;
-    const model = run.spec.name;
-    const version = await m.findOneByOrFail(ModelVersionRow, { model, version: last.version! });
-    const verdict = passesGate(last.metrics, gate, await rivalOf(m, run));
+  async promote(m: EntityManager, candidate: Candidate): Promise<void> {
+    const {
+      model,
+      promotion: { alias, gate },
+    } = candidate;
+    const version = await m.findOneByOrFail(ModelVersionRow, { model, version: candidate.version });
+    const verdict = passesGate(candidate.metrics, gate, await rivalOf(m, candidate));
     const subject = `${model}/${version.version}`;
     await this.audit.append(m, {
       actor: 'coordinator',
@@ -53,7 +71,7 @@ export class ReleasesService {
       'model',
       'alias',
     ]);
-    await this.events.publish(m, 'version', subject, run.id);
+    await this.events.publish(m, 'version', subject, candidate.runId);
   }
 }
 
@@ -61,14 +79,12 @@ export class ReleasesService {
 async function rivalOf(
   m: EntityManager,
   {
-    spec: {
-      name: model,
-      promotion: {
-        alias,
-        gate: { noWorseThan = alias },
-      },
+    model,
+    promotion: {
+      alias,
+      gate: { noWorseThan = alias },
     },
-  }: RunRow,
+  }: Candidate,
 ): Promise<Rival> {
   const rival = await m.findOneBy(ModelAliasRow, { model, alias: noWorseThan });
   if (!rival) return noWorseThan === alias ? 'not there yet' : 'not evaluated';

@@ -9,13 +9,9 @@ export type SumState = 'collecting' | 'closing' | 'aggregating' | 'decrypting' |
 export class SumRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sums_pk' }) id!: string;
   @Column('uuid', { name: 'round_id' }) roundId!: string;
-  @ManyToOne('RoundRow')
-  @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'sums_round_fk' })
-  round?: unknown;
+  @ManyToOne('RoundRow') @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'sums_round_fk' }) round?: unknown;
   @Column('uuid', { name: 'epoch_id' }) epochId!: string;
-  @ManyToOne('EpochRow')
-  @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'sums_epoch_fk' })
-  epoch?: unknown;
+  @ManyToOne('EpochRow') @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'sums_epoch_fk' }) epoch?: unknown;
   @Column('text') purpose!: 'update' | 'evaluation';
   @Column('int', { name: 'sum_index' }) sumIndex!: number;
   @Column('text') state!: SumState;

@@ -6,8 +6,8 @@ import { HeError, sumScheme } from '@koinon/he';
 import type { DataSource } from 'typeorm';
 import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
 import { EpochRow } from '../key-epochs/key-epochs.entities.js';
-import { RoundRow } from '../federations/federations.entities.js';
 import { ShareRow, SumBlockRow, SumRow, UploadBlockRow } from './secure-sums.entities.js';
+import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf } from '../platform/database/transition.js';
 import { failureOf } from '../platform/jobs/job-failure.js';
 import type { JobHandler, JobPayload } from '../platform/jobs/job-map.js';
@@ -47,7 +47,7 @@ export class SumJobs {
 
   async advance(sumId: string, cause: string): Promise<void> {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
-    const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+    const runId = await runOf(this.database.manager, sum.roundId);
     await this.jobs.wake(runId, `${cause}-${sumId}`);
   }
 

@@ -6,6 +6,7 @@ import { nextSumStep, type SumFacts } from './sum-state.js';
 
 const facts = (part: Partial<SumFacts>): SumFacts => ({
   state: 'collecting',
+  epochFailure: null,
   cohort: ['a', 'b', 'c', 'd'],
   quorum: 3,
   committed: [],
@@ -110,11 +111,22 @@ describe('a sum between closing and opening', () => {
   });
 });
 
+it.each(['collecting', 'closing', 'aggregating', 'decrypting', 'combining'] as const)(
+  'a sum that is %s ends with its key epoch and blames nobody',
+  (state) => {
+    const epochFailure = { code: 'BLOB_DAMAGED', detail: null } as const;
+    expect(
+      nextSumStep(facts({ state, epochFailure, deadlinePassed: true, sumCommitted: true, combined: true })),
+    ).toEqual({ to: 'failed', code: 'BLOB_DAMAGED', sites: [] });
+  },
+);
+
 describe('any sum, whatever the database says', () => {
   const order: readonly SumState[] = ['collecting', 'closing', 'aggregating', 'decrypting', 'combining', 'done'];
   const sites = ['a', 'b', 'c', 'd', 'e'];
   const anyFacts: fc.Arbitrary<SumFacts> = fc.record({
     state: fc.constantFrom(...order, 'failed' as const),
+    epochFailure: fc.option(fc.constant({ code: 'BLOB_DAMAGED' as const, detail: null }), { nil: null }),
     cohort: fc.subarray(sites, { minLength: 1 }),
     quorum: fc.integer({ min: 1, max: 6 }),
     committed: fc.subarray(sites),

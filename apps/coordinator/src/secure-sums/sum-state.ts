@@ -1,9 +1,11 @@
-import type { ErrorCode } from '@koinon/contracts';
+import type { ErrorCode, Failure } from '@koinon/contracts';
 import type { SumState } from './secure-sums.entities.js';
 
 /** What the database knows about a sum, at one moment. */
 export interface SumFacts {
   readonly state: SumState;
+  /** Why its key epoch failed, where it did: nothing under that key can be decrypted. */
+  readonly epochFailure: Failure | null;
   readonly cohort: readonly string[];
   /** Fewest uploads to go on with. */
   readonly quorum: number;
@@ -35,6 +37,8 @@ const without = (all: readonly string[], ...taken: (readonly string[])[]): strin
 
 /** The next step of a sum, or null while it waits. Pure; the driver applies it in one transaction. */
 export function nextSumStep(sum: SumFacts): SumStep | null {
+  if (sum.state === 'done' || sum.state === 'failed') return null;
+  if (sum.epochFailure) return { to: 'failed', code: sum.epochFailure.code, sites: [] };
   switch (sum.state) {
     case 'collecting': {
       const waiting = without(sum.cohort, sum.committed, sum.refused);
@@ -57,8 +61,5 @@ export function nextSumStep(sum: SumFacts): SumStep | null {
     }
     case 'combining':
       return sum.combined ? { to: 'done' } : null;
-    case 'done':
-    case 'failed':
-      return null;
   }
 }

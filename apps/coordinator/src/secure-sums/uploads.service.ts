@@ -7,8 +7,8 @@ import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type Admit, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
 import { EpochRow } from '../key-epochs/key-epochs.entities.js';
-import { RoundRow } from '../federations/federations.entities.js';
 import { ShareRow, SumBlockRow, SumRow, UploadBlockRow, UploadRow } from './secure-sums.entities.js';
+import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf } from '../platform/database/transition.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { failureOf } from '../platform/jobs/job-failure.js';
@@ -75,7 +75,7 @@ export class UploadsService {
     );
     if (statement.site !== site || statement.sumId !== sumId || statement.blocks !== sum.blocks)
       throw new CodedError('SIGNATURE_INVALID');
-    const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+    const runId = await runOf(this.database.manager, sum.roundId);
     await this.database.transaction(async (m) => {
       // The lock orders this commit against the driver's closing: an upload is in the list or it is late.
       const locked = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
@@ -133,7 +133,7 @@ export class UploadsService {
         await this.database.transaction((tx) =>
           this.transitions.transition(tx, sum.id, 'failed', becauseOf(failureOf(error))),
         );
-        const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+        const runId = await runOf(this.database.manager, sum.roundId);
         await this.jobs.wake(runId, `damaged-${sum.id}`);
       }
       throw error;
@@ -168,7 +168,7 @@ export class UploadsService {
     if (statement.site !== site || statement.sumId !== sumId || statement.closingSha256 !== closingSha256)
       throw new CodedError('SIGNATURE_INVALID');
     const sha256 = statement.shareSha256;
-    const { runId } = await this.database.manager.findOneByOrFail(RoundRow, { id: sum.roundId });
+    const runId = await runOf(this.database.manager, sum.roundId);
     await this.database.transaction(async (m) => {
       // The lock orders two posts of one site, and a post against other bytes on their way and the end of the sum.
       const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });

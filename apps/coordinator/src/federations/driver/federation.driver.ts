@@ -13,7 +13,8 @@ import { ModelVersionRow } from '../../registry/registry.entities.js';
 import { RoundRow, RunRow } from '../federations.entities.js';
 import { ShareRow, SumRow, UploadRow } from '../../secure-sums/secure-sums.entities.js';
 import { SiteRow } from '../../identity/identity.entities.js';
-import { becauseOf, byCoordinator, lockRun } from '../../platform/database/transition.js';
+import { lockRun } from '../../platform/database/run-lock.js';
+import { becauseOf, byCoordinator } from '../../platform/database/transition.js';
 import { EventsService } from '../../platform/events/events.service.js';
 import { pulseOf } from '../../platform/liveness/heartbeat.service.js';
 import { isLate, type Pulse } from '../../platform/liveness/pause.js';
@@ -43,7 +44,8 @@ const isAway = ({ lastSeenAt }: SiteRow, now: Date): boolean =>
 
 /** Who did not deliver what a sum waited for when it stopped waiting; who refused is recorded with a reason of its own. */
 function absentFrom({ state, cohort }: SumRow, step: SumStep, committed: readonly string[]): RoundRow['exclusions'] {
-  if (state === 'collecting')
+  const endsWithEpoch = step.to === 'failed' && step.sites.length === 0;
+  if (state === 'collecting' && !endsWithEpoch)
     return cohort.filter((site) => !committed.includes(site)).map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' }));
   return step.to === 'failed' ? step.sites.map((site) => ({ site, code: step.code })) : [];
 }
@@ -72,7 +74,8 @@ export class FederationDriver {
   async advance(runId: string): Promise<void> {
     for (let moved = true; moved;) {
       moved = await this.database.transaction(async (m) => {
-        const run = await lockRun(m, runId);
+        await lockRun(m, runId);
+        const run = await m.findOneBy(RunRow, { id: runId });
         return run?.state === 'running' && this.step(m, run, await pulseOf(m));
       });
     }
@@ -123,7 +126,7 @@ export class FederationDriver {
   private async stepSum(
     m: EntityManager,
     run: RunRow,
-    { header }: EpochRow,
+    { header, failure }: EpochRow,
     sum: SumRow,
     pulse: Pulse,
   ): Promise<boolean> {
@@ -137,6 +140,7 @@ export class FederationDriver {
       refused,
       activeSet: sum.activeSet,
       combined: sum.combined,
+      epochFailure: failure,
       quorum: header.minUploads,
       deadlinePassed: isLate(sum, pulse),
       sumCommitted: sum.sumRoot !== null,
@@ -151,7 +155,7 @@ export class FederationDriver {
           m,
           sum.id,
           'failed',
-          becauseOf({ code: step.code, detail: step.sites.join(', ') || null }),
+          becauseOf({ code: step.code, detail: step.sites.join(', ') || (failure?.detail ?? null) }),
         );
       case 'closing': {
         const uploads = await this.closings.uploads(m, sum);
@@ -408,7 +412,14 @@ export class FederationDriver {
   }
 
   private async finishRun(m: EntityManager, run: RunRow, last: RoundRow): Promise<boolean> {
-    await this.releases.promote(m, run, last);
+    const { promotion } = run.spec;
+    await this.releases.promote(m, {
+      model: run.spec.name,
+      version: last.version!,
+      metrics: last.metrics,
+      promotion,
+      runId: run.id,
+    });
     return this.runs.transition(m, run.id, 'done', byCoordinator());
   }
 }

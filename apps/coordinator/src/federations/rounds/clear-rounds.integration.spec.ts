@@ -62,7 +62,7 @@ beforeAll(async () => {
       header: {} as never,
       headerSha256: '',
       roster: [],
-      state: 'ready',
+      state: 'over',
       stepIndex: 0,
       stepDeadlineAt: new Date(),
       failure: null,

@@ -1,5 +1,6 @@
 import type { ErrorCode, RoundState } from '@koinon/contracts';
 import type { RoundRow } from '../federations.entities.js';
+import type { EpochRow } from '../../key-epochs/key-epochs.entities.js';
 import type { SumState } from '../../secure-sums/secure-sums.entities.js';
 
 export interface RoundFacts {
@@ -9,7 +10,7 @@ export interface RoundFacts {
   /** Sites that were not drawn and could take the place of one that is away, in drawn order. */
   readonly spares: readonly string[];
   readonly epoch: {
-    readonly state: 'running' | 'ready' | 'failed';
+    readonly state: EpochRow['state'];
     readonly code?: ErrorCode;
     readonly sites: readonly string[];
   } | null;

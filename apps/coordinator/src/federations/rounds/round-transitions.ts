@@ -6,7 +6,8 @@ import { AuditService } from '../../platform/audit/audit.service.js';
 import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { RoundRow } from '../federations.entities.js';
 import { SumRow } from '../../secure-sums/secure-sums.entities.js';
-import { lockRunOf, mayFollow, type Why } from '../../platform/database/transition.js';
+import { lockRunOf } from '../../platform/database/run-lock.js';
+import { byCoordinator, mayFollow, type Why } from '../../platform/database/transition.js';
 import { EventsService } from '../../platform/events/events.service.js';
 import { EpochTransitions } from '../../key-epochs/epoch-transitions.js';
 import { roundOrder, withExclusions } from './round-state.js';
@@ -32,9 +33,10 @@ export class RoundTransitions {
     const runId = await lockRunOf(tx, id);
     const round = await tx.findOneOrFail(RoundRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (!mayFollow(roundOrder, round.state, to)) return false;
-    if (to === 'failed') await this.endParts(tx, id, why);
+    const isOver = to === 'done' || to === 'failed';
+    if (isOver) await this.endParts(tx, id, why);
     const at = new Date();
-    const finishedAt = to === 'done' || to === 'failed' ? at : null;
+    const finishedAt = isOver ? at : null;
     const timeline = [...round.timeline, { state: to, at: at.toISOString() }];
     await tx.update(RoundRow, { id }, { ...set, state: to, timeline, finishedAt, failure: why.failure ?? null });
     const detail = { run: runId, round: round.number, code: why.failure?.code ?? null, ...why.detail };
@@ -53,10 +55,12 @@ export class RoundTransitions {
     return true;
   }
 
-  /** A failed round leaves nothing behind that a site would still work for. */
+  /** A round that ends leaves nothing behind that a site would still work for: a key epoch lives for one round at most. */
   private async endParts(tx: EntityManager, roundId: string, why: Why): Promise<void> {
-    for (const { id } of await tx.findBy(EpochRow, { roundId, state: 'running' }))
-      await this.epochs.transition(tx, id, 'failed', why);
+    for (const { id, state } of await tx.findBy(EpochRow, { roundId, state: In(['running', 'ready']) })) {
+      if (state === 'running') await this.epochs.transition(tx, id, 'failed', why);
+      else await this.epochs.transition(tx, id, 'over', byCoordinator());
+    }
     for (const { id } of await tx.findBy(SumRow, { roundId, state: Not(In(['done', 'failed'])) }))
       await this.sums.transition(tx, id, 'failed', why);
   }

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { In, Not, type EntityManager } from 'typeorm';
 import { AuditService } from '../../platform/audit/audit.service.js';
 import { RoundRow, RunRow } from '../federations.entities.js';
-import { lockRun, mayFollow, type Why } from '../../platform/database/transition.js';
+import { lockRun } from '../../platform/database/run-lock.js';
+import { mayFollow, type Why } from '../../platform/database/transition.js';
 import { EventsService } from '../../platform/events/events.service.js';
 import { RoundTransitions } from '../rounds/round-transitions.js';
 
@@ -19,7 +20,8 @@ export class RunTransitions {
 
   /** @returns false where the run was over already; then nothing is written */
   async transition(tx: EntityManager, id: string, to: 'done' | 'failed' | 'cancelled', why: Why): Promise<boolean> {
-    const run = await lockRun(tx, id);
+    await lockRun(tx, id);
+    const run = await tx.findOneBy(RunRow, { id });
     if (!run || !mayFollow(runOrder, run.state, to)) return false;
     const open = await tx.findBy(RoundRow, { runId: id, state: Not(In(['done', 'failed'])) });
     for (const round of open) await this.rounds.transition(tx, round.id, 'failed', why);

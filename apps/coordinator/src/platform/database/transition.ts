@@ -1,7 +1,5 @@
-/** What the doors between states have in common: who, why, one lock, and no way back. */
+/** What the doors between states have in common: who, why, and no way back. */
 import type { Failure } from '@koinon/contracts';
-import type { EntityManager } from 'typeorm';
-import { RoundRow, RunRow } from '../../federations/federations.entities.js';
 
 /** Why a state is entered; all of it goes to the audit log. */
 export interface Why {
@@ -25,16 +23,4 @@ export function mayFollow<State>(order: readonly State[], from: State, to: State
   const at = order.indexOf(from);
   if (at < 0 || at === order.length - 1) return false;
   return !order.includes(to) || order.indexOf(to) > at;
-}
-
-/** One lock per run, taken before any other lock of its rounds, epochs and sums: two writers never wait for each other. */
-export async function lockRun(tx: EntityManager, id: string): Promise<RunRow | null> {
-  return tx.findOne(RunRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
-}
-
-/** @returns the id of the round's run, which is locked now */
-export async function lockRunOf(tx: EntityManager, roundId: string): Promise<string> {
-  const { runId } = await tx.findOneOrFail(RoundRow, { where: { id: roundId }, select: { id: true, runId: true } });
-  await lockRun(tx, runId);
-  return runId;
 }

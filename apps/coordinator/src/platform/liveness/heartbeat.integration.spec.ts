@@ -10,6 +10,7 @@ import { MOST_CEREMONIES } from '../../federations/rounds/round-state.js';
 import { MOST_EXTENSIONS } from './pause.js';
 import { SumTransitions } from '../../secure-sums/sum-transitions.js';
 import { EpochTransitions } from '../../key-epochs/epoch-transitions.js';
+import { PauseExtensions } from '../../federations/driver/pause-extensions.service.js';
 import { Heartbeat } from './heartbeat.service.js';
 
 const WORKER = fileURLToPath(new URL('../../../dist/worker.js', import.meta.url));
@@ -113,13 +114,13 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     await kill();
     const ofHttp = app.get(Heartbeat);
     await ofHttp.onModuleDestroy();
-    const ofWorker = new Heartbeat(
-      foundations.database,
+    const ofWorker = new Heartbeat(foundations.database, 'worker');
+    new PauseExtensions(
       foundations.config,
-      'worker',
+      ofWorker,
       app.get(EpochTransitions),
       app.get(SumTransitions),
-    );
+    ).onModuleInit();
     await coordinator.query("UPDATE heartbeats SET at = at - interval '10 min'");
     const gate = foundations.database.createQueryRunner();
     await gate.query('SELECT pg_advisory_lock(4711)');

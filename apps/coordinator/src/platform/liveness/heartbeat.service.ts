@@ -1,15 +1,8 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { In, type DataSource, type EntityManager } from 'typeorm';
-import { SumTransitions } from '../../secure-sums/sum-transitions.js';
-import { CONFIG, type Config } from '../config.js';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import type { DataSource, EntityManager } from 'typeorm';
 import { HeartbeatRow } from './liveness.entities.js';
-import { RoundRow, RunRow } from '../../federations/federations.entities.js';
-import { SumRow } from '../../secure-sums/secure-sums.entities.js';
-import { lockRun } from '../database/transition.js';
-import { EpochTransitions } from '../../key-epochs/epoch-transitions.js';
-import { PAUSE_MS, afterPause, type Pulse } from './pause.js';
+import { PAUSE_MS, type Pulse } from './pause.js';
 
 export const ROLE = Symbol('Role');
 /** Both are needed for a site to get anything done. Replicas of a role share its row: one of them is enough. */
@@ -27,19 +20,25 @@ export async function pulseOf(m: EntityManager): Promise<Pulse> {
   return pulse!;
 }
 
-/** Says every second that this process runs, and gives what waits for sites its time again when there was a pause. */
+/** Gives what waits for sites its time again: all of the coordinator was silent for `silenceMs` until `now`. */
+export type AfterPause = (tx: EntityManager, silenceMs: number, now: Date) => Promise<void>;
+
+/** Says every second that this process runs, and tells those who wait for sites when there was a pause. */
 @Injectable()
 export class Heartbeat implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly extensions: AfterPause[] = [];
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> = Promise.resolve();
 
   constructor(
     @InjectDataSource() private readonly database: DataSource,
-    @Inject(CONFIG) private readonly config: Config,
     @Inject(ROLE) private readonly role: Role,
-    private readonly epochs: EpochTransitions,
-    private readonly sums: SumTransitions,
   ) {}
+
+  /** Before the first beat, which comes when all modules are there. */
+  afterPause(extend: AfterPause): void {
+    this.extensions.push(extend);
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.beat();
@@ -69,30 +68,7 @@ export class Heartbeat implements OnApplicationBootstrap, OnModuleDestroy {
       const { now, silent } = await pulseOf(tx);
       const silenceMs = before ? now.getTime() - before.at.getTime() : 0;
       // Where the other role is silent still, it ends the pause when it comes back: one pause is counted once.
-      if (silenceMs > PAUSE_MS && !silent) await this.extend(tx, silenceMs, now);
+      if (silenceMs > PAUSE_MS && !silent) for (const extend of this.extensions) await extend(tx, silenceMs, now);
     });
-  }
-
-  private async extend(tx: EntityManager, silenceMs: number, now: Date): Promise<void> {
-    const runs = await tx.find(RunRow, { where: { state: 'running' }, order: { id: 'ASC' } });
-    // All locks before the first record: the audit log has a lock of its own, which others take after that of their run.
-    for (const { id } of runs) await lockRun(tx, id);
-    for (const run of runs) {
-      const rounds = await tx.findBy(RoundRow, { runId: run.id });
-      const of = { roundId: In(rounds.map((r) => r.id)) };
-      for (const epoch of await tx.findBy(EpochRow, { ...of, state: 'running' })) {
-        const given = afterPause(
-          { deadlineAt: epoch.stepDeadlineAt, extensions: epoch.extensions },
-          this.config.ceremonyStepMs,
-          silenceMs,
-          now,
-        );
-        if (given) await this.epochs.extend(tx, epoch, given);
-      }
-      for (const sum of await tx.findBy(SumRow, { ...of, state: In(['collecting', 'decrypting']) })) {
-        const given = afterPause(sum, run.spec.sites.roundTimeoutMs, silenceMs, now);
-        if (given) await this.sums.extend(tx, sum, given);
-      }
-    }
   }
 }
