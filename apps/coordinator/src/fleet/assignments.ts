@@ -1,0 +1,48 @@
+import type { Assignment, Assignments } from '@koinon/contracts';
+import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
+
+/** What one site has to do of the open work. @param steps the ceremony's, by scheme */
+export function assignmentsOf(
+  site: string,
+  { rounds, releases }: OpenWork,
+  steps: (scheme: OpenRound['header']['scheme']) => readonly string[],
+): Assignments {
+  const own = rounds.filter(({ header }) => header.roster.includes(site));
+  return {
+    assignments: [
+      ...own.flatMap((round) => [
+        ...ceremony(site, round, steps(round.header.scheme)),
+        ...round.sums.filter(({ refusedBy }) => !refusedBy.includes(site)).flatMap((sum) => sumTask(site, round, sum)),
+      ]),
+      // A release disappears when the site reports that it serves it, or that it does not serve this model at all.
+      ...releases
+        .filter((due) => due.site === site)
+        .map(({ model, alias, release }) => ({ kind: 'release' as const, model, release, alias })),
+    ],
+    epochs: own.map(({ epochId }) => epochId),
+  };
+}
+
+function ceremony(
+  site: string,
+  { epochId, header, roster, stepIndex, posted, refusedBy }: OpenRound,
+  steps: readonly string[],
+): Assignment[] {
+  if (stepIndex === null || refusedBy.includes(site)) return [];
+  const step = steps[stepIndex]!;
+  if (posted.some((message) => message.step === step && message.site === site)) return [];
+  return [{ kind: 'ceremony', epochId, header: { ...header, roster: [...header.roster] }, roster: [...roster], step }];
+}
+
+function sumTask(site: string, round: OpenRound, sum: OpenSum): Assignment[] {
+  const { sumId, sumIndex, modelSha256 } = sum;
+  const { epochId, runId, roundId, federation, featureSchemaSha256, noiseMultiplier, fit, seed } = round;
+  if (sum.state === 'decrypting') {
+    if (!sum.activeSet!.includes(site) || sum.sharedBy.includes(site)) return [];
+    return [{ kind: 'share', epochId, sumId, closing: sum.closing!, uploads: [...sum.uploads] }];
+  }
+  if (!sum.cohort.includes(site) || sum.uploadedBy.includes(site)) return [];
+  const common = { runId, roundId, epochId, sumId, sumIndex, federation, featureSchemaSha256, modelSha256 };
+  if (sum.purpose === 'evaluation') return [{ kind: 'evaluate', ...common }];
+  return [{ kind: 'train', ...common, round: round.number, noiseMultiplier, fit, ...(seed === null ? {} : { seed }) }];
+}
