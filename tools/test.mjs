@@ -1,12 +1,12 @@
 /**
- * `npm test`: lint, types, boundaries, what nobody uses, then unit, integration and browser tests, each with its time.
+ * `npm test`: lint, format, types, boundaries, what nobody uses, then unit, integration and browser tests, each with its time.
  * `npm test -- libs/he other/folder` runs only the tests whose path contains one of the words;
  * options are handed to vitest (`npm test -- libs/he --testNamePattern=adder`).
  *
  * `npm run test:long` tries every property twenty times as often.
  *
  * Nothing is skipped: what is missing is installed or fails the run. The last line says
- * `N passed, N failed`, where each of the first four counts as one.
+ * `N passed, N failed`, where each of the first five counts as one.
  */
 import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync } from 'node:fs';
@@ -26,6 +26,7 @@ const failures = [];
 
 const CHECKS = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
+  { name: 'format', command: ['oxfmt', '--check', '.'] },
   { name: 'types', command: ['tsc', '-p', '.'] },
   { name: 'boundaries', command: ['node', 'tools/check-boundaries.mjs'] },
   { name: 'unused', command: ['node', 'tools/check-unused.mjs'] },
