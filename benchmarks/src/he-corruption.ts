@@ -3,10 +3,9 @@ import {
   type CeremonyMessage,
   type EpochHeader,
   HeError,
-  type SchemeId,
-  type SumToOpen,
+  type SumToDecrypt,
   confirmedTranscript,
-  siteScheme,
+  schemes,
 } from '@koinon/he';
 import { Epoch } from './he-epoch.js';
 
@@ -20,19 +19,21 @@ export interface CorruptionCount {
 }
 
 /** Corrupts every kind of container `trials` times and feeds it to the code that reads it. */
-export async function corruptContainers(scheme: SchemeId, trials: number): Promise<CorruptionCount[]> {
+export async function corruptContainers(scheme: string, trials: number): Promise<CorruptionCount[]> {
   using epoch = await Epoch.open(scheme, 2, 2, { sums: 1 });
-  const { header, sum: coordinator } = epoch;
-  const [site, vectors] = [await siteScheme(scheme), [Uint32Array.of(1), Uint32Array.of(2)]];
+  const { header, aggregator } = epoch;
+  const [site, vectors] = [await schemes.named(scheme).site(), [Uint32Array.of(1), Uint32Array.of(2)]];
   const [adder, uploads] = [
-    coordinator.adder(header),
+    aggregator.adder(header),
     vectors.map((vector, i) => [...(epoch.sites[i]?.encrypt(0, vector) ?? [])]),
   ];
   const [upload = new Uint8Array(0)] = uploads[0] ?? [];
   for (const [block] of uploads) adder.add(block ?? new Uint8Array(0));
   const sumBlock = adder.finish();
-  const sum: SumToOpen = { sumIndex: 0, uploads: header.roster, activeSet: header.roster, blocks: [sumBlock] };
-  const shares = new Map(header.roster.map((name, i) => [name, epoch.sites[i]?.share(sum) ?? new Uint8Array(0)]));
+  const sum: SumToDecrypt = { sumIndex: 0, uploaders: header.roster, decryptors: header.roster, blocks: [sumBlock] };
+  const shares = new Map(
+    header.roster.map((name, i) => [name, epoch.sites[i]?.decryptionShare(sum) ?? new Uint8Array(0)]),
+  );
   const state = epoch.sites[0]?.save() ?? new Uint8Array(0);
   const readers: [string, Uint8Array, (bytes: Uint8Array) => void][] = [
     [
@@ -50,11 +51,11 @@ export async function corruptContainers(scheme: SchemeId, trials: number): Promi
         }
       },
     ],
-    ['sum block', sumBlock, (bytes) => [...coordinator.combine(header, { ...sum, blocks: [bytes] }, shares)].length],
+    ['sum block', sumBlock, (bytes) => [...aggregator.combine(header, { ...sum, blocks: [bytes] }, shares)].length],
     [
-      'share',
+      'decryption share',
       shares.get('site-1') ?? state,
-      (bytes) => [...coordinator.combine(header, sum, new Map([...shares, ['site-1', bytes]]))].length,
+      (bytes) => [...aggregator.combine(header, sum, new Map([...shares, ['site-1', bytes]]))].length,
     ],
     ['site state', state, (bytes) => site.restore(header, 'site-1', bytes)[Symbol.dispose]()],
     ...(await ceremonyReaders(scheme, header)),
@@ -64,17 +65,18 @@ export async function corruptContainers(scheme: SchemeId, trials: number): Promi
 
 /** Every message of site-1, read by site-2 in the step that follows. */
 async function ceremonyReaders(
-  scheme: SchemeId,
+  scheme: string,
   header: EpochHeader,
 ): Promise<[string, Uint8Array, (bytes: Uint8Array) => void][]> {
-  const site = await siteScheme(scheme);
+  const { dkgSteps } = schemes.named(scheme);
+  const site = await schemes.named(scheme).site();
   const sites = header.roster.map((name) => site.begin(header, name));
   const messages: CeremonyMessage[] = [];
   const readers: [string, Uint8Array, (bytes: Uint8Array) => void][] = [];
-  for (const [at, step] of site.steps.entries()) {
+  for (const [at, step] of dkgSteps.entries()) {
     const inboxes = header.roster.map((name) => messages.filter(({ to }) => to === undefined || to === name));
     const stored = sites[1]?.save() ?? new Uint8Array(0);
-    const earlier = site.steps[at - 1];
+    const earlier = dkgSteps[at - 1];
     for (const message of messages.filter(
       ({ from, to, step: posted }) => from === 'site-1' && posted === earlier && (to === undefined || to === 'site-2'),
     )) {
@@ -84,7 +86,7 @@ async function ceremonyReaders(
         `${message.step}${message.to === undefined ? '' : ' to one site'}`,
         message.body,
         (body) => {
-          reader.step(
+          reader.runDkgStep(
             step,
             inbox.map((other) => (other === message ? { ...message, body } : other)),
           );
@@ -93,7 +95,7 @@ async function ceremonyReaders(
         },
       ]);
     }
-    messages.push(...sites.flatMap((one, i) => one.step(step, inboxes[i] ?? [])));
+    messages.push(...sites.flatMap((one, i) => one.runDkgStep(step, inboxes[i] ?? [])));
   }
   const confirms = messages.filter(({ step }) => step === 'confirm');
   readers.push([

@@ -1,60 +1,47 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type Aggregator,
   type CeremonyMessage,
   type EpochHeader,
-  type SchemeId,
   type SiteEpoch,
-  type SiteScheme,
-  type SumScheme,
-  type SumToOpen,
-  siteScheme,
-  sumScheme,
+  type SumToDecrypt,
+  schemes,
 } from '@koinon/he';
 
-/** All sites of one key epoch in this process, its ceremony over. Dispose it. */
+/** All sites of one key epoch in this process, its key ceremony over. Dispose it. */
 export class Epoch implements Disposable {
   private constructor(
     readonly header: EpochHeader,
-    readonly sum: SumScheme,
+    readonly aggregator: Aggregator,
     readonly sites: readonly SiteEpoch[],
     readonly ceremonyMsPerSite: number,
     readonly messages: readonly CeremonyMessage[],
   ) {}
 
   static async open(
-    scheme: SchemeId,
+    scheme: string,
     sites: number,
     threshold: number,
     changes: Partial<EpochHeader> = {},
   ): Promise<Epoch> {
-    const [site, sum] = [await siteScheme(scheme), await sumScheme(scheme)];
-    const header: EpochHeader = {
-      scheme,
-      version: 1,
-      epochId: 'benchmark',
-      seed: randomBytes(32).toString('hex'),
-      roster: Array.from({ length: sites }, (_, i) => `site-${i + 1}`),
-      threshold,
-      minUploads: threshold,
-      bits: 16,
-      sums: 8,
-      ...changes,
-    };
+    const { dkgSteps, ...registered } = schemes.named(scheme);
+    const [site, aggregator] = [await registered.site(), await registered.aggregator()];
+    const header: EpochHeader = { ...headerOf(scheme, sites, threshold), ...changes };
     const opened = header.roster.map((name) => site.begin(header, name));
     const start = performance.now();
-    const messages = runCeremony(site, header, opened);
-    return new Epoch(header, sum, opened, (performance.now() - start) / sites, messages);
+    const messages = runCeremony(dkgSteps, header, opened);
+    return new Epoch(header, aggregator, opened, (performance.now() - start) / sites, messages);
   }
 
   /**
-   * Encrypts every vector, adds and opens block by block.
-   * @returns wrong sums, and milliseconds of the active site's share and of combining
+   * Encrypts every vector, adds and decrypts block by block.
+   * @returns wrong sums, and milliseconds of one decryption share and of combining
    */
   check(
     sumIndex: number,
     vectors: readonly Uint32Array[],
   ): { wrong: number; shareMs: number; combineMs: number; blocks: number } {
-    const adder = this.sum.adder(this.header);
+    const adder = this.aggregator.adder(this.header);
     const uploads = vectors.map((vector, i) => this.#site(i).encrypt(sumIndex, vector));
     const blocks: Uint8Array[] = [];
     for (;;) {
@@ -63,20 +50,20 @@ export class Epoch implements Disposable {
       for (const part of parts) if (part.value) adder.add(part.value);
       blocks.push(adder.finish());
     }
-    const sum: SumToOpen = {
+    const sum: SumToDecrypt = {
       sumIndex,
-      uploads: this.header.roster.slice(0, vectors.length),
-      activeSet: this.header.roster.slice(-this.header.threshold),
+      uploaders: this.header.roster.slice(0, vectors.length),
+      decryptors: this.header.roster.slice(-this.header.threshold),
       blocks,
     };
     const shareStart = performance.now();
     const shares = new Map(
-      sum.activeSet.map((name) => [name, this.#site(this.header.roster.indexOf(name)).share(sum)]),
+      sum.decryptors.map((name) => [name, this.#site(this.header.roster.indexOf(name)).decryptionShare(sum)]),
     );
     const combineStart = performance.now();
     let wrong = 0;
     let at = 0;
-    for (const sums of this.sum.combine(this.header, sum, shares)) {
+    for (const sums of this.aggregator.combine(this.header, sum, shares)) {
       for (let i = 0; i < sums.length && at < (vectors[0]?.length ?? 0); i++, at++) {
         let expected = 0;
         for (const vector of vectors) expected += vector[at] ?? 0;
@@ -103,13 +90,32 @@ export class Epoch implements Disposable {
   }
 }
 
+export function headerOf(scheme: string, sites: number, threshold: number): EpochHeader {
+  const roster = Array.from({ length: sites }, (_, i) => `site-${i + 1}`);
+  return {
+    scheme,
+    version: 1,
+    epochId: 'benchmark',
+    seed: randomBytes(32).toString('hex'),
+    roster,
+    threshold,
+    minUploads: threshold,
+    bits: 16,
+    sums: 8,
+  };
+}
+
 /** Runs every step at every site, with this process as the relay. */
-export function runCeremony(scheme: SiteScheme, header: EpochHeader, sites: readonly SiteEpoch[]): CeremonyMessage[] {
+export function runCeremony(
+  dkgSteps: readonly string[],
+  header: EpochHeader,
+  sites: readonly SiteEpoch[],
+): CeremonyMessage[] {
   const messages: CeremonyMessage[] = [];
-  for (const step of scheme.steps) {
+  for (const step of dkgSteps) {
     messages.push(
       ...sites.flatMap((site, i) =>
-        site.step(
+        site.runDkgStep(
           step,
           messages.filter(({ to }) => to === undefined || to === header.roster[i]),
         ),

@@ -4,11 +4,10 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { SchemeId } from '@koinon/he';
 import { Epoch, randomValues } from './he-epoch.js';
 
 export interface MemoryTask {
-  readonly scheme: SchemeId;
+  readonly scheme: string;
   /** Encrypt so many blocks, or add so many uploads of one block. */
   readonly task: 'encrypt' | 'add';
   readonly count: number;
@@ -48,7 +47,7 @@ async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Prom
   };
   const open = async () => Epoch.open(scheme, 2, 2, { sums: SUMS_PER_EPOCH });
   using first = await open();
-  const { uploadBlockBytes, valuesPerBlock } = first.sum.layout(first.header);
+  const { uploadBlockBytes, valuesPerBlock } = first.sites[0]!.layout;
   if (keepMegabytes > 0) keepEvery = Math.max(1, Math.floor((count * uploadBlockBytes) / (keepMegabytes * 1e6)));
   if (task === 'encrypt') {
     const values = randomValues(valuesPerBlock * BLOCKS_PER_SUM, 16);
@@ -60,7 +59,7 @@ async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Prom
     }
   } else {
     const [block] = [...first.sites[0]!.encrypt(0, randomValues(100, 16))];
-    const adder = first.sum.adder(first.header);
+    const adder = first.aggregator.adder(first.header);
     for (let upload = 0; upload < count; upload++) {
       adder.add(block!);
       account(block!);

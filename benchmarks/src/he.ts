@@ -1,12 +1,12 @@
 /**
- * The secure sum in figures: bytes, times and memory of both schemes, beside slot-encoded CKKS and a memory copy measured
+ * The secure sum in figures: bytes, times and memory of every scheme, beside slot-encoded CKKS and a memory copy measured
  * in the same run; exactness; corruptions. BENCH_FULL=1 runs 10^8 packed values, 10,000 corruptions per container and
  * 100,000 encryptions per scheme (about an hour on two cores); without it a fiftieth of each.
  */
 import { randomBytes } from 'node:crypto';
-import { Quantiser, type SchemeId } from '@koinon/he';
+import { HeError, Quantiser, schemes } from '@koinon/he';
 import { corruptContainers } from './he-corruption.js';
-import { Epoch, median, randomValues } from './he-epoch.js';
+import { Epoch, headerOf, median, randomValues } from './he-epoch.js';
 import { measureMemory } from './he-memory.js';
 import { openSlotCkks } from './he-slots.js';
 import type { Figure } from './figure.js';
@@ -16,7 +16,6 @@ interface Options {
   readonly full?: boolean;
 }
 
-const SCHEMES: readonly SchemeId[] = ['ckks-threshold', 'one-time-key'];
 const PARAMETERS = 16 * 16_384;
 const REPETITIONS = 7;
 const MEGABYTE = 1e6;
@@ -27,7 +26,7 @@ export async function run({ onProgress, full = process.env['BENCH_FULL'] === '1'
   const parts: [string, () => Promise<Figure[]>][] = [
     ['quantiser', quantisation],
     ['bytes and encryption', encryption],
-    ['ceremony, share, combine', opening],
+    ['ceremony, share, combine', decryption],
     ['aggregation', aggregation],
     ['memory of the sum', sumMemory],
     ['exactness', () => exactness(full ? 100_000_000 : 2_000_000)],
@@ -88,7 +87,7 @@ async function encryption(): Promise<Figure[]> {
   const data = Float64Array.from({ length: PARAMETERS }, (_, i) => Math.sin(i) / 2);
   const figures: Figure[] = [];
   let slotBytes = 0;
-  for (const scheme of SCHEMES) {
+  for (const scheme of schemes.names) {
     for (const bits of [16, 8] as const) {
       using epoch = await Epoch.open(scheme, 3, 2, { bits, sums: REPETITIONS + 1 });
       const values = randomValues(PARAMETERS, bits);
@@ -122,7 +121,7 @@ async function encryption(): Promise<Figure[]> {
           samples: ours,
         },
       );
-      if (scheme === 'ckks-threshold' && bits === 16) {
+      if (scheme === schemes.names[0] && bits === 16) {
         figures.push(
           { name: 'slot CKKS: upload', value: slotBytes / PARAMETERS, unit: 'bytes per parameter' },
           {
@@ -138,10 +137,10 @@ async function encryption(): Promise<Figure[]> {
   return figures;
 }
 
-/** Everything else a round costs, five sites, three of them open. */
-async function opening(): Promise<Figure[]> {
+/** Everything else a round costs, five sites, three of them decrypt. */
+async function decryption(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const scheme of SCHEMES) {
+  for (const scheme of schemes.names) {
     const shares: number[] = [];
     const combines: number[] = [];
     const ceremonies: number[] = [];
@@ -156,8 +155,7 @@ async function opening(): Promise<Figure[]> {
       shares.push(shareMs);
       combines.push(combineMs);
     }
-    using epoch = await Epoch.open(scheme, 5, 3);
-    const layout = epoch.sum.layout(epoch.header);
+    const layout = schemes.named(scheme).layout(headerOf(scheme, 5, 3));
     figures.push(
       {
         name: `${scheme}: key ceremony of five sites`,
@@ -172,8 +170,16 @@ async function opening(): Promise<Figure[]> {
         samples: shares,
       },
       { name: `${scheme}: combine`, value: median(combines), unit: 'ms for 262,144 parameters', samples: combines },
-      { name: `${scheme}: size of a share`, value: layout.shareBytes(1), unit: 'bytes for 1 block' },
-      { name: `${scheme}: size of a share`, value: layout.shareBytes(1000), unit: 'bytes for 1,000 blocks' },
+      {
+        name: `${scheme}: size of a decryption share`,
+        value: layout.decryptionShareBytes(1),
+        unit: 'bytes for 1 block',
+      },
+      {
+        name: `${scheme}: size of a decryption share`,
+        value: layout.decryptionShareBytes(1000),
+        unit: 'bytes for 1,000 blocks',
+      },
     );
   }
   return figures;
@@ -182,13 +188,13 @@ async function opening(): Promise<Figure[]> {
 /** Bytes added per second by one core, against copying bytes. */
 async function aggregation(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const scheme of SCHEMES) {
+  for (const scheme of schemes.names) {
     using epoch = await Epoch.open(scheme, 2, 2);
     const [block = new Uint8Array(0)] = [...(epoch.sites[0]?.encrypt(0, randomValues(100, 16)) ?? [])];
     const uploads = Array.from({ length: Math.ceil((64 * MEGABYTE) / block.length) }, () => block.slice());
     const total = uploads.length * block.length;
     const [source, target] = [new Uint8Array(total).fill(1), new Uint8Array(total)];
-    const adder = epoch.sum.adder(epoch.header);
+    const adder = epoch.aggregator.adder(epoch.header);
     const [adding, copying]: [number[], number[]] = [[], []];
     for (let repetition = 0; repetition <= 2 * REPETITIONS; repetition++) {
       const start = performance.now();
@@ -215,7 +221,7 @@ async function aggregation(): Promise<Figure[]> {
 /** Growth of a fresh process while one block index is summed over ever more uploads, and with uploads kept on purpose. */
 async function sumMemory(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const scheme of SCHEMES) {
+  for (const scheme of schemes.names) {
     for (const [uploads, keepMegabytes] of [
       [4, 0],
       [64, 0],
@@ -238,11 +244,10 @@ async function sumMemory(): Promise<Figure[]> {
 /** Opened sums against plain integer sums. */
 async function exactness(packedValues: number): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const scheme of SCHEMES) {
+  for (const scheme of schemes.names) {
     let [checked, wrong] = [0, 0];
     for (const cohort of [2, 5, 16, 64]) {
-      // The one-time-key scheme holds 63 uploads.
-      const sites = scheme === 'one-time-key' ? Math.min(cohort, 63) : cohort;
+      const sites = mostSites(scheme, cohort);
       const sums = Math.ceil(packedValues / 4 / 2_000_000);
       using epoch = await Epoch.open(scheme, sites, Math.floor(sites / 2) + 1, { sums });
       for (let sum = 0; sum < sums; sum++) {
@@ -263,9 +268,22 @@ async function exactness(packedValues: number): Promise<Figure[]> {
   return figures;
 }
 
+/** At most `wanted`: a scheme may hold fewer uploads than a key epoch sites. */
+function mostSites(scheme: string, wanted: number): number {
+  const { layout } = schemes.named(scheme);
+  for (let sites = wanted; ; sites--) {
+    try {
+      layout(headerOf(scheme, sites, Math.floor(sites / 2) + 1));
+      return sites;
+    } catch (error) {
+      if (!(error instanceof HeError) || error.code !== 'NOISE_BUDGET_EXCEEDED') throw error;
+    }
+  }
+}
+
 async function corruptions(trials: number): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const scheme of SCHEMES) {
+  for (const scheme of schemes.names) {
     for (const { container, refused, leftToSignature, uncoded } of await corruptContainers(scheme, trials)) {
       figures.push(
         {
@@ -283,7 +301,7 @@ async function corruptions(trials: number): Promise<Figure[]> {
 /** Growth of a fresh process after the first tenth of the encryptions, and of one that keeps blocks on purpose. */
 async function encryptionMemory(encryptions: number): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const scheme of SCHEMES) {
+  for (const scheme of schemes.names) {
     for (const keepMegabytes of [0, PLANTED_LEAK]) {
       // The control needs no more than to show that a leak of this size is seen.
       const count = keepMegabytes > 0 ? Math.min(encryptions, 20_000) : encryptions;

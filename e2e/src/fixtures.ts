@@ -140,7 +140,7 @@ export function run(plan: {
     spec: noise ? spec : { ...spec, privacy: { ...spec.privacy, epsilon: null } },
     seed: plan.name === 'current' ? 7 : null,
     rounds: plan.rounds,
-    encryption: { scheme: 'ckks-threshold', bytesPerParameter: 16, valuesPerBlock: 16_384 },
+    encryption: { scheme: 'ckks-threshold', title: 'threshold CKKS', bytesPerParameter: 16, valuesPerBlock: 16_384 },
     privacy: {
       unit: 'record',
       epsilonBudget: noise ? 1.2 : null,

@@ -25,7 +25,7 @@ const run = (spec: unknown) => ({
   spec,
   seed: null,
   rounds: [],
-  encryption: { scheme: 'ckks-threshold', bytesPerParameter: 16, valuesPerBlock: 16_384 },
+  encryption: { scheme: 'ckks-threshold', title: 'threshold CKKS', bytesPerParameter: 16, valuesPerBlock: 16_384 },
   privacy: { unit: 'record', epsilonBudget: null, epsilonSpent: null, delta: 1e-13, noiseMultiplier: 0 },
 });
 const clientOf = (runs: unknown[]) =>

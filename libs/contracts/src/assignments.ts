@@ -5,12 +5,20 @@
 import { z } from 'zod';
 import { envelopeSchema } from './envelope.js';
 import { federationSchema } from './federation.js';
-import { MAX_KEY_HOLDERS, MAX_SUMS, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+import {
+  MAX_KEY_HOLDERS,
+  MAX_SUMS,
+  publicKeySchema,
+  schemeNameSchema,
+  sha256Schema,
+  siteIdSchema,
+  uuidSchema,
+} from './ids.js';
 import { ranges } from './ranges.js';
 
 /** Mirrors EpochHeader of the secure sum. */
 export const epochHeaderSchema = z.strictObject({
-  scheme: z.enum(['ckks-threshold', 'one-time-key']),
+  scheme: schemeNameSchema,
   version: z.literal(1),
   epochId: uuidSchema,
   seed: sha256Schema,

@@ -106,7 +106,7 @@ describe('the federation schema', () => {
     [['privacy', 'clippingNorm'], 0, -1, 1e-28, 0.0099, 1001, Number.NaN],
     [['privacy', 'accountant'], 'moments'],
     [['privacy', 'rowCountNoise'], -1, 0.1, 101],
-    [['encryption', 'scheme'], 'none', 'ckks'],
+    [['encryption', 'scheme'], 'Threshold CKKS', ''],
     [['encryption', 'bits'], 4, 12, 32, '16'],
     [['encryption', 'range'], 0, -1, 1e-4, 1001],
     [['promotion', 'gate', 'minAuc'], -0.1, 1.1],

@@ -1,5 +1,6 @@
 /** `federation.yaml`: everything a run is made of, checked before anything starts. */
 import { z } from 'zod';
+import { schemeNameSchema } from './ids.js';
 import { longestWaitMs, ranges } from './ranges.js';
 import { thresholdSchema } from './threshold.js';
 
@@ -50,7 +51,7 @@ export const federationSchema = z
     }),
     privacy: privacySchema,
     encryption: z.strictObject({
-      scheme: z.enum(['ckks-threshold', 'one-time-key']),
+      scheme: schemeNameSchema,
       bits: z.union([z.literal(8), z.literal(16)]),
       /** Updates are clipped to [-range, range] before they are quantised. */
       range: ranges.updateRange.default(1),

@@ -1,7 +1,7 @@
 /** Byte strings one after another, each behind its length (u32, little-endian): what JSON would carry as base64. */
 import { CodedError } from './errors.js';
 
-/** Largest frame: above a key share with its proof, or sixteen one-time shares, sealed. */
+/** Largest frame: above the largest message of any scheme's key ceremony, sealed. */
 export const MAX_FRAME_BYTES = 512 * 1024;
 const LENGTH_BYTES = 4;
 

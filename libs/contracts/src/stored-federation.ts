@@ -38,11 +38,7 @@ export const storedFederationSchema: z.ZodType<Federation> = z.object({
     accountant: z.enum(['rdp', 'pld']),
     rowCountNoise: z.number(),
   }),
-  encryption: z.object({
-    scheme: z.enum(['ckks-threshold', 'one-time-key']),
-    bits: z.union([z.literal(8), z.literal(16)]),
-    range: z.number(),
-  }),
+  encryption: z.object({ scheme: z.string(), bits: z.union([z.literal(8), z.literal(16)]), range: z.number() }),
   promotion: z.object({
     alias: z.string(),
     gate: z.object({ minAuc: z.number().optional(), noWorseThan: z.string().optional() }),

@@ -79,7 +79,13 @@ export const runViewSchema = z.object({
   spec: storedFederationSchema,
   seed: z.int().nullable(),
   rounds: z.array(roundViewSchema),
-  encryption: z.object({ scheme: z.string(), bytesPerParameter: z.number(), valuesPerBlock: z.int() }),
+  /** `title` is the scheme's name as people read it. */
+  encryption: z.object({
+    scheme: z.string(),
+    title: z.string(),
+    bytesPerParameter: z.number(),
+    valuesPerBlock: z.int(),
+  }),
   privacy: z.object({
     unit: z.literal('record'),
     epsilonBudget: z.number().nullable(),

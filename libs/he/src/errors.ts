@@ -1,10 +1,10 @@
 /** Everything that can go wrong, named for the operator. The catalogue is closed: consumers map codes to answers. */
 export type HeErrorCode =
-  /** The epoch header breaks a rule: roster, threshold, seed, sums. */
+  /** The header breaks a rule: scheme, roster, threshold, seed, sums. */
   | 'HEADER_INVALID'
   /** Cohort, threshold and bits leave no room for the noise. */
   | 'NOISE_BUDGET_EXCEEDED'
-  /** A ceremony step was called out of turn. */
+  /** A step of the DKG was called out of turn. */
   | 'STEP_OUT_OF_ORDER'
   /** A site posted nothing in a step that needs everyone. */
   | 'MESSAGE_MISSING'
@@ -14,38 +14,38 @@ export type HeErrorCode =
   | 'MESSAGE_MALFORMED'
   /** The relay echoes what this site posted, but changed. */
   | 'MESSAGE_CHANGED'
-  /** A revealed key share is not the one committed to. */
+  /** A revealed public-key share is not the one committed to. */
   | 'COMMITMENT_BROKEN'
-  /** The proof that a site knows the secret behind its key share does not verify. */
+  /** The proof that a site knows the secret key behind its public-key share does not verify. */
   | 'PROOF_REJECTED'
   /** Known values did not decrypt with some t sites: at least one of them dealt or answered wrongly. */
   | 'SELF_TEST_FAILED'
-  /** Sites ended the ceremony with different views of it. */
+  /** Sites ended the DKG with different views of it. */
   | 'TRANSCRIPT_DIFFERS'
   /** Stored site state is damaged or belongs to another epoch or site. */
   | 'STATE_INVALID'
-  /** The site's epoch was disposed. */
-  | 'EPOCH_CLOSED'
+  /** The site's key epoch was disposed. */
+  | 'KEY_EPOCH_DISPOSED'
   /** The sum index is outside the epoch or already served. */
   | 'SUM_INDEX_INVALID'
   | 'SUM_ALREADY_ENCRYPTED'
-  | 'SHARE_ALREADY_MADE'
+  | 'DECRYPTION_SHARE_ALREADY_MADE'
   /** Values do not fit the bits of the epoch, or are not finite. */
   | 'VALUE_OUT_OF_RANGE'
   /** A block's length, prefix or residues are not as the format says. */
   | 'BLOCK_MALFORMED'
   /** More uploads than the guard bits hold, or none. */
   | 'UPLOAD_COUNT_INVALID'
-  /** Fewer uploads than the epoch allows to open. */
+  /** Fewer uploads than the key epoch allows to decrypt. */
   | 'TOO_FEW_UPLOADS'
-  /** Uploads are not distinct roster sites in roster order. */
-  | 'UPLOAD_SET_INVALID'
-  /** The active set is not t distinct roster sites in roster order, or lacks this site. */
-  | 'ACTIVE_SET_INVALID'
-  | 'SHARE_MISSING'
+  /** Uploaders are not distinct roster sites in roster order. */
+  | 'UPLOADERS_INVALID'
+  /** Decryptors are not t distinct roster sites in roster order, or lack this site. */
+  | 'DECRYPTORS_INVALID'
+  | 'DECRYPTION_SHARE_MISSING'
   /** A decryption share's length, prefix or residues are not as the format says. */
-  | 'SHARE_MALFORMED'
-  /** Shares and sum do not open to plausible integers: one of them is wrong. */
+  | 'DECRYPTION_SHARE_MALFORMED'
+  /** Decryption shares and sum do not decrypt to plausible integers: one of them is wrong. */
   | 'COMBINE_FAILED'
   /** A block of the sum is not the sum of the committed uploads. */
   | 'SPOT_CHECK_FAILED'

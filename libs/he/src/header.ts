@@ -7,12 +7,13 @@ export const MAX_SITES = 64;
 export const MAX_SUMS = 16;
 const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
 
-/** @throws HeError HEADER_INVALID naming the rule that is broken */
-export function checkHeader(header: EpochHeader): void {
+/** The rules of every scheme. @param scheme name of the one that asks. @throws HeError HEADER_INVALID naming the rule that is broken */
+export function checkHeader(header: EpochHeader, scheme: string): void {
   const rule = (holds: boolean, text: string): void => {
     if (!holds) throw new HeError('HEADER_INVALID', `key epoch header: ${text}`);
   };
   const n = header.roster.length;
+  rule(header.scheme === scheme, `it is not of the scheme ${scheme}`);
   rule(header.version === 1, 'version must be 1');
   rule(PRINTABLE.test(header.epochId), 'epochId must be 1 to 128 printable ASCII characters');
   rule(/^[0-9a-f]{64}$/.test(header.seed), 'seed must be 64 lower-case hex characters');
@@ -22,12 +23,12 @@ export function checkHeader(header: EpochHeader): void {
     'site ids must be 1 to 128 printable ASCII characters',
   );
   rule(new Set(header.roster).size === n, 'site ids must be distinct');
-  // Two disjoint active sets could be asked to open two lists, and the difference is one site.
+  // Two disjoint sets of decryptors could be asked to decrypt over two lists, and the difference is one site.
   rule(
     Number.isInteger(header.threshold) && 2 * header.threshold > n && header.threshold <= n,
     'threshold must be above half the number of sites and at most that number',
   );
-  // With n > 1 this is 2 or more: one upload alone would be opened as it is.
+  // With n > 1 this is 2 or more: one upload alone would be decrypted as it is.
   rule(
     Number.isInteger(header.minUploads) && header.minUploads >= header.threshold && header.minUploads <= n,
     'minUploads must be from threshold to the number of sites',

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { HeError, type EpochHeader, headerDigest, siteScheme, sumScheme } from './index.js';
+import { HeError, type EpochHeader, headerDigest, schemes } from './index.js';
 import { headerOf } from './testing/federation.js';
 
 vi.mock('node-seal/allows', () => {
@@ -8,19 +8,23 @@ vi.mock('node-seal/allows', () => {
 
 describe('package', () => {
   it('loads SEAL for CKKS sites and for nobody else', async () => {
-    const coordinator = await sumScheme('ckks-threshold');
-    expect(coordinator.layout(headerOf('ckks-threshold', 3, 2)).valuesPerBlock).toBe(16_384);
-    expect((await sumScheme('one-time-key')).id).toBe('one-time-key');
-    expect((await siteScheme('one-time-key')).id).toBe('one-time-key');
-    await expect(siteScheme('ckks-threshold')).rejects.toThrow('mocking a module');
+    const ckks = schemes.named('ckks-threshold');
+    expect(ckks.layout(headerOf('ckks-threshold', 3, 2)).valuesPerBlock).toBe(16_384);
+    for (const name of schemes.names) await schemes.named(name).aggregator();
+    await schemes.named('one-time-key').site();
+    await expect(ckks.site()).rejects.toThrow('mocking a module');
   });
 
-  it('names its schemes', async () => {
-    for (const open of [siteScheme, sumScheme])
-      await expect(open('rot13' as 'one-time-key')).rejects.toBeInstanceOf(HeError);
-    const [ckks, masks] = await Promise.all([sumScheme('ckks-threshold'), sumScheme('one-time-key')]);
-    expect(() => ckks.layout(headerOf('one-time-key', 3, 2))).toThrow(HeError);
-    expect(() => masks.layout(headerOf('ckks-threshold', 3, 2))).toThrow(HeError);
+  it('names its schemes, and each serves headers of its own name alone', () => {
+    expect(schemes.names).toEqual(['ckks-threshold', 'one-time-key']);
+    expect(() => schemes.named('rot13')).toThrow(/ckks-threshold, one-time-key/);
+    for (const name of schemes.names) {
+      for (const other of schemes.names) {
+        const layout = (): unknown => schemes.named(name).layout(headerOf(other, 3, 2));
+        if (other === name) expect(layout()).toBeDefined();
+        else expect(layout).toThrow(HeError);
+      }
+    }
   });
 
   it('digests every field of a header', () => {

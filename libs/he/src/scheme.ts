@@ -1,16 +1,16 @@
 /**
- * The contract of a secure sum: what the coordinator and the sites need from an encryption scheme,
- * and nothing about how the bytes travel. Every scheme passes the same contract suite.
+ * The contract of a secure sum: what the coordinator and the sites need from an encryption scheme, and nothing about how
+ * the bytes travel. Every scheme passes the same contract suite.
  *
- * An epoch runs through named ceremony steps. In each step every site posts messages, broadcast or
- * addressed to one site; the caller relays them and seals the addressed ones end to end. When the
- * last step is done the epoch can serve `sums` secure sums, each: encrypt → add → share → combine.
+ * A key epoch begins with a distributed key generation (DKG): named steps, in each of which every site posts messages,
+ * to all or to one site; the caller relays them and seals those to one site end to end. After the last step the epoch
+ * serves `sums` secure sums, each: encrypt → add → decryption shares → combine.
  */
-export type SchemeId = 'ckks-threshold' | 'one-time-key';
 
-/** What every participant of a key epoch agrees on. Public; its digest binds every message. */
+/** What every party of a key epoch agrees on. Public; its digest binds every message. */
 export interface EpochHeader {
-  readonly scheme: SchemeId;
+  /** Name of a registered scheme. */
+  readonly scheme: string;
   readonly version: 1;
   readonly epochId: string;
   /** 64 hex characters: public randomness that seeds the common polynomials. */
@@ -27,7 +27,7 @@ export interface EpochHeader {
   readonly sums: number;
 }
 
-/** One message of a ceremony step. Without `to` it is broadcast; with `to` only that site may read it. */
+/** One message of a DKG step. Without `to` it is for all; with `to` only that site may read it. */
 export interface CeremonyMessage {
   readonly step: string;
   readonly from: string;
@@ -40,17 +40,19 @@ export interface BlockLayout {
   readonly valuesPerBlock: number;
   readonly uploadBlockBytes: number;
   readonly sumBlockBytes: number;
+  /** Bytes of the largest message of the DKG. */
+  readonly largestMessageBytes: number;
   /** Bytes of one decryption share of a sum of `blocks` blocks. */
-  shareBytes(blocks: number): number;
+  decryptionShareBytes(blocks: number): number;
 }
 
-/** What a share is made of: the closed list of uploads and the sum over exactly these. */
-export interface SumToOpen {
+/** What a decryption share is made of: the frozen list of uploads and the sum over exactly these. */
+export interface SumToDecrypt {
   readonly sumIndex: number;
   /** Sites whose committed uploads are in the sum, in roster order. */
-  readonly uploads: readonly string[];
+  readonly uploaders: readonly string[];
   /** The t sites that decrypt, in roster order. */
-  readonly activeSet: readonly string[];
+  readonly decryptors: readonly string[];
   readonly blocks: Iterable<Uint8Array>;
 }
 
@@ -58,26 +60,24 @@ export interface SumToOpen {
 export interface SiteEpoch extends Disposable {
   readonly layout: BlockLayout;
   /**
-   * Runs one ceremony step.
-   * @param inbox what the others posted in the step before: broadcasts, and what was addressed to this site. What an
-   * earlier step brought is in the state, as far as it is still needed.
+   * Runs one step of the DKG.
+   * @param inbox what the others posted in the step before: to all, and to this site. What an earlier step brought is in
+   * the state, as far as it is still needed.
    * @throws HeError with the code of what is wrong and the site that caused it
    */
-  step(step: string, inbox: readonly CeremonyMessage[]): CeremonyMessage[];
+  runDkgStep(step: string, inbox: readonly CeremonyMessage[]): CeremonyMessage[];
   /** The secret state after the last step, to be stored where only this site can read it. */
   save(): Uint8Array;
   /** Encrypts `values` (each below 2^bits) block by block. One call per sum index, ever. */
   encrypt(sumIndex: number, values: Uint32Array): Generator<Uint8Array, void>;
-  /** This site's decryption share. One call per sum, ever: the caller records the intent before. */
-  share(sum: SumToOpen): Uint8Array;
+  /** One call per sum, ever: the caller records the intent before. */
+  decryptionShare(sum: SumToDecrypt): Uint8Array;
 }
 
-/** Opens epochs at a site. */
-export interface SiteScheme {
-  readonly id: SchemeId;
-  /** Names of the ceremony steps, in order. */
-  readonly steps: readonly string[];
+/** A scheme at a site: begins key epochs and restores stored ones. */
+export interface SiteProtocol {
   begin(header: EpochHeader, site: string): SiteEpoch;
+  /** @throws HeError STATE_INVALID */
   restore(header: EpochHeader, site: string, state: Uint8Array): SiteEpoch;
 }
 
@@ -89,15 +89,30 @@ export interface BlockAdder {
   finish(): Uint8Array;
 }
 
-/** The coordinator's half: public arithmetic only, no secret, no SEAL. */
-export interface SumScheme {
-  readonly id: SchemeId;
-  readonly steps: readonly string[];
-  layout(header: EpochHeader): BlockLayout;
+/** A scheme at the coordinator: public arithmetic only, no secret, no SEAL. */
+export interface Aggregator {
   adder(header: EpochHeader): BlockAdder;
   /**
    * Integer sums, block by block, `valuesPerBlock` each.
-   * @param shares one per site of the active set
+   * @param shares one decryption share of each decryptor
    */
-  combine(header: EpochHeader, sum: SumToOpen, shares: ReadonlyMap<string, Uint8Array>): Generator<Uint32Array, void>;
+  combine(
+    header: EpochHeader,
+    sum: SumToDecrypt,
+    shares: ReadonlyMap<string, Uint8Array>,
+  ): Generator<Uint32Array, void>;
+}
+
+/** A scheme as it is registered: what is known of it without loading its arithmetic. */
+export interface Scheme {
+  /** As federation.yaml and every header name it. */
+  readonly name: string;
+  /** As people read it. */
+  readonly title: string;
+  /** Names of the steps of its DKG, in order. */
+  readonly dkgSteps: readonly string[];
+  /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED when the scheme cannot serve this header */
+  layout(header: EpochHeader): BlockLayout;
+  site(): Promise<SiteProtocol>;
+  aggregator(): Promise<Aggregator>;
 }

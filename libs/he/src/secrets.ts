@@ -17,9 +17,9 @@ export class Secrets implements Disposable {
   }
 }
 
-/** A share or secret that must be there: 0 in the place of a missing one would open to something wrong or give its site away. */
+/** A key share or secret that must be there: 0 in the place of a missing one would decrypt to something wrong or give its site away. */
 export function present<T>(value: T | undefined): T {
-  if (value === undefined) throw new HeError('STATE_INVALID', 'a share or secret of this key epoch is missing');
+  if (value === undefined) throw new HeError('STATE_INVALID', 'a key share or secret of this key epoch is missing');
   return value;
 }
 

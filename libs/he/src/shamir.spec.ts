@@ -4,7 +4,8 @@ import { DEGREE, PRIMES } from './ckks/parameters.js';
 import { type Kernel60, compileKernel, instantiate } from './ring/kernel.js';
 import { shoup } from './ring/modulus.js';
 import { type Poly, Ring } from './ring/ring.js';
-import { lagrangeWeight, shareOut, weighted } from './shamir.js';
+import { Thresholdizer } from './ckks/thresholdizer.js';
+import { lagrangeWeight } from './shamir.js';
 import { TestRandom } from './testing/random.js';
 
 interface Vector {
@@ -90,15 +91,15 @@ describe('sharing of a ring element', () => {
     const uniform = (): Poly =>
       ring.uniform((count) => new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer));
     const secret = uniform();
-    const shares = shareOut(
-      ring,
+    const thresholdizer = new Thresholdizer(ring, 3, 5);
+    const shares = thresholdizer.genShares(
       secret,
-      3,
-      5,
       (count) => new BigUint64Array(Uint8Array.from(random.bytes(count * 8)).buffer),
     );
     const open = (xs: number[]): Poly =>
-      xs.map((x) => weighted(ring, shares[x - 1] ?? ring.zero(), x, xs)).reduce((sum, part) => ring.add(sum, part));
+      xs
+        .map((x) => thresholdizer.additiveShare(shares[x - 1] ?? ring.zero(), x, xs))
+        .reduce((sum, part) => ring.add(sum, part));
     for (const xs of [
       [1, 2, 3],
       [1, 3, 5],

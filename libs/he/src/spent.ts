@@ -2,7 +2,7 @@ import { HeError } from './errors.js';
 import type { EpochHeader } from './scheme.js';
 import { present } from './secrets.js';
 
-/** Which sums of the epoch this site has encrypted for and which it has helped to open: one byte each. */
+/** Which sums of the key epoch this site has encrypted for and which it has helped to decrypt: one byte each. */
 export class Spent {
   private constructor(private readonly flags: Uint8Array) {}
 
@@ -21,17 +21,20 @@ export class Spent {
     );
   }
 
-  /** @throws HeError SHARE_ALREADY_MADE */
-  share(sumIndex: number): void {
+  /** @throws HeError DECRYPTION_SHARE_ALREADY_MADE */
+  decrypt(sumIndex: number): void {
     this.#spend(
       sumIndex,
       2,
-      new HeError('SHARE_ALREADY_MADE', 'this site has made its share of this sum before: send the stored bytes again'),
+      new HeError(
+        'DECRYPTION_SHARE_ALREADY_MADE',
+        'this site has made its decryption share of this sum before: send the stored bytes again',
+      ),
     );
   }
 
-  /** Every sum of the epoch has this site's share: nothing can be asked of its secrets any more. */
-  get allShared(): boolean {
+  /** Every sum of the epoch has this site's decryption share: nothing can be asked of its secrets any more. */
+  get everyDecryption(): boolean {
     return this.flags.every((flags) => (flags & 2) !== 0);
   }
 

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { HeError } from './errors.js';
 import { headerDigest } from './header.js';
 import type { CeremonyMessage, EpochHeader } from './scheme.js';
-import { concat, equal, payload, prefix } from './wire.js';
+import { KIND, concat, equal, payload, prefix } from './wire.js';
 
 /**
- * The bodies of one step in roster order: broadcasts, or with `to` what was addressed to that site.
+ * The bodies of one DKG step in roster order: broadcasts, or with `to` what was addressed to that site.
  * @param own what `self` posted, used where the relay does not echo it
  * @throws HeError MESSAGE_MISSING, MESSAGE_UNEXPECTED, MESSAGE_CHANGED with the site that caused it
  */
@@ -36,7 +36,7 @@ export function bodiesOf(
     if (!body)
       throw new HeError(
         'MESSAGE_MISSING',
-        `step ${step}: nothing arrived from a site; repeat the epoch without it`,
+        `step ${step}: nothing arrived from a site; repeat the key ceremony without it`,
         site,
       );
     return body;
@@ -55,22 +55,22 @@ export function emptyTranscript(header: EpochHeader): Uint8Array {
 }
 
 export function confirmation(header: EpochHeader, transcript: Uint8Array): Uint8Array {
-  return concat(prefix(header, 'confirm'), transcript);
+  return concat(prefix(header, KIND.confirm), transcript);
 }
 
 /**
- * The transcript digest, in hex, that every site confirmed: the epoch may be used.
+ * The transcript digest, in hex, that every site confirmed: the key epoch may be used.
  * @param messages the broadcasts of the step `confirm`
  * @throws HeError TRANSCRIPT_DIFFERS naming the first site that disagrees with the majority
  */
 export function confirmedTranscript(header: EpochHeader, messages: readonly CeremonyMessage[]): string {
   const digests = bodiesOf(header, messages, 'confirm', '', undefined).map((body, i) =>
-    Buffer.from(payload(body, prefix(header, 'confirm'), 32, 'MESSAGE_MALFORMED', header.roster[i])).toString('hex'),
+    Buffer.from(payload(body, prefix(header, KIND.confirm), 32, 'MESSAGE_MALFORMED', header.roster[i])).toString('hex'),
   );
   const votes = (digest: string): number => digests.filter((other) => other === digest).length;
   const agreed = digests.reduce((best, digest) => (votes(digest) > votes(best) ? digest : best));
   const odd = digests.findIndex((digest) => digest !== agreed);
   if (odd >= 0)
-    throw new HeError('TRANSCRIPT_DIFFERS', 'sites saw different ceremonies; repeat the epoch', header.roster[odd]);
+    throw new HeError('TRANSCRIPT_DIFFERS', 'sites saw different key ceremonies; repeat it', header.roster[odd]);
   return agreed;
 }

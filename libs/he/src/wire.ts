@@ -1,31 +1,21 @@
 import { HeError, type HeErrorCode } from './errors.js';
 import { headerDigest } from './header.js';
-import type { EpochHeader, SchemeId } from './scheme.js';
+import type { EpochHeader } from './scheme.js';
 
 /**
  * Every byte string of this package starts with the same 16 bytes:
- * "KNHE", format version, scheme, kind, bits, and the first 8 bytes of the header digest, so that nothing
- * of another epoch, scheme or kind is ever read as something else. Integers are little-endian throughout.
+ * "KNHE", format version, kind, bits, 0, and the first 8 bytes of the header digest, which depends on the scheme too, so
+ * that nothing of another key epoch, scheme or kind is ever read as something else. Integers are little-endian throughout.
  */
 export const PREFIX_BYTES = 16;
-const FORMAT_VERSION = 1;
-const SCHEME_NUMBER: Record<SchemeId, number> = { 'ckks-threshold': 1, 'one-time-key': 2 };
-const KIND_NUMBER = {
-  upload: 1,
-  sum: 2,
-  share: 3,
-  commit: 16,
-  reveal: 17,
-  deal: 18,
-  test: 19,
-  confirm: 20,
-  state: 32,
-} as const;
-export type Kind = keyof typeof KIND_NUMBER;
+const FORMAT_VERSION = 2;
+/** Kinds that every scheme has. From 16 on they are a scheme's own, for the messages of its DKG. */
+export const KIND = { upload: 1, sum: 2, decryptionShare: 3, confirm: 4, state: 5 } as const;
 
-export function prefix(header: EpochHeader, kind: Kind): Uint8Array {
+/** @param kind of `KIND`, or a scheme's own */
+export function prefix(header: EpochHeader, kind: number): Uint8Array {
   const bytes = new Uint8Array(PREFIX_BYTES);
-  bytes.set([0x4b, 0x4e, 0x48, 0x45, FORMAT_VERSION, SCHEME_NUMBER[header.scheme], KIND_NUMBER[kind], header.bits]);
+  bytes.set([0x4b, 0x4e, 0x48, 0x45, FORMAT_VERSION, kind, header.bits, 0]);
   bytes.set(Buffer.from(headerDigest(header), 'hex').subarray(0, 8), 8);
   return bytes;
 }

@@ -1,3 +1,4 @@
+import { schemes } from '@koinon/he';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { seed, wanted } from '../arguments.js';
@@ -29,7 +30,7 @@ export function addUpCommand(program: Command, withFormat: (command: Command) =>
     .option('--epsilon <e>', 'privacy budget, or "off" to train without noise', (text: string) =>
       text === 'off' ? text : wanted('a positive number or off', (v) => v > 0)(text),
     )
-    .addOption(new Option('--encryption <scheme>', 'encryption scheme').choices(['ckks-threshold', 'one-time-key']))
+    .addOption(new Option('--encryption <scheme>', 'encryption scheme').choices(schemes.names))
     .option('--data <folder>', 'the hospitals’ tables, named as in models/heart-disease/data')
     .option(
       '--port <n>',

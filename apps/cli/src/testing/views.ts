@@ -38,7 +38,12 @@ export function runView(rounds: RoundView[], parts: Partial<RunView> = {}): RunV
     spec: federationSchema.parse(parse(readFileSync(federationFile, 'utf8'))),
     seed: null,
     rounds,
-    encryption: { scheme: 'ckks-threshold', bytesPerParameter: 16.001, valuesPerBlock: 16_384 },
+    encryption: {
+      scheme: 'ckks-threshold',
+      title: 'threshold CKKS',
+      bytesPerParameter: 16.001,
+      valuesPerBlock: 16_384,
+    },
     privacy: { unit: 'record', epsilonBudget: 1.2, epsilonSpent: 1.19999, delta: 1e-3, noiseMultiplier: 3.59 },
     ...parts,
   };

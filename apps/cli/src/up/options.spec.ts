@@ -58,6 +58,10 @@ describe('planFrom', () => {
     expect(() => plan({ insecureDeterministic: true })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
     expect(() => plan({ data: '/no/such/folder' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
     expect(() => plan({ data: dataFile('va') })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    const unknown = [{ path: 'encryption.scheme', message: 'is none of ckks-threshold, one-time-key' }];
+    expect(() => plan({ encryption: 'rot13' })).toThrow(
+      expect.objectContaining({ code: 'REQUEST_INVALID', issues: unknown }),
+    );
     expect(() => plan({ epsilon: 21 })).toThrow(
       expect.objectContaining({ issues: [expect.objectContaining({ path: 'privacy.epsilon' })] }),
     );

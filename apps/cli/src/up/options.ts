@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CodedError, federationSchema, parse, type Federation } from '@koinon/contracts';
 import { canonicalBytes } from '@koinon/signing';
+import { schemes } from '@koinon/he';
 import { federationFile } from '@koinon/heart-disease';
 import { parse as parseYaml } from 'yaml';
 import { fileDigests, hospitalFiles, type HospitalFiles } from './hospital-files.js';
@@ -40,6 +41,7 @@ export function planFrom(flags: UpFlags): Plan {
     privacy: { ...base.privacy, epsilon, rowCountNoise: epsilon === null ? 0 : base.privacy.rowCountNoise },
     encryption: { ...base.encryption, ...(flags.encryption ? { scheme: flags.encryption } : {}) },
   });
+  checkScheme(spec);
   const insecureDeterministic = flags.insecureDeterministic ?? false;
   const files = hospitalFiles(flags.data);
   // Other data is another federation too: a table that was mended must not resume the run without it.
@@ -47,4 +49,12 @@ export function planFrom(flags: UpFlags): Plan {
     .update(canonicalBytes({ spec, seed: flags.seed ?? null, insecureDeterministic, data: fileDigests(files) }))
     .digest('hex');
   return { spec, seed: flags.seed, insecureDeterministic, files, key };
+}
+
+/** @throws CodedError REQUEST_INVALID with the schemes there are */
+function checkScheme({ encryption: { scheme } }: Federation): void {
+  if (schemes.names.includes(scheme)) return;
+  throw new CodedError('REQUEST_INVALID', undefined, [
+    { path: 'encryption.scheme', message: `is none of ${schemes.names.join(', ')}` },
+  ]);
 }

@@ -138,12 +138,11 @@ function row(label: string, cells: readonly string[]): string {
 }
 
 function title({ federation, sites, threshold, encryption, privacy }: Report): string {
-  const scheme = encryption.scheme === 'ckks-threshold' ? 'threshold CKKS' : encryption.scheme;
   const spent =
     privacy.epsilonSpent === null || privacy.epsilonBudget === null
       ? 'no privacy noise'
       : `ε ${privacy.epsilonSpent.toFixed(2)} of ${privacy.epsilonBudget} spent`;
-  return `${federation} · ${sites.length} hospitals · ${threshold}-of-${sites.length} ${scheme} · ${spent}`;
+  return `${federation} · ${sites.length} hospitals · ${threshold}-of-${sites.length} ${encryption.title} · ${spent}`;
 }
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en');

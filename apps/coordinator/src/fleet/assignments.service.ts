@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Assignments } from '@koinon/contracts';
-import { sumScheme } from '@koinon/he';
 import { filter, firstValueFrom, race, timer } from 'rxjs';
 import type { DataSource } from 'typeorm';
 import { EventsService } from '../platform/events/events.service.js';
@@ -40,12 +39,7 @@ export class AssignmentsService {
   }
 
   private async current(site: string): Promise<Assignments> {
-    const work = await this.look();
-    const schemes = new Set(work.rounds.map(({ header }) => header.scheme));
-    const steps = new Map(
-      await Promise.all([...schemes].map(async (id) => [id, (await sumScheme(id)).steps] as const)),
-    );
-    return assignmentsOf(site, work, (id) => steps.get(id)!);
+    return assignmentsOf(site, await this.look());
   }
 
   /**

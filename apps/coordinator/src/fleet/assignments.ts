@@ -1,17 +1,14 @@
 import type { Assignment, Assignments } from '@koinon/contracts';
+import { schemes } from '@koinon/he';
 import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
 
-/** What one site has to do of the open work. @param steps the ceremony's, by scheme */
-export function assignmentsOf(
-  site: string,
-  { rounds, releases }: OpenWork,
-  steps: (scheme: OpenRound['header']['scheme']) => readonly string[],
-): Assignments {
+/** What one site has to do of the open work. */
+export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Assignments {
   const own = rounds.filter(({ header }) => header.roster.includes(site));
   return {
     assignments: [
       ...own.flatMap((round) => [
-        ...ceremony(site, round, steps(round.header.scheme)),
+        ...ceremony(site, round),
         ...round.sums.filter(({ refusedBy }) => !refusedBy.includes(site)).flatMap((sum) => sumTask(site, round, sum)),
       ]),
       // A release disappears when the site reports that it serves it, or that it does not serve this model at all.
@@ -23,13 +20,9 @@ export function assignmentsOf(
   };
 }
 
-function ceremony(
-  site: string,
-  { epochId, header, roster, stepIndex, posted, refusedBy }: OpenRound,
-  steps: readonly string[],
-): Assignment[] {
+function ceremony(site: string, { epochId, header, roster, stepIndex, posted, refusedBy }: OpenRound): Assignment[] {
   if (stepIndex === null || refusedBy.includes(site)) return [];
-  const step = steps[stepIndex]!;
+  const step = schemes.named(header.scheme).dkgSteps[stepIndex]!;
   if (posted.some((message) => message.step === step && message.site === site)) return [];
   return [{ kind: 'ceremony', epochId, header: { ...header, roster: [...header.roster] }, roster: [...roster], step }];
 }

@@ -13,7 +13,7 @@ import {
   type Envelope,
 } from '@koinon/contracts';
 import { openStatement, sha256Hex } from '@koinon/signing';
-import { sumScheme } from '@koinon/he';
+import { schemes } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
 import { CONFIG, type Config } from '../platform/config.js';
@@ -91,7 +91,7 @@ export class EpochsService {
   async inbox(epochId: string, site: string, step: string): Promise<AsyncIterable<Uint8Array>> {
     const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
     if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
-    const steps = await this.steps(epoch);
+    const steps = this.steps(epoch);
     const index = steps.indexOf(step);
     const shown = { running: epoch.stepIndex, ready: steps.length, over: steps.length, failed: epoch.stepIndex }[
       epoch.state
@@ -133,7 +133,7 @@ export class EpochsService {
   /** One transition inside the driver's transaction; false while the epoch waits. */
   async advance(m: EntityManager, epoch: EpochRow, pulse: Pulse): Promise<boolean> {
     if (epoch.state !== 'running') return false;
-    const steps = await this.steps(epoch);
+    const steps = this.steps(epoch);
     const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
     const refusals = await m.findBy(RefusalRow, { subject: 'epoch', subjectId: epoch.id });
     const last = epoch.stepIndex === steps.length - 1;
@@ -163,14 +163,14 @@ export class EpochsService {
     });
   }
 
-  async steps(epoch: EpochRow): Promise<readonly string[]> {
-    return (await sumScheme(epoch.header.scheme)).steps;
+  steps(epoch: EpochRow): readonly string[] {
+    return schemes.named(epoch.header.scheme).dkgSteps;
   }
 
   private async check(epoch: EpochRow, site: string, statement: CeremonyStatement): Promise<void> {
     if (statement.site !== site || statement.epochId !== epoch.id || statement.headerSha256 !== epoch.headerSha256)
       throw new CodedError('SIGNATURE_INVALID');
-    const steps = await this.steps(epoch);
+    const steps = this.steps(epoch);
     const index = steps.indexOf(statement.step);
     if (epoch.state !== 'running' || index < 0 || index > epoch.stepIndex) throw new CodedError('STEP_OUT_OF_ORDER');
     if (statement.messages.some((msg) => msg.to !== undefined && !epoch.header.roster.includes(msg.to)))

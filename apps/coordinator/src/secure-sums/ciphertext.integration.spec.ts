@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { updateLength, type ClosingStatement } from '@koinon/contracts';
-import { HeError, sumScheme, type EpochHeader, type SumToOpen } from '@koinon/he';
+import { HeError, schemes, type EpochHeader, type SumToDecrypt } from '@koinon/he';
 import { withDatabase } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sentIn } from '../testing/fed-avg-check.fixture.js';
@@ -71,7 +71,7 @@ describe('what a run leaves on the wire and in the blob store', () => {
   const files = new Map<string, Buffer>();
   let updates: SentSum[] = [];
   let header: EpochHeader;
-  let toOpen: SumToOpen;
+  let toDecrypt: SumToDecrypt;
   let shares: Map<string, Uint8Array>;
 
   beforeAll(async () => {
@@ -92,19 +92,19 @@ describe('what a run leaves on the wire and in the blob store', () => {
     );
     header = sum!.header;
     const stored = (name: string) => new Uint8Array(files.get(`sums/${sum!.id}/${name}`)!);
-    toOpen = {
+    toDecrypt = {
       sumIndex: 0,
-      uploads: sum!.uploads.map((u) => u.site),
-      activeSet: sum!.active_set,
+      uploaders: sum!.uploads.map((u) => u.site),
+      decryptors: sum!.active_set,
       blocks: [stored('sum/0')],
     };
     shares = new Map(sum!.active_set.map((site) => [site, stored(`shares/${site}`)]));
   });
 
   /** What somebody with these shares reads of these blocks, or the code with which they do not open. */
-  async function open(with_: ReadonlyMap<string, Uint8Array>, blocks = toOpen.blocks): Promise<number[] | string> {
+  async function open(with_: ReadonlyMap<string, Uint8Array>, blocks = toDecrypt.blocks): Promise<number[] | string> {
     try {
-      const [sums] = (await sumScheme(header.scheme)).combine(header, { ...toOpen, blocks }, with_);
+      const [sums] = (await schemes.named(header.scheme).aggregator()).combine(header, { ...toDecrypt, blocks }, with_);
       return Array.from(sums!.subarray(0, updateLength(FEATURES + 1)));
     } catch (error) {
       if (error instanceof HeError) return error.code;
@@ -147,8 +147,8 @@ describe('what a run leaves on the wire and in the blob store', () => {
   it('does not open with t − 1 shares, whatever stands in for the missing one', async () => {
     for (const missing of shares.keys()) {
       const others = new Map([...shares].filter(([site]) => site !== missing));
-      expect(await open(others)).toBe('SHARE_MISSING');
-      expect(await open(new Map(others).set(missing, [...others.values()][0]!))).toBe('SHARE_MALFORMED');
+      expect(await open(others)).toBe('DECRYPTION_SHARE_MISSING');
+      expect(await open(new Map(others).set(missing, [...others.values()][0]!))).toBe('DECRYPTION_SHARE_MALFORMED');
       // Nothing (a share of zeros behind its label), which is what t − 1 shares alone come to.
       const nothing = shares.get(missing)!.slice();
       nothing.fill(0, nothing.length - RESIDUE_BYTES);
@@ -160,7 +160,7 @@ describe('what a run leaves on the wire and in the blob store', () => {
     const [name] = [...files.keys()].filter((f) => f.includes('/uploads/alpha/'));
     const upload = new Uint8Array(files.get(name!)!);
     // An upload has its own label in front; with the sum's, only the arithmetic is left to stop it.
-    const [sum] = [...toOpen.blocks];
+    const [sum] = [...toDecrypt.blocks];
     const relabelled = sum!.slice();
     relabelled.set(upload.subarray(-2 * RESIDUE_BYTES), sum!.length - 2 * RESIDUE_BYTES);
     expect(await open(shares, [upload])).toBe('BLOCK_MALFORMED');

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError } from '@koinon/contracts';
-import { HeError, sumScheme } from '@koinon/he';
+import { HeError, schemes } from '@koinon/he';
 import type { DataSource } from 'typeorm';
 import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
 import { EpochRow } from '../key-epochs/key-epochs.entities.js';
@@ -29,7 +29,7 @@ export class SumJobs {
   async load(sumId: string) {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
     const { header } = await this.database.manager.findOneByOrFail(EpochRow, { id: sum.epochId });
-    return { sum, header, scheme: await sumScheme(header.scheme) };
+    return { sum, header, aggregator: await schemes.named(header.scheme).aggregator() };
   }
 
   /** @throws CodedError BLOB_DAMAGED, BLOB_MISSING with the site whose bytes these were */
@@ -66,10 +66,10 @@ export class SumShardHandler implements JobHandler<'sum.shard'> {
   constructor(private readonly sums: SumJobs) {}
 
   async handle({ sumId, from, to }: JobPayload<'sum.shard'>): Promise<void> {
-    const { sum, header, scheme } = await this.sums.load(sumId);
+    const { sum, header, aggregator } = await this.sums.load(sumId);
     // The sum may be committed or its run be over since this was asked for.
     if (sum.state !== 'aggregating' || sum.sumRoot) return;
-    const adder = scheme.adder(header);
+    const adder = aggregator.adder(header);
     const rows = this.sums.database.getRepository(SumBlockRow);
     for (let index = from; index < to; index++) {
       if (await rows.existsBy({ sumId, index })) continue;
@@ -119,7 +119,7 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
   constructor(private readonly sums: SumJobs) {}
 
   async handle({ sumId }: JobPayload<'sum.combine'>): Promise<void> {
-    const { sum, header, scheme } = await this.sums.load(sumId);
+    const { sum, header, aggregator } = await this.sums.load(sumId);
     if (sum.combined) return this.sums.advance(sumId, 'combined');
     // A run may have been cancelled since this was asked for.
     if (sum.state !== 'combining') return;
@@ -131,13 +131,13 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
     for (const ref of await this.sums.blockRefs(sumId)) blocks.push(await this.sums.blobs.get(ref));
     const result = new Uint32Array(sum.length);
     let offset = 0;
-    const opened = {
+    const toDecrypt = {
       sumIndex: sum.sumIndex,
-      uploads: sum.uploads!.map((u) => u.site),
-      activeSet: sum.activeSet!,
+      uploaders: sum.uploads!.map((u) => u.site),
+      decryptors: sum.activeSet!,
       blocks,
     };
-    for (const values of scheme.combine(header, opened, shares)) {
+    for (const values of aggregator.combine(header, toDecrypt, shares)) {
       result.set(values.subarray(0, Math.min(values.length, sum.length - offset)), offset);
       offset += values.length;
       // Between blocks the queue may renew this job's lock.

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, shareStatement, uploadStatement, type Envelope, type Opening } from '@koinon/contracts';
 import { openStatement, sha256Hex, toBase64, fromBase64 } from '@koinon/signing';
-import { MerkleTree, sumScheme, type BlockLayout } from '@koinon/he';
+import { MerkleTree, schemes, type BlockLayout } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type Admit, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
 import { EpochRow } from '../key-epochs/key-epochs.entities.js';
@@ -143,7 +143,7 @@ export class UploadsService {
   /** Takes a site's one share: the bytes first, then the signed statement about them. */
   async putShareBytes(sumId: string, site: string, body: Readable, sha256: string): Promise<void> {
     const { sum, layout } = await this.opened(sumId, site);
-    const expected = layout.shareBytes(sum.blocks);
+    const expected = layout.decryptionShareBytes(sum.blocks);
     if (await this.database.manager.existsBy(ShareRow, { sumId, site })) return;
     if (sum.state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
     const admit: Admit = (keep) =>
@@ -203,7 +203,7 @@ export class UploadsService {
     const sum = await this.database.manager.findOneBy(SumRow, { id: sumId });
     if (!sum?.cohort.includes(site)) throw new CodedError('NOT_FOUND');
     const epoch = await this.database.manager.findOneByOrFail(EpochRow, { id: sum.epochId });
-    return { sum, epoch, layout: (await sumScheme(epoch.header.scheme)).layout(epoch.header) };
+    return { sum, epoch, layout: schemes.named(epoch.header.scheme).layout(epoch.header) };
   }
 
   /** Only the active set may look, and only once the sum is committed. */

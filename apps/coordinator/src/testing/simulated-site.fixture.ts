@@ -37,9 +37,8 @@ import {
   MerkleTree,
   Quantiser,
   headerDigest,
-  siteScheme,
+  schemes,
   spotCheck,
-  sumScheme,
   type CeremonyMessage,
   type SiteEpoch,
 } from '@koinon/he';
@@ -221,9 +220,10 @@ export class SimulatedSite implements AsyncDisposable {
     const key = `${epochId} ${step}`;
     this.headers.set(epochId, header);
     this.rosters.set(epochId, roster);
-    if (!this.epochs.has(epochId)) this.epochs.set(epochId, (await siteScheme(header.scheme)).begin(header, this.id));
+    if (!this.epochs.has(epochId))
+      this.epochs.set(epochId, (await schemes.named(header.scheme).site()).begin(header, this.id));
     const messages =
-      this.ceremonies.get(key) ?? this.epochs.get(epochId)!.step(step, await this.inbox(epochId, header, step));
+      this.ceremonies.get(key) ?? this.epochs.get(epochId)!.runDkgStep(step, await this.inbox(epochId, header, step));
     this.ceremonies.set(key, messages);
     const bodies = messages.map(({ to, body }) =>
       to === undefined ? body : SealedBox.seal(roster.find((r) => r.site === to)!.sealingKey, body),
@@ -244,7 +244,7 @@ export class SimulatedSite implements AsyncDisposable {
 
   /** All sites of the epoch signed the same confirmation. */
   private async agreed(epochId: string): Promise<void> {
-    const last = (await siteScheme(this.headers.get(epochId)!.scheme)).steps.at(-1)!;
+    const last = schemes.named(this.headers.get(epochId)!.scheme).dkgSteps.at(-1)!;
     const posts = await this.posted(epochId, last);
     const confirmations = await Promise.all(
       this.rosters.get(epochId)!.map(async ({ site, identityKey }) => {
@@ -271,8 +271,8 @@ export class SimulatedSite implements AsyncDisposable {
     { scheme }: AssignmentOf<'ceremony'>['header'],
     step: string,
   ): Promise<CeremonyMessage[]> {
-    const { steps } = await siteScheme(scheme);
-    const before = steps[steps.indexOf(step) - 1];
+    const { dkgSteps } = schemes.named(scheme);
+    const before = dkgSteps[dkgSteps.indexOf(step) - 1];
     const posts = before === undefined ? [] : await this.posted(epochId, before);
     return posts.flatMap(({ statement, bodies }) => {
       const {
@@ -309,10 +309,10 @@ export class SimulatedSite implements AsyncDisposable {
       if (rootOf(blocks) !== closing.sumRoot) throw new Error('the sum is not the committed one');
       await this.check(closing);
       await this.checkUploads(closing, uploads);
-      const share = this.epochs.get(epochId)!.share({
+      const share = this.epochs.get(epochId)!.decryptionShare({
         sumIndex: closing.sumIndex,
-        uploads: closing.uploads.map((u) => u.site),
-        activeSet: closing.activeSet,
+        uploaders: closing.uploads.map((u) => u.site),
+        decryptors: closing.activeSet,
         blocks,
       });
       this.shares.set(sumId, [...(this.shares.get(sumId) ?? []), share]);
@@ -350,7 +350,7 @@ export class SimulatedSite implements AsyncDisposable {
       block: fromBase64(block),
       proof: proof.map((p) => Buffer.from(p, 'hex')),
     });
-    spotCheck(await sumScheme(header.scheme), header, {
+    spotCheck(await schemes.named(header.scheme).aggregator(), header, {
       index: 0,
       size: closing.blocks,
       sum: proven(closing.sumRoot, opening.sum),

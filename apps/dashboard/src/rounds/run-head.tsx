@@ -42,7 +42,7 @@ export function RunHead({ run }: { run: RunView }) {
         </Fact>
         <Fact name="Decrypt together">{thresholdText(run)}</Fact>
         <Fact name="Secure sum">
-          {schemeNames[spec.encryption.scheme]}{' '}
+          {run.encryption.title}{' '}
           <span className="quiet">
             {spec.encryption.bits}-bit, {formatNumber(run.encryption.bytesPerParameter)} B per parameter in full blocks
           </span>
@@ -65,11 +65,6 @@ export function RunHead({ run }: { run: RunView }) {
     </header>
   );
 }
-
-const schemeNames: Record<RunView['spec']['encryption']['scheme'], string> = {
-  'ckks-threshold': 'threshold CKKS',
-  'one-time-key': 'one-time key',
-};
 
 function Parameters({ params }: { params: RunView['spec']['strategy']['params'] }) {
   const entries = Object.entries(params);

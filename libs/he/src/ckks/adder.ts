@@ -1,7 +1,7 @@
 import { HeError } from '../errors.js';
 import { instantiate, type Kernel60 } from '../ring/kernel.js';
 import type { BlockAdder, EpochHeader } from '../scheme.js';
-import { concat, payload, prefix, toBytes } from '../wire.js';
+import { KIND, concat, payload, prefix, toBytes } from '../wire.js';
 import { DEGREE, PRIMES } from './parameters.js';
 
 const POLY_BYTES = DEGREE * 8;
@@ -25,8 +25,8 @@ export class ResidueAdder implements BlockAdder {
     this.#kernel = instantiate(module, STAGE_AT + POLY_BYTES) as Kernel60;
     this.#sum = new BigUint64Array(this.#kernel.memory.buffer, SUM_AT, 4 * DEGREE);
     this.#stage = new Uint8Array(this.#kernel.memory.buffer, STAGE_AT, POLY_BYTES);
-    this.#uploadPrefix = prefix(header, 'upload');
-    this.#sumPrefix = prefix(header, 'sum');
+    this.#uploadPrefix = prefix(header, KIND.upload);
+    this.#sumPrefix = prefix(header, KIND.sum);
   }
 
   add(block: Uint8Array): void {

@@ -9,7 +9,7 @@ export interface CiphertextResidues {
 }
 
 /** @throws HeError BLOCK_MALFORMED */
-export function openBlock(ring: Ring, block: Uint8Array, expectedPrefix: Uint8Array): CiphertextResidues {
+export function readCiphertext(ring: Ring, block: Uint8Array, expectedPrefix: Uint8Array): CiphertextResidues {
   const words = toWords(payload(block, expectedPrefix, 2 * ring.length * 8, 'BLOCK_MALFORMED'));
   const c0 = words.subarray(0, ring.length);
   const c1 = words.subarray(ring.length);

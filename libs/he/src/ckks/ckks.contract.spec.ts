@@ -1,3 +1,5 @@
 import { describeScheme } from '../testing/scheme.contract.js';
+import { DEGREE } from './parameters.js';
+import { ckksThreshold } from './scheme.js';
 
-describeScheme('ckks-threshold');
+describeScheme(ckksThreshold, { keyShareBytes: 2 * DEGREE * 8 });

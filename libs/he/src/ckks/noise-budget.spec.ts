@@ -1,15 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { siteScheme, sumScheme } from '../index.js';
 import { compileKernel } from '../ring/kernel.js';
 import type { Poly } from '../ring/ring.js';
-import { Federation, type Scheme, expectCode, headerOf } from '../testing/federation.js';
-import { PREFIX_BYTES, prefix, toWords } from '../wire.js';
-import { openBlock } from './block.js';
+import { Federation, type Loaded, expectCode, headerOf, load } from '../testing/federation.js';
+import { KIND, PREFIX_BYTES, prefix, toWords } from '../wire.js';
+import { readCiphertext } from './block.js';
 import { type NoiseInput, noiseBudget } from './noise-budget.js';
 import { Packing } from './packing.js';
 import { CkksParameters, DEGREE, LOG_SCALE, PRIMES, SMUDGING_BITS, SPECIAL_PRIME } from './parameters.js';
-import { type Rings, atDataLevel, commonPolynomial, openRings } from './rings.js';
-import { Seal } from './seal.js';
+import { PublicKeyProtocol } from './public-key-protocol.js';
+import { type Rings, atDataLevel, ringsOf } from './rings.js';
+import { ckksThreshold } from './scheme.js';
+import { SealSampler } from './seal-sampler.js';
 
 const base: NoiseInput = {
   sites: 64,
@@ -62,27 +63,29 @@ describe('noise budget', () => {
   });
 
   describe('measured', () => {
-    let scheme: Scheme;
+    let loaded: Loaded;
     let rings: Rings;
     let module: WebAssembly.Module;
-    let seal: Seal;
+    let sampler: SealSampler;
     beforeAll(async () => {
-      scheme = { site: await siteScheme('ckks-threshold'), sum: await sumScheme('ckks-threshold') };
+      loaded = await load(ckksThreshold);
       module = await compileKernel('ring60');
-      rings = openRings(module);
-      seal = await Seal.open();
+      rings = ringsOf(module);
+      sampler = await SealSampler.load();
     });
 
     it('fresh and summed errors stay below the bound, and not by accident far below', () => {
       const { key, data } = rings;
       const header = headerOf('ckks-threshold', 5, 3);
-      const a = commonPolynomial(key, header);
-      const pairs = Array.from({ length: 5 }, () => seal.sampleKey());
-      const secret = pairs.map((pair) => pair.secret).reduce((sum, s) => key.add(sum, s));
+      const a = new PublicKeyProtocol(key, header).common;
+      const pairs = Array.from({ length: 5 }, () => sampler.sampleKey());
+      const secret = pairs.map((pair) => pair.secretKey).reduce((sum, s) => key.add(sum, s));
       const b = pairs
-        .map((pair) => key.subtract(key.add(pair.b, key.multiply(pair.a, pair.secret)), key.multiply(a, pair.secret)))
+        .map((pair) =>
+          key.subtract(key.add(pair.b, key.multiply(pair.a, pair.secretKey)), key.multiply(a, pair.secretKey)),
+        )
         .reduce((sum, x) => key.add(sum, x));
-      using encryptor = seal.zeroEncryptor(b, a);
+      using encryptor = sampler.zeroEncryptor(b, a);
       let sum: Poly = data.zero();
       const largest = (poly: Poly): number => {
         const phase = data.inverse(
@@ -107,10 +110,10 @@ describe('noise budget', () => {
     });
 
     it("the decrypted sum's error fills the smudging and stays below the bound", () => {
-      using federation = Federation.ready(scheme, headerOf('ckks-threshold', 4, 3));
+      using federation = Federation.ready(loaded, headerOf('ckks-threshold', 4, 3));
       const sum = federation.sumOf(0, new Map([0, 1, 2, 3].map((i) => [i, Uint32Array.of(i)])));
       const [block = new Uint8Array(0)] = sum.blocks;
-      const { c0 } = openBlock(rings.data, block, prefix(federation.header, 'sum'));
+      const { c0 } = readCiphertext(rings.data, block, prefix(federation.header, KIND.sum));
       const opened = [...federation.shares(sum).values()].reduce(
         (total, share) => rings.data.add(total, toWords(share.slice(2 * PREFIX_BYTES))),
         c0,

@@ -21,7 +21,7 @@ export interface NoiseBudget {
   readonly fresh: bigint;
   /** The sum of all uploads. */
   readonly aggregate: bigint;
-  /** All smudging of one active set. */
+  /** All smudging of t decryptors. */
   readonly smudging: bigint;
   /** aggregate + smudging: what `combine` accepts. */
   readonly total: bigint;
@@ -61,7 +61,7 @@ export function noiseBudget(input: NoiseInput): NoiseBudget {
   if (uploads * (2 ** bits - 1) >= 2 ** (bits + guardBits))
     refuse('more uploads than the guard bits of a packed value hold');
   if (largest >= product) refuse('packed sums at this scale do not fit the coefficient modulus');
-  if (total >= half) refuse('error and smudging of this active set reach half the scale');
+  if (total >= half) refuse('error and smudging of these decryptors reach half the scale');
   const log2 = (x: bigint): number => Math.log2(Number(x));
   return {
     fresh,

@@ -8,7 +8,7 @@ import { type CkksParameters, DEGREE, LOG_SCALE, PRIMES } from './parameters.js'
 
 const WORDS_AT = 1024;
 
-/** Values to plaintext polynomials and back: k values per coefficient with guard bits, times Δ. Exact on integers. */
+/** Coefficient packing: values to plaintext polynomials and back, k values per coefficient with guard bits, times Δ. Exact on integers. */
 export class Packing {
   readonly #kernel: Kernel60;
   readonly #words: BigUint64Array;
@@ -72,7 +72,7 @@ export class Packing {
     if (flags !== 0 || worstError > this.parameters.noise(uploads).total) {
       throw new HeError(
         'COMBINE_FAILED',
-        'shares and sum do not open to integers: a share is wrong, or made for another sum or active set',
+        'decryption shares and sum do not decrypt to integers: a share is wrong, or made for another sum or other decryptors',
       );
     }
     return { sums, worstError };

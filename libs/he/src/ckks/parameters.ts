@@ -1,18 +1,28 @@
 import { MAX_SITES, checkHeader } from '../header.js';
-import { HeError } from '../errors.js';
 import type { BlockLayout, EpochHeader } from '../scheme.js';
-import { SHARE_LABEL_BYTES } from '../sum-to-open.js';
+import { DECRYPTION_SHARE_HEAD_BYTES } from '../sum-to-decrypt.js';
 import { PREFIX_BYTES } from '../wire.js';
 import { type NoiseBudget, noiseBudget } from './noise-budget.js';
+import { proofBytes } from './proof-of-possession.js';
 
 export const DEGREE = 8192;
 /** The three largest 60-bit primes that SEAL's `CoeffModulus.Create(8192, [60, 60, 60])` gives, in its order. */
 export const PRIMES = [1152921504606683137n, 1152921504606748673n] as const;
 export const SPECIAL_PRIME = 1152921504606830593n;
-/** Δ = 2^61: above 2·64·2^53, so that an active set of any size decrypts exactly. */
+/** Δ = 2^61: above 2·64·2^53, so that decryptors of any number decrypt exactly. */
 export const LOG_SCALE = 61;
 export const SMUDGING_BITS = 53;
 const GUARD_BITS = Math.log2(MAX_SITES);
+
+export const CKKS_NAME = 'ckks-threshold';
+/** Steps of the DKG, in order. */
+export const CKKS_STEPS = ['commit', 'reveal', 'deal', 'test', 'confirm'] as const;
+/** Kinds of its messages on the wire. */
+export const CKKS_KIND = { commit: 16, reveal: 17, deal: 18, test: 19 } as const;
+export const NONCE_BYTES = 32;
+export const PUBLIC_KEY_SHARE_BYTES = 3 * DEGREE * 8;
+/** Body of `reveal`, the largest of all messages. */
+export const REVEAL_BYTES = NONCE_BYTES + PUBLIC_KEY_SHARE_BYTES + proofBytes(DEGREE);
 
 /** Checked parameters of threshold CKKS for one key epoch; 180-bit Q·p at N = 8192 is within the 128-bit table of SEAL. */
 export class CkksParameters implements BlockLayout {
@@ -26,8 +36,7 @@ export class CkksParameters implements BlockLayout {
 
   /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED */
   static from(header: EpochHeader): CkksParameters {
-    checkHeader(header);
-    if (header.scheme !== 'ckks-threshold') throw new HeError('HEADER_INVALID', 'the header names another scheme');
+    checkHeader(header, CKKS_NAME);
     const parameters = new CkksParameters(header);
     parameters.noise(header.roster.length);
     return parameters;
@@ -64,7 +73,11 @@ export class CkksParameters implements BlockLayout {
     return this.uploadBlockBytes;
   }
 
-  shareBytes(blocks: number): number {
-    return PREFIX_BYTES + SHARE_LABEL_BYTES + blocks * 2 * DEGREE * 8;
+  get largestMessageBytes(): number {
+    return PREFIX_BYTES + REVEAL_BYTES;
+  }
+
+  decryptionShareBytes(blocks: number): number {
+    return DECRYPTION_SHARE_HEAD_BYTES + blocks * 2 * DEGREE * 8;
   }
 }

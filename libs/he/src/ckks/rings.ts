@@ -1,7 +1,4 @@
 import { Ring, type Poly } from '../ring/ring.js';
-import { publicWords } from '../random.js';
-import { headerDigest } from '../header.js';
-import type { EpochHeader } from '../scheme.js';
 import { DEGREE, PRIMES, SPECIAL_PRIME } from './parameters.js';
 
 /** Both levels of the modulus chain: keys live modulo q0·q1·p, ciphertexts modulo q0·q1. */
@@ -10,16 +7,9 @@ export interface Rings {
   readonly data: Ring;
 }
 
-export function openRings(module: WebAssembly.Module): Rings {
+export function ringsOf(module: WebAssembly.Module): Rings {
   return { key: new Ring(module, DEGREE, [...PRIMES, SPECIAL_PRIME]), data: new Ring(module, DEGREE, PRIMES) };
 }
 
 /** The part of a key-level element that data-level arithmetic uses. */
 export const atDataLevel = (a: Poly): Poly => a.subarray(0, PRIMES.length * DEGREE);
-
-/** The common polynomial a, uniform modulo every prime, from the public seed and everything else in the header. */
-export function commonPolynomial(ring: Ring, header: EpochHeader): Poly {
-  return ring.uniform(
-    publicWords('common-polynomial/v1', Buffer.from(header.seed, 'hex'), Buffer.from(headerDigest(header), 'hex')),
-  );
-}

@@ -1,6 +1,6 @@
 import { HeError } from '../errors.js';
 import type { BlockAdder } from '../scheme.js';
-import { concat, payload, prefix } from '../wire.js';
+import { KIND, concat, payload, prefix } from '../wire.js';
 import type { MaskRing } from './mask-ring.js';
 import type { OneTimeKeyParameters } from './parameters.js';
 
@@ -15,8 +15,8 @@ export class MaskedAdder implements BlockAdder {
     private readonly ring: MaskRing,
     private readonly parameters: OneTimeKeyParameters,
   ) {
-    this.#uploadPrefix = prefix(parameters.header, 'upload');
-    this.#sumPrefix = prefix(parameters.header, 'sum');
+    this.#uploadPrefix = prefix(parameters.header, KIND.upload);
+    this.#sumPrefix = prefix(parameters.header, KIND.sum);
   }
 
   add(block: Uint8Array): void {

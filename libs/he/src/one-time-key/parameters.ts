@@ -1,17 +1,25 @@
 import { HeError } from '../errors.js';
 import { checkHeader } from '../header.js';
 import type { BlockLayout, EpochHeader } from '../scheme.js';
-import { SHARE_LABEL_BYTES } from '../sum-to-open.js';
+import { DECRYPTION_SHARE_HEAD_BYTES } from '../sum-to-decrypt.js';
 import { PREFIX_BYTES } from '../wire.js';
 
 export const DEGREE = 4096;
 /** Two 27-bit primes, 1 modulo 2N, ascending; their product has 54 bits. */
 export const PRIMES = [134_111_233n, 134_176_769n] as const;
-/** Standard deviation of secrets and errors: opening Σs and Σe costs a factor of sqrt 2 for two honest sites, 2 by the strict bound. */
+/** Standard deviation of secrets and errors: decrypting gives Σs and Σe away, which costs a factor of sqrt 2 for two honest sites, 2 by the strict bound. */
 export const SIGMA = 6.4;
 /** Most uploads of a sum: 64 saturated ones no longer fit below q. */
 export const MAX_UPLOADS = 63;
 const GUARD_BITS = 6;
+
+export const ONE_TIME_KEY_NAME = 'one-time-key';
+/** Steps of the DKG, in order. */
+export const ONE_TIME_KEY_STEPS = ['deal', 'confirm'] as const;
+/** Kinds of its messages on the wire. */
+export const ONE_TIME_KEY_KIND = { commitments: 16, deal: 17 } as const;
+/** Shamir shares of one secret key, u16 per coefficient. */
+export const KEY_SHARE_BYTES = DEGREE * 2;
 
 /** Checked parameters of the one-time-key scheme for one key epoch. */
 export class OneTimeKeyParameters implements BlockLayout {
@@ -41,8 +49,7 @@ export class OneTimeKeyParameters implements BlockLayout {
 
   /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED */
   static from(header: EpochHeader): OneTimeKeyParameters {
-    checkHeader(header);
-    if (header.scheme !== 'one-time-key') throw new HeError('HEADER_INVALID', 'the header names another scheme');
+    checkHeader(header, ONE_TIME_KEY_NAME);
     const parameters = new OneTimeKeyParameters(header);
     parameters.checkRoom();
     return parameters;
@@ -65,9 +72,13 @@ export class OneTimeKeyParameters implements BlockLayout {
     return PREFIX_BYTES + DEGREE * 8;
   }
 
-  /** Does not depend on the blocks: a share is a share of the summed key. */
-  shareBytes(): number {
-    return PREFIX_BYTES + SHARE_LABEL_BYTES + DEGREE * 2;
+  get largestMessageBytes(): number {
+    return PREFIX_BYTES + Math.max(this.header.sums * KEY_SHARE_BYTES, this.header.roster.length * 32);
+  }
+
+  /** Does not depend on the blocks: it is a key share of the summed secret keys. */
+  decryptionShareBytes(): number {
+    return DECRYPTION_SHARE_HEAD_BYTES + KEY_SHARE_BYTES;
   }
 
   private checkRoom(): void {

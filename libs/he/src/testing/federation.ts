@@ -1,15 +1,28 @@
 import { expect } from 'vitest';
 import { HeError, type HeErrorCode } from '../errors.js';
-import type { CeremonyMessage, EpochHeader, SchemeId, SiteEpoch, SiteScheme, SumScheme, SumToOpen } from '../scheme.js';
+import type {
+  Aggregator,
+  CeremonyMessage,
+  EpochHeader,
+  Scheme,
+  SiteEpoch,
+  SiteProtocol,
+  SumToDecrypt,
+} from '../scheme.js';
 
 /** Both halves of a scheme. */
-export interface Scheme {
-  readonly site: SiteScheme;
-  readonly sum: SumScheme;
+export interface Loaded {
+  readonly scheme: Scheme;
+  readonly site: SiteProtocol;
+  readonly aggregator: Aggregator;
+}
+
+export async function load(scheme: Scheme): Promise<Loaded> {
+  return { scheme, site: await scheme.site(), aggregator: await scheme.aggregator() };
 }
 
 export function headerOf(
-  scheme: SchemeId,
+  scheme: string,
   sites: number,
   threshold: number,
   changes: Partial<EpochHeader> = {},
@@ -35,21 +48,21 @@ export class Federation implements Disposable {
   readonly sites: SiteEpoch[];
 
   constructor(
-    readonly scheme: Scheme,
+    readonly loaded: Loaded,
     readonly header: EpochHeader,
   ) {
-    this.sites = header.roster.map((site) => scheme.site.begin(header, site));
+    this.sites = header.roster.map((site) => loaded.site.begin(header, site));
   }
 
-  /** A federation whose ceremony is over. */
-  static ready(scheme: Scheme, header: EpochHeader): Federation {
-    const federation = new Federation(scheme, header);
-    for (const step of scheme.site.steps) federation.step(step);
+  /** A federation whose DKG is over. */
+  static ready(loaded: Loaded, header: EpochHeader): Federation {
+    const federation = new Federation(loaded, header);
+    for (const step of loaded.scheme.dkgSteps) federation.step(step);
     return federation;
   }
 
   step(step: string): void {
-    const posted = this.header.roster.flatMap((_, i) => this.site(i).step(step, this.inbox(i)));
+    const posted = this.header.roster.flatMap((_, i) => this.site(i).runDkgStep(step, this.inbox(i)));
     this.messages.push(...posted);
   }
 
@@ -70,16 +83,16 @@ export class Federation implements Disposable {
   /** Kills the site's process and starts it again from what it saved. */
   restart(index: number, state = this.site(index).save()): void {
     this.site(index)[Symbol.dispose]();
-    this.sites[index] = this.scheme.site.restore(this.header, this.header.roster[index] ?? '', state);
+    this.sites[index] = this.loaded.site.restore(this.header, this.header.roster[index] ?? '', state);
   }
 
   /** Encrypts at every site and adds. */
-  sumOf(sumIndex: number, values: ReadonlyMap<number, Uint32Array>, activeSet?: readonly number[]): SumToOpen {
+  sumOf(sumIndex: number, values: ReadonlyMap<number, Uint32Array>, decryptors?: readonly number[]): SumToDecrypt {
     const uploads = [...values].map(([i, vector]) => [...this.site(i).encrypt(sumIndex, vector)]);
     return {
       sumIndex,
-      uploads: [...values.keys()].map((i) => this.header.roster[i] ?? ''),
-      activeSet: (activeSet ?? this.header.roster.map((_, i) => i).slice(0, this.header.threshold)).map(
+      uploaders: [...values.keys()].map((i) => this.header.roster[i] ?? ''),
+      decryptors: (decryptors ?? this.header.roster.map((_, i) => i).slice(0, this.header.threshold)).map(
         (i) => this.header.roster[i] ?? '',
       ),
       blocks: this.add(uploads),
@@ -87,19 +100,21 @@ export class Federation implements Disposable {
   }
 
   add(uploads: readonly (readonly Uint8Array[])[]): Uint8Array[] {
-    const adder = this.scheme.sum.adder(this.header);
+    const adder = this.loaded.aggregator.adder(this.header);
     return (uploads[0] ?? []).map((_, block) => {
       for (const upload of uploads) adder.add(upload[block] ?? new Uint8Array(0));
       return adder.finish();
     });
   }
 
-  shares(sum: SumToOpen): Map<string, Uint8Array> {
-    return new Map(sum.activeSet.map((site) => [site, this.site(this.header.roster.indexOf(site)).share(sum)]));
+  shares(sum: SumToDecrypt): Map<string, Uint8Array> {
+    return new Map(
+      sum.decryptors.map((site) => [site, this.site(this.header.roster.indexOf(site)).decryptionShare(sum)]),
+    );
   }
 
-  open(sum: SumToOpen, shares = this.shares(sum)): Uint32Array {
-    const blocks = [...this.scheme.sum.combine(this.header, sum, shares)];
+  decrypt(sum: SumToDecrypt, shares = this.shares(sum)): Uint32Array {
+    const blocks = [...this.loaded.aggregator.combine(this.header, sum, shares)];
     return Uint32Array.from(blocks.flatMap((block) => [...block]));
   }
 

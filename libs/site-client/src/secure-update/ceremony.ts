@@ -8,7 +8,7 @@ import {
   type RosterEntry,
 } from '@koinon/contracts';
 import { keyIdOf, openStatement, sha256Hex, signStatement } from '@koinon/signing';
-import { headerDigest, siteScheme, type CeremonyMessage, type EpochHeader } from '@koinon/he';
+import { headerDigest, schemes, type CeremonyMessage, type EpochHeader } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { RosterPins } from '../link/roster-pins.js';
 import type { SiteKeys } from '../link/site-keys.js';
@@ -51,7 +51,7 @@ export class Ceremony {
       ceremonyStatement.schema,
       this.keys.signer.publicKey,
     );
-    const confirmed = (await siteScheme(header.scheme)).steps.at(-1)!;
+    const confirmed = schemes.named(header.scheme).dkgSteps.at(-1)!;
     const inbox = await this.link.inbox(epochId, confirmed);
     for (const entry of roster) {
       if ((await confirmedBy(entry, header, confirmed, inbox)) !== own.messages[0]!.sha256)
@@ -66,17 +66,17 @@ export class Ceremony {
     step: string,
     roster: readonly RosterEntry[],
   ): Promise<CeremonyPost> {
-    const scheme = await siteScheme(header.scheme);
+    const { dkgSteps, site } = schemes.named(header.scheme);
     // An epoch begins once: beginning it again would sign a second, different message of the same step.
-    const begins = step === scheme.steps[0] && !this.epochs.began(header.epochId);
-    using epoch = begins ? scheme.begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
-    const before = scheme.steps[scheme.steps.indexOf(step) - 1];
+    const begins = step === dkgSteps[0] && !this.epochs.began(header.epochId);
+    using epoch = begins ? (await site()).begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
+    const before = dkgSteps[dkgSteps.indexOf(step) - 1];
     // What earlier steps brought is in the stored state: every message travels once.
     const inbox =
       before === undefined
         ? []
         : await this.open(await this.link.inbox(header.epochId, before), header.epochId, headerSha256, roster);
-    const post = await this.seal(epoch.step(step, inbox), headerSha256, header.epochId, step, roster);
+    const post = await this.seal(epoch.runDkgStep(step, inbox), headerSha256, header.epochId, step, roster);
     this.epochs.save(header, roster, epoch, step, post);
     return post;
   }

@@ -12,7 +12,7 @@ import {
   type RosterEntry,
 } from '@koinon/contracts';
 import { fromBase64, toBase64 } from '@koinon/signing';
-import { headerDigest, siteScheme, type EpochHeader, type SiteEpoch } from '@koinon/he';
+import { headerDigest, schemes, type EpochHeader, type SiteEpoch } from '@koinon/he';
 import { z } from 'zod';
 import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile } from '@koinon/service';
 
@@ -74,9 +74,9 @@ export class EpochStore {
     const stored = this.read(epochId);
     if (!stored) throw new CodedError('SITE_STATE_LOST');
     const { header, roster } = stored.head;
-    const scheme = await siteScheme(header.scheme);
+    const site = await schemes.named(header.scheme).site();
     try {
-      return { header, roster, epoch: scheme.restore(header, this.site, stored.state) };
+      return { header, roster, epoch: site.restore(header, this.site, stored.state) };
     } finally {
       stored.state.fill(0);
     }

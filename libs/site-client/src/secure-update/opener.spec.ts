@@ -12,17 +12,16 @@ import {
   type UploadStatement,
 } from '@koinon/contracts';
 import { openStatement, signStatement, type Signer } from '@koinon/signing';
-import { sumScheme, type SchemeId } from '@koinon/he';
+import { schemes } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../testing/hospitals.js';
 
-const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
 const ALL = ['basel', 'cleveland', 'hungary'];
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 20_000 }, (_, i) => (seed * 1000 + i) % 65536);
 const refused = expect.objectContaining({ code: 'SHARE_REFUSED' }) as Error;
 
-describe.each(schemes)('a decryption share of %s', (scheme) => {
+describe.each(schemes.names)('a decryption share of %s', (scheme) => {
   const dir = tempDir();
   let hospitals: Hospitals;
   beforeAll(async () => {
@@ -230,7 +229,7 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
     const [one, two] = relay.shares;
     expect(one!.share).toEqual(two!.share);
     expect(one!.share).toHaveLength(
-      (await sumScheme(scheme)).layout(relay.header).shareBytes(relay.sums.get(SUM)!.length),
+      schemes.named(scheme).layout(relay.header).decryptionShareBytes(relay.sums.get(SUM)!.length),
     );
     const statement = await openStatement(
       relay.statements.at(-1)!,
@@ -255,7 +254,7 @@ describe.each(schemes)('a decryption share of %s', (scheme) => {
   it('cannot be made again even by somebody who deletes the record of it: the state has spent the sum', async () => {
     rmSync(join(dir.path, 'basel', 'shares'), { recursive: true });
     await hospitals.restart('basel');
-    await expectRefused(await closed(), expect.objectContaining({ code: 'SHARE_ALREADY_MADE' }));
+    await expectRefused(await closed(), expect.objectContaining({ code: 'DECRYPTION_SHARE_ALREADY_MADE' }));
   });
 
   it('of the two sites opens the sum', async () => {

@@ -12,7 +12,7 @@ import {
   type RosterEntry,
 } from '@koinon/contracts';
 import { fromBase64, openStatement, signStatement } from '@koinon/signing';
-import { MerkleTree, chooseBlocks, spotCheck, sumScheme, type EpochHeader } from '@koinon/he';
+import { MerkleTree, chooseBlocks, schemes, spotCheck, type EpochHeader } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { SiteKeys } from '../link/site-keys.js';
 import type { EpochStore } from './epoch-store.js';
@@ -43,10 +43,10 @@ export class Opener {
     const blocks = await this.sumBlocks(closing);
     const payload = fromBase64(envelope.payload);
     const share = this.shares.once(sumId, payload, () => {
-      const made = open.share({
+      const made = open.decryptionShare({
         sumIndex: closing.sumIndex,
-        uploads: closing.uploads.map((u) => u.site),
-        activeSet: closing.activeSet,
+        uploaders: closing.uploads.map((u) => u.site),
+        decryptors: closing.activeSet,
         blocks,
       });
       this.epochs.shared(epochId, open);
@@ -84,11 +84,11 @@ export class Opener {
 
   /** Recomputes blocks of its own random choice from the committed uploads. */
   private async checkBlocks(closing: ClosingStatement, header: EpochHeader): Promise<number> {
-    const scheme = await sumScheme(header.scheme);
+    const aggregator = await schemes.named(header.scheme).aggregator();
     const chosen = chooseBlocks(closing.blocks, SPOT_CHECKS, randomBytes);
     for (const index of chosen) {
       const opening = await this.link.opening(closing.sumId, index);
-      spotCheck(scheme, header, blockToCheck(closing, opening, index));
+      spotCheck(aggregator, header, blockToCheck(closing, opening, index));
     }
     return chosen.length;
   }

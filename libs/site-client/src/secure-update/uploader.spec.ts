@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, wri
 import { join } from 'node:path';
 import { CodedError, uploadStatement } from '@koinon/contracts';
 import { openStatement } from '@koinon/signing';
-import type { SchemeId } from '@koinon/he';
+import { schemes } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.js';
@@ -11,11 +11,10 @@ import { forgetAllBut } from './forget.js';
 import { ShareStore } from './share-store.js';
 import { UploadStore } from './upload-store.js';
 
-const schemes: SchemeId[] = ['ckks-threshold', 'one-time-key'];
 /** More than one block in either scheme. */
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 20_000 }, (_, i) => (seed * 31 + i) % 65536);
 
-describe.each(schemes)('an upload under %s', (scheme) => {
+describe.each(schemes.names)('an upload under %s', (scheme) => {
   it('goes out with the same bytes after every broken connection and restart', async () => {
     using dir = tempDir();
     const hospitals = await Hospitals.ready(dir.path, scheme);

@@ -1,12 +1,15 @@
-import { MAX_KEY_HOLDERS, MAX_SUMS, epochHeaderSchema } from '@koinon/contracts';
-import { sumScheme, type EpochHeader } from '@koinon/he';
+import { MAX_FRAME_BYTES, MAX_KEY_HOLDERS, MAX_SUMS, epochHeaderSchema } from '@koinon/contracts';
+import { schemes, type EpochHeader, type HeError } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
 import { EPOCH } from '../testing/hospitals.js';
 
+/** What HPKE adds to a message for one site, and more. */
+const SEALING_BYTES = 1024;
+
 /** The wire and the secure sum know nothing of each other: what one lets through the other must hold. */
-describe('the limits of a key epoch', () => {
+describe.each(schemes.names)('the limits of a key epoch of %s', (scheme) => {
   const header = (sites: number, sums: number): EpochHeader => ({
-    scheme: 'ckks-threshold',
+    scheme,
     version: 1,
     epochId: EPOCH,
     seed: '5e'.repeat(32),
@@ -16,29 +19,36 @@ describe('the limits of a key epoch', () => {
     bits: 16,
     sums,
   });
-  const both = async (of: EpochHeader): Promise<[boolean, boolean]> => {
+  const both = (of: EpochHeader): [boolean, string] => {
     const onTheWire = epochHeaderSchema.safeParse(of).success;
-    const scheme = await sumScheme('ckks-threshold');
     try {
-      scheme.layout(of);
-      return [onTheWire, true];
-    } catch {
-      return [onTheWire, false];
+      schemes.named(scheme).layout(of);
+      return [onTheWire, 'held'];
+    } catch (error) {
+      return [onTheWire, (error as HeError).code];
     }
   };
 
-  it('are the same on the wire and in the secure sum', async () => {
+  it('are the same on the wire and in the secure sum, but for a scheme that holds fewer sites', () => {
     expect(MAX_KEY_HOLDERS).toBe(64);
-    expect([await both(header(MAX_KEY_HOLDERS, MAX_SUMS)), await both(header(2, 1))]).toEqual([
-      [true, true],
-      [true, true],
-    ]);
+    expect(both(header(2, 1))).toEqual([true, 'held']);
+    const [onTheWire, inTheSum] = both(header(MAX_KEY_HOLDERS, MAX_SUMS));
+    expect(onTheWire).toBe(true);
+    expect(['held', 'NOISE_BUDGET_EXCEEDED']).toContain(inTheSum);
     for (const [sites, sums] of [
       [MAX_KEY_HOLDERS + 1, 1],
       [1, 1],
       [3, MAX_SUMS + 1],
       [3, 0],
     ] as const)
-      expect(await both(header(sites, sums))).toEqual([false, false]);
+      expect(both(header(sites, sums))).toEqual([false, 'HEADER_INVALID']);
+  });
+
+  it('let the largest message of the key ceremony through in one frame', () => {
+    for (const sites of [2, MAX_KEY_HOLDERS - 1]) {
+      expect(
+        schemes.named(scheme).layout(header(sites, MAX_SUMS)).largestMessageBytes + SEALING_BYTES,
+      ).toBeLessThanOrEqual(MAX_FRAME_BYTES);
+    }
   });
 });

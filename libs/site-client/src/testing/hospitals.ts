@@ -15,7 +15,7 @@ import {
   type RosterEntry,
 } from '@koinon/contracts';
 import { generateSigningKey, signStatement, signerFrom, toBase64, type Signer } from '@koinon/signing';
-import { MerkleTree, siteScheme, sumScheme, type EpochHeader, type SchemeId } from '@koinon/he';
+import { MerkleTree, schemes, type EpochHeader } from '@koinon/he';
 import { RosterPins } from '../link/roster-pins.js';
 import { loadSiteKeys, type SiteKeys } from '../link/site-keys.js';
 import { Ceremony } from '../secure-update/ceremony.js';
@@ -103,7 +103,7 @@ export class Relay {
 
   /** Adds the uploads of these sites. */
   async add(sumId: string, sites: readonly string[]): Promise<Uint8Array[]> {
-    const adder = (await sumScheme(this.header.scheme)).adder(this.header);
+    const adder = (await schemes.named(this.header.scheme).aggregator()).adder(this.header);
     const uploads = sites.map((site) => this.uploadsOf(sumId).get(site)!);
     return uploads[0]!.map((_, index) => {
       for (const blocks of uploads) adder.add(blocks[index]!);
@@ -179,7 +179,7 @@ export class Hospitals {
     readonly coordinator: Signer,
   ) {}
 
-  static async start(folder: string, scheme: SchemeId, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
+  static async start(folder: string, scheme: string, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
     const roster = ['basel', 'cleveland', 'hungary'];
     const header: EpochHeader = {
       scheme,
@@ -193,13 +193,13 @@ export class Hospitals {
       sums: 2,
       ...changes,
     };
-    const hospitals = new Hospitals(folder, new Relay(header, (await siteScheme(scheme)).steps), await newSigner());
+    const hospitals = new Hospitals(folder, new Relay(header, schemes.named(scheme).dkgSteps), await newSigner());
     for (const site of header.roster) await hospitals.restart(site);
     return hospitals;
   }
 
   /** Hospitals whose key ceremony is over. */
-  static async ready(folder: string, scheme: SchemeId, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
+  static async ready(folder: string, scheme: string, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
     const hospitals = await Hospitals.start(folder, scheme, changes);
     for (const step of hospitals.relay.steps)
       for (const site of hospitals.all.keys()) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
@@ -267,16 +267,16 @@ export class Hospitals {
     };
   }
 
-  /** The sums, opened with what the active set sent. */
+  /** The sums, decrypted with what the decryptors sent. */
   async open(
     sumId: string,
     sumIndex: number,
-    uploads: readonly string[],
-    activeSet: readonly string[],
+    uploaders: readonly string[],
+    decryptors: readonly string[],
   ): Promise<number[]> {
     const shares = new Map(this.relay.shares.filter((s) => s.sumId === sumId).map(({ site, share }) => [site, share]));
-    const scheme = await sumScheme(this.relay.header.scheme);
-    const sum = { sumIndex, uploads, activeSet, blocks: this.relay.sums.get(sumId)! };
-    return [...scheme.combine(this.relay.header, sum, shares)].flatMap((block) => [...block]);
+    const aggregator = await schemes.named(this.relay.header.scheme).aggregator();
+    const sum = { sumIndex, uploaders, decryptors, blocks: this.relay.sums.get(sumId)! };
+    return [...aggregator.combine(this.relay.header, sum, shares)].flatMap((block) => [...block]);
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, evaluationLength, thresholdOf, updateLength, type Metrics } from '@koinon/contracts';
-import { headerDigest, sumScheme, type EpochHeader } from '@koinon/he';
+import { headerDigest, schemes, type EpochHeader } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../../platform/audit/audit.service.js';
 import { resultKey } from '../../secure-sums/blob-keys.js';
@@ -378,7 +378,7 @@ export class FederationDriver {
     purpose: SumRow['purpose'],
     modelSha256: string,
   ): Promise<void> {
-    const scheme = await sumScheme(epoch.header.scheme);
+    const { valuesPerBlock } = schemes.named(epoch.header.scheme).layout(epoch.header);
     const length = purpose === 'update' ? updateLength(run.parameters) : evaluationLength(run.spec.encryption.bits);
     await m.insert(SumRow, {
       id: randomUUID(),
@@ -389,7 +389,7 @@ export class FederationDriver {
       state: 'collecting',
       cohort: round.cohort,
       length,
-      blocks: Math.ceil(length / scheme.layout(epoch.header).valuesPerBlock),
+      blocks: Math.ceil(length / valuesPerBlock),
       modelSha256,
       uploads: null,
       activeSet: null,

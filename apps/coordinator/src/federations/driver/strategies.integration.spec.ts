@@ -1,4 +1,5 @@
 import type { Federation, RunView, VersionDetail } from '@koinon/contracts';
+import { schemes } from '@koinon/he';
 import { strategyNames, type StrategyName } from '@koinon/strategies';
 import { withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -126,7 +127,7 @@ describe('a federation file before real sites', () => {
     expect(run.rounds[0]!.version).toBeNull();
   });
 
-  it.each(['one-time-key', 'ckks-threshold'] as const)(
+  it.each(schemes.names)(
     'counts all test records in integers of 8 bits of %s, however many share a score',
     async (scheme) => {
       const { id } = await start({ encryption: { scheme, bits: 8, range: 1 } });

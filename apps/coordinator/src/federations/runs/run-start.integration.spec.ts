@@ -1,4 +1,5 @@
 import { federationSchema, type Federation } from '@koinon/contracts';
+import { schemes } from '@koinon/he';
 import { strategyNames } from '@koinon/strategies';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
@@ -29,6 +30,7 @@ function changed(spec: Federation, path: readonly string[], value: unknown): Fed
 const names = [
   ...words(z.toJSONSchema(federationSchema, { io: 'input' }) as Node),
   ...strategyNames.map((value) => ({ path: ['strategy', 'name'], value: value as unknown })),
+  ...schemes.names.map((value) => ({ path: ['encryption', 'scheme'], value: value as unknown })),
 ].map((name, i) => ({ ...name, title: `${name.path.join('.')} ${String(name.value)}`, federation: `name-${i}` }));
 
 /** What the tiny model, whose one output is no list of classes, or today's sites cannot do. */
@@ -67,6 +69,11 @@ describe('the start of a run', () => {
 
   it.each<[string, string, object]>([
     ['a strategy nobody has', 'REQUEST_INVALID', { strategy: { name: 'fedmagic', params: {} } }],
+    [
+      'an encryption scheme nobody has',
+      'REQUEST_INVALID',
+      { encryption: { ...tinySpec().encryption, scheme: 'rot13' } },
+    ],
     [
       'a parameter of another strategy',
       'REQUEST_INVALID',

@@ -11,7 +11,7 @@ import {
   type RunView,
   type StartRun,
 } from '@koinon/contracts';
-import { HeError, sumScheme, type EpochHeader } from '@koinon/he';
+import { HeError, schemes, type EpochHeader } from '@koinon/he';
 import { In, QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../../platform/audit/audit.service.js';
 import { BLOBS, contentKey, contentRef, type BlobStore } from '../../platform/blobs/blob-store.js';
@@ -134,7 +134,7 @@ export class RunsService {
       spec: run.spec,
       seed: run.seed,
       privacy: privacyView(run, await this.epsilon.ofRun(run, trained.length)),
-      encryption: await encryptionOf(run.spec, run.spec.sites.min),
+      encryption: encryptionOf(run.spec, run.spec.sites.min),
       rounds: rounds.map((round) =>
         roundView(
           round,
@@ -159,7 +159,7 @@ async function admit(m: EntityManager, { spec, modelSha256 }: StartRun): Promise
   const enrolled = await m.countBy(SiteRow, { state: 'enrolled' });
   if (enrolled < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
   checkThreshold(spec.sites.threshold, enrolled);
-  await encryptionOf(spec, enrolled);
+  encryptionOf(spec, enrolled);
   if (await m.existsBy(RunRow, { federation: spec.name, state: 'running' })) throw new CodedError('RUN_ACTIVE');
   const {
     alias,
@@ -177,9 +177,9 @@ async function admit(m: EntityManager, { spec, modelSha256 }: StartRun): Promise
 
 /**
  * Sizes of the scheme for so many sites; what a round really sent is in its uploadBytes.
- * @throws CodedError REQUEST_INVALID when the scheme cannot serve them: too many, or no room for the noise
+ * @throws CodedError REQUEST_INVALID when there is no such scheme, or it cannot serve them: too many, or no room for the noise
  */
-async function encryptionOf({ encryption, sites }: Federation, siteCount: number): Promise<RunView['encryption']> {
+function encryptionOf({ encryption, sites }: Federation, siteCount: number): RunView['encryption'] {
   const roster = Array.from({ length: siteCount }, (_, i) => `site-${i}`);
   const threshold = thresholdOf(sites.threshold, siteCount);
   const header: EpochHeader = {
@@ -194,8 +194,14 @@ async function encryptionOf({ encryption, sites }: Federation, siteCount: number
     sums: 1,
   };
   try {
-    const { uploadBlockBytes, valuesPerBlock } = (await sumScheme(encryption.scheme)).layout(header);
-    return { scheme: encryption.scheme, bytesPerParameter: uploadBlockBytes / valuesPerBlock, valuesPerBlock };
+    const scheme = schemes.named(encryption.scheme);
+    const { uploadBlockBytes, valuesPerBlock } = scheme.layout(header);
+    return {
+      scheme: scheme.name,
+      title: scheme.title,
+      bytesPerParameter: uploadBlockBytes / valuesPerBlock,
+      valuesPerBlock,
+    };
   } catch (error) {
     throw error instanceof HeError
       ? new CodedError('REQUEST_INVALID', `encryption for ${siteCount} sites: ${error.message}`)

@@ -10,7 +10,12 @@ describe('the end of a job', () => {
     [new CodedError('DATABASE_UNREACHABLE'), 'DATABASE_UNREACHABLE', null, false],
     [new CodedError('DISK_FULL'), 'DISK_FULL', null, false],
     [new HeError('COMBINE_FAILED', 'x'), 'SUM_OUT_OF_RANGE', 'COMBINE_FAILED', true],
-    [new HeError('SHARE_MALFORMED', 'x', 'alpha'), 'SHARE_INVALID', 'SHARE_MALFORMED alpha', true],
+    [
+      new HeError('DECRYPTION_SHARE_MALFORMED', 'x', 'alpha'),
+      'SHARE_INVALID',
+      'DECRYPTION_SHARE_MALFORMED alpha',
+      true,
+    ],
     [new HeError('BLOCK_MALFORMED', 'x', 'alpha'), 'AGGREGATION_FAILED', 'BLOCK_MALFORMED alpha', true],
     [new StrategyError('STRATEGY_PARAMETER_INVALID', 'x'), 'STRATEGY_FAILED', 'STRATEGY_PARAMETER_INVALID', true],
     [new StrategyError('STRATEGY_TOO_FEW_SITES', 'x'), 'RUN_NOT_ENOUGH_SITES', 'STRATEGY_TOO_FEW_SITES', true],

@@ -8,8 +8,8 @@ const HE_CODES: Partial<Record<HeErrorCode, ErrorCode>> = {
   NOISE_BUDGET_EXCEEDED: 'REQUEST_INVALID',
   COMBINE_FAILED: 'SUM_OUT_OF_RANGE',
   VALUE_OUT_OF_RANGE: 'SUM_OUT_OF_RANGE',
-  SHARE_MISSING: 'SHARE_INVALID',
-  SHARE_MALFORMED: 'SHARE_INVALID',
+  DECRYPTION_SHARE_MISSING: 'SHARE_INVALID',
+  DECRYPTION_SHARE_MALFORMED: 'SHARE_INVALID',
 };
 
 /** What an error is called where its end is recorded. What nobody foresaw is INTERNAL, never the name of something else. */

@@ -1,4 +1,4 @@
-import open, { type Encryptor, type MainModule, type SEALContext } from 'node-seal/allows';
+import loadSeal, { type Encryptor, type MainModule, type SEALContext } from 'node-seal/allows';
 import type { Poly } from '../ring/ring.js';
 import { DEGREE, PRIMES, SPECIAL_PRIME } from './parameters.js';
 
@@ -7,18 +7,18 @@ const SECRET_KEY_PREFIX = 88;
 const CIPHERTEXT_PREFIX = 113;
 const KEY_WORDS = 3 * DEGREE;
 
-let opened: Promise<Seal> | undefined;
+let loaded: Promise<SealSampler> | undefined;
 
 /**
  * Microsoft SEAL as the source of secrets and errors: ternary secrets, centred binomial errors and public-key
  * encryptions of zero come from its samplers. All other arithmetic is ours, and the only bytes that SEAL ever
  * parses are a public key built here from checked residues.
  */
-export class Seal {
+export class SealSampler {
   /** Once per process: the context holds no secret and is never freed. */
-  static open(): Promise<Seal> {
-    opened ??= open().then((module) => new Seal(module));
-    return opened;
+  static load(): Promise<SealSampler> {
+    loaded ??= loadSeal().then((module) => new SealSampler(module));
+    return loaded;
   }
 
   readonly #module: MainModule;
@@ -42,17 +42,17 @@ export class Seal {
   }
 
   /**
-   * A fresh ternary secret s and a fresh public key (b', a') under it, all modulo the three primes in transformed
+   * A fresh ternary secret key s and a fresh public key (b', a') under it, all modulo the three primes in transformed
    * order; b' + a'·s is a fresh error. The caller zeroises.
    */
-  sampleKey(): { secret: Poly; b: Poly; a: Poly } {
+  sampleKey(): { secretKey: Poly; b: Poly; a: Poly } {
     const none = this.#module.ComprModeType.none;
     using generator = new this.#module.KeyGenerator(this.#context);
-    using secretKey = generator.secretKey();
+    using ofSeal = generator.secretKey();
     using publicKey = generator.createPublicKey();
-    const secret = residues(secretKey.saveToArray(none) as Uint8Array, SECRET_KEY_PREFIX, KEY_WORDS);
+    const secretKey = residues(ofSeal.saveToArray(none) as Uint8Array, SECRET_KEY_PREFIX, KEY_WORDS);
     const pair = residues(publicKey.saveToArray(none) as Uint8Array, CIPHERTEXT_PREFIX, 2 * KEY_WORDS);
-    return { secret, b: pair.slice(0, KEY_WORDS), a: pair.slice(KEY_WORDS) };
+    return { secretKey, b: pair.slice(0, KEY_WORDS), a: pair.slice(KEY_WORDS) };
   }
 
   /** Encrypts under the public key (b, a), residues checked by the caller. Dispose it. */

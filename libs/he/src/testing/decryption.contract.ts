@@ -5,10 +5,10 @@ import { Federation, expectCode, plainSum } from './federation.js';
 import { corrupt } from './random.js';
 
 /** What is encrypted, added, shared and combined, and what each of them refuses. */
-export function describeOpening({ scheme, header, random, vectors }: Context): void {
+export function describeDecryption({ loaded, header, random, vectors }: Context): void {
   describe('encrypt', () => {
     it('refuses values above the bits, no values, indices outside the epoch and a second call, also after a restart', () => {
-      using federation = Federation.ready(scheme(), header(2, 2));
+      using federation = Federation.ready(loaded(), header(2, 2));
       const site = federation.site(0);
       expectCode('VALUE_OUT_OF_RANGE', () => site.encrypt(0, Uint32Array.of(65_536)));
       expectCode('VALUE_OUT_OF_RANGE', () => site.encrypt(0, new Uint32Array(0)));
@@ -22,38 +22,38 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
     });
 
     it('never gives the same block for the same values', () => {
-      using federation = Federation.ready(scheme(), header(2, 2));
+      using federation = Federation.ready(loaded(), header(2, 2));
       const [one] = federation.site(0).encrypt(0, Uint32Array.of(1));
       const [two] = federation.site(0).encrypt(1, Uint32Array.of(1));
       expect(one?.subarray(PREFIX_BYTES)).not.toEqual(two?.subarray(PREFIX_BYTES));
     });
   });
 
-  describe('share', () => {
-    it('refuses single victims, unknown or unordered uploads, and active sets that are not t sites with this one', () => {
-      using federation = Federation.ready(scheme(), header(4, 3));
+  describe('decryption share', () => {
+    it('refuses single victims, unknown or unordered uploads, and decryptors that are not t sites with this one', () => {
+      using federation = Federation.ready(loaded(), header(4, 3));
       const sum = federation.sumOf(0, vectors([0, 1, 2, 3], 5, 16));
       const [a = '', b = '', c = '', d = ''] = federation.header.roster;
-      const ask = (changes: object): unknown => federation.site(0).share({ ...sum, ...changes });
-      expectCode('TOO_FEW_UPLOADS', () => ask({ uploads: [b] }));
-      expectCode('TOO_FEW_UPLOADS', () => ask({ uploads: [] }));
-      expectCode('UPLOAD_SET_INVALID', () => ask({ uploads: [a, 'nobody'] }));
-      expectCode('UPLOAD_SET_INVALID', () => ask({ uploads: [b, a] }));
-      expectCode('UPLOAD_SET_INVALID', () => ask({ uploads: [b, b] }));
-      expectCode('ACTIVE_SET_INVALID', () => ask({ activeSet: [a, b] }));
-      expectCode('ACTIVE_SET_INVALID', () => ask({ activeSet: [a, b, c, d] }));
-      expectCode('ACTIVE_SET_INVALID', () => ask({ activeSet: [a, a, b] }));
-      expectCode('ACTIVE_SET_INVALID', () => ask({ activeSet: [b, c, d] }));
+      const ask = (changes: object): unknown => federation.site(0).decryptionShare({ ...sum, ...changes });
+      expectCode('TOO_FEW_UPLOADS', () => ask({ uploaders: [b] }));
+      expectCode('TOO_FEW_UPLOADS', () => ask({ uploaders: [] }));
+      expectCode('UPLOADERS_INVALID', () => ask({ uploaders: [a, 'nobody'] }));
+      expectCode('UPLOADERS_INVALID', () => ask({ uploaders: [b, a] }));
+      expectCode('UPLOADERS_INVALID', () => ask({ uploaders: [b, b] }));
+      expectCode('DECRYPTORS_INVALID', () => ask({ decryptors: [a, b] }));
+      expectCode('DECRYPTORS_INVALID', () => ask({ decryptors: [a, b, c, d] }));
+      expectCode('DECRYPTORS_INVALID', () => ask({ decryptors: [a, a, b] }));
+      expectCode('DECRYPTORS_INVALID', () => ask({ decryptors: [b, c, d] }));
       expectCode('SUM_INDEX_INVALID', () => ask({ sumIndex: 2 }));
-      expect(federation.site(0).share(sum).length).toBe(federation.site(0).layout.shareBytes(1));
+      expect(federation.site(0).decryptionShare(sum).length).toBe(federation.site(0).layout.decryptionShareBytes(1));
     });
   });
 
   describe('adder', () => {
     it('refuses malformed blocks with a code, is unusable until finished, and then starts afresh', () => {
-      using federation = Federation.ready(scheme(), header(2, 2));
+      using federation = Federation.ready(loaded(), header(2, 2));
       const [good = new Uint8Array(0)] = federation.site(0).encrypt(0, Uint32Array.of(5));
-      const adder = scheme().sum.adder(federation.header);
+      const adder = loaded().aggregator.adder(federation.header);
       const full = good.slice().fill(255, PREFIX_BYTES);
       for (const bad of [
         good.slice(1),
@@ -75,15 +75,15 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
     });
 
     it('does not depend on the order', () => {
-      using federation = Federation.ready(scheme(), header(3, 2));
+      using federation = Federation.ready(loaded(), header(3, 2));
       const uploads = [0, 1, 2].map((i) => [...federation.site(i).encrypt(0, random.values(20, 16))]);
       expect(federation.add(uploads.toReversed())).toEqual(federation.add(uploads));
     });
 
     it('refuses or survives every random corruption of an upload', () => {
-      using federation = Federation.ready(scheme(), header(2, 2));
+      using federation = Federation.ready(loaded(), header(2, 2));
       const [good = new Uint8Array(0)] = federation.site(0).encrypt(0, Uint32Array.of(5));
-      const adder = scheme().sum.adder(federation.header);
+      const adder = loaded().aggregator.adder(federation.header);
       let refused = 0;
       for (let trial = 0; trial < 1000; trial++) {
         const bad = corrupt(good, random);
@@ -104,7 +104,7 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
 
   describe('combine', () => {
     it('refuses missing, foreign, repeated and malformed shares', () => {
-      using federation = Federation.ready(scheme(), header(4, 3));
+      using federation = Federation.ready(loaded(), header(4, 3));
       const sum = federation.sumOf(0, vectors([0, 1, 2, 3], 5, 16));
       const shares = federation.shares(sum);
       const [first = new Uint8Array(0), second = new Uint8Array(0)] = [...shares.values()];
@@ -116,49 +116,57 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
         }
         return copy;
       };
-      expectCode('SHARE_MISSING', () => federation.open(sum, changed([['hospital-2', undefined]])), 'hospital-2');
-      expectCode('ACTIVE_SET_INVALID', () => federation.open(sum, changed([['hospital-4', second]])), 'hospital-4');
-      expectCode('SHARE_MALFORMED', () => federation.open(sum, changed([['hospital-2', first]])), 'hospital-2');
       expectCode(
-        'SHARE_MALFORMED',
-        () => federation.open(sum, changed([['hospital-2', second.slice(0, -8)]])),
+        'DECRYPTION_SHARE_MISSING',
+        () => federation.decrypt(sum, changed([['hospital-2', undefined]])),
+        'hospital-2',
+      );
+      expectCode('DECRYPTORS_INVALID', () => federation.decrypt(sum, changed([['hospital-4', second]])), 'hospital-4');
+      expectCode(
+        'DECRYPTION_SHARE_MALFORMED',
+        () => federation.decrypt(sum, changed([['hospital-2', first]])),
         'hospital-2',
       );
       expectCode(
-        'SHARE_MALFORMED',
-        () => federation.open(sum, changed([['hospital-2', concat(second, second.subarray(PREFIX_BYTES))]])),
+        'DECRYPTION_SHARE_MALFORMED',
+        () => federation.decrypt(sum, changed([['hospital-2', second.slice(0, -8)]])),
         'hospital-2',
       );
       expectCode(
-        'SHARE_MALFORMED',
-        () => federation.open(sum, changed([['hospital-2', second.slice().fill(255, 2 * PREFIX_BYTES)]])),
+        'DECRYPTION_SHARE_MALFORMED',
+        () => federation.decrypt(sum, changed([['hospital-2', concat(second, second.subarray(PREFIX_BYTES))]])),
+        'hospital-2',
+      );
+      expectCode(
+        'DECRYPTION_SHARE_MALFORMED',
+        () => federation.decrypt(sum, changed([['hospital-2', second.slice().fill(255, 2 * PREFIX_BYTES)]])),
         'hospital-2',
       );
       // Made for other uploads.
       expectCode(
-        'SHARE_MALFORMED',
-        () => federation.open({ ...sum, uploads: sum.uploads.slice(1) }, shares),
+        'DECRYPTION_SHARE_MALFORMED',
+        () => federation.decrypt({ ...sum, uploaders: sum.uploaders.slice(1) }, shares),
         'hospital-1',
       );
-      expect(federation.open(sum, shares).length).toBe(federation.site(0).layout.valuesPerBlock);
+      expect(federation.decrypt(sum, shares).length).toBe(federation.site(0).layout.valuesPerBlock);
     });
 
-    it('opens nothing with fewer than t sites, however they count themselves', () => {
-      using federation = Federation.ready(scheme(), header(5, 4));
+    it('decrypts nothing with fewer than t sites, however they count themselves', () => {
+      using federation = Federation.ready(loaded(), header(5, 4));
       const sum = federation.sumOf(0, vectors([0, 1, 2, 3], 5, 16));
       const shares = federation.shares(sum);
       const three = new Map([...shares].slice(0, 3));
       const claimed = { ...federation.header, threshold: 3 };
-      const smaller = { ...sum, activeSet: sum.activeSet.slice(0, 3) };
-      expectCode('TOO_FEW_UPLOADS', () => federation.open({ ...sum, uploads: sum.uploads.slice(0, 1) }, shares));
-      expectCode('SHARE_MISSING', () => federation.open(sum, three));
-      expectCode('ACTIVE_SET_INVALID', () => federation.open(smaller, three));
+      const smaller = { ...sum, decryptors: sum.decryptors.slice(0, 3) };
+      expectCode('TOO_FEW_UPLOADS', () => federation.decrypt({ ...sum, uploaders: sum.uploaders.slice(0, 1) }, shares));
+      expectCode('DECRYPTION_SHARE_MISSING', () => federation.decrypt(sum, three));
+      expectCode('DECRYPTORS_INVALID', () => federation.decrypt(smaller, three));
       // Under another header nothing of this epoch is accepted.
-      expectCode('SHARE_MALFORMED', () => [...scheme().sum.combine(claimed, smaller, three)].length);
+      expectCode('DECRYPTION_SHARE_MALFORMED', () => [...loaded().aggregator.combine(claimed, smaller, three)].length);
     });
 
     it('refuses every random corruption of a share and of a sum with a code, or it changes nothing but noise', () => {
-      using federation = Federation.ready(scheme(), header(3, 2));
+      using federation = Federation.ready(loaded(), header(3, 2));
       const values = vectors([0, 1, 2], 5, 16);
       const sum = federation.sumOf(0, values);
       const shares = federation.shares(sum);
@@ -167,15 +175,15 @@ export function describeOpening({ scheme, header, random, vectors }: Context): v
       let refused = 0;
       for (let trial = 0; trial < 120; trial++) {
         try {
-          if (trial % 2 === 0) federation.open(sum, new Map([...shares, [site, corrupt(share, random)]]));
-          else federation.open({ ...sum, blocks: [corrupt(block, random)] }, shares);
+          if (trial % 2 === 0) federation.decrypt(sum, new Map([...shares, [site, corrupt(share, random)]]));
+          else federation.decrypt({ ...sum, blocks: [corrupt(block, random)] }, shares);
         } catch (error) {
           expect(error).toMatchObject({ name: 'HeError' });
           refused++;
         }
       }
       expect(refused).toBeGreaterThan(60);
-      expect(federation.open(sum, shares).subarray(0, 5)).toEqual(plainSum(values.values(), 5));
+      expect(federation.decrypt(sum, shares).subarray(0, 5)).toEqual(plainSum(values.values(), 5));
     });
   });
 }

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { SchemeRegistry } from './scheme-registry.js';
+import { schemes } from './schemes.js';
+import { expectCode, headerOf } from './testing/federation.js';
+import { plainMasking } from './testing/plain-masking.fixture.js';
+import { describeScheme } from './testing/scheme.contract.js';
+
+const known = schemes.names.map((name) => schemes.named(name));
+const withThird = new SchemeRegistry([...known, plainMasking]);
+
+describe('a registry of schemes', () => {
+  it('serves a third one by its name, and tells it apart from the others by every header', () => {
+    expect(withThird.names).toEqual([...schemes.names, 'plain-masking']);
+    for (const name of withThird.names) {
+      for (const other of withThird.names) {
+        const layout = (): unknown => withThird.named(name).layout(headerOf(other, 3, 2));
+        if (other === name) expect(layout()).toHaveProperty('valuesPerBlock');
+        else expectCode('HEADER_INVALID', layout);
+      }
+    }
+  });
+
+  it('refuses a name that nobody has with those there are', () => {
+    expect(() => withThird.named('rot13')).toThrow('ckks-threshold, one-time-key, plain-masking');
+    expectCode('HEADER_INVALID', () => schemes.named('plain-masking'));
+  });
+
+  it('refuses two of one name, and a name that no federation.yaml may use', () => {
+    expect(() => new SchemeRegistry([...known, { ...plainMasking, name: 'one-time-key' }])).toThrow(
+      'two encryption schemes have one name',
+    );
+    expect(() => new SchemeRegistry([{ ...plainMasking, name: 'Plain masking' }])).toThrow('is no name');
+  });
+});
+
+describeScheme(withThird.named('plain-masking'), { keyShareBytes: 3 * 2 * 32 });
