@@ -23,6 +23,7 @@ it('finds codes that nothing raises and exports that no other package imports', 
   );
   write('libs/a/src/a.spec.ts', "import { unused } from './index.js';\nfail('FORGOTTEN', 'TASK_NEVER');\n");
   write('libs/a/src/a.ts', "throw new CodedError('RAISED', `${task}_LATE`, `${task}_${lost ? 'LOST' : reason}`);\n");
+  write('libs/contracts/src/routes/runs.ts', "export const errors = ['FORGOTTEN'];\n");
   write('libs/b/package.json', manifest('b'));
   write('libs/b/src/index.ts', 'export {};\n');
   write('libs/b/src/b.ts', "import { used as mine } from '@koinon/a';\n");

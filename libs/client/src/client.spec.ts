@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '@koinon/signing';
-import { KoinonClient, errorOf } from './client.js';
+import { KoinonClient } from './client.js';
 import { CodedError, toWire } from '@koinon/contracts';
 
 const TOKEN = 'token-of-an-operator-0123456789';
@@ -72,6 +72,19 @@ describe('the client', () => {
     expect(`${error.message} ${error.detail}`).not.toContain(TOKEN);
   });
 
+  it.each([
+    ['the page of a portal', () => new Response('<html>', { headers: { 'content-type': 'text/html' } })],
+    [
+      'an answer that breaks off',
+      () =>
+        new Response(new ReadableStream({ pull: (stream) => stream.error(new TypeError('terminated')) }), {
+          headers: { 'content-type': 'application/json' },
+        }),
+    ],
+  ])('calls the coordinator unreachable for %s', async (_, answer) => {
+    expect(await failure(clientOf(answer).client.runs())).toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
+  });
+
   it('lets an abort through as an abort', async () => {
     const aborted = new DOMException('stop', 'AbortError');
     expect(await failure(clientOf(() => Promise.reject(aborted)).client.events())).toBe(aborted);
@@ -116,7 +129,7 @@ describe('the client', () => {
       statement: { payloadType: 't', payload: 'AA==', signatures: [{ keyid: 'ab'.repeat(32), sig: 'AA==' }] },
     };
     const answering = (bytes: Uint8Array<ArrayBuffer>) => {
-      const answers = [json(version), new Response(bytes)];
+      const answers = [json(version), new Response(bytes, { headers: { 'content-type': 'application/octet-stream' } })];
       return clientOf(() => answers.shift()!).client.modelFile('m', 1);
     };
     expect(await answering(file)).toEqual(file);
@@ -131,11 +144,5 @@ describe('the client', () => {
       url: 'http://127.0.0.1:1/v1/blobs/ab',
       init: { method: 'PUT', body: Uint8Array.of(1, 2), headers: { 'content-type': 'application/octet-stream' } },
     });
-  });
-});
-
-describe('errorOf', () => {
-  it('keeps the issues only when they are a list', async () => {
-    expect((await errorOf(json({ code: 'NOT_FOUND', issues: 'x' }, 404))).issues).toEqual([]);
   });
 });

@@ -2,20 +2,16 @@
  * Typed client of the operator API.
  * @example
  * const client = new KoinonClient('http://127.0.0.1:7400', token);
- * const runs = await client.runs();
+ * const run = await client.call(routes.run, { params: { runId } });
  */
-import { z } from 'zod';
 import {
   CodedError,
-  fromWire,
-  parse,
-  auditReportSchema,
-  failedJobSchema,
-  invitationSchema,
-  modelViewSchema,
-  runViewSchema,
-  siteViewSchema,
-  versionDetailSchema,
+  answerOf,
+  requestOf,
+  routes,
+  type AnswerOf,
+  type Input,
+  type Route,
   type StartRun,
 } from '@koinon/contracts';
 import { sha256Hex } from '@koinon/signing';
@@ -27,73 +23,50 @@ export class KoinonClient {
     private readonly fetcher: typeof fetch = (...args) => fetch(...args),
   ) {}
 
-  sites = () => this.get('/v1/sites', z.array(siteViewSchema));
-  runs = () => this.get('/v1/runs', z.array(runViewSchema));
-  run = (id: string) => this.get(`/v1/runs/${encodeURIComponent(id)}`, runViewSchema);
-  models = () => this.get('/v1/models', z.array(modelViewSchema));
-  model = (name: string) => this.get(`/v1/models/${encodeURIComponent(name)}`, modelViewSchema);
-  version = (name: string, version: number) =>
-    this.get(`/v1/models/${encodeURIComponent(name)}/versions/${version}`, versionDetailSchema);
-  auditReport = () => this.get('/v1/audit/verify', auditReportSchema);
+  sites = () => this.call(routes.sites);
+  runs = () => this.call(routes.runs);
+  run = (runId: string) => this.call(routes.run, { params: { runId } });
+  models = () => this.call(routes.models);
+  model = (model: string) => this.call(routes.model, { params: { model } });
+  version = (model: string, version: number) => this.call(routes.version, { params: { model, version } });
+  auditReport = () => this.call(routes.auditReport);
   /** Attempts of the coordinator's jobs that failed, newest first. */
-  failedJobs = () => this.get('/v1/jobs/failed', z.array(failedJobSchema));
-  invite = (id: string, name: string) => this.post('/v1/sites', { id, name }, invitationSchema);
-  startRun = (run: StartRun) => this.post('/v1/runs', run, runViewSchema);
-  cancelRun = (id: string) => this.post(`/v1/runs/${encodeURIComponent(id)}/cancel`, {}, runViewSchema);
-
+  failedJobs = () => this.call(routes.failedJobs);
+  invite = (id: string, name: string) => this.call(routes.inviteSite, { body: { id, name } });
+  startRun = (run: StartRun) => this.call(routes.startRun, { body: run });
+  cancelRun = (runId: string) => this.call(routes.cancelRun, { params: { runId } });
   /** Stores bytes under their SHA-256. */
-  async putBlob(sha256: string, bytes: Uint8Array): Promise<void> {
-    await this.send(`/v1/blobs/${sha256}`, {
-      method: 'PUT',
-      body: bytes as Uint8Array<ArrayBuffer>,
-      headers: { 'content-type': 'application/octet-stream' },
-    });
-  }
+  putBlob = (sha256: string, bytes: Uint8Array) => this.call(routes.putBlob, { params: { sha256 }, body: bytes });
 
   /** The ONNX file of a version. @throws CodedError BLOB_DAMAGED when the bytes do not have the version's digest */
-  async modelFile(name: string, version: number): Promise<Uint8Array> {
-    const { sha256 } = await this.version(name, version);
-    const response = await this.send(`/v1/models/${encodeURIComponent(name)}/versions/${version}/file`, {});
-    const bytes = new Uint8Array(await response.arrayBuffer());
+  async modelFile(model: string, version: number): Promise<Uint8Array> {
+    const { sha256 } = await this.version(model, version);
+    const bytes = await this.call(routes.modelFile, { params: { model, version } });
     if ((await sha256Hex(bytes)) !== sha256)
-      throw new CodedError('BLOB_DAMAGED', `${name}/${version} is not the file of that version`);
+      throw new CodedError('BLOB_DAMAGED', `${model}/${version} is not the file of that version`);
     return bytes;
   }
 
   /** The raw event stream (text/event-stream); data lines hold a KoinonEvent. */
-  async events(signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.send('/v1/events', {
-      headers: { accept: 'text/event-stream' },
+  events = (signal?: AbortSignal) => this.ask(routes.events, [], signal);
+
+  /** @throws CodedError the coordinator's, or COORDINATOR_UNREACHABLE */
+  call<R extends Route>(route: R, ...input: Input<R>): Promise<AnswerOf<R>> {
+    return this.ask(route, input);
+  }
+
+  private async ask<R extends Route>(route: R, input: Input<R>, signal?: AbortSignal): Promise<AnswerOf<R>> {
+    const { path, headers, ...request } = requestOf(route, ...input);
+    const init = {
+      ...request,
+      headers: { ...headers, authorization: `Bearer ${this.token}` },
       ...(signal ? { signal } : {}),
-    });
-    return response.body!;
-  }
-
-  private async get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-    return parse(schema, await (await this.send(path, {})).json());
-  }
-
-  private async post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
-    const response = await this.send(path, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-    });
-    return parse(schema, await response.json());
-  }
-
-  private async send(path: string, init: RequestInit): Promise<Response> {
-    const headers = { ...(init.headers as Record<string, string> | undefined), authorization: `Bearer ${this.token}` };
-    const response = await this.fetcher(new URL(path, this.baseUrl), { ...init, headers }).catch((cause: unknown) => {
-      if (cause instanceof Error && cause.name === 'AbortError') throw cause;
+    };
+    try {
+      return await answerOf(route, await this.fetcher(new URL(path, this.baseUrl), init));
+    } catch (error) {
+      if (error instanceof CodedError || (error instanceof Error && error.name === 'AbortError')) throw error;
       throw new CodedError('COORDINATOR_UNREACHABLE', this.baseUrl);
-    });
-    if (!response.ok) throw await errorOf(response);
-    return response;
+    }
   }
-}
-
-/** The coded error in a problem+json answer. */
-export async function errorOf(response: Response): Promise<CodedError> {
-  return fromWire(await response.json().catch(() => null)) ?? new CodedError('INTERNAL', `HTTP ${response.status}`);
 }

@@ -1,1 +1,1 @@
-export { errorOf, KoinonClient } from './client.js';
+export { KoinonClient } from './client.js';

@@ -15,9 +15,7 @@ export const openingSchema = z.object({
 });
 export type Opening = z.infer<typeof openingSchema>;
 
-export const errorCodeSchema = z
-  .string()
-  .refine((c): c is ErrorCode => Object.hasOwn(catalogue, c), 'an unknown error code');
+export const errorCodeSchema = z.enum(Object.keys(catalogue) as ErrorCode[], 'an unknown error code');
 
 /** A site says why it cannot do an assignment. The round goes on without it if the quorum allows. */
 export const refusalSchema = z.strictObject({

@@ -1,7 +1,7 @@
 /** The coordinator's side of a federation on one machine: database, coordinator and worker. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError } from '@koinon/contracts';
+import { CodedError, routes } from '@koinon/contracts';
 import { KoinonClient } from '@koinon/client';
 import { readSetting } from '@koinon/service';
 import { LocalPostgresError, startLocalPostgres } from '@koinon/local-postgres';
@@ -76,7 +76,7 @@ export class Machine implements Host {
       logFile: join(folder, 'logs', `${name}.log`),
       processFile: join(folder, 'processes', name),
       readyTimeoutMs: READY_TIMEOUT_MS + (Number(process.env['KOINON_CONNECT_TIMEOUT_MS']) || 0),
-      ...(name === 'coordinator' ? { livePath: '/v1/health/live' } : {}),
+      ...(name === 'coordinator' ? { livePath: routes.live.path } : {}),
       onEntry: (entry) => this.tell(name, entry),
       onRestart: ({ code, detail }) => say(`${code === 'INTERNAL' ? '' : `${code}: `}${detail}; starting it again`),
     });

@@ -92,6 +92,7 @@ describe('the link to the coordinator', () => {
     coordinator.answer = () => break_;
     await expect(link.assignments()).rejects.toMatchObject(unreachable);
     await expect(link.inbox(randomUUID(), 'commit')).rejects.toMatchObject(unreachable);
+    await expect(link.report(status)).rejects.toMatchObject(unreachable);
     expect(coordinator.requests.map((r) => r.path)).not.toContain('/v1/elsewhere');
   });
 

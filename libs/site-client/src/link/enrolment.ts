@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { CodedError, PROTOCOL, enrolResponseSchema, enrolmentStatement, parse } from '@koinon/contracts';
-import { errorOf } from '@koinon/client';
+import { CodedError, PROTOCOL, answerOf, enrolmentStatement, requestOf, routes } from '@koinon/contracts';
 import { keyIdOf, signStatement } from '@koinon/signing';
 import { readEnrolment, writeEnrolment } from './enrolment-file.js';
 import type { SiteKeys } from './site-keys.js';
@@ -43,20 +42,17 @@ export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<s
     tokenSha256: createHash('sha256').update(token).digest('hex'),
   };
   const body = { token, statement: await signStatement(enrolmentStatement.type, statement, keys.signer) };
-  const response = await fetch(new URL('/v1/enrol', config.coordinatorUrl), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+  const { path, ...request } = requestOf(routes.enrol, { body });
+  const answer = await fetch(new URL(path, config.coordinatorUrl), {
+    ...request,
     redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT_MS),
-  }).catch(() => {
-    throw new CodedError('COORDINATOR_UNREACHABLE');
-  });
-  if (!response.ok) throw await errorOf(response);
-  const answer: unknown = await response.json().catch(() => {
-    throw new CodedError('COORDINATOR_UNREACHABLE');
-  });
-  const coordinatorKey = await checked(parse(enrolResponseSchema, answer).coordinatorKey, config);
+  })
+    .then((response) => answerOf(routes.enrol, response))
+    .catch((error: unknown) => {
+      throw error instanceof CodedError ? error : new CodedError('COORDINATOR_UNREACHABLE');
+    });
+  const coordinatorKey = await checked(answer.coordinatorKey, config);
   writeEnrolment(config.home, coordinatorKey);
   return coordinatorKey;
 }

@@ -108,7 +108,7 @@ export class FakeCoordinator implements AsyncDisposable {
     if (seen.path.startsWith('/v1/site/blobs/')) {
       const blob = this.blobs.get(seen.path.slice('/v1/site/blobs/'.length));
       if (!blob) throw new CodedError('NOT_FOUND');
-      return void response.end(blob);
+      return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(blob);
     }
     if (!seen.path.startsWith('/v1/site/assignments')) return void response.writeHead(204).end();
     if (this.assignments.length === 0) {
@@ -120,7 +120,9 @@ export class FakeCoordinator implements AsyncDisposable {
       });
       await woken.promise;
     }
-    response.end(JSON.stringify({ assignments: this.assignments, epochs: this.epochs }));
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ assignments: this.assignments, epochs: this.epochs }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
