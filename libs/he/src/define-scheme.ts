@@ -31,13 +31,15 @@ export function defineScheme<Parameters extends BlockLayout, Section extends str
 ): Scheme {
   const { name, title, dkgSteps, stateSections } = definition;
   const parameters = (header: EpochHeader): Parameters => definition.parameters(header);
+  const secretHalf = once(() => definition.secretHalf());
+  const publicHalf = once(() => definition.publicHalf());
   return {
     name,
     title,
     dkgSteps,
     layout: parameters,
     async site() {
-      const secretHalf = await definition.secretHalf();
+      const halfOf = await secretHalf();
       const start = (header: EpochHeader, site: string, stateOf: () => SiteState<Section>): SiteKeyEpoch => {
         const checked = parameters(header);
         siteIndex(header, site);
@@ -48,7 +50,7 @@ export function defineScheme<Parameters extends BlockLayout, Section extends str
           layout: checked,
           dkgSteps,
           state,
-          half: secretHalf(checked, site, state),
+          half: halfOf(checked, site, state),
         });
       };
       return {
@@ -58,15 +60,25 @@ export function defineScheme<Parameters extends BlockLayout, Section extends str
       };
     },
     async aggregator() {
-      const publicHalf = await definition.publicHalf();
+      const { adder, combine } = await publicHalf();
       return {
-        adder: (header) => publicHalf.adder(parameters(header)),
+        adder: (header) => adder(parameters(header)),
         combine: (header, sum, shares) => {
           const checked = parameters(header);
           checkSumToDecrypt(header, sum);
-          return publicHalf.combine(checked, sum, decryptionShareBodies(header, sum, shares));
+          return combine(checked, sum, decryptionShareBodies(header, sum, shares));
         },
       };
     },
   };
+}
+
+/** Loaded by the first who asks and kept: tables of roots take longer than a round's arithmetic. What failed is tried again. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () =>
+    (loaded ??= load().catch((error: unknown) => {
+      loaded = undefined;
+      throw error;
+    }));
 }

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { defineScheme } from './define-scheme.js';
 import { SchemeRegistry } from './scheme-registry.js';
 import { schemes } from './schemes.js';
 import { expectCode, headerOf } from './testing/federation.js';
@@ -23,6 +24,23 @@ describe('a registry of schemes', () => {
   it('refuses a name that nobody has with those there are', () => {
     expect(() => withThird.named('rot13')).toThrow('ckks-threshold, one-time-key, plain-masking');
     expectCode('HEADER_INVALID', () => schemes.named('plain-masking'));
+  });
+
+  it('loads each half of a scheme once, and again when that failed', async () => {
+    const load = vi.fn(async () => {
+      if (load.mock.calls.length === 1) throw new Error('not there yet');
+      return { adder: vi.fn(), combine: vi.fn() };
+    });
+    const scheme = defineScheme({
+      ...plainMasking,
+      stateSections: [],
+      parameters: plainMasking.layout,
+      secretHalf: vi.fn(),
+      publicHalf: load,
+    });
+    await expect(scheme.aggregator()).rejects.toThrow('not there yet');
+    await Promise.all([scheme.aggregator(), scheme.aggregator()]);
+    expect(load).toHaveBeenCalledTimes(2);
   });
 
   it('refuses two of one name, and a name that no federation.yaml may use', () => {
