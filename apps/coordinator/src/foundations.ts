@@ -1,8 +1,8 @@
-import type { Foundations } from './app.module.js';
 import { readConfig } from './platform/config.js';
 import { connectDatabase } from './database/data-source.js';
 import { openQueueBackend } from './platform/jobs/backend.js';
 import { loadCoordinatorKey } from './platform/coordinator-key.js';
+import type { Foundations } from './platform/platform.module.js';
 
 /** @throws CodedError CONFIG_INVALID, HOME_NOT_WRITABLE, DATABASE_UNREACHABLE, REDIS_UNREACHABLE, REDIS_EVICTS, KEY_UNUSABLE */
 export async function openFoundations(environment: NodeJS.ProcessEnv): Promise<Foundations> {

@@ -3,7 +3,7 @@ import { CodedError, toWire } from '@koinon/contracts';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { HttpModule, type Foundations } from './app.module.js';
+import { HttpModule } from './app.module.js';
 import { Authenticator } from './identity/authenticator.js';
 import { openFoundations } from './foundations.js';
 import {
@@ -15,6 +15,7 @@ import {
 import { serveDashboard, setHeaders } from './platform/http/dashboard.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { logger } from './platform/log.js';
+import type { Foundations } from './platform/platform.module.js';
 import { runProcess } from '@koinon/service';
 
 export async function createHttp(

@@ -1,20 +1,11 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
-import {
-  enrolRequestSchema,
-  inviteRequestSchema,
-  refusalSchema,
-  siteStatusSchema,
-  type Refusal,
-  type SiteStatus,
-} from '@koinon/contracts';
+import { refusalSchema, siteStatusSchema, type Refusal, type SiteStatus } from '@koinon/contracts';
 import { z } from 'zod';
 import { Allow, CallerOf, type Caller } from '../platform/http/allow.decorator.js';
 import { SchemaPipe } from '../platform/http/schema.pipe.js';
 import { AssignmentsService } from './assignments.service.js';
 import { SitesService } from './sites.service.js';
 
-const MAX_INVITATION_BYTES = 4 * 1024;
-const MAX_ENROLMENT_BYTES = 16 * 1024;
 /** 64 models served and 64 held back, the most a status may name. */
 const MAX_STATUS_BYTES = 32 * 1024;
 const MAX_REFUSAL_BYTES = 4 * 1024;
@@ -28,25 +19,10 @@ export class SitesController {
     private readonly assignments: AssignmentsService,
   ) {}
 
-  @Post('sites')
-  @Allow('operator', MAX_INVITATION_BYTES)
-  invite(
-    @Body(new SchemaPipe(inviteRequestSchema)) { id, name }: z.infer<typeof inviteRequestSchema>,
-    @CallerOf() caller: Caller,
-  ) {
-    return this.sites.invite(id, name, caller.name);
-  }
-
   @Get('sites')
   @Allow('viewer')
   list() {
     return this.sites.list();
-  }
-
-  @Post('enrol')
-  @Allow('anyone', MAX_ENROLMENT_BYTES)
-  enrol(@Body(new SchemaPipe(enrolRequestSchema)) { token, statement }: z.infer<typeof enrolRequestSchema>) {
-    return this.sites.enrol(token, statement);
   }
 
   @Get('site/assignments')

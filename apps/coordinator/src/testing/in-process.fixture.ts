@@ -5,10 +5,11 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { tempDir } from '@koinon/testing';
-import { WorkerModule, type Foundations } from '../app.module.js';
+import { WorkerModule } from '../app.module.js';
 import { openFoundations } from '../foundations.js';
 import type { ConnectionLimits } from '../platform/http/connections.js';
 import { createHttp } from '../main.js';
+import type { Foundations } from '../platform/platform.module.js';
 
 export interface CoordinatorOptions {
   readonly databaseUrl: string;

@@ -1,0 +1,35 @@
+import { Module } from '@nestjs/common';
+import { KeyEpochsModule } from '../key-epochs/key-epochs.module.js';
+import { RegistryModule } from '../registry/registry.module.js';
+import { ReleasesModule } from '../releases/releases.module.js';
+import { SecureSumsModule } from '../secure-sums/secure-sums.module.js';
+import { FederationDriver } from './driver/federation.driver.js';
+import { PauseExtensions } from './driver/pause-extensions.service.js';
+import { ReconcileHandler, RunAdvanceHandler } from './driver/run-advance.handler.js';
+import { RecipeChecks } from './recipe/recipe-checks.service.js';
+import { ClearRoundsService } from './rounds/clear-rounds.service.js';
+import { RoundTransitions } from './rounds/round-transitions.js';
+import { RoundUpdateHandler } from './rounds/round-update.handler.js';
+import { EpsilonService } from './runs/epsilon.service.js';
+import { RunTransitions } from './runs/run-transitions.js';
+import { RunsController } from './runs/runs.controller.js';
+import { RunsService } from './runs/runs.service.js';
+
+@Module({
+  imports: [KeyEpochsModule, RegistryModule, SecureSumsModule],
+  providers: [EpsilonService, PauseExtensions, RoundTransitions, RunTransitions],
+  exports: [EpsilonService, RegistryModule, RoundTransitions, RunTransitions],
+})
+export class FederationsModule {}
+
+@Module({ imports: [FederationsModule], controllers: [RunsController], providers: [RecipeChecks, RunsService] })
+export class FederationsHttpModule {}
+
+export const federationsHandlers = [ReconcileHandler, RoundUpdateHandler, RunAdvanceHandler];
+
+@Module({
+  imports: [FederationsModule, KeyEpochsModule, ReleasesModule, SecureSumsModule],
+  providers: [ClearRoundsService, FederationDriver, ...federationsHandlers],
+  exports: federationsHandlers,
+})
+export class FederationsWorkerModule {}
