@@ -5,7 +5,8 @@
  *   - imports a workspace package against the table "Packages" of docs/architecture.md,
  *   - uses a package, or the part `/testing` of one, that exists for specs only outside a spec,
  *   - imports a library around the package that wraps it,
- *   - imports in a circle, between its files or between its folders.
+ *   - imports in a circle, between its files or between its folders,
+ *   - has modules, and one of them imports another against their table in docs/architecture.md.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -14,6 +15,7 @@ import { pathToFileURL } from 'node:url';
 import { allowedImports } from './architecture-table.mjs';
 import { findCircles } from './import-circles.mjs';
 import { importedModules } from './imported-modules.mjs';
+import { MODULAR, moduleViolations } from './module-walls.mjs';
 
 /** Workspace packages that only specs may use. */
 const SPEC_ONLY = new Set(['libs/testing']);
@@ -104,7 +106,8 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
     }
   }
   const shippedFiles = files.filter((file) => file.startsWith('src') && !TEST_CODE.test(file));
-  return [...found, ...findCircles(join(root, folder), shippedFiles).map((circle) => `${folder}/${circle}`)];
+  found.push(...findCircles(join(root, folder), shippedFiles).map((circle) => `${folder}/${circle}`));
+  return MODULAR.includes(folder) ? [...found, ...moduleViolations(root, folder, shippedFiles)] : found;
 }
 
 /** @param {string} folder @returns {Manifest} */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -15,6 +15,14 @@ const ARCHITECTURE = `# Architecture
 | \`apps/node\` | the node | libs |
 ## Who runs where
 | \`libs/onnx\` | a table of something else | contracts |
+`;
+
+const MODULES = `## Modules of \`apps/coordinator\`
+| module | what it is | may import |
+|---|---|---|
+| \`platform\` | ground | – |
+| \`rounds\` | rounds | platform |
+| \`fleet\` | sites | platform, rounds |
 `;
 
 describe('findViolations', () => {
@@ -149,5 +157,59 @@ describe('findViolations', () => {
     expect(findViolations(root)).toEqual(['libs/drift: has no row in the table of docs/architecture.md']);
     write('docs/architecture.md', ARCHITECTURE.replace('| messages | – |', '| messages | drift, nothing |'));
     expect(() => findViolations(root)).toThrow('libs/nothing');
+  });
+
+  describe('between the modules of a package', () => {
+    beforeEach(() => {
+      write(
+        'docs/architecture.md',
+        ARCHITECTURE.replace('## Who', '| `apps/coordinator` | the coordinator | – |\n## Who') + MODULES,
+      );
+      manifest('apps/coordinator', {});
+      for (const module of ['platform', 'rounds', 'fleet'])
+        write(`apps/coordinator/src/${module}/rows.ts`, 'export {};');
+      write('apps/coordinator/src/main.ts', "import './fleet/rows.js';\nimport './rounds/rows.js';");
+    });
+
+    it('accepts what their table allows, and specs that use everything', () => {
+      write('apps/coordinator/src/fleet/a.ts', "import '../rounds/rows.js';\nimport './rows.js';");
+      write('apps/coordinator/src/platform/a.integration.spec.ts', "import '../fleet/rows.js';\nimport '../main.js';");
+      expect(findViolations(root)).toEqual([]);
+    });
+
+    it.each([
+      ['an import from a row below', 'platform/a.ts', "import '../rounds/rows.js';", 'platform must not use rounds'],
+      ['an import of a type', 'rounds/a.ts', "import type { A } from '../fleet/rows.js';", 'rounds must not use fleet'],
+      [
+        'what puts them together',
+        'fleet/deep/a.ts',
+        "import '../../main.js';",
+        'fleet must not use what puts the modules together',
+      ],
+      ['a folder without a row', 'extra/a.ts', 'export {};', 'src/extra: has no row'],
+    ])('refuses %s', (_, file, text, expected) => {
+      write(`apps/coordinator/src/${file}`, text);
+      expect(findViolations(root).join('\n')).toContain(expected);
+    });
+
+    it.each([
+      [
+        'a circle in the table',
+        '| `platform` | ground | – |',
+        '| `platform` | ground | fleet |',
+        'platform imports fleet, which is no row above it',
+      ],
+      [
+        'a row without a folder',
+        '| `platform` | ground | – |',
+        '| `gone` | x | – |\n| `platform` | ground | – |',
+        'a row gone, which is no folder',
+      ],
+      ['a table that is not there', '## Modules of', '## Modules in', 'src/fleet: has no row'],
+    ])('refuses %s', (_, row, changed, expected) => {
+      const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+      write('docs/architecture.md', text.replace(row, changed));
+      expect(findViolations(root).join('\n')).toContain(expected);
+    });
   });
 });
