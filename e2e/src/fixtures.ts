@@ -11,7 +11,7 @@ import {
   type ErrorCode,
   type Lineage,
   type ModelView,
-  type RoundState,
+  type RoundPhase,
   type RoundView,
   type RunView,
   type SiteView,
@@ -53,7 +53,7 @@ const rates = [
   [0.794, 0.876, 0.779],
   [0.802, 0.881, 0.787],
 ] as const;
-const phases: readonly RoundState[] = [
+const phases: readonly RoundPhase[] = [
   'planned',
   'collecting',
   'closing',
@@ -73,9 +73,9 @@ interface RoundPlan {
   readonly number: number;
   /** Seconds before now. */
   readonly startedAgo: number;
-  readonly state?: RoundState;
+  readonly state?: RoundPhase;
   /** Where a failed round failed. */
-  readonly failedIn?: RoundState;
+  readonly failedIn?: RoundPhase;
   readonly failure?: { code: ErrorCode; detail: string | null };
   readonly excluded?: Record<string, ErrorCode>;
   readonly delivered?: readonly string[];

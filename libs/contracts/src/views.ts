@@ -31,7 +31,8 @@ export const invitationSchema = z.object({
   coordinatorFingerprint: sha256Schema,
 });
 
-export const roundStates = [
+/** What people see of a round: its own states and, while it collects, what the sum of its updates is doing. */
+export const roundPhases = [
   'planned',
   'collecting',
   'closing',
@@ -42,7 +43,7 @@ export const roundStates = [
   'done',
   'failed',
 ] as const;
-export type RoundState = (typeof roundStates)[number];
+export type RoundPhase = (typeof roundPhases)[number];
 
 export const failureSchema = z.object({ code: errorCodeSchema, detail: z.string().nullable() });
 export type Failure = z.infer<typeof failureSchema>;
@@ -50,7 +51,7 @@ export type Failure = z.infer<typeof failureSchema>;
 export const roundViewSchema = z.object({
   id: uuidSchema,
   number: z.int(),
-  state: z.enum(roundStates),
+  state: z.enum(roundPhases),
   failure: failureSchema.nullable(),
   cohort: z.array(siteIdSchema),
   participants: z.array(siteIdSchema),
@@ -60,7 +61,7 @@ export const roundViewSchema = z.object({
   startedAt: instant,
   finishedAt: instant.nullable(),
   /** When each state was entered. */
-  timeline: z.array(z.object({ state: z.enum(roundStates), at: instant })),
+  timeline: z.array(z.object({ state: z.enum(roundPhases), at: instant })),
   uploadBytes: z.int(),
   metrics: metricsSchema.nullable(),
   version: z.int().nullable(),

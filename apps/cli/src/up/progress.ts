@@ -1,7 +1,7 @@
-import type { RoundState, RoundView, RunView } from '@koinon/contracts';
+import type { RoundPhase, RoundView, RunView } from '@koinon/contracts';
 
 /** What a round does in a state, in words for people. */
-const doing: Record<RoundState, string> = {
+const doing: Record<RoundPhase, string> = {
   planned: 'agreeing on a key',
   collecting: 'training and encrypting',
   closing: 'adding up ciphertexts',

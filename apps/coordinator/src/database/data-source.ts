@@ -14,6 +14,7 @@ import { Federation20261123060000 } from './migrations/20261123-federation.js';
 import { BlobDigests20261127080000 } from './migrations/20261127-blob-digests.js';
 import { Heartbeats20261127130000 } from './migrations/20261127-heartbeats.js';
 import { KeyEpochsEnd20261128010000 } from './migrations/20261128-key-epochs-end.js';
+import { RoundStates20261128020000 } from './migrations/20261128-round-states.js';
 import { JobFailures20261127140000 } from './migrations/20261127-job-failures.js';
 import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
 import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
@@ -47,6 +48,7 @@ export function dataSource(url: string): DataSource {
       JobFailures20261127140000,
       RunEpsilon20261127150000,
       KeyEpochsEnd20261128010000,
+      RoundStates20261128020000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

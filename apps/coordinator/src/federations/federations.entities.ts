@@ -1,4 +1,4 @@
-import type { ErrorCode, Failure, Federation, Fit, Metrics, RoundState } from '@koinon/contracts';
+import type { ErrorCode, Failure, Federation, Fit, Metrics } from '@koinon/contracts';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalInstant, optionalJson } from '../platform/database/columns.js';
 
@@ -21,6 +21,9 @@ export class RunRow {
   @Column({ name: 'started_at', ...instant }) startedAt!: Date;
   @Column({ name: 'finished_at', ...optionalInstant }) finishedAt!: Date | null;
 }
+
+/** What happens inside a sum is the sum's story: a round that collects is collecting until its update is decrypted. */
+export type RoundState = 'planned' | 'collecting' | 'updating' | 'evaluating' | 'done' | 'failed';
 
 @Entity('rounds')
 @Index('rounds_run_number', ['runId', 'number'], { unique: true })

@@ -8,10 +8,13 @@ import { PauseExtensions } from './driver/pause-extensions.service.js';
 import { ReconcileHandler, RunAdvanceHandler } from './driver/run-advance.handler.js';
 import { RecipeChecks } from './recipe/recipe-checks.service.js';
 import { ClearRoundsService } from './rounds/clear-rounds.service.js';
+import { RoundPlanner } from './rounds/round-planner.service.js';
+import { RoundSteps } from './rounds/round-steps.service.js';
 import { RoundTransitions } from './rounds/round-transitions.js';
 import { RoundUpdateHandler } from './rounds/round-update.handler.js';
 import { EpsilonService } from './runs/epsilon.service.js';
 import { RunTransitions } from './runs/run-transitions.js';
+import { RunViews } from './runs/run-views.service.js';
 import { RunsController } from './runs/runs.controller.js';
 import { RunsService } from './runs/runs.service.js';
 
@@ -22,14 +25,18 @@ import { RunsService } from './runs/runs.service.js';
 })
 export class FederationsModule {}
 
-@Module({ imports: [FederationsModule], controllers: [RunsController], providers: [RecipeChecks, RunsService] })
+@Module({
+  imports: [FederationsModule],
+  controllers: [RunsController],
+  providers: [RecipeChecks, RunViews, RunsService],
+})
 export class FederationsHttpModule {}
 
 export const federationsHandlers = [ReconcileHandler, RoundUpdateHandler, RunAdvanceHandler];
 
 @Module({
   imports: [FederationsModule, KeyEpochsModule, ReleasesModule, SecureSumsModule],
-  providers: [ClearRoundsService, FederationDriver, ...federationsHandlers],
+  providers: [ClearRoundsService, FederationDriver, RoundPlanner, RoundSteps, ...federationsHandlers],
   exports: federationsHandlers,
 })
 export class FederationsWorkerModule {}

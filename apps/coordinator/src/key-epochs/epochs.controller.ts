@@ -2,23 +2,23 @@ import { Readable } from 'node:stream';
 import { Body, Controller, Get, HttpCode, Param, ParseUUIDPipe, Post, Query, StreamableFile } from '@nestjs/common';
 import { Allow, CallerOf, type Caller } from '../platform/http/allow.decorator.js';
 import { streamed } from '../platform/http/streamed.js';
-import { EpochsService } from './epochs.service.js';
+import { CeremonyRelay } from './ceremony-relay.service.js';
 
 @Controller('v1/site/epochs/:id')
 export class EpochsController {
-  constructor(private readonly epochs: EpochsService) {}
+  constructor(private readonly relay: CeremonyRelay) {}
 
   @Post('messages')
   @HttpCode(204)
   @Allow('site')
   post(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body() body: Readable) {
-    return this.epochs.post(id, caller.name, streamed(body), caller.bodySha256!);
+    return this.relay.post(id, caller.name, streamed(body), caller.bodySha256!);
   }
 
   /** What one step brought the asking site, once all have posted. */
   @Get('inbox')
   @Allow('site')
   async inbox(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Query('step') step: string) {
-    return new StreamableFile(Readable.from(await this.epochs.inbox(id, caller.name, step)));
+    return new StreamableFile(Readable.from(await this.relay.inbox(id, caller.name, step)));
   }
 }

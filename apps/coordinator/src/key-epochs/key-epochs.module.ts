@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
+import { CeremonyRelay } from './ceremony-relay.service.js';
 import { EpochTransitions } from './epoch-transitions.js';
 import { EpochsController } from './epochs.controller.js';
-import { EpochsService } from './epochs.service.js';
+import { KeyEpochsService } from './key-epochs.service.js';
 
-@Module({ providers: [EpochTransitions, EpochsService], exports: [EpochTransitions, EpochsService] })
+@Module({ providers: [EpochTransitions, KeyEpochsService], exports: [EpochTransitions, KeyEpochsService] })
 export class KeyEpochsModule {}
 
-@Module({ imports: [KeyEpochsModule], controllers: [EpochsController] })
+@Module({ imports: [KeyEpochsModule], controllers: [EpochsController], providers: [CeremonyRelay] })
 export class KeyEpochsHttpModule {}

@@ -70,6 +70,15 @@ export class VersionsService {
     return row;
   }
 
+  async digest(m: EntityManager, model: string, version: number): Promise<string> {
+    return (await m.findOneByOrFail(ModelVersionRow, { model, version })).sha256;
+  }
+
+  /** What a version reached; nothing else of it ever changes. */
+  async evaluated(m: EntityManager, model: string, version: number, metrics: Metrics): Promise<void> {
+    await m.update(ModelVersionRow, { model, version }, { metrics });
+  }
+
   private sign(sha256: string, lineage: Lineage): Promise<Envelope> {
     const statement = {
       _type: 'https://in-toto.io/Statement/v1',

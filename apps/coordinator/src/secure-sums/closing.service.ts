@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, PROTOCOL, closingStatement, type ClosingStatement, type Federation } from '@koinon/contracts';
+import { CodedError, PROTOCOL, closingStatement, type ClosingStatement } from '@koinon/contracts';
 import { signStatement, type Signer } from '@koinon/signing';
 import { MerkleTree } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
@@ -54,8 +54,8 @@ export class ClosingService {
     );
   }
 
-  /** The active set and the signed closing; the deadline for shares starts now. */
-  async sign(m: EntityManager, sum: SumRow, spec: Federation, now: Date) {
+  /** The active set, which has until `deadlineAt` for its shares, and the signed closing. */
+  async sign(m: EntityManager, sum: SumRow, deadlineAt: Date) {
     const uploads = sum.uploads!;
     const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
     const activeSet = await this.activeSet(
@@ -74,7 +74,7 @@ export class ClosingService {
       activeSet,
     };
     const closing = await signStatement(closingStatement.type, statement, this.signer);
-    return { activeSet, closing, deadlineAt: new Date(now.getTime() + spec.sites.roundTimeoutMs), extensions: 0 };
+    return { activeSet, closing, deadlineAt, extensions: 0 };
   }
 
   /** The t uploaders seen most recently, in roster order: they are the likeliest to answer. */

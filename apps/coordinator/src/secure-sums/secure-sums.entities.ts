@@ -1,6 +1,6 @@
 import type { Envelope, Failure } from '@koinon/contracts';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
-import { instant, optionalJson } from '../platform/database/columns.js';
+import { instant, optionalJson, wholeNumber } from '../platform/database/columns.js';
 
 export type SumState = 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' | 'failed';
 
@@ -32,6 +32,8 @@ export class SumRow {
   @Column('boolean', { default: false }) combined!: boolean;
   /** Digest of the decrypted sum, from the moment it is combined. */
   @Column('text', { name: 'result_sha256', nullable: true }) resultSha256!: string | null;
+  /** When each state was entered. */
+  @Column('jsonb', { default: [] }) timeline!: { state: SumState; at: string }[];
   @Column(optionalJson) failure!: Failure | null;
 }
 
@@ -64,7 +66,8 @@ export class UploadRow {
   sum?: Relation<SumRow>;
   @PrimaryColumn('text', { primaryKeyConstraintName: 'uploads_pk' }) site!: string;
   @Column('text') root!: string;
-  @Column('int') bytes!: number;
+  /** More than 32 bits hold for a large model. */
+  @Column('bigint', { transformer: wholeNumber }) bytes!: number;
   @Column('jsonb') statement!: Envelope;
 }
 

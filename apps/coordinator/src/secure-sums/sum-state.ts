@@ -32,6 +32,12 @@ export type SumStep =
   | { readonly to: 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' }
   | { readonly to: 'failed'; readonly code: ErrorCode; readonly sites: readonly string[] };
 
+/** A site that did not deliver what a sum waited for; who refused is recorded with a reason of its own. */
+export interface Absence {
+  readonly site: string;
+  readonly code: ErrorCode;
+}
+
 const without = (all: readonly string[], ...taken: (readonly string[])[]): string[] =>
   all.filter((s) => !taken.some((t) => t.includes(s)));
 
@@ -62,4 +68,12 @@ export function nextSumStep(sum: SumFacts): SumStep | null {
     case 'combining':
       return sum.combined ? { to: 'done' } : null;
   }
+}
+
+/** Who had not delivered what the sum waited for when it stopped waiting. Nobody is to blame for a key epoch's end. */
+export function absentFrom({ state, cohort, committed, epochFailure }: SumFacts, step: SumStep): Absence[] {
+  if (epochFailure) return [];
+  if (state === 'collecting')
+    return without(cohort, committed).map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' }));
+  return step.to === 'failed' ? step.sites.map((site) => ({ site, code: step.code })) : [];
 }

@@ -11,7 +11,7 @@ import { sumOrder } from './sum-state.js';
 /** What a sum learns when it enters a state. */
 export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'activeSet' | 'closing' | 'deadlineAt' | 'extensions'>>;
 
-/** The only way into another state of a sum: state, audit record and event stand or fall together. */
+/** The only way into another state of a sum: state, timeline, audit record and event stand or fall together. */
 @Injectable()
 export class SumTransitions {
   constructor(
@@ -25,7 +25,8 @@ export class SumTransitions {
     const runId = await lockRunOf(tx, roundId);
     const sum = await tx.findOneOrFail(SumRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (!mayFollow(sumOrder, sum.state, to)) return false;
-    await tx.update(SumRow, { id }, { ...set, state: to, failure: why.failure ?? null });
+    const timeline = [...sum.timeline, { state: to, at: new Date().toISOString() }];
+    await tx.update(SumRow, { id }, { ...set, state: to, timeline, failure: why.failure ?? null });
     const detail = { round: roundId, purpose: sum.purpose, code: why.failure?.code ?? null, ...why.detail };
     await this.audit.append(tx, { actor: why.actor, action: `sum.${to}`, subject: id, detail });
     await this.events.publish(tx, 'round', roundId, runId);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { RoundState, RoundView } from '@koinon/contracts';
+import type { RoundPhase, RoundView } from '@koinon/contracts';
 import { phasesOf, rolesOf } from './timeline.js';
 
 const start = Date.parse('2026-11-23T06:00:00Z');
 const at = (seconds: number) => new Date(start + seconds * 1000).toISOString();
-const round = (state: RoundState, entries: [RoundState, number][], finished: number | null = null) => ({
+const round = (state: RoundPhase, entries: [RoundPhase, number][], finished: number | null = null) => ({
   state,
   timeline: entries.map(([s, seconds]) => ({ state: s, at: at(seconds) })),
   finishedAt: finished === null ? null : at(finished),

@@ -1,5 +1,5 @@
 /** A round's states laid out in time. Pure, so that the page only draws. */
-import type { RoundState, RoundView } from '@koinon/contracts';
+import type { RoundPhase, RoundView } from '@koinon/contracts';
 
 /** The states in which a round works, in order; `done` and `failed` end it. */
 export const phaseNames = [
@@ -34,7 +34,7 @@ export interface Phase {
 export function phasesOf(round: Pick<RoundView, 'state' | 'timeline' | 'finishedAt'>, now: number): Phase[] {
   const entries = [...round.timeline].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   const last = entries.findLast((e) => isPhase(e.state))?.state;
-  const spent = new Map<RoundState, number>();
+  const spent = new Map<RoundPhase, number>();
   entries.forEach(({ state, at }, i) => {
     const end = entries[i + 1]?.at ?? round.finishedAt;
     const ms = (end ? Date.parse(end) : now) - Date.parse(at);
@@ -48,7 +48,7 @@ export function phasesOf(round: Pick<RoundView, 'state' | 'timeline' | 'finished
   });
 }
 
-export function isPhase(state: RoundState): state is PhaseName {
+export function isPhase(state: RoundPhase): state is PhaseName {
   return (phaseNames as readonly string[]).includes(state);
 }
 

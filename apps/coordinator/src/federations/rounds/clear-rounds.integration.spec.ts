@@ -7,7 +7,7 @@ import type { BlobStore } from '../../platform/blobs/blob-store.js';
 import { connectDatabase } from '../../database/data-source.js';
 import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { RoundRow, RunRow } from '../federations.entities.js';
-import { ceremonyKey } from '../../key-epochs/epochs.service.js';
+import { ceremonyKey } from '../../key-epochs/ceremony.js';
 import { tinySpec } from '../../testing/tiny-federation.fixture.js';
 import { ClearRoundsService } from './clear-rounds.service.js';
 

@@ -7,7 +7,7 @@ import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { RoundRow } from '../federations.entities.js';
 import { SumRow } from '../../secure-sums/secure-sums.entities.js';
 import { REQUEST_TIMEOUT_MS } from '../../platform/http/connections.js';
-import { ceremonyKey } from '../../key-epochs/epochs.service.js';
+import { ceremonyKey } from '../../key-epochs/ceremony.js';
 
 /** A request that was under way when its round ended is over by then, and so is a job. */
 const LINGER_MS = REQUEST_TIMEOUT_MS + 60_000;

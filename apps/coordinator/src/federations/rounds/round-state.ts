@@ -1,5 +1,5 @@
-import type { ErrorCode, RoundState } from '@koinon/contracts';
-import type { RoundRow } from '../federations.entities.js';
+import type { ErrorCode } from '@koinon/contracts';
+import type { RoundRow, RoundState } from '../federations.entities.js';
 import type { EpochRow } from '../../key-epochs/key-epochs.entities.js';
 import type { SumState } from '../../secure-sums/secure-sums.entities.js';
 
@@ -29,27 +29,11 @@ export type RoundStep =
       readonly excluded: readonly string[];
       readonly code?: ErrorCode;
     }
-  | { readonly to: 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'updating' | 'evaluating' | 'done' }
+  | { readonly to: 'collecting' | 'updating' | 'evaluating' | 'done' }
   | { readonly to: 'failed'; readonly code: ErrorCode };
 
-const following: Partial<Record<SumState, 'closing' | 'aggregating' | 'decrypting' | 'updating'>> = {
-  closing: 'closing',
-  aggregating: 'aggregating',
-  decrypting: 'decrypting',
-  combining: 'decrypting',
-  done: 'updating',
-};
 /** The way of a round to its good end; `failed` is the other one. */
-export const roundOrder: readonly RoundState[] = [
-  'planned',
-  'collecting',
-  'closing',
-  'aggregating',
-  'decrypting',
-  'updating',
-  'evaluating',
-  'done',
-];
+export const roundOrder: readonly RoundState[] = ['planned', 'collecting', 'updating', 'evaluating', 'done'];
 
 /** The next step of a round, or null while it waits. Pure; the driver applies it in one transaction. */
 export function nextRoundStep(round: RoundFacts): RoundStep | null {
@@ -57,14 +41,8 @@ export function nextRoundStep(round: RoundFacts): RoundStep | null {
     case 'planned':
       return planned(round);
     case 'collecting':
-    case 'closing':
-    case 'aggregating':
-    case 'decrypting': {
-      if (!round.update) return null;
-      if (round.update.state === 'failed') return { to: 'failed', code: round.update.code ?? 'INTERNAL' };
-      const to = following[round.update.state];
-      return to && roundOrder.indexOf(to) > roundOrder.indexOf(round.state) ? { to } : null;
-    }
+      if (round.update?.state === 'failed') return { to: 'failed', code: round.update.code ?? 'INTERNAL' };
+      return round.update?.state === 'done' ? { to: 'updating' } : null;
     case 'updating':
       return round.version === null ? null : { to: 'evaluating' };
     case 'evaluating':
@@ -93,7 +71,7 @@ function planned({ epoch, ceremonies, cohort, minSites, spares }: RoundFacts): R
   const nobodyCame = code === 'EPOCH_SITE_MISSING' && cohort.every((s) => epoch.sites.includes(s));
   const excluded = nobodyCame && ceremonies < MOST_CEREMONIES ? [] : epoch.sites;
   const left = cohort.filter((s) => !excluded.includes(s));
-  const replacing = spares.slice(0, excluded.length);
+  const replacing = spares.slice(0, cohort.length - left.length);
   if (epoch.sites.length === 0 || left.length + replacing.length < minSites) return { to: 'failed', code };
   return { to: 'epoch', cohort: [...left, ...replacing], excluded, code };
 }

@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { RoundState } from '@koinon/contracts';
 import { In, Not, type EntityManager } from 'typeorm';
 import { SumTransitions } from '../../secure-sums/sum-transitions.js';
 import { AuditService } from '../../platform/audit/audit.service.js';
 import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
-import { RoundRow } from '../federations.entities.js';
+import { RoundRow, type RoundState } from '../federations.entities.js';
 import { SumRow } from '../../secure-sums/secure-sums.entities.js';
 import { lockRunOf } from '../../platform/database/run-lock.js';
 import { byCoordinator, mayFollow, type Why } from '../../platform/database/transition.js';

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, ParseUUIDPipe, Post } from '@ne
 import { startRunSchema, type StartRun } from '@koinon/contracts';
 import { Allow, CallerOf, type Caller } from '../../platform/http/allow.decorator.js';
 import { SchemaPipe } from '../../platform/http/schema.pipe.js';
+import { RunViews } from './run-views.service.js';
 import { RunsService } from './runs.service.js';
 
 /** A federation file, as JSON. */
@@ -9,7 +10,10 @@ const MAX_RUN_BYTES = 256 * 1024;
 
 @Controller('v1/runs')
 export class RunsController {
-  constructor(private readonly runs: RunsService) {}
+  constructor(
+    private readonly runs: RunsService,
+    private readonly views: RunViews,
+  ) {}
 
   @Post()
   @Allow('operator', MAX_RUN_BYTES)
@@ -20,13 +24,13 @@ export class RunsController {
   @Get()
   @Allow('viewer')
   list() {
-    return this.runs.list();
+    return this.views.list();
   }
 
   @Get(':id')
   @Allow('viewer')
   view(@Param('id', ParseUUIDPipe) id: string) {
-    return this.runs.view(id);
+    return this.views.view(id);
   }
 
   @Post(':id/cancel')

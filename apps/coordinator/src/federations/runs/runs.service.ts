@@ -1,32 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import {
-  CodedError,
-  checkThreshold,
-  thresholdOf,
-  type Federation,
-  type Lineage,
-  type RoundView,
-  type RunView,
-  type StartRun,
-} from '@koinon/contracts';
-import { HeError, schemes, type EpochHeader } from '@koinon/he';
-import { In, QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
+import { CodedError, checkThreshold, type Lineage, type RunView, type StartRun } from '@koinon/contracts';
+import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
 import { AuditService } from '../../platform/audit/audit.service.js';
 import { BLOBS, contentKey, contentRef, type BlobStore } from '../../platform/blobs/blob-store.js';
 import { ModelAliasRow, type ModelVersionRow } from '../../registry/registry.entities.js';
-import { RoundRow, RunRow } from '../federations.entities.js';
+import { RunRow } from '../federations.entities.js';
 import { SiteRow } from '../../identity/identity.entities.js';
-import { SumRow, UploadRow } from '../../secure-sums/secure-sums.entities.js';
 import { EventsService } from '../../platform/events/events.service.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { RecipeChecks } from '../recipe/recipe-checks.service.js';
 import { buildIdentity } from '../../registry/build-identity.js';
 import { VersionsService } from '../../registry/versions.service.js';
-import { EpsilonService } from './epsilon.service.js';
+import { encryptionOf } from './encryption.js';
 import { knownBase } from './known-base.js';
 import { RunTransitions } from './run-transitions.js';
+import { RunViews } from './run-views.service.js';
 import { offeredStrategy } from '../rounds/strategy.js';
 
 @Injectable()
@@ -40,7 +30,7 @@ export class RunsService {
     private readonly events: EventsService,
     private readonly jobs: JobsService,
     private readonly checks: RecipeChecks,
-    private readonly epsilon: EpsilonService,
+    private readonly views: RunViews,
   ) {}
 
   async start(request: StartRun, actor: string): Promise<RunView> {
@@ -91,7 +81,7 @@ export class RunsService {
         throw isSecondRun(error) ? new CodedError('RUN_ACTIVE') : error;
       });
     await this.jobs.wake(id, `start-${id}`);
-    return this.view(id);
+    return this.views.view(id);
   }
 
   async cancel(id: string, actor: string): Promise<RunView> {
@@ -103,46 +93,7 @@ export class RunsService {
       });
       if (!cancelled) throw new CodedError('RUN_FINISHED');
     });
-    return this.view(id);
-  }
-
-  async list(): Promise<RunView[]> {
-    const runs = await this.database.manager.find(RunRow, { order: { startedAt: 'DESC' }, take: 50 });
-    return Promise.all(runs.map((run) => this.toView(this.database.manager, run)));
-  }
-
-  async view(id: string): Promise<RunView> {
-    const run = await this.database.manager.findOneBy(RunRow, { id });
-    if (!run) throw new CodedError('NOT_FOUND');
-    return this.toView(this.database.manager, run);
-  }
-
-  private async toView(m: EntityManager, run: RunRow): Promise<RunView> {
-    const rounds = await m.find(RoundRow, { where: { runId: run.id }, order: { number: 'ASC' } });
-    const sums = rounds.length
-      ? await m.findBy(SumRow, { roundId: In(rounds.map((r) => r.id)), purpose: 'update' })
-      : [];
-    const uploads = sums.length ? await m.findBy(UploadRow, { sumId: In(sums.map((s) => s.id)) }) : [];
-    const trained = rounds.filter((r) => sums.some((s) => s.roundId === r.id && uploads.some((u) => u.sumId === s.id)));
-    return {
-      id: run.id,
-      federation: run.federation,
-      state: run.state,
-      failure: run.failure,
-      startedAt: run.startedAt.toISOString(),
-      finishedAt: run.finishedAt?.toISOString() ?? null,
-      spec: run.spec,
-      seed: run.seed,
-      privacy: privacyView(run, await this.epsilon.ofRun(run, trained.length)),
-      encryption: encryptionOf(run.spec, run.spec.sites.min),
-      rounds: rounds.map((round) =>
-        roundView(
-          round,
-          sums.filter((s) => s.roundId === round.id),
-          uploads,
-        ),
-      ),
-    };
+    return this.views.view(id);
   }
 }
 
@@ -173,81 +124,6 @@ async function admit(m: EntityManager, { spec, modelSha256 }: StartRun): Promise
     );
   }
   return knownBase(m, spec.name, modelSha256);
-}
-
-/**
- * Sizes of the scheme for so many sites; what a round really sent is in its uploadBytes.
- * @throws CodedError REQUEST_INVALID when there is no such scheme, or it cannot serve them: too many, or no room for the noise
- */
-function encryptionOf({ encryption, sites }: Federation, siteCount: number): RunView['encryption'] {
-  const roster = Array.from({ length: siteCount }, (_, i) => `site-${i}`);
-  const threshold = thresholdOf(sites.threshold, siteCount);
-  const header: EpochHeader = {
-    scheme: encryption.scheme,
-    version: 1,
-    epochId: randomUUID(),
-    seed: '0'.repeat(64),
-    roster,
-    threshold,
-    minUploads: threshold,
-    bits: encryption.bits,
-    sums: 1,
-  };
-  try {
-    const scheme = schemes.named(encryption.scheme);
-    const { uploadBlockBytes, valuesPerBlock } = scheme.layout(header);
-    return {
-      scheme: scheme.name,
-      title: scheme.title,
-      bytesPerParameter: uploadBlockBytes / valuesPerBlock,
-      valuesPerBlock,
-    };
-  } catch (error) {
-    throw error instanceof HeError
-      ? new CodedError('REQUEST_INVALID', `encryption for ${siteCount} sites: ${error.message}`)
-      : error;
-  }
-}
-
-/** The coordinator's mirror of the sites' ledgers. */
-function privacyView(
-  {
-    spec: {
-      privacy: { epsilon, delta },
-    },
-    noiseMultiplier,
-  }: RunRow,
-  spent: number,
-): RunView['privacy'] {
-  return {
-    unit: 'record',
-    epsilonBudget: epsilon,
-    epsilonSpent: Number.isFinite(spent) ? spent : null,
-    delta,
-    noiseMultiplier,
-  };
-}
-
-function roundView(round: RoundRow, sums: readonly SumRow[], uploads: readonly UploadRow[]): RoundView {
-  const sum = sums.find((s) => s.epochId === round.epochId);
-  const committed = uploads.filter((u) => u.sumId === sum?.id);
-  return {
-    id: round.id,
-    number: round.number,
-    state: round.state,
-    failure: round.failure,
-    cohort: round.cohort,
-    exclusions: round.exclusions,
-    participants: sum?.uploads?.map((u) => u.site) ?? committed.map((u) => u.site),
-    activeSet: sum?.activeSet ?? [],
-    epochId: round.epochId,
-    startedAt: round.startedAt.toISOString(),
-    finishedAt: round.finishedAt?.toISOString() ?? null,
-    timeline: round.timeline,
-    uploadBytes: committed.reduce((n, u) => n + u.bytes, 0),
-    metrics: round.metrics,
-    version: round.version,
-  };
 }
 
 /** A run starts from a file somebody brought, where its lineage begins, or from a version, whose lineage and ε it continues. */

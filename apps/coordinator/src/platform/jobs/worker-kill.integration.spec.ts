@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { RoundState } from '@koinon/contracts';
+import { roundPhases, type RoundPhase } from '@koinon/contracts';
 import { tempDir, withDatabase, until } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectOpenedOnce, expectPlainFedAvg } from '../../testing/fed-avg-check.fixture.js';
@@ -10,16 +10,6 @@ import { ended, startRun, withFederation } from '../../testing/federation.fixtur
 import { tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
 
 const WORKER = fileURLToPath(new URL('../../../dist/worker.js', import.meta.url));
-const order: readonly RoundState[] = [
-  'planned',
-  'collecting',
-  'closing',
-  'aggregating',
-  'decrypting',
-  'updating',
-  'evaluating',
-  'done',
-];
 
 /** Park and Miller: the same moments in every run of the test. */
 function seeded(seed: number): (below: number) => number {
@@ -68,20 +58,18 @@ describe('the worker process', () => {
     const random = seeded(20_261_123);
     const { id } = await startRun(coordinator, tinySpec({ rounds: 2 }), tinyModel(17_000));
     for (const site of sites) site.work();
-    const moments: [round: number, state: RoundState][] = [
+    const moments: [round: number, phase: RoundPhase][] = [
       [1, 'planned'],
       [1, 'closing'],
       [1, 'decrypting'],
       [1, 'updating'],
       [2, 'aggregating'],
     ];
-    for (const [number, state] of moments) {
-      await until(`round ${number} to be ${state}`, async () => {
-        const [round] = await coordinator.query<{ state: RoundState }>(
-          'SELECT state FROM rounds WHERE run_id = $1 AND number >= $2 ORDER BY number DESC LIMIT 1',
-          [id, number],
-        );
-        return round && order.indexOf(round.state) >= order.indexOf(state);
+    for (const [number, phase] of moments) {
+      await until(`round ${number} to be ${phase}`, async () => {
+        const last = (await coordinator.client.run(id)).rounds.at(-1);
+        if (!last || last.number < number) return false;
+        return last.number > number || roundPhases.indexOf(last.state) >= roundPhases.indexOf(phase);
       });
       await delay(random(120));
       await kill();

@@ -13,24 +13,20 @@ import {
   type Envelope,
 } from '@koinon/contracts';
 import { openStatement, sha256Hex } from '@koinon/signing';
-import { schemes } from '@koinon/he';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
-import { CONFIG, type Config } from '../platform/config.js';
-import { EpochMessageRow, EpochRow, RefusalRow } from './key-epochs.entities.js';
+import { EpochMessageRow, EpochRow } from './key-epochs.entities.js';
 import { runOf } from '../platform/database/run-lock.js';
-import { becauseOf, byCoordinator } from '../platform/database/transition.js';
+import { becauseOf } from '../platform/database/transition.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
-import { isLate, type Pulse } from '../platform/liveness/pause.js';
-import { nextEpochStep } from './epoch-state.js';
+import { bodyKey, payloadOf, stepsOf } from './ceremony.js';
 import { EpochTransitions } from './epoch-transitions.js';
 
 /** Relays the key ceremony. It stores and forwards signed statements; sealed bodies stay sealed. */
 @Injectable()
-export class EpochsService {
+export class CeremonyRelay {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
-    @Inject(CONFIG) private readonly config: Config,
     @Inject(BLOBS) private readonly blobs: BlobStore,
     private readonly transitions: EpochTransitions,
     private readonly jobs: JobsService,
@@ -91,7 +87,7 @@ export class EpochsService {
   async inbox(epochId: string, site: string, step: string): Promise<AsyncIterable<Uint8Array>> {
     const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
     if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
-    const steps = this.steps(epoch);
+    const steps = stepsOf(epoch);
     const index = steps.indexOf(step);
     const shown = { running: epoch.stepIndex, ready: steps.length, over: steps.length, failed: epoch.stepIndex }[
       epoch.state
@@ -130,47 +126,10 @@ export class EpochsService {
     });
   }
 
-  /** One transition inside the driver's transaction; false while the epoch waits. */
-  async advance(m: EntityManager, epoch: EpochRow, pulse: Pulse): Promise<boolean> {
-    if (epoch.state !== 'running') return false;
-    const steps = this.steps(epoch);
-    const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
-    const refusals = await m.findBy(RefusalRow, { subject: 'epoch', subjectId: epoch.id });
-    const last = epoch.stepIndex === steps.length - 1;
-    const step = nextEpochStep({
-      state: epoch.state,
-      roster: epoch.header.roster,
-      steps,
-      stepIndex: epoch.stepIndex,
-      posted: messages.map((r) => r.site),
-      refused: refusals.map((r) => r.site),
-      deadlinePassed: isLate({ deadlineAt: epoch.stepDeadlineAt }, pulse),
-      confirmations: last ? messages.map((r) => firstDigest(r.statement)) : [],
-    });
-    if (!step) return false;
-    if (step.to === 'failed') {
-      const refusal = refusals.map((r) => `${r.site}: ${r.code}`).join(', ');
-      const detail = refusal || step.sites.join(', ') || null;
-      return this.transitions.transition(m, epoch.id, 'failed', becauseOf({ code: step.code, detail }), {}, step.sites);
-    }
-    if (step.to === 'ready') return this.transitions.transition(m, epoch.id, 'ready', byCoordinator());
-    const stepIndex = epoch.stepIndex + 1;
-    const stepDeadlineAt = new Date(pulse.now.getTime() + this.config.ceremonyStepMs);
-    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), {
-      stepIndex,
-      stepDeadlineAt,
-      extensions: 0,
-    });
-  }
-
-  steps(epoch: EpochRow): readonly string[] {
-    return schemes.named(epoch.header.scheme).dkgSteps;
-  }
-
   private async check(epoch: EpochRow, site: string, statement: CeremonyStatement): Promise<void> {
     if (statement.site !== site || statement.epochId !== epoch.id || statement.headerSha256 !== epoch.headerSha256)
       throw new CodedError('SIGNATURE_INVALID');
-    const steps = this.steps(epoch);
+    const steps = stepsOf(epoch);
     const index = steps.indexOf(statement.step);
     if (epoch.state !== 'running' || index < 0 || index > epoch.stepIndex) throw new CodedError('STEP_OUT_OF_ORDER');
     if (statement.messages.some((msg) => msg.to !== undefined && !epoch.header.roster.includes(msg.to)))
@@ -203,12 +162,6 @@ export class EpochsService {
   }
 }
 
-/** Below it lie the bodies of a ceremony. */
-export const ceremonyKey = (epochId: string): string => `epochs/${epochId}`;
-/** By digest: two posts of one step that arrive at once overwrite nothing of each other. */
-const bodyKey = (epochId: string, step: string, site: string, sha256: string): string =>
-  `${ceremonyKey(epochId)}/${step}/${site}/${sha256}`;
-
 /** The body as it comes, hashed on the way. A reader that stops early leaves the request standing. */
 async function* hashed(body: Readable, hash: Hash): AsyncGenerator<Uint8Array> {
   for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -216,10 +169,3 @@ async function* hashed(body: Readable, hash: Hash): AsyncGenerator<Uint8Array> {
     yield chunk;
   }
 }
-
-/** A stored statement was verified when it came in. */
-const payloadOf = (envelope: Envelope): CeremonyStatement =>
-  ceremonyStatement.schema.parse(JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')));
-
-/** The digest of a statement's first body: in the last step of the transcript its site saw. */
-const firstDigest = (envelope: Envelope): string => payloadOf(envelope).messages[0]!.sha256;

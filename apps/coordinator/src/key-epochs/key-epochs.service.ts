@@ -1,0 +1,87 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { RosterEntry } from '@koinon/contracts';
+import { headerDigest, type EpochHeader } from '@koinon/he';
+import type { EntityManager } from 'typeorm';
+import { CONFIG, type Config } from '../platform/config.js';
+import { runOf } from '../platform/database/run-lock.js';
+import { becauseOf, byCoordinator } from '../platform/database/transition.js';
+import { EventsService } from '../platform/events/events.service.js';
+import { isLate, type Pulse } from '../platform/liveness/pause.js';
+import { firstDigest, stepsOf } from './ceremony.js';
+import { nextEpochStep } from './epoch-state.js';
+import { EpochTransitions } from './epoch-transitions.js';
+import { EpochMessageRow, EpochRow, RefusalRow } from './key-epochs.entities.js';
+
+/** What a round wants a key for. */
+export interface EpochRequest extends Pick<EpochHeader, 'scheme' | 'threshold' | 'minUploads' | 'bits' | 'sums'> {
+  readonly roundId: string;
+  readonly roster: readonly RosterEntry[];
+}
+
+/** What the driver asks of key epochs: to begin one and to move one on. */
+@Injectable()
+export class KeyEpochsService {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly transitions: EpochTransitions,
+    private readonly events: EventsService,
+  ) {}
+
+  /** @returns the id of an epoch whose ceremony begins now */
+  async create(m: EntityManager, { roundId, roster, ...wanted }: EpochRequest, now: Date): Promise<string> {
+    const header: EpochHeader = {
+      ...wanted,
+      version: 1,
+      epochId: randomUUID(),
+      seed: randomBytes(32).toString('hex'),
+      roster: roster.map((entry) => entry.site),
+    };
+    await m.insert(EpochRow, {
+      id: header.epochId,
+      roundId,
+      header: header as never,
+      headerSha256: headerDigest(header),
+      roster: [...roster],
+      state: 'running',
+      stepIndex: 0,
+      stepDeadlineAt: new Date(now.getTime() + this.config.ceremonyStepMs),
+      failure: null,
+    });
+    await this.events.publish(m, 'epoch', header.epochId, await runOf(m, roundId));
+    return header.epochId;
+  }
+
+  /** One transition inside the driver's transaction; false while the epoch waits. */
+  async advance(m: EntityManager, epoch: EpochRow, pulse: Pulse): Promise<boolean> {
+    if (epoch.state !== 'running') return false;
+    const steps = stepsOf(epoch);
+    const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
+    const refusals = await m.findBy(RefusalRow, { subject: 'epoch', subjectId: epoch.id });
+    const last = epoch.stepIndex === steps.length - 1;
+    const step = nextEpochStep({
+      state: epoch.state,
+      roster: epoch.header.roster,
+      steps,
+      stepIndex: epoch.stepIndex,
+      posted: messages.map((r) => r.site),
+      refused: refusals.map((r) => r.site),
+      deadlinePassed: isLate({ deadlineAt: epoch.stepDeadlineAt }, pulse),
+      confirmations: last ? messages.map((r) => firstDigest(r.statement)) : [],
+    });
+    if (!step) return false;
+    if (step.to === 'failed') {
+      const refusal = refusals.map((r) => `${r.site}: ${r.code}`).join(', ');
+      const detail = refusal || step.sites.join(', ') || null;
+      return this.transitions.transition(m, epoch.id, 'failed', becauseOf({ code: step.code, detail }), {}, step.sites);
+    }
+    if (step.to === 'ready') return this.transitions.transition(m, epoch.id, 'ready', byCoordinator());
+    const stepIndex = epoch.stepIndex + 1;
+    const stepDeadlineAt = new Date(pulse.now.getTime() + this.config.ceremonyStepMs);
+    return this.transitions.transition(m, epoch.id, 'running', byCoordinator({ step: steps[stepIndex] }), {
+      stepIndex,
+      stepDeadlineAt,
+      extensions: 0,
+    });
+  }
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { schemes } from '@koinon/he';
+import { In, type DataSource, type EntityManager } from 'typeorm';
+import { EpochRow, RefusalRow } from '../key-epochs/key-epochs.entities.js';
+import { becauseOf, byCoordinator } from '../platform/database/transition.js';
+import { JobsService } from '../platform/jobs/jobs.service.js';
+import { isLate, type Pulse } from '../platform/liveness/pause.js';
+import { ClosingService } from './closing.service.js';
+import { ShareRow, SumRow, UploadRow } from './secure-sums.entities.js';
+import { absentFrom, nextSumStep, type Absence, type SumFacts, type SumStep } from './sum-state.js';
+import { SumTransitions } from './sum-transitions.js';
+
+/** What a round wants summed. */
+export type SumRequest = Pick<
+  SumRow,
+  'roundId' | 'purpose' | 'sumIndex' | 'cohort' | 'length' | 'modelSha256' | 'deadlineAt'
+>;
+
+/** What the driver asks of secure sums: to begin one, to move one on, and to see to its jobs. */
+@Injectable()
+export class SecureSumsService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly transitions: SumTransitions,
+    private readonly closings: ClosingService,
+    private readonly jobs: JobsService,
+  ) {}
+
+  async create(m: EntityManager, { id: epochId, header }: EpochRow, request: SumRequest): Promise<void> {
+    const { valuesPerBlock } = schemes.named(header.scheme).layout(header);
+    await m.insert(SumRow, {
+      ...request,
+      id: randomUUID(),
+      epochId,
+      state: 'collecting',
+      blocks: Math.ceil(request.length / valuesPerBlock),
+      uploads: null,
+      activeSet: null,
+      sumRoot: null,
+      closing: null,
+      combined: false,
+      resultSha256: null,
+      failure: null,
+      timeline: [{ state: 'collecting', at: new Date().toISOString() }],
+    });
+  }
+
+  /**
+   * One transition of a sum that is locked.
+   * @param stepMs how long its sites have for what comes next
+   * @returns who it stopped waiting for; null while it waits
+   */
+  async advance(
+    m: EntityManager,
+    sum: SumRow,
+    epoch: EpochRow,
+    stepMs: number,
+    pulse: Pulse,
+  ): Promise<Absence[] | null> {
+    const facts = await factsOf(m, sum, epoch, pulse);
+    const step = nextSumStep(facts);
+    if (!step) return null;
+    const detail = epoch.failure?.detail ?? null;
+    return (await this.apply(m, sum, step, { detail, stepMs, now: pulse.now })) ? absentFrom(facts, step) : null;
+  }
+
+  /** Has the jobs done that sums of a round wait for. Asking again for one that is queued changes nothing. */
+  async requestJobs(roundId: string): Promise<void> {
+    for (const sum of await this.database.manager.findBy(SumRow, {
+      roundId,
+      state: In(['aggregating', 'combining']),
+    })) {
+      if (sum.state === 'combining') {
+        await this.jobs.enqueue({ name: 'sum.combine', data: { sumId: sum.id }, id: `combine-${sum.id}` });
+      } else if (!sum.sumRoot) await this.closings.enqueueAggregation(sum);
+    }
+  }
+
+  private async apply(
+    m: EntityManager,
+    sum: SumRow,
+    step: SumStep,
+    { detail, stepMs, now }: Circumstances,
+  ): Promise<boolean> {
+    switch (step.to) {
+      case 'failed': {
+        const failure = { code: step.code, detail: step.sites.join(', ') || detail };
+        return this.transitions.transition(m, sum.id, 'failed', becauseOf(failure));
+      }
+      case 'closing': {
+        const uploads = await this.closings.uploads(m, sum);
+        return this.transitions.transition(m, sum.id, 'closing', byCoordinator({ uploads }), { uploads });
+      }
+      case 'decrypting': {
+        const signed = await this.closings.sign(m, sum, new Date(now.getTime() + stepMs));
+        const why = byCoordinator({ sumRoot: sum.sumRoot, activeSet: signed.activeSet });
+        return this.transitions.transition(m, sum.id, 'decrypting', why, signed);
+      }
+      default:
+        return this.transitions.transition(m, sum.id, step.to, byCoordinator());
+    }
+  }
+}
+
+interface Circumstances {
+  /** Of the failure of the sum's epoch. */
+  readonly detail: string | null;
+  readonly stepMs: number;
+  readonly now: Date;
+}
+
+async function factsOf(m: EntityManager, sum: SumRow, { header, failure }: EpochRow, pulse: Pulse): Promise<SumFacts> {
+  const sites = async (rows: Promise<{ site: string }[]>) => (await rows).map((r) => r.site);
+  return {
+    state: sum.state,
+    epochFailure: failure,
+    cohort: sum.cohort,
+    quorum: header.minUploads,
+    committed: await sites(m.find(UploadRow, { where: { sumId: sum.id }, select: { site: true } })),
+    refused: await sites(m.find(RefusalRow, { where: { subject: 'sum', subjectId: sum.id }, select: { site: true } })),
+    deadlinePassed: isLate(sum, pulse),
+    sumCommitted: sum.sumRoot !== null,
+    activeSet: sum.activeSet,
+    shared: await sites(m.find(ShareRow, { where: { sumId: sum.id }, select: { site: true } })),
+    combined: sum.combined,
+  };
+}
