@@ -2,6 +2,7 @@ import { DataSource } from 'typeorm';
 import { CodedError } from '@koinon/contracts';
 import { QuietClient } from '../platform/database/quiet-client.js';
 import { auditEntities } from '../platform/audit/audit.entities.js';
+import { fleetEntities } from '../fleet/fleet.entities.js';
 import { federationsEntities } from '../federations/federations.entities.js';
 import { identityEntities } from '../identity/identity.entities.js';
 import { jobsEntities } from '../platform/jobs/jobs.entities.js';
@@ -15,6 +16,7 @@ import { BlobDigests20261127080000 } from './migrations/20261127-blob-digests.js
 import { Heartbeats20261127130000 } from './migrations/20261127-heartbeats.js';
 import { KeyEpochsEnd20261128010000 } from './migrations/20261128-key-epochs-end.js';
 import { RoundStates20261128020000 } from './migrations/20261128-round-states.js';
+import { OneWriter20261128030000 } from './migrations/20261128-one-writer.js';
 import { JobFailures20261127140000 } from './migrations/20261127-job-failures.js';
 import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
 import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
@@ -30,6 +32,7 @@ export function dataSource(url: string): DataSource {
     url,
     entities: [
       ...identityEntities,
+      ...fleetEntities,
       ...federationsEntities,
       ...keyEpochsEntities,
       ...secureSumsEntities,
@@ -49,6 +52,7 @@ export function dataSource(url: string): DataSource {
       RunEpsilon20261127150000,
       KeyEpochsEnd20261128010000,
       RoundStates20261128020000,
+      OneWriter20261128030000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

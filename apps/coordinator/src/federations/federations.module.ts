@@ -8,6 +8,7 @@ import { PauseExtensions } from './driver/pause-extensions.service.js';
 import { ReconcileHandler, RunAdvanceHandler } from './driver/run-advance.handler.js';
 import { RecipeChecks } from './recipe/recipe-checks.service.js';
 import { ClearRoundsService } from './rounds/clear-rounds.service.js';
+import { Refusals } from './rounds/refusals.service.js';
 import { RoundPlanner } from './rounds/round-planner.service.js';
 import { RoundSteps } from './rounds/round-steps.service.js';
 import { RoundTransitions } from './rounds/round-transitions.js';
@@ -26,9 +27,10 @@ import { RunsService } from './runs/runs.service.js';
 export class FederationsModule {}
 
 @Module({
-  imports: [FederationsModule],
+  imports: [FederationsModule, KeyEpochsModule, SecureSumsModule],
   controllers: [RunsController],
-  providers: [RecipeChecks, RunViews, RunsService],
+  providers: [RecipeChecks, Refusals, RunViews, RunsService],
+  exports: [Refusals],
 })
 export class FederationsHttpModule {}
 

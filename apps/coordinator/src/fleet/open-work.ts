@@ -59,13 +59,13 @@ const ROUNDS = `
     run.noise_multiplier AS "noiseMultiplier", run.seed, e.id AS "epochId", e.header, e.roster,
     CASE e.state WHEN 'running' THEN e.step_index END AS "stepIndex",
     ARRAY(SELECT jsonb_build_object('step', m.step, 'site', m.site) FROM epoch_messages m WHERE m.epoch_id = e.id AND e.state = 'running') AS posted,
-    ARRAY(SELECT f.site FROM refusals f WHERE f.subject_id = e.id) AS "refusedBy",
+    ARRAY(SELECT f.site FROM epoch_refusals f WHERE f.epoch_id = e.id) AS "refusedBy",
     ARRAY(SELECT jsonb_build_object(
       'sumId', s.id, 'sumIndex', s.sum_index, 'purpose', s.purpose, 'state', s.state, 'cohort', s.cohort, 'modelSha256', s.model_sha256,
       'activeSet', s.active_set, 'closing', s.closing,
       'uploadedBy', ARRAY(SELECT u.site FROM uploads u WHERE u.sum_id = s.id),
       'sharedBy', ARRAY(SELECT h.site FROM shares h WHERE h.sum_id = s.id),
-      'refusedBy', ARRAY(SELECT f.site FROM refusals f WHERE f.subject_id = s.id),
+      'refusedBy', ARRAY(SELECT f.site FROM sum_refusals f WHERE f.sum_id = s.id),
       'uploads', ARRAY(SELECT u.statement FROM uploads u, jsonb_array_elements(s.uploads) listed
         WHERE s.state = 'decrypting' AND u.sum_id = s.id AND u.site = listed ->> 'site')
     ) FROM sums s WHERE s.epoch_id = e.id AND s.state IN ('collecting', 'decrypting') ORDER BY s.sum_index) AS sums
@@ -77,10 +77,10 @@ const RELEASES = `
   SELECT site.id AS site, a.model, a.alias, a.release
   FROM (SELECT DISTINCT ON (model) * FROM model_aliases ORDER BY model, release_counter DESC, version DESC) a
     JOIN model_versions v ON v.model = a.model AND v.version = a.version
-    JOIN sites site ON site.state = 'enrolled'
-  WHERE NOT coalesce(site.status -> 'serving' @> jsonb_build_array(jsonb_build_object(
+    JOIN sites site ON site.state = 'enrolled' LEFT JOIN site_status said ON said.site = site.id
+  WHERE NOT coalesce(said.status -> 'serving' @> jsonb_build_array(jsonb_build_object(
       'model', a.model, 'version', a.version, 'sha256', v.sha256, 'releaseCounter', a.release_counter)), false)
-    AND NOT coalesce(site.status -> 'notServing' @> jsonb_build_array(jsonb_build_object('model', a.model, 'code', 'MODEL_NOT_CONFIGURED')), false)
+    AND NOT coalesce(said.status -> 'notServing' @> jsonb_build_array(jsonb_build_object('model', a.model, 'code', 'MODEL_NOT_CONFIGURED')), false)
   ORDER BY a.model`;
 
 /** Two statements, however many sites there are. */

@@ -2,6 +2,7 @@ import type { Assignment, Federation, ServedModel, SiteView } from '@koinon/cont
 import { withDatabase, until } from '@koinon/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { dataSource } from '../database/data-source.js';
+import { OneWriter20261128030000 } from '../database/migrations/20261128-one-writer.js';
 import { SiteStatus20261127010000 } from '../database/migrations/20261127-site-status.js';
 import { EdgeNode, heartModel, heartSchema, heartSpec } from '../testing/edge-node.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
@@ -150,6 +151,7 @@ describe('a status of before', () => {
       source.query<Record<string, unknown>[]>('SELECT id, status, epsilon_highest FROM sites ORDER BY id');
     try {
       await source.runMigrations();
+      await new OneWriter20261128030000().down(runner);
       await migration.down(runner);
       await source.query(
         "INSERT INTO sites (id, name, state, status) VALUES ('a', 'A', 'enrolled', $1), ('b', 'B', 'enrolled', '{\"requests\": 0}'), ('c', 'C', 'invited', null)",
@@ -165,6 +167,16 @@ describe('a status of before', () => {
         { id: 'b', status: { requests: 0, serving: [], notServing: [] }, epsilon_highest: null },
         { id: 'c', status: null, epsilon_highest: null },
       ]);
+      const [later, before2] = [new OneWriter20261128030000(), await rows()];
+      await later.up(runner);
+      expect(await source.query('SELECT site, epsilon_highest FROM site_status ORDER BY site')).toEqual([
+        { site: 'a', epsilon_highest: 1.2 },
+        { site: 'b', epsilon_highest: 0 },
+      ]);
+      await later.down(runner);
+      expect((await rows()).map(({ id, status }) => [id, status])).toEqual(
+        before2.map(({ id, status }) => [id, status]),
+      );
       await migration.down(runner);
       expect(await source.query('SELECT status FROM sites ORDER BY id')).toEqual([
         { status: before },

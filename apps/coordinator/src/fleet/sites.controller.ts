@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { refusalSchema, siteStatusSchema, type Refusal, type SiteStatus } from '@koinon/contracts';
 import { z } from 'zod';
+import { Refusals } from '../federations/rounds/refusals.service.js';
 import { Allow, CallerOf, type Caller } from '../platform/http/allow.decorator.js';
 import { SchemaPipe } from '../platform/http/schema.pipe.js';
 import { AssignmentsService } from './assignments.service.js';
@@ -17,6 +18,7 @@ export class SitesController {
   constructor(
     private readonly sites: SitesService,
     private readonly assignments: AssignmentsService,
+    private readonly refusals: Refusals,
   ) {}
 
   @Get('sites')
@@ -42,6 +44,6 @@ export class SitesController {
   @HttpCode(204)
   @Allow('site', MAX_REFUSAL_BYTES)
   refuse(@CallerOf() caller: Caller, @Body(new SchemaPipe(refusalSchema)) refusal: Refusal) {
-    return this.sites.refuse(caller.name, refusal);
+    return this.refusals.take(caller.name, refusal);
   }
 }

@@ -1,109 +1,70 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, type Refusal, type SiteStatus, type SiteView } from '@koinon/contracts';
+import type { SiteStatus, SiteView } from '@koinon/contracts';
 import { keyIdOf } from '@koinon/signing';
-import type { DataSource, EntityManager } from 'typeorm';
-import { AuditService } from '../platform/audit/audit.service.js';
-import { EpochRow, RefusalRow } from '../key-epochs/key-epochs.entities.js';
-import { RoundRow } from '../federations/federations.entities.js';
+import type { DataSource } from 'typeorm';
 import { SiteRow } from '../identity/identity.entities.js';
-import { SumRow } from '../secure-sums/secure-sums.entities.js';
-import { CLOCK } from '../platform/liveness/pause.js';
-import { lockRun } from '../platform/database/run-lock.js';
+import { AuditService } from '../platform/audit/audit.service.js';
 import { EventsService } from '../platform/events/events.service.js';
-import { JobsService } from '../platform/jobs/jobs.service.js';
-import { RoundTransitions } from '../federations/rounds/round-transitions.js';
+import { RegistryService, type Serving } from '../registry/registry.service.js';
+import { SiteStatusRow } from './fleet.entities.js';
 
 /** What a site spent only grows. Below this part of its mirror it is a ledger that was lost, and no finer accountant. */
 const isLower = (epsilon: number | null, highest: number): boolean =>
   epsilon !== null && epsilon < highest * (1 - 1e-3);
 
+/** What sites say of themselves. */
 @Injectable()
-export class SitesService {
+export class SitesService implements OnModuleInit {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly audit: AuditService,
     private readonly events: EventsService,
-    private readonly rounds: RoundTransitions,
-    private readonly jobs: JobsService,
+    private readonly registry: RegistryService,
   ) {}
 
+  onModuleInit(): void {
+    this.registry.serving = () => this.serving();
+  }
+
   async list(): Promise<SiteView[]> {
-    const rows = await this.database.manager.find(SiteRow, { order: { id: 'ASC' } });
-    return Promise.all(
-      rows.map(async (row) => ({
-        id: row.id,
-        name: row.name,
-        state: row.state,
-        identityFingerprint: row.identityKey ? await keyIdOf(row.identityKey) : null,
-        enrolledAt: row.enrolledAt?.toISOString() ?? null,
-        lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
-        status: row.status,
-        epsilonForgotten: isLower(row.status?.epsilonSpent ?? null, row.epsilonHighest ?? 0)
-          ? row.epsilonHighest
-          : null,
-      })),
-    );
+    const sites = await this.database.manager.find(SiteRow, { order: { id: 'ASC' } });
+    const reported = new Map((await this.database.manager.find(SiteStatusRow)).map((row) => [row.site, row]));
+    return Promise.all(sites.map((site) => viewOf(site, reported.get(site.id))));
   }
 
   async report(id: string, status: SiteStatus): Promise<void> {
     await this.database.transaction(async (m) => {
-      const site = await m.findOneOrFail(SiteRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
-      const highest = site.epsilonHighest ?? 0;
-      if (isLower(status.epsilonSpent, highest) && !isLower(site.status?.epsilonSpent ?? null, highest)) {
-        await this.audit.append(m, {
-          actor: id,
-          action: 'site.epsilon-lowered',
-          subject: id,
-          detail: { from: highest, to: status.epsilonSpent },
-        });
+      // The site's own row orders its reports, also the first two.
+      await m.findOneOrFail(SiteRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      const before = await m.findOneBy(SiteStatusRow, { site: id });
+      const highest = before?.epsilonHighest ?? 0;
+      if (isLower(status.epsilonSpent, highest) && !isLower(before?.status.epsilonSpent ?? null, highest)) {
+        const detail = { from: highest, to: status.epsilonSpent };
+        await this.audit.append(m, { actor: id, action: 'site.epsilon-lowered', subject: id, detail });
       }
       const epsilonHighest = Math.max(highest, status.epsilonSpent ?? 0);
-      await m.update(SiteRow, { id }, { status, epsilonHighest, lastSeenAt: CLOCK });
+      await m.upsert(SiteStatusRow, { site: id, status: status as never, epsilonHighest }, ['site']);
       await this.events.publish(m, 'site', id, null);
     });
   }
 
-  /** A site cannot do what it was asked; the round goes on without it where the quorum allows. */
-  async refuse(site: string, refusal: Refusal): Promise<void> {
-    const m = this.database.manager;
-    const asked =
-      refusal.subject === 'sum'
-        ? await m.findOneBy(SumRow, { id: refusal.id })
-        : await m.findOneBy(EpochRow, { id: refusal.id });
-    const invited = asked instanceof SumRow ? asked.cohort : asked?.header.roster;
-    if (!asked || !invited?.includes(site)) throw new CodedError('NOT_FOUND');
-    const { runId } = await m.findOneByOrFail(RoundRow, { id: asked.roundId });
-    await this.database.transaction(async (tx) => {
-      await lockRun(tx, runId);
-      const inserted = await tx
-        .createQueryBuilder()
-        .insert()
-        .into(RefusalRow)
-        .values({
-          subject: refusal.subject,
-          subjectId: refusal.id,
-          site,
-          code: refusal.code,
-          detail: refusal.detail ?? null,
-        })
-        .orIgnore()
-        .returning('site')
-        .execute();
-      if ((inserted.raw as unknown[]).length === 0) return;
-      if (asked instanceof SumRow || (await isRunning(tx, asked)))
-        await this.rounds.exclude(tx, asked.roundId, [{ site, code: refusal.code }]);
-      await this.audit.append(tx, {
-        actor: site,
-        action: `${refusal.subject}.refused`,
-        subject: refusal.id,
-        detail: { code: refusal.code, detail: refusal.detail ?? null },
-      });
-    });
-    await this.jobs.wake(runId, `refusal-${refusal.id}-${site}`);
+  private async serving(): Promise<Serving[]> {
+    const rows = await this.database.manager.find(SiteStatusRow, { order: { site: 'ASC' } });
+    return rows.flatMap(({ site, status }) => status.serving.map(({ model, version }) => ({ site, model, version })));
   }
 }
 
-/** A ceremony that is over may have been begun again with the site. The run is locked. */
-const isRunning = (tx: EntityManager, { id }: EpochRow): Promise<boolean> =>
-  tx.existsBy(EpochRow, { id, state: 'running' });
+async function viewOf(site: SiteRow, reported: SiteStatusRow | undefined): Promise<SiteView> {
+  const highest = reported?.epsilonHighest ?? 0;
+  return {
+    id: site.id,
+    name: site.name,
+    state: site.state,
+    identityFingerprint: site.identityKey ? await keyIdOf(site.identityKey) : null,
+    enrolledAt: site.enrolledAt?.toISOString() ?? null,
+    lastSeenAt: site.lastSeenAt?.toISOString() ?? null,
+    status: reported?.status ?? null,
+    epsilonForgotten: isLower(reported?.status.epsilonSpent ?? null, highest) ? highest : null,
+  };
+}

@@ -1,6 +1,5 @@
-import type { SiteStatus } from '@koinon/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { instant, optionalInstant, optionalJson } from '../platform/database/columns.js';
+import { instant, optionalInstant } from '../platform/database/columns.js';
 
 @Entity('sites')
 export class SiteRow {
@@ -13,9 +12,6 @@ export class SiteRow {
   @Column('text', { name: 'sealing_key', nullable: true }) sealingKey!: string | null;
   @Column({ name: 'enrolled_at', ...optionalInstant }) enrolledAt!: Date | null;
   @Column({ name: 'last_seen_at', ...optionalInstant }) lastSeenAt!: Date | null;
-  @Column(optionalJson) status!: SiteStatus | null;
-  /** The largest ε the site ever reported: a mirror that can only grow. */
-  @Column('float8', { name: 'epsilon_highest', nullable: true }) epsilonHighest!: number | null;
 }
 
 @Entity('api_tokens')

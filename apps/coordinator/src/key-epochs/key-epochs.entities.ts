@@ -30,13 +30,15 @@ export class EpochMessageRow {
   @Column('jsonb') statement!: Envelope;
 }
 
-@Entity('refusals')
-export class RefusalRow {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'refusals_pk' }) subject!: 'epoch' | 'sum';
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'refusals_pk', name: 'subject_id' }) subjectId!: string;
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'refusals_pk' }) site!: string;
+@Entity('epoch_refusals')
+export class EpochRefusalRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epoch_refusals_pk', name: 'epoch_id' }) epochId!: string;
+  @ManyToOne(() => EpochRow)
+  @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'epoch_refusals_epoch_fk' })
+  epoch?: Relation<EpochRow>;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'epoch_refusals_pk' }) site!: string;
   @Column('text') code!: ErrorCode;
   @Column('text', { nullable: true }) detail!: string | null;
 }
 
-export const keyEpochsEntities = [EpochRow, EpochMessageRow, RefusalRow];
+export const keyEpochsEntities = [EpochRow, EpochMessageRow, EpochRefusalRow];

@@ -1,17 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { RosterEntry } from '@koinon/contracts';
+import { CodedError, type Refusal, type RosterEntry } from '@koinon/contracts';
 import { headerDigest, type EpochHeader } from '@koinon/he';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../platform/config.js';
 import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf, byCoordinator } from '../platform/database/transition.js';
+import { AuditService } from '../platform/audit/audit.service.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { isLate, type Pulse } from '../platform/liveness/pause.js';
 import { firstDigest, stepsOf } from './ceremony.js';
 import { nextEpochStep } from './epoch-state.js';
 import { EpochTransitions } from './epoch-transitions.js';
-import { EpochMessageRow, EpochRow, RefusalRow } from './key-epochs.entities.js';
+import { EpochMessageRow, EpochRefusalRow, EpochRow } from './key-epochs.entities.js';
 
 /** What a round wants a key for. */
 export interface EpochRequest extends Pick<EpochHeader, 'scheme' | 'threshold' | 'minUploads' | 'bits' | 'sums'> {
@@ -25,6 +26,7 @@ export class KeyEpochsService {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly transitions: EpochTransitions,
+    private readonly audit: AuditService,
     private readonly events: EventsService,
   ) {}
 
@@ -52,12 +54,36 @@ export class KeyEpochsService {
     return header.epochId;
   }
 
+  /** The round whose epoch a site was asked to take part in. @throws CodedError NOT_FOUND */
+  async roundOf(m: EntityManager, id: string, site: string): Promise<string> {
+    const epoch = await m.findOneBy(EpochRow, { id });
+    if (!epoch?.header.roster.includes(site)) throw new CodedError('NOT_FOUND');
+    return epoch.roundId;
+  }
+
+  /** The run is locked. @returns whether the ceremony waits for the site no longer: one that is over may have begun again with it */
+  async refuse(m: EntityManager, site: string, { id, code, detail: said }: Refusal): Promise<boolean> {
+    const detail = said ?? null;
+    const row = { epochId: id, site, code, detail };
+    const added = await m
+      .createQueryBuilder()
+      .insert()
+      .into(EpochRefusalRow)
+      .values(row)
+      .orIgnore()
+      .returning('site')
+      .execute();
+    if ((added.raw as unknown[]).length === 0) return false;
+    await this.audit.append(m, { actor: site, action: 'epoch.refused', subject: id, detail: { code, detail } });
+    return m.existsBy(EpochRow, { id, state: 'running' });
+  }
+
   /** One transition inside the driver's transaction; false while the epoch waits. */
   async advance(m: EntityManager, epoch: EpochRow, pulse: Pulse): Promise<boolean> {
     if (epoch.state !== 'running') return false;
     const steps = stepsOf(epoch);
     const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
-    const refusals = await m.findBy(RefusalRow, { subject: 'epoch', subjectId: epoch.id });
+    const refusals = await m.findBy(EpochRefusalRow, { epochId: epoch.id });
     const last = epoch.stepIndex === steps.length - 1;
     const step = nextEpochStep({
       state: epoch.state,

@@ -6,5 +6,5 @@ import { VersionsService } from './versions.service.js';
 @Module({ providers: [VersionsService], exports: [VersionsService] })
 export class RegistryModule {}
 
-@Module({ controllers: [RegistryController], providers: [RegistryService] })
+@Module({ controllers: [RegistryController], providers: [RegistryService], exports: [RegistryService] })
 export class RegistryHttpModule {}

@@ -1,22 +1,28 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, type ModelView, type VersionDetail, type VersionView } from '@koinon/contracts';
-import type { DataSource } from 'typeorm';
+import { In, type DataSource } from 'typeorm';
 import { ModelAliasRow, ModelVersionRow } from './registry.entities.js';
-import { SiteRow } from '../identity/identity.entities.js';
+
+/** A site that serves a version. */
+export interface Serving {
+  readonly site: string;
+  readonly model: string;
+  readonly version: number;
+}
 
 /** What the registry shows: versions, their aliases, lineage, and who serves them now. */
 @Injectable()
 export class RegistryService {
+  /** Who serves what now: set by the module to which sites report it. */
+  serving!: () => Promise<Serving[]>;
+
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   async models(): Promise<ModelView[]> {
-    const names: { model: string }[] = await this.database.manager
-      .createQueryBuilder(ModelVersionRow, 'v')
-      .select('DISTINCT v.model', 'model')
-      .orderBy('v.model')
-      .getRawMany();
-    return Promise.all(names.map(({ model }) => this.model(model)));
+    const rows = await this.database.manager.find(ModelVersionRow, { order: { model: 'ASC', version: 'DESC' } });
+    const views = await this.views(rows);
+    return [...Map.groupBy(views, (view) => view.model)].map(([name, versions]) => ({ name, versions }));
   }
 
   async model(name: string): Promise<ModelView> {
@@ -36,8 +42,9 @@ export class RegistryService {
   }
 
   private async views(rows: readonly ModelVersionRow[]): Promise<VersionView[]> {
-    const aliases = await this.database.manager.findBy(ModelAliasRow, { model: rows[0]!.model });
-    const sites = await this.database.manager.find(SiteRow, { order: { id: 'ASC' } });
+    const models = new Set(rows.map((row) => row.model));
+    const aliases = await this.database.manager.findBy(ModelAliasRow, { model: In([...models]) });
+    const serving = await this.serving();
     return rows.map((row) => ({
       model: row.model,
       version: row.version,
@@ -48,10 +55,8 @@ export class RegistryService {
       runId: row.runId,
       round: row.round,
       metrics: row.metrics,
-      aliases: aliases.filter((a) => a.version === row.version).map((a) => a.alias),
-      servedBy: sites
-        .filter((s) => s.status?.serving.some(({ model, version }) => model === row.model && version === row.version))
-        .map((s) => s.id),
+      aliases: aliases.filter((a) => a.model === row.model && a.version === row.version).map((a) => a.alias),
+      servedBy: serving.filter((s) => s.model === row.model && s.version === row.version).map((s) => s.site),
     }));
   }
 }

@@ -1,4 +1,4 @@
-import type { Envelope, Failure } from '@koinon/contracts';
+import type { Envelope, ErrorCode, Failure } from '@koinon/contracts';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalJson, wholeNumber } from '../platform/database/columns.js';
 
@@ -82,4 +82,15 @@ export class ShareRow {
   @Column('jsonb') statement!: Envelope;
 }
 
-export const secureSumsEntities = [SumRow, UploadBlockRow, SumBlockRow, UploadRow, ShareRow];
+@Entity('sum_refusals')
+export class SumRefusalRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sum_refusals_pk', name: 'sum_id' }) sumId!: string;
+  @ManyToOne(() => SumRow)
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'sum_refusals_sum_fk' })
+  sum?: Relation<SumRow>;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'sum_refusals_pk' }) site!: string;
+  @Column('text') code!: ErrorCode;
+  @Column('text', { nullable: true }) detail!: string | null;
+}
+
+export const secureSumsEntities = [SumRow, UploadBlockRow, SumBlockRow, UploadRow, ShareRow, SumRefusalRow];

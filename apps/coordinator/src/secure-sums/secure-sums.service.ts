@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
+import { CodedError, type Refusal } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
-import { EpochRow, RefusalRow } from '../key-epochs/key-epochs.entities.js';
+import type { EpochRow } from '../key-epochs/key-epochs.entities.js';
+import { AuditService } from '../platform/audit/audit.service.js';
 import { becauseOf, byCoordinator } from '../platform/database/transition.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { isLate, type Pulse } from '../platform/liveness/pause.js';
 import { ClosingService } from './closing.service.js';
-import { ShareRow, SumRow, UploadRow } from './secure-sums.entities.js';
+import { ShareRow, SumRefusalRow, SumRow, UploadRow } from './secure-sums.entities.js';
 import { absentFrom, nextSumStep, type Absence, type SumFacts, type SumStep } from './sum-state.js';
 import { SumTransitions } from './sum-transitions.js';
 
@@ -25,6 +27,7 @@ export class SecureSumsService {
     @InjectDataSource() private readonly database: DataSource,
     private readonly transitions: SumTransitions,
     private readonly closings: ClosingService,
+    private readonly audit: AuditService,
     private readonly jobs: JobsService,
   ) {}
 
@@ -64,6 +67,30 @@ export class SecureSumsService {
     if (!step) return null;
     const detail = epoch.failure?.detail ?? null;
     return (await this.apply(m, sum, step, { detail, stepMs, now: pulse.now })) ? absentFrom(facts, step) : null;
+  }
+
+  /** The round whose sum a site was asked to contribute to. @throws CodedError NOT_FOUND */
+  async roundOf(m: EntityManager, id: string, site: string): Promise<string> {
+    const sum = await m.findOneBy(SumRow, { id });
+    if (!sum?.cohort.includes(site)) throw new CodedError('NOT_FOUND');
+    return sum.roundId;
+  }
+
+  /** The run is locked. @returns whether this is news */
+  async refuse(m: EntityManager, site: string, { id, code, detail: said }: Refusal): Promise<boolean> {
+    const detail = said ?? null;
+    const row = { sumId: id, site, code, detail };
+    const added = await m
+      .createQueryBuilder()
+      .insert()
+      .into(SumRefusalRow)
+      .values(row)
+      .orIgnore()
+      .returning('site')
+      .execute();
+    if ((added.raw as unknown[]).length === 0) return false;
+    await this.audit.append(m, { actor: site, action: 'sum.refused', subject: id, detail: { code, detail } });
+    return true;
   }
 
   /** Has the jobs done that sums of a round wait for. Asking again for one that is queued changes nothing. */
@@ -119,7 +146,7 @@ async function factsOf(m: EntityManager, sum: SumRow, { header, failure }: Epoch
     cohort: sum.cohort,
     quorum: header.minUploads,
     committed: await sites(m.find(UploadRow, { where: { sumId: sum.id }, select: { site: true } })),
-    refused: await sites(m.find(RefusalRow, { where: { subject: 'sum', subjectId: sum.id }, select: { site: true } })),
+    refused: await sites(m.find(SumRefusalRow, { where: { sumId: sum.id }, select: { site: true } })),
     deadlinePassed: isLate(sum, pulse),
     sumCommitted: sum.sumRoot !== null,
     activeSet: sum.activeSet,
