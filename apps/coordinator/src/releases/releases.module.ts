@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { RegistryModule } from '../registry/registry.module.js';
 import { ReleasesService } from './releases.service.js';
 
-@Module({ providers: [ReleasesService], exports: [ReleasesService] })
+@Module({ imports: [RegistryModule], providers: [ReleasesService], exports: [ReleasesService] })
 export class ReleasesModule {}

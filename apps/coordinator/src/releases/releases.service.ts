@@ -1,16 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  MOST_RELEASES,
-  CodedError,
-  PROTOCOL,
-  releaseStatement,
-  type Federation,
-  type Metrics,
-  type ReleaseStatement,
-} from '@koinon/contracts';
+import { PROTOCOL, releaseStatement, type Federation, type Metrics, type ReleaseStatement } from '@koinon/contracts';
 import { signStatement, type Signer } from '@koinon/signing';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../platform/audit/audit.service.js';
+import { AliasesService } from '../registry/aliases.service.js';
 import { ModelAliasRow, ModelVersionRow } from '../registry/registry.entities.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
@@ -32,6 +25,7 @@ export interface Candidate {
 export class ReleasesService {
   constructor(
     @Inject(COORDINATOR_KEY) private readonly signer: Signer,
+    private readonly aliases: AliasesService,
     private readonly audit: AuditService,
     private readonly events: EventsService,
   ) {}
@@ -52,9 +46,7 @@ export class ReleasesService {
       detail: { alias, reason: verdict.reason },
     });
     if (!verdict.passed) return;
-    // One count per model over all its aliases: a node, which serves what was released last, compares them.
-    const releaseCounter = ((await m.maximum(ModelAliasRow, 'releaseCounter', { model })) ?? 0) + 1;
-    if (releaseCounter > MOST_RELEASES) throw new CodedError('RELEASE_COUNTER_JUMPED', model);
+    const releaseCounter = await this.aliases.nextReleaseCounter(m, model);
     const now = Date.now();
     const statement: ReleaseStatement = {
       protocol: PROTOCOL,
@@ -67,10 +59,7 @@ export class ReleasesService {
       expiresAt: new Date(now + VALID_FOR_MS).toISOString(),
     };
     const release = await signStatement(releaseStatement.type, statement, this.signer);
-    await m.upsert(ModelAliasRow, { model, alias, version: version.version, releaseCounter, release }, [
-      'model',
-      'alias',
-    ]);
+    await this.aliases.point(m, { model, alias, version: version.version, releaseCounter, release });
     await this.events.publish(m, 'version', subject, candidate.runId);
   }
 }
