@@ -54,6 +54,7 @@ function checkout(root: string) {
   write('apps/cli/src/late.js', "export default 'one';");
   for (const file of globSync('*.mjs', { cwd: import.meta.dirname }))
     cpSync(join(import.meta.dirname, file), join(root, 'tools', file));
+  cpSync(join(repository, 'apps/cli/src/platform.mjs'), join(root, 'apps/cli/src/platform.mjs'));
   mkdirSync(join(root, 'node_modules'));
   for (const name of readdirSync(join(repository, 'node_modules'))) {
     if (!name.startsWith('.') || name === '.bin')
@@ -79,6 +80,21 @@ function checkout(root: string) {
 }
 
 describe('bootstrap', () => {
+  it('refuses Windows by name before it installs or builds anything', async () => {
+    using dir = mkdtempDisposableSync(join(tmpdir(), 'koinon bootstrap '));
+    for (const folder of ['tools', 'apps/cli/src']) mkdirSync(join(dir.path, folder), { recursive: true });
+    for (const file of [...globSync('tools/*.mjs', { cwd: repository }), 'apps/cli/src/platform.mjs'])
+      cpSync(join(repository, file), join(dir.path, file));
+    const onWindows = "data:text/javascript,Object.defineProperty(process, 'platform', { value: 'win32' })";
+    const child = spawn(process.execPath, ['--import', onWindows, join(dir.path, 'tools', 'bootstrap.mjs'), 'start'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const [said] = await Promise.all([text(child.stderr!), once(child, 'exit')]);
+    expect(said).toMatch(/^koinon: Koinon does not run on Windows itself: install WSL 2 /);
+    expect(child.exitCode).toBe(1);
+    expect(readdirSync(dir.path).toSorted()).toEqual(['apps', 'tools']);
+  });
+
   it('builds only what changed, once however many ask, and nothing below a program that runs', async () => {
     using dir = mkdtempDisposableSync(join(tmpdir(), 'koinon bootstrap '));
     const { start, write, manifest, show, built } = checkout(dir.path);

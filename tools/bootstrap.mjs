@@ -5,6 +5,7 @@
  * Everything it says goes to stderr: stdout belongs to the command.
  */
 import { join } from 'node:path';
+import { platformRefusal } from '../apps/cli/src/platform.mjs';
 import { ensureBuilt } from './build.mjs';
 import { exclusively } from './checkout-lock.mjs';
 import { ensureInstalled } from './install.mjs';
@@ -24,6 +25,8 @@ const [name = '', ...rest] = process.argv.slice(2);
 const command = COMMANDS[/** @type {keyof typeof COMMANDS} */ (name)];
 
 try {
+  const refusal = platformRefusal(process.platform, process.arch);
+  if (refusal !== null) throw new Error(refusal);
   if (command === undefined)
     throw new Error(`unknown command "${name}": use one of ${Object.keys(COMMANDS).join(', ')}`);
   // Two starts at once: one installs and builds, the other finds it done.

@@ -7,6 +7,7 @@ import { addOnnxCommands } from './commands/onnx/index.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addRunCommands } from './commands/run.js';
 import { addUpCommand, Interrupted } from './commands/up.js';
+import { platformRefusal } from './platform.mjs';
 
 const EXPECTED_FAILURE = 2;
 const INTERRUPTED = 130;
@@ -30,6 +31,8 @@ addPredictCommand(program, withFormat);
 addOnnxCommands(program, withFormat);
 
 try {
+  const refusal = platformRefusal(process.platform, process.arch);
+  if (refusal !== null) throw new CodedError('PLATFORM_UNSUPPORTED', refusal);
   await program.parseAsync();
 } catch (error) {
   if (error instanceof Interrupted) process.exitCode = INTERRUPTED;

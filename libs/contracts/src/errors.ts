@@ -130,6 +130,10 @@ export const catalogue = {
   REDIS_OUT_OF_MEMORY: [503, 'Redis has no memory left for a job; give it more, and the work goes on by itself.'],
   COORDINATOR_UNREACHABLE: [503, 'The coordinator does not answer; check its URL and the network.'],
   CONFIG_INVALID: [500, 'The configuration is not valid; the details name each setting.'],
+  PLATFORM_UNSUPPORTED: [
+    500,
+    'Koinon does not run on this operating system and processor; the detail says where it does.',
+  ],
   PORT_IN_USE: [500, 'The port is taken by another program; choose another or stop it.'],
   HOME_NOT_WRITABLE: [500, 'The data directory cannot be written; check KOINON_HOME and its owner.'],
   TOKEN_FILE_DAMAGED: [
