@@ -89,7 +89,7 @@ describe('bootstrap', () => {
     const child = spawn(process.execPath, ['--import', onWindows, join(dir.path, 'tools', 'bootstrap.mjs'), 'start'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    const [said] = await Promise.all([text(child.stderr!), once(child, 'exit')]);
+    const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
     expect(said).toMatch(/^koinon: Koinon does not run on Windows itself: install WSL 2 /);
     expect(child.exitCode).toBe(1);
     expect(readdirSync(dir.path).toSorted()).toEqual(['apps', 'tools']);

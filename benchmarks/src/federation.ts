@@ -17,7 +17,7 @@ import {
 import {
   ClippedGradient,
   checkedNoise,
-  noisyRowCount,
+  noisyRecordCount,
   pooledMetrics,
   referenceRuns,
   seededBytes,
@@ -27,7 +27,7 @@ import {
 } from '@koinon/local-training';
 import { loadHospitalData, type HospitalData } from '@koinon/records';
 import { Quantiser } from '@koinon/he';
-import { dataFile, featureSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
+import { dataFile, recordsSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
 import { readWeights, writeWeights } from '@koinon/onnx';
 import { strategyByName } from '@koinon/strategies';
 import { parse } from 'yaml';
@@ -47,7 +47,7 @@ export async function run(): Promise<SeedFigure[]> {
   const hospitals = new Map(
     sites.map(({ id }) => [
       id as string,
-      loadHospitalData({ file: dataFile(id), schemaFile: featureSchemaFile, splitFile, centre: id }),
+      loadHospitalData({ file: dataFile(id), schemaFile: recordsSchemaFile, splitFile, centre: id }),
     ]),
   );
   const federation = federationSchema.parse(parse(readFileSync(federationFile, 'utf8')));
@@ -102,8 +102,8 @@ async function federate(
     model: { trainable },
     strategy: { name, params },
   } = federation;
-  const { noiseMultiplier, rowCount } = plan;
-  const scaling = { maxRows: federation.sites.maxRows, range: encryption.range };
+  const { noiseMultiplier, recordCount } = plan;
+  const scaling = { maxRecords: federation.sites.maxRecords, range: encryption.range };
   const quantiser = Quantiser.from({ bits: encryption.bits, range: scaling.range });
   const strategy = strategyByName(name, params);
   const fit = fitSchema.parse(strategy.fit);
@@ -119,7 +119,7 @@ async function federate(
         data,
         gradient,
         randomBytes,
-        rows: noisyRowCount(data.train.rows, rowCount.noiseMultiplier, randomBytes),
+        rows: noisyRecordCount(data.train.rows, recordCount.noiseMultiplier, randomBytes),
       };
     }),
   );
@@ -132,8 +132,8 @@ async function federate(
       const charged = {
         clippingNorm: privacy.clippingNorm,
         noiseMultiplier,
-        rowCountNoise: rowCount.noiseMultiplier,
-        noisedRowCount: rows,
+        recordCountNoise: recordCount.noiseMultiplier,
+        noisedRecordCount: rows,
       };
       const job = { weights, local: { ...local, ...fit }, privacy: charged };
       const trained = await trainLocally(gradient, data.train, job, randomBytes);

@@ -35,8 +35,9 @@ export const uuid = (text: string): string =>
 
 export const spec = federationSchema.parse({
   name: 'heart-disease',
-  model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
-  features: 'features.schema.json',
+  task: 'binary',
+  model: { file: 'model.onnx', output: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+  records: 'records.schema.json',
   sites: { min: 3, threshold: 3, roundTimeoutMs: 120_000 },
   strategy: { name: 'fedavg', params: { serverLearningRate: 1 } },
   rounds: 5,
@@ -66,7 +67,7 @@ const seconds = [0.4, 5.2, 0.5, 1.3, 2.6, 0.6, 2.1];
 
 export const metricsOf = (round: number) => {
   const [accuracy, auc, f1] = rates[(round - 1) % rates.length]!;
-  return { accuracy, auc, f1, rows: 254 };
+  return { accuracy, auc, f1, records: 254 };
 };
 
 interface RoundPlan {
@@ -252,7 +253,7 @@ export function versionDetail(version: number, signed?: Partial<Lineage>): Versi
           activeSet: ['cleveland', 'hungary', 'va-long-beach'],
         }
       : null,
-    featureSchemaSha256: digest('features'),
+    recordsSchemaSha256: digest('features'),
     code: { version: '0.1.0', lockfileSha256: digest('lock') },
   };
   const statement = {

@@ -1,26 +1,64 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { currentFederation, useFederation } from './federation-folder.js';
+import type { FederationIdentity } from './federation-identity.js';
+import { planFrom } from './up/options.js';
 
-const KEY = 'a1b2c3d4e5f6'.repeat(4);
+const { identity } = planFrom({ format: 'text' });
+const other: FederationIdentity = { ...identity, seed: 7 };
 
 describe('the folder of a federation', () => {
-  it('is the same for the same key, another for another, and the last used is current', () => {
+  it('is the same for the same federation, another for another, and the last used is current', () => {
     using dir = tempDir();
-    const first = useFederation(dir.path, 'heart-disease', KEY);
-    expect(first).toBe(join(dir.path, 'heart-disease-a1b2c3d4e5f6'));
-    const second = useFederation(dir.path, 'heart-disease', KEY.toUpperCase());
+    const first = useFederation(dir.path, identity);
+    const second = useFederation(dir.path, other);
+    expect(second).not.toBe(first);
     expect(currentFederation(dir.path)).toBe(second);
-    expect(useFederation(dir.path, 'heart-disease', KEY)).toBe(first);
+    expect(useFederation(dir.path, identity)).toBe(first);
     expect(currentFederation(dir.path)).toBe(first);
+  });
+
+  it('is found by what it is about, whatever it and the files of the federation are called', () => {
+    using dir = tempDir();
+    const named = join(dir.path, 'of-another-name');
+    mkdirSync(named);
+    const { spec } = identity;
+    writeFileSync(
+      join(named, 'federation.json'),
+      JSON.stringify({
+        ...identity,
+        spec: { ...spec, records: 'before.json', model: { ...spec.model, file: 'before.onnx' } },
+      }),
+    );
+    expect(useFederation(dir.path, identity)).toBe(named);
+    expect(useFederation(dir.path, other)).not.toBe(named);
+  });
+
+  it('of version 1 goes on being used, with its ledgers: the name that npm start gave it', () => {
+    using dir = tempDir();
+    // As commit ef141ce named the folders of `npm start` and of `npm start -- --seed 7 --epsilon off`.
+    const ofThen = ['heart-disease-69ef84aeba17', 'heart-disease-225ffb70a588'];
+    for (const name of ofThen) mkdirSync(join(dir.path, name, 'sites'), { recursive: true });
+    const plans = [{}, { seed: 7, epsilon: 'off' as const }].map(
+      (flags) => planFrom({ format: 'text', ...flags }).identity,
+    );
+    for (const [n, name] of ofThen.entries()) {
+      const folder = useFederation(dir.path, plans[n]!);
+      expect(folder).toBe(join(dir.path, name));
+      expect(existsSync(join(folder, 'sites'))).toBe(true);
+      expect(JSON.parse(readFileSync(join(folder, 'federation.json'), 'utf8'))).toMatchObject({ seed: plans[n]!.seed });
+      expect(useFederation(dir.path, plans[n]!)).toBe(folder);
+    }
   });
 
   it('lets the database’s account pass and nobody look', () => {
     using dir = tempDir();
-    expect(statSync(useFederation(dir.path, 'x', KEY)).mode & 0o777).toBe(0o711);
-    expect(statSync(join(dir.path, 'current.json')).mode & 0o777).toBe(0o600);
+    const folder = useFederation(dir.path, identity);
+    expect(statSync(folder).mode & 0o777).toBe(0o711);
+    for (const file of [join(dir.path, 'current.json'), join(folder, 'federation.json')])
+      expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   it('is not known before the first start or when the note is spoilt', () => {

@@ -29,7 +29,7 @@ const file = at('privacy-ledger.json');
 PrivacyLedger.create(file);
 const ledger = PrivacyLedger.open(file, { budget: null, accountant: 'rdp', randomBytes });
 const local = { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' };
-const plan = checkedNoise({ rounds: 5, local, privacy: { unit: 'record', epsilon: 1.2, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', rowCountNoise: 10 } }, 5);
+const plan = checkedNoise({ rounds: 5, local, privacy: { unit: 'record', epsilon: 1.2, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', recordCountNoise: 10 } }, 5);
 const charge = async () => { for (let round = 1; round < 99; round++) ledger.chargeRound('run', round, 85, plan); };
 const fetched = await codeOf(async () => store().fetch('tiny', await release(2)));
 if (fill === 'fill') for (let bytes = 1 << 20; bytes >= 1; ) try { writeFileSync(at('filler' + bytes + randomBytes(4).toString('hex')), randomBytes(bytes)); } catch { bytes >>= 1; }

@@ -64,7 +64,7 @@ const common = {
   roundId: randomUUID(),
   epochId: EPOCH,
   sumIndex: 0,
-  featureSchemaSha256: sha256(schemaBytes),
+  recordsSchemaSha256: sha256(schemaBytes),
   modelSha256: sha256(model),
 };
 const asked = {

@@ -11,7 +11,7 @@ export interface RecordRecipe {
   readonly trainable: readonly string[];
   readonly loss: keyof typeof lossKinds;
   /** The value the loss is taken on. */
-  readonly logits: string;
+  readonly output: string;
   readonly batch: number;
   readonly memoryLimitBytes?: number;
 }
@@ -29,13 +29,13 @@ export interface RecordInput {
  */
 export async function recordGradientGraph(
   model: Model,
-  { trainable, loss, logits, batch, memoryLimitBytes }: RecordRecipe,
+  { trainable, loss, output, batch, memoryLimitBytes }: RecordRecipe,
   input: RecordInput,
 ): Promise<TrainingGraph> {
   const options: TrainingOptions = {
     trainable,
     loss: lossKinds[loss],
-    output: logits,
+    output,
     batch,
     optimizer: { kind: 'none' },
     ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),

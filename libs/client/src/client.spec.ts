@@ -110,7 +110,7 @@ describe('the client', () => {
       local: null,
       privacy: null,
       encryption: null,
-      featureSchemaSha256: null,
+      recordsSchemaSha256: null,
       code: { version: '0.1.0', lockfileSha256: null },
     };
     const version = {

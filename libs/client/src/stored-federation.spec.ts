@@ -5,13 +5,14 @@ import { federationSchema } from '@koinon/contracts';
 /** As a version before the ranges let it start. */
 const old = {
   name: 'heart-disease',
-  model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
-  features: 'features.schema.json',
-  sites: { min: 5, threshold: 2, roundTimeoutMs: 120_000, fraction: 1, maxRows: 2e6 },
+  task: 'binary',
+  model: { file: 'model.onnx', output: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+  records: 'records.schema.json',
+  sites: { min: 5, threshold: 2, roundTimeoutMs: 120_000, fraction: 1, maxRecords: 2e6 },
   strategy: { name: 'fedprox', params: { proximalMu: 5000 } },
   rounds: 5,
   local: { steps: 200, samplingRate: 1e-7, learningRate: 50, optimizer: 'sgd' },
-  privacy: { unit: 'record', epsilon: null, delta: 1e-13, clippingNorm: 1e4, accountant: 'pld', rowCountNoise: 500 },
+  privacy: { unit: 'record', epsilon: null, delta: 1e-13, clippingNorm: 1e4, accountant: 'pld', recordCountNoise: 500 },
   encryption: { scheme: 'ckks-threshold', bits: 16, range: 5000 },
   promotion: { alias: 'Prod', gate: { minAuc: 0.85, noWorseThan: 'Last one' } },
 };
@@ -41,9 +42,9 @@ describe('a stored run', () => {
     const { sites, local, privacy, strategy, encryption, ...rest } = old;
     const today = federationSchema.parse({
       ...rest,
-      sites: { ...sites, threshold: 'majority', maxRows: 100 },
+      sites: { ...sites, threshold: 'majority', maxRecords: 100 },
       local: { ...local, steps: 5, samplingRate: 0.3, learningRate: 0.2 },
-      privacy: { ...privacy, epsilon: 1, delta: 1e-3, clippingNorm: 1, rowCountNoise: 3 },
+      privacy: { ...privacy, epsilon: 1, delta: 1e-3, clippingNorm: 1, recordCountNoise: 3 },
       strategy: { name: strategy.name, params: { nesterov: true } },
       encryption: { ...encryption, range: 1 },
       promotion: { alias: 'champion', gate: { minAuc: 0.5, noWorseThan: 'champion' } },

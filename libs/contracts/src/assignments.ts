@@ -14,6 +14,7 @@ import {
   siteIdSchema,
   uuidSchema,
 } from './ids.js';
+import { protocolSchema } from './protocol.js';
 import { ranges } from './ranges.js';
 
 /** Mirrors EpochHeader of the secure sum. */
@@ -65,7 +66,7 @@ const train = z.strictObject({
   sumId: uuidSchema,
   sumIndex: z.int().nonnegative(),
   federation: federationSchema,
-  featureSchemaSha256: sha256Schema,
+  recordsSchemaSha256: sha256Schema,
   modelSha256: sha256Schema,
   /** The run's noise, calibrated once by the coordinator; the site checks it before it trains. */
   noiseMultiplier: ranges.noiseMultiplier,
@@ -80,7 +81,7 @@ const evaluate = z.strictObject({
   sumId: uuidSchema,
   sumIndex: z.int().nonnegative(),
   federation: federationSchema,
-  featureSchemaSha256: sha256Schema,
+  recordsSchemaSha256: sha256Schema,
   modelSha256: sha256Schema,
 });
 const share = z.strictObject({
@@ -102,6 +103,7 @@ export const assignmentSchema = z.discriminatedUnion('kind', [ceremony, train, e
 export type Assignment = z.infer<typeof assignmentSchema>;
 export type AssignmentOf<K extends Assignment['kind']> = Extract<Assignment, { kind: K }>;
 export const assignmentsSchema = z.object({
+  protocol: protocolSchema,
   assignments: z.array(assignmentSchema),
   /** Key epochs in which something may still be asked of this site. It wipes its secrets of all others. */
   epochs: z.array(uuidSchema),

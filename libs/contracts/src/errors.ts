@@ -13,6 +13,10 @@ export const catalogue = {
     401,
     'The request was not signed within two minutes of this clock, or its nonce was used; the detail says which. Set the clock and send it again.',
   ],
+  PROTOCOL_DIFFERS: [
+    426,
+    'The node and the coordinator speak different protocols and do not work together; update the one that the detail names.',
+  ],
   ENROLMENT_TOKEN_INVALID: [403, 'The enrolment token is unknown, used or expired; ask an operator for a new one.'],
   SITE_EXISTS: [409, 'A site of this name is already registered.'],
   RUN_NOT_ENOUGH_SITES: [409, 'Fewer enrolled sites than the federation needs; enrol more or lower sites.min.'],
@@ -101,7 +105,7 @@ export const catalogue = {
     409,
     'Evaluation at the site failed: the model took too much time or memory, or ended its process; the site’s log says which.',
   ],
-  SITE_DATA_INVALID: [409, 'The site’s data does not match the feature schema; its log names row and column.'],
+  SITE_DATA_INVALID: [409, 'The site’s data does not match the records schema; its log names row and column.'],
   LEDGER_MISSING: [
     500,
     'This enrolled node has no privacy ledger; restore it from a backup. Without one, budget that is spent would be spent again.',
@@ -129,6 +133,7 @@ export const catalogue = {
   ],
   REDIS_OUT_OF_MEMORY: [503, 'Redis has no memory left for a job; give it more, and the work goes on by itself.'],
   COORDINATOR_UNREACHABLE: [503, 'The coordinator does not answer; check its URL and the network.'],
+  FEDERATION_FILE_INVALID: [400, 'The federation file does not match its schema; the details name each field.'],
   CONFIG_INVALID: [500, 'The configuration is not valid; the details name each setting.'],
   PLATFORM_UNSUPPORTED: [
     500,

@@ -57,7 +57,7 @@ describe('evaluation counts', () => {
       probabilities.forEach(
         (p, i) => tally[`${p >= 0.5 === (labels[i] === 1) ? 't' : 'f'}${p >= 0.5 ? 'p' : 'n'}` as const]++,
       );
-      expect(metrics.rows).toBe(rows);
+      expect(metrics.records).toBe(rows);
       expect(metrics.accuracy).toBe((tally.tp + tally.tn) / rows);
       expect(metrics.f1).toBe((2 * tally.tp) / (2 * tally.tp + tally.fp + tally.fn));
       expect(Math.abs(metrics.auc - pairwiseAuc(probabilities, labels))).toBeLessThan(0.002);
@@ -67,7 +67,7 @@ describe('evaluation counts', () => {
   it('put the threshold on an edge: the float below .5 is negative, .5 is positive', () => {
     const below = new Float32Array(new Uint32Array([0x3effffff]).buffer)[0] ?? 0;
     const counts = countScores([below, 0.5, 0, 1], [0, 1, 0, 1]);
-    expect(metricsFromCounts(counts)).toEqual({ accuracy: 1, auc: 1, f1: 1, rows: 4 });
+    expect(metricsFromCounts(counts)).toEqual({ accuracy: 1, auc: 1, f1: 1, records: 4 });
     expect([counts[0], counts[scoreBins / 2 - 1], counts[1.5 * scoreBins], counts[2 * scoreBins - 1]]).toEqual([
       1, 1, 1, 1,
     ]);
@@ -102,7 +102,7 @@ describe('evaluation counts', () => {
       accuracy: 1 / 3,
       auc: 0.5,
       f1: 0.5,
-      rows: 3,
+      records: 3,
     });
   });
 

@@ -83,6 +83,6 @@ export function metricsFromCounts(counts: ArrayLike<number>): Metrics {
     accuracy: (truePositives + trueNegatives) / (positives + negatives),
     auc: pairs / (positives * negatives),
     f1: (2 * truePositives) / (truePositives + falsePositives + positives),
-    rows: positives + negatives,
+    records: positives + negatives,
   };
 }

@@ -4,8 +4,9 @@ import { federationSchema } from './federation.js';
 /** The example of the design, with the value the loss is taken on. */
 const example = {
   name: 'heart-disease',
-  model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
-  features: 'features.schema.json',
+  task: 'binary',
+  model: { file: 'model.onnx', output: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+  records: 'records.schema.json',
   sites: { min: 3, threshold: 3, roundTimeoutMs: 120_000, fraction: 1 },
   strategy: { name: 'fedavg', params: { serverLearningRate: 1 } },
   rounds: 5,
@@ -36,8 +37,8 @@ describe('the federation schema', () => {
   it('takes the example and fills in what may be left out', () => {
     expect(federationSchema.parse(example)).toEqual({
       ...example,
-      sites: { ...example.sites, maxRows: 256 },
-      privacy: { ...example.privacy, rowCountNoise: 10 },
+      sites: { ...example.sites, maxRecords: 256 },
+      privacy: { ...example.privacy, recordCountNoise: 10 },
       encryption: { ...example.encryption, range: 1 },
     });
   });
@@ -53,11 +54,12 @@ describe('the federation schema', () => {
 
   const required: Path[] = [
     ['name'],
+    ['task'],
     ['model', 'file'],
-    ['model', 'logits'],
+    ['model', 'output'],
     ['model', 'trainable'],
     ['model', 'loss'],
-    ['features'],
+    ['records'],
     ['sites', 'min'],
     ['sites', 'roundTimeoutMs'],
     ['strategy', 'name'],
@@ -87,13 +89,14 @@ describe('the federation schema', () => {
 
   const wrong: [Path, ...unknown[]][] = [
     [['name'], 'Heart', 'a', '1abc', 'a b', 'a/b', '../x', 'x'.repeat(64), 7],
+    [['task'], 'multiclass', 'regression', 'Binary', true],
     [['model', 'trainable'], [], 'weight', [1]],
     [['model', 'loss'], 'hinge'],
     [['sites', 'min'], 0, 1, 2.5, -1, '3'],
     [['sites', 'threshold'], 0, 1, 2.5, 'minority'],
     [['sites', 'roundTimeoutMs'], 999, 86_400_001, 1500.5],
     [['sites', 'fraction'], 0, 1.01, -1, Number.NaN],
-    [['sites', 'maxRows'], 0, 1.5, 1e6 + 1],
+    [['sites', 'maxRecords'], 0, 1.5, 1e6 + 1],
     [['strategy', 'params'], { serverLearningRate: 'fast' }, { serverLearningRate: Number.POSITIVE_INFINITY }],
     [['rounds'], 0, 1001, 1.5],
     [['local', 'steps'], 0, 0.5, 101],
@@ -105,7 +108,7 @@ describe('the federation schema', () => {
     [['privacy', 'delta'], 0, 0.2, -1e-5, 1e-13],
     [['privacy', 'clippingNorm'], 0, -1, 1e-28, 0.0099, 1001, Number.NaN],
     [['privacy', 'accountant'], 'moments'],
-    [['privacy', 'rowCountNoise'], -1, 0.1, 101],
+    [['privacy', 'recordCountNoise'], -1, 0.1, 101],
     [['encryption', 'scheme'], 'Threshold CKKS', ''],
     [['encryption', 'bits'], 4, 12, 32, '16'],
     [['encryption', 'range'], 0, -1, 1e-4, 1001],
@@ -136,6 +139,22 @@ describe('the federation schema', () => {
     ].map((path) => ({ field: path.join('.') || 'the top', path })),
   )('refuses a misspelt field in $field', ({ path }) => {
     expect(issuePaths(withValue([...path, 'epsillon'], 1))).toEqual([path.join('.')]);
+  });
+
+  const renamed: [Path, unknown, string][] = [
+    [['model', 'logits'], 'logits', '`model.logits` is now called `model.output`'],
+    [['features'], 'features.schema.json', '`features` is now called `records`'],
+    [['sites', 'maxRows'], 256, '`sites.maxRows` is now called `sites.maxRecords`'],
+    [['privacy', 'rowCountNoise'], 10, '`privacy.rowCountNoise` is now called `privacy.recordCountNoise`'],
+  ];
+  it.each(renamed)('refuses %j, a word of before, and names the present one alone', (path, value, message) => {
+    expect(federationSchema.safeParse(withValue(path, value)).error?.issues).toMatchObject([{ path, message }]);
+  });
+
+  it('says which task there is', () => {
+    expect(federationSchema.safeParse(withValue(['task'], 'multiclass')).error?.issues).toMatchObject([
+      { path: ['task'], message: expect.stringContaining('binary is the only task') as string },
+    ]);
   });
 
   it('asks for the majority of the key holders when nothing else is said', () => {

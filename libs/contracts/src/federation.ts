@@ -1,5 +1,6 @@
 /** `federation.yaml`: everything a run is made of, checked before anything starts. */
 import { z } from 'zod';
+import { formerWordsIn } from './former-words.js';
 import { schemeNameSchema } from './ids.js';
 import { longestWaitMs, ranges } from './ranges.js';
 import { thresholdSchema } from './threshold.js';
@@ -13,21 +14,27 @@ export const privacySchema = z.strictObject({
   delta: ranges.delta,
   clippingNorm: ranges.clippingNorm,
   accountant: z.enum(['rdp', 'pld']).default('pld'),
-  /** Standard deviation of the noise on a site's row count, the weight of its update. 0 when epsilon is null. */
-  rowCountNoise: ranges.rowCountNoise.default(10),
+  /** Standard deviation of the noise on a site's record count, the weight of its update. 0 when epsilon is null. */
+  recordCountNoise: ranges.recordCountNoise.default(10),
 });
 
-export const federationSchema = z
+const presentWords = z
   .strictObject({
     name: z.string().regex(/^[a-z][a-z0-9-]{1,62}$/, 'lower-case letters, digits and hyphens'),
+    /** What the model decides: its first output is the probability of the positive class, and sites count right and wrong by it. */
+    task: z.literal(
+      'binary',
+      'binary is the only task there is; the model’s first output is the probability of the positive class',
+    ),
     model: z.strictObject({
       file: z.string(),
       /** The value the loss is taken on; nodes behind it only serve. */
-      logits: z.string(),
+      output: z.string(),
       trainable: z.array(z.string()).min(1),
       loss: z.enum(['bce', 'cross-entropy', 'mse']),
     }),
-    features: z.string(),
+    /** The file that says what a record is: its fields with types and public ranges, and what is to be predicted. */
+    records: z.string(),
     sites: z.strictObject({
       /** Fewest uploads a sum is opened over. One alone would be opened as it is. */
       min: z.int().min(2),
@@ -35,8 +42,8 @@ export const federationSchema = z
       threshold: thresholdSchema.default('majority'),
       roundTimeoutMs: z.int().min(1000).max(longestWaitMs),
       fraction: z.number().gt(0).max(1).default(1),
-      /** A site weighs by its noised row count, but at most as this many rows. */
-      maxRows: ranges.maxRows.default(256),
+      /** A site weighs by its noised record count, but at most as this many. */
+      maxRecords: ranges.maxRecords.default(256),
     }),
     strategy: z.strictObject({
       name: z.string(),
@@ -69,5 +76,10 @@ export const federationSchema = z
     path: ['sites', 'min'],
     message: 'must not be below sites.threshold',
   });
+
+export const federationSchema = z.preprocess((file, context) => {
+  for (const { path, message } of formerWordsIn(file)) context.addIssue({ code: 'custom', path, message });
+  return file;
+}, presentWords);
 
 export type Federation = z.infer<typeof federationSchema>;

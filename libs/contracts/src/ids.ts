@@ -14,7 +14,3 @@ export const uuidSchema = z.uuid();
 export const MAX_KEY_HOLDERS = 64;
 /** Secure sums of one key epoch. */
 export const MAX_SUMS = 16;
-
-/** Major.minor of the site protocol. Nodes one minor apart work together. */
-export const PROTOCOL = '1.0';
-export const protocolSchema = z.string().regex(/^1\.\d+$/, 'this side speaks protocol 1');

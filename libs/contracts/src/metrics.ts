@@ -5,6 +5,6 @@ export const metricsSchema = z.object({
   accuracy: z.number().min(0).max(1),
   auc: z.number().min(0).max(1),
   f1: z.number().min(0).max(1),
-  rows: z.int().nonnegative(),
+  records: z.int().nonnegative(),
 });
 export type Metrics = z.infer<typeof metricsSchema>;

@@ -23,9 +23,9 @@ export const ranges = {
   delta: z.number().min(1e-12).max(0.1),
   /** Standard deviation of the noise of a step, in sensitivities; 0 is no noise. */
   noiseMultiplier: z.union([z.literal(0), z.number().min(1e-3).max(1e6)]),
-  /** Standard deviation of the noise on a row count; 0 is no noise. With less the accountant's time grows without bound, with more the count says nothing. */
-  rowCountNoise: z.union([z.literal(0), z.number().min(0.3).max(100)]),
-  maxRows: z.int().min(1).max(1e6),
+  /** Standard deviation of the noise on a record count; 0 is no noise. With less the accountant's time grows without bound, with more the count says nothing. */
+  recordCountNoise: z.union([z.literal(0), z.number().min(0.3).max(100)]),
+  maxRecords: z.int().min(1).max(1e6),
   /** Bound on the change of a weight that is sent. */
   updateRange: z.number().min(1e-3).max(1000),
 } as const;

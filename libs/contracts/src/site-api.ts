@@ -3,9 +3,14 @@ import { z } from 'zod';
 import { catalogue, type ErrorCode } from './errors.js';
 import { envelopeSchema } from './envelope.js';
 import { publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+import { protocolSchema } from './protocol.js';
 
 export const enrolRequestSchema = z.strictObject({ token: z.string().min(20).max(200), statement: envelopeSchema });
-export const enrolResponseSchema = z.object({ site: siteIdSchema, coordinatorKey: publicKeySchema });
+export const enrolResponseSchema = z.object({
+  protocol: protocolSchema,
+  site: siteIdSchema,
+  coordinatorKey: publicKeySchema,
+});
 
 export const blockProofSchema = z.object({ block: z.base64(), proof: z.array(sha256Schema) });
 export const openingSchema = z.object({

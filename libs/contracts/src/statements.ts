@@ -1,14 +1,24 @@
 /** What a site or the coordinator signs, by payload type. Everything a third party must check is one of these. */
 import { z } from 'zod';
-import { MAX_KEY_HOLDERS, protocolSchema, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+import { MAX_KEY_HOLDERS, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
+import { keptProtocolSchema, protocolSchema } from './protocol.js';
 
-const statement = <T extends z.ZodRawShape>(name: string, shape: T) => ({
-  type: `application/vnd.koinon.${name}.v1+json`,
+const typeOf = (name: string): string => `application/vnd.koinon.${name}.v1+json`;
+
+/** Said once, to whoever is there now. */
+const message = <T extends z.ZodRawShape>(name: string, shape: T) => ({
+  type: typeOf(name),
   schema: z.strictObject({ protocol: protocolSchema, ...shape }),
 });
 
+/** Kept, and read again later. */
+const record = <T extends z.ZodRawShape>(name: string, shape: T) => ({
+  type: typeOf(name),
+  schema: z.strictObject({ protocol: keptProtocolSchema, ...shape }),
+});
+
 /** A site's request: method, path and body digest, so that nothing can be replayed elsewhere. */
-export const requestStatement = statement('request', {
+export const requestStatement = message('request', {
   site: siteIdSchema,
   method: z.enum(['GET', 'POST', 'PUT']),
   path: z.string().max(2000),
@@ -19,7 +29,7 @@ export const requestStatement = statement('request', {
 });
 
 /** A site's own keys, proved with the one-time token: the token itself is sent beside, never signed into the open. */
-export const enrolmentStatement = statement('enrolment', {
+export const enrolmentStatement = message('enrolment', {
   site: siteIdSchema,
   identityKey: publicKeySchema,
   /** X25519 public key that other sites seal shares to (HPKE). */
@@ -28,7 +38,7 @@ export const enrolmentStatement = statement('enrolment', {
 });
 
 /** All messages of one ceremony step from one site, by digest. A body with `to` is an HPKE ciphertext only `to` can open. */
-export const ceremonyStatement = statement('ceremony', {
+export const ceremonyStatement = record('ceremony', {
   epochId: uuidSchema,
   headerSha256: sha256Schema,
   site: siteIdSchema,
@@ -40,7 +50,7 @@ export const ceremonyStatement = statement('ceremony', {
 });
 
 /** A committed upload: after this the site cannot change a block. */
-export const uploadStatement = statement('upload', {
+export const uploadStatement = record('upload', {
   sumId: uuidSchema,
   site: siteIdSchema,
   blocks: z.int().positive(),
@@ -49,7 +59,7 @@ export const uploadStatement = statement('upload', {
 });
 
 /** The coordinator closes a sum: exactly these uploads, this sum, this active set. Never a second time. */
-export const closingStatement = statement('closing', {
+export const closingStatement = record('closing', {
   sumId: uuidSchema,
   epochId: uuidSchema,
   sumIndex: z.int().nonnegative(),
@@ -61,7 +71,7 @@ export const closingStatement = statement('closing', {
 });
 
 /** A site's decryption share, by digest; the bytes travel beside it. */
-export const shareStatement = statement('share', {
+export const shareStatement = record('share', {
   sumId: uuidSchema,
   site: siteIdSchema,
   closingSha256: sha256Schema,
@@ -74,7 +84,7 @@ export const shareStatement = statement('share', {
 export const MOST_RELEASES = 1_000_000;
 
 /** A released model version. The counter only grows: going back to old content is a newer release. */
-export const releaseStatement = statement('release', {
+export const releaseStatement = record('release', {
   model: z.string(),
   version: z.int().positive(),
   releaseCounter: z.int().positive().max(MOST_RELEASES),
@@ -85,7 +95,7 @@ export const releaseStatement = statement('release', {
 });
 
 /** A node's answer to somebody who asks who it is, before any patient's values are sent to it. */
-export const identityStatement = statement('identity', {
+export const identityStatement = message('identity', {
   site: siteIdSchema,
   /** 32 random bytes of whoever asks, in hex. */
   challenge: sha256Schema,

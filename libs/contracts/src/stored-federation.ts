@@ -8,19 +8,20 @@ import type { Federation } from './federation.js';
  */
 export const storedFederationSchema: z.ZodType<Federation> = z.object({
   name: z.string(),
+  task: z.literal('binary'),
   model: z.object({
     file: z.string(),
-    logits: z.string(),
+    output: z.string(),
     trainable: z.array(z.string()),
     loss: z.enum(['bce', 'cross-entropy', 'mse']),
   }),
-  features: z.string(),
+  records: z.string(),
   sites: z.object({
     min: z.number(),
     threshold: z.union([z.literal('majority'), z.number()]),
     roundTimeoutMs: z.number(),
     fraction: z.number(),
-    maxRows: z.number(),
+    maxRecords: z.number(),
   }),
   strategy: z.object({ name: z.string(), params: z.record(z.string(), z.union([z.number(), z.boolean()])) }),
   rounds: z.number(),
@@ -36,7 +37,7 @@ export const storedFederationSchema: z.ZodType<Federation> = z.object({
     delta: z.number(),
     clippingNorm: z.number(),
     accountant: z.enum(['rdp', 'pld']),
-    rowCountNoise: z.number(),
+    recordCountNoise: z.number(),
   }),
   encryption: z.object({ scheme: z.string(), bits: z.union([z.literal(8), z.literal(16)]), range: z.number() }),
   promotion: z.object({

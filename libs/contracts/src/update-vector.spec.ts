@@ -5,7 +5,7 @@ import type { CodedError } from './errors.js';
 import { isSaturated, meanUpdate, updateLength, updateVector } from './update-vector.js';
 
 const range = 1;
-const maxRows = 256;
+const maxRecords = 256;
 
 function sumOf(vectors: readonly Float32Array[]): Float64Array {
   return Float64Array.from({ length: vectors[0]!.length }, (_, i) => vectors.reduce((sum, v) => sum + v[i]!, 0));
@@ -20,10 +20,10 @@ describe('the update vector', () => {
     fc.assert(
       fc.property(fc.array(site, { minLength: 1, maxLength: 8 }), (sites) => {
         const summed = sumOf(
-          sites.map(({ delta, rows }) => updateVector(Float32Array.from(delta), rows, { maxRows, range })),
+          sites.map(({ delta, rows }) => updateVector(Float32Array.from(delta), rows, { maxRecords, range })),
         );
-        const { delta, rows } = meanUpdate(summed, { maxRows, range });
-        const weights = sites.map((s) => Math.min(s.rows, maxRows));
+        const { delta, rows } = meanUpdate(summed, { maxRecords, range });
+        const weights = sites.map((s) => Math.min(s.rows, maxRecords));
         const total = weights.reduce((a, b) => a + b, 0);
         expect(rows).toBeCloseTo(total, 3);
         for (let i = 0; i < 4; i++) {
@@ -42,7 +42,7 @@ describe('the update vector', () => {
         fc.double({ min: 1, max: 1e9, noNaN: true }),
         fc.constantFrom(0.25, 1, 8),
         (delta, rows, range) => {
-          const vector = updateVector(Float32Array.from(delta), rows, { maxRows, range });
+          const vector = updateVector(Float32Array.from(delta), rows, { maxRecords, range });
           expect(vector).toHaveLength(updateLength(delta.length));
           expect(vector.every((v) => Math.abs(v) <= range)).toBe(true);
         },
@@ -51,15 +51,15 @@ describe('the update vector', () => {
     );
   });
 
-  it('weighs a site with more rows than maxRows as one with maxRows', () => {
+  it('weighs a site with more records than maxRecords as one with maxRecords', () => {
     const delta = Float32Array.of(0.5, -0.5);
-    expect(updateVector(delta, 10 * maxRows, { maxRows, range })).toEqual(
-      updateVector(delta, maxRows, { maxRows, range }),
+    expect(updateVector(delta, 10 * maxRecords, { maxRecords, range })).toEqual(
+      updateVector(delta, maxRecords, { maxRecords, range }),
     );
   });
 
   it.each([[0], [-0.5], [Number.NaN]])('refuses a summed weight of %s', (weight) => {
-    expect(() => meanUpdate(Float64Array.of(0.1, weight), { maxRows, range })).toThrow(
+    expect(() => meanUpdate(Float64Array.of(0.1, weight), { maxRecords, range })).toThrow(
       expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError,
     );
   });

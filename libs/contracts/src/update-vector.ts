@@ -1,13 +1,13 @@
 /**
  * The vector a site sends for its update: the row-weighted delta of every trainable value, then the weight itself,
- * so that nobody learns a site's delta or row count and the weighted mean still comes out of one sum.
+ * so that nobody learns a site's delta or record count and the weighted mean still comes out of one sum.
  * All entries lie in [-range, range] before they are quantised.
  */
 import { CodedError } from './errors.js';
 
 export interface UpdateScaling {
   /** Rows that count as weight 1. */
-  readonly maxRows: number;
+  readonly maxRecords: number;
   /** Bound on a delta value and scale of the weight entry. */
   readonly range: number;
 }
@@ -26,11 +26,11 @@ export function isSaturated(delta: Float32Array | Float64Array, bound: number): 
 
 /**
  * @param delta trained minus base weights, all trainable values in federation order
- * @param rows the site's noised row count, ≥ 1
+ * @param rows the site's noised record count, ≥ 1
  * @returns [delta.length + 1]
  */
-export function updateVector(delta: Float32Array, rows: number, { maxRows, range }: UpdateScaling): Float32Array {
-  const weight = Math.min(rows, maxRows) / maxRows;
+export function updateVector(delta: Float32Array, rows: number, { maxRecords, range }: UpdateScaling): Float32Array {
+  const weight = Math.min(rows, maxRecords) / maxRecords;
   const vector = new Float32Array(updateLength(delta.length));
   for (let i = 0; i < delta.length; i++) vector[i] = Math.max(-range, Math.min(range, delta[i]!)) * weight;
   vector[delta.length] = weight * range;
@@ -43,9 +43,9 @@ export function updateVector(delta: Float32Array, rows: number, { maxRows, range
  */
 export function meanUpdate(
   summed: Float64Array,
-  { maxRows, range }: UpdateScaling,
+  { maxRecords, range }: UpdateScaling,
 ): { delta: Float64Array; rows: number } {
   const weight = summed[summed.length - 1]! / range;
   if (!(weight > 0)) throw new CodedError('SUM_OUT_OF_RANGE', 'the summed weight is not positive');
-  return { delta: summed.slice(0, -1).map((v) => v / weight), rows: weight * maxRows };
+  return { delta: summed.slice(0, -1).map((v) => v / weight), rows: weight * maxRecords };
 }

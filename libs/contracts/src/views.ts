@@ -100,9 +100,9 @@ export type RunView = z.infer<typeof runViewSchema>;
 
 export const startRunSchema = z.strictObject({
   spec: federationSchema,
-  /** Digests of blobs put before: the model file and the feature schema. */
+  /** Digests of blobs put before: the model file and the records schema. */
   modelSha256: sha256Schema,
-  featureSchemaSha256: sha256Schema,
+  recordsSchemaSha256: sha256Schema,
   seed: z.int().nonnegative().optional(),
 });
 export type StartRun = z.infer<typeof startRunSchema>;
@@ -127,7 +127,7 @@ export const modelViewSchema = z.object({ name: z.string(), versions: z.array(ve
 export type ModelView = z.infer<typeof modelViewSchema>;
 
 /** Where a version came from; the predicate of the signed in-toto statement. */
-export const lineageSchema = z.object({
+const presentLineage = z.object({
   model: z.string(),
   version: z.int(),
   baseVersion: z.int().nullable(),
@@ -151,9 +151,14 @@ export const lineageSchema = z.object({
       activeSet: z.array(siteIdSchema),
     })
     .nullable(),
-  featureSchemaSha256: sha256Schema.nullable(),
+  recordsSchemaSha256: sha256Schema.nullable(),
   code: z.object({ version: z.string(), lockfileSha256: sha256Schema.nullable() }),
 });
+/** Versions of before were signed with the name of before for the digest of the records schema; it is read as what it is called now. */
+export const lineageSchema = z.preprocess((signed) => {
+  const { featureSchemaSha256, ...rest } = (signed ?? {}) as Readonly<Record<string, unknown>>;
+  return featureSchemaSha256 === undefined ? signed : { ...rest, recordsSchemaSha256: featureSchemaSha256 };
+}, presentLineage);
 export type Lineage = z.infer<typeof lineageSchema>;
 export const versionDetailSchema = versionViewSchema.extend({ lineage: lineageSchema, statement: envelopeSchema });
 export type VersionDetail = z.infer<typeof versionDetailSchema>;

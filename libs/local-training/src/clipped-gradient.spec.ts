@@ -7,10 +7,10 @@ import { ClippedGradient } from './clipped-gradient.js';
 
 const folder = fileURLToPath(new URL('../../../models/heart-disease/', import.meta.url));
 const model = new Uint8Array(readFileSync(`${folder}generated/model.onnx`));
-const schema = JSON.parse(readFileSync(`${folder}features.schema.json`, 'utf8')) as {
+const schema = JSON.parse(readFileSync(`${folder}records.schema.json`, 'utf8')) as {
   features: { centre: number; halfWidth: number }[];
 };
-const options = { trainable: ['weight', 'bias'], loss: 'bce', logits: 'logits', clippingNorm: 0.7 } as const;
+const options = { trainable: ['weight', 'bias'], loss: 'bce', output: 'logits', clippingNorm: 0.7 } as const;
 const weights = Float32Array.from({ length: 14 }, (_, i) => Math.sin(i) / 4);
 
 let data: HospitalData;
@@ -18,7 +18,7 @@ let gradient: ClippedGradient;
 beforeAll(async () => {
   data = loadHospitalData({
     file: `${folder}data/processed.va.data`,
-    schemaFile: `${folder}features.schema.json`,
+    schemaFile: `${folder}records.schema.json`,
     splitFile: `${folder}data/flamby_split_43.json`,
     centre: 'va',
   });
@@ -105,7 +105,7 @@ describe('ClippedGradient', () => {
       code: 'TRAINING_MODEL_INVALID',
       message: expect.stringContaining('wieght'),
     });
-    await expect(refusal({ logits: 'nothing' })).rejects.toMatchObject({ code: 'TRAINING_MODEL_INVALID' });
+    await expect(refusal({ output: 'nothing' })).rejects.toMatchObject({ code: 'TRAINING_MODEL_INVALID' });
     await expect(refusal({}, { width: 12 })).rejects.toMatchObject({ code: 'TRAINING_MODEL_INVALID' });
     await expect(ClippedGradient.of(model.subarray(0, 200), options, data)).rejects.toMatchObject({
       code: 'TRAINING_MODEL_INVALID',

@@ -7,7 +7,7 @@ import { recordsPerRun } from './groups.js';
 import type { GradientSource } from './trainer.js';
 import { TrainingError } from './training-error.js';
 
-export interface GradientOptions extends Pick<TrainJob, 'trainable' | 'loss' | 'logits'> {
+export interface GradientOptions extends Pick<TrainJob, 'trainable' | 'loss' | 'output'> {
   readonly clippingNorm: number;
   /** Most bytes one run of the graph may need; larger models then take records in smaller pieces. */
   readonly memoryLimitBytes?: number;

@@ -11,7 +11,7 @@ const model = new Uint8Array(readFileSync(`${folder}generated/model.onnx`));
 const trainable = ['weight', 'bias'];
 const hospital = loadHospitalData({
   file: `${folder}data/processed.cleveland.data`,
-  schemaFile: `${folder}features.schema.json`,
+  schemaFile: `${folder}records.schema.json`,
   splitFile: `${folder}data/flamby_split_43.json`,
   centre: 'cleveland',
 });

@@ -14,8 +14,8 @@ const deviations = 8;
  * Groups into which a sample is dealt before it is summed. It follows from public numbers alone: with a count that depended
  * on the sample, a record more could change all groups. From above, because a noised count may lie far below the rows.
  */
-export function groupCount(samplingRate: number, count: RowCount): number {
-  return Math.ceil((samplingRate * mostRows(count)) / groupRecords);
+export function groupCount(samplingRate: number, count: RecordCount): number {
+  return Math.ceil((samplingRate * mostRecords(count)) / groupRecords);
 }
 
 /**
@@ -23,12 +23,12 @@ export function groupCount(samplingRate: number, count: RowCount): number {
  * out would let one record push out another and change two groups. A table that did not grow is refused with a probability
  * below 1e-15; the refusal of one that did tells, without noise, the one bit that it is above this public bound.
  */
-export function mostRows({ noisedRowCount, rowCountNoise }: RowCount): number {
-  return noisedRowCount + deviations * rowCountNoise;
+export function mostRecords({ noisedRecordCount, recordCountNoise }: RecordCount): number {
+  return noisedRecordCount + deviations * recordCountNoise;
 }
 
-/** A row count as released, and the standard deviation of its noise. */
-interface RowCount {
-  readonly noisedRowCount: number;
-  readonly rowCountNoise: number;
+/** A record count as released, and the standard deviation of its noise. */
+interface RecordCount {
+  readonly noisedRecordCount: number;
+  readonly recordCountNoise: number;
 }

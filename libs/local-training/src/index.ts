@@ -1,7 +1,7 @@
 export { testRecords } from './evaluation.js';
 export { ClippedGradient } from './clipped-gradient.js';
 export { PrivacyLedger, type LedgerOptions } from './ledger.js';
-export { checkedNoise, noisyRowCount, type NoisePlan } from './noise-plan.js';
+export { checkedNoise, noisyRecordCount, type NoisePlan } from './noise-plan.js';
 export type { EvaluateJob, TaskLimits, TrainJob, TrainResult } from './protocol.js';
 export { seededBytes } from './random-source.js';
 export { pooledMetrics, referenceRuns, type Recipe, type ReferenceMetrics, type Scores } from './reference-runs.js';

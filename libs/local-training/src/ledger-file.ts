@@ -17,7 +17,7 @@ export const entrySchema = z.strictObject({
   id: z.string().min(1),
   mechanism: mechanismSchema,
   released: z.boolean(),
-  /** The noised row count this entry paid for. */
+  /** The noised record count this entry paid for. */
   value: z.number().optional(),
 });
 export type LedgerEntry = z.infer<typeof entrySchema>;

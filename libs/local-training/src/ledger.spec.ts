@@ -15,7 +15,7 @@ const budget = { epsilon: 1.2, delta: 1e-3 };
 const federation = {
   rounds: 5,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
-  privacy: { unit: 'record', ...budget, clippingNorm: 1, accountant: 'rdp', rowCountNoise: 10 },
+  privacy: { unit: 'record', ...budget, clippingNorm: 1, accountant: 'rdp', recordCountNoise: 10 },
 } as const;
 const noise = calibrateNoise({
   ...budget,
@@ -47,7 +47,7 @@ function codeOf(act: () => unknown): string {
 }
 
 describe('PrivacyLedger', () => {
-  it('pays for the row count and every round of one planned run, and for nothing more', () => {
+  it('pays for the record count and every round of one planned run, and for nothing more', () => {
     const ledger = PrivacyLedger.open(file, options);
     for (let round = 1; round <= 5; round++) ledger.chargeRound('run', round, 85, plan);
     expect(ledger.spent(budget.delta)).toBeLessThanOrEqual(1.2);
@@ -56,9 +56,9 @@ describe('PrivacyLedger', () => {
     expect(ledger.mechanisms).toHaveLength(6);
   });
 
-  it('charges nothing where the steps of a round no longer fit: the row count alone would', () => {
+  it('charges nothing where the steps of a round no longer fit: the record count alone would', () => {
     const ledger = PrivacyLedger.open(file, { ...options, budget: { epsilon: 0.5, delta: 1e-3 } });
-    const cheapCount = { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 100 } };
+    const cheapCount = { ...plan, recordCount: { ...plan.recordCount, noiseMultiplier: 100 } };
     const tooMuch = { ...cheapCount, round: { ...plan.round, noiseMultiplier: 1 } };
     expect(codeOf(() => ledger.chargeRound('run', 1, 85, tooMuch))).toBe('TRAINING_BUDGET_EXHAUSTED');
     expect(ledger.mechanisms).toEqual([]);
@@ -78,7 +78,7 @@ describe('PrivacyLedger', () => {
 
   it('lets a table grow where no noise asks for a bound', () => {
     const ledger = PrivacyLedger.open(file, { ...options, budget: null });
-    const exact = { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 0 } };
+    const exact = { ...plan, recordCount: { ...plan.recordCount, noiseMultiplier: 0 } };
     for (const [index, rows] of [85, 200].entries()) expect(ledger.chargeRound('run', index + 1, rows, exact)).toBe(85);
   });
 
@@ -86,14 +86,14 @@ describe('PrivacyLedger', () => {
     PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
     const spent = PrivacyLedger.open(file, options).spent(budget.delta);
     expect(spent).toBeGreaterThan(0.3);
-    expect(PrivacyLedger.open(file, options).mechanisms).toEqual([plan.rowCount, plan.round]);
+    expect(PrivacyLedger.open(file, options).mechanisms).toEqual([plan.recordCount, plan.round]);
   });
 
-  it('draws the row count of a run once, also over a restart', () => {
+  it('draws the record count of a run once, also over a restart', () => {
     const first = PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
     const again = PrivacyLedger.open(file, options);
     expect(again.chargeRound('run', 2, 85, plan)).toBe(first);
-    expect(again.mechanisms).toEqual([plan.rowCount, plan.round, plan.round]);
+    expect(again.mechanisms).toEqual([plan.recordCount, plan.round, plan.round]);
     expect(first).not.toBe(85);
     expect(first).toBeGreaterThanOrEqual(1);
   });
@@ -106,7 +106,9 @@ describe('PrivacyLedger', () => {
       codeOf(() => ledger.chargeRound('run', 1, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } })),
     ).toBe('MESSAGE_CONFLICT');
     expect(
-      codeOf(() => ledger.chargeRound('run', 2, 85, { ...plan, rowCount: { ...plan.rowCount, noiseMultiplier: 99 } })),
+      codeOf(() =>
+        ledger.chargeRound('run', 2, 85, { ...plan, recordCount: { ...plan.recordCount, noiseMultiplier: 99 } }),
+      ),
     ).toBe('MESSAGE_CONFLICT');
     ledger.release('run', 1);
     expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan))).toBe(
@@ -207,8 +209,8 @@ describe('checkedNoise', () => {
     expect(codeOf(() => checkedNoise(federation, 0))).toBe('TRAINING_NOISE_REQUIRED');
   });
 
-  it('asks no accountant about a row count that is as good as exact, which would take it hours', () => {
-    const privacy = { ...federation.privacy, accountant: 'pld', rowCountNoise: 1e-5 } as const;
+  it('asks no accountant about a record count that is as good as exact, which would take it hours', () => {
+    const privacy = { ...federation.privacy, accountant: 'pld', recordCountNoise: 1e-5 } as const;
     expect(codeOf(() => checkedNoise({ ...federation, privacy }, plan.noiseMultiplier))).toBe(
       'TRAINING_NOISE_REQUIRED',
     );

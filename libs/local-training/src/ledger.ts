@@ -1,8 +1,8 @@
 import { CodedError } from '@koinon/contracts';
 import { spent, wouldExceed, type Accountant, type Budget, type Mechanism, type RandomBytes } from '@koinon/privacy';
-import { mostRows } from './groups.js';
+import { mostRecords } from './groups.js';
 import { createLedger, entrySchema, readLedger, unusable, writeLedger, type LedgerEntry } from './ledger-file.js';
-import { noisyRowCount, type NoisePlan } from './noise-plan.js';
+import { noisyRecordCount, type NoisePlan } from './noise-plan.js';
 import { TrainingError } from './training-error.js';
 
 export interface LedgerOptions {
@@ -57,23 +57,23 @@ export class PrivacyLedger {
   }
 
   /**
-   * Charges one round of training before it starts, and with a run's first round its row count: both in one write, or neither.
-   * @returns the noised row count of the run, drawn once and the same ever after
+   * Charges one round of training before it starts, and with a run's first round its record count: both in one write, or neither.
+   * @returns the noised record count of the run, drawn once and the same ever after
    * @throws TrainingError TRAINING_DATA_INVALID, TRAINING_BUDGET_EXHAUSTED, TRAINING_NOISE_REQUIRED, TRAINING_ALREADY_RELEASED
    * @throws CodedError MESSAGE_CONFLICT, LEDGER_UNUSABLE, DISK_FULL
    */
-  chargeRound(runId: string, round: number, rows: number, plan: Pick<NoisePlan, 'rowCount' | 'round'>): number {
+  chargeRound(runId: string, round: number, rows: number, plan: Pick<NoisePlan, 'recordCount' | 'round'>): number {
     const rowsId = `${runId}/rows`;
-    const { noiseMultiplier: rowCountNoise } = plan.rowCount;
-    const value = this.find(rowsId)?.value ?? noisyRowCount(rows, rowCountNoise, this.options.randomBytes);
-    if (rowCountNoise > 0 && rows > mostRows({ noisedRowCount: value, rowCountNoise })) {
+    const { noiseMultiplier: recordCountNoise } = plan.recordCount;
+    const value = this.find(rowsId)?.value ?? noisyRecordCount(rows, recordCountNoise, this.options.randomBytes);
+    if (recordCountNoise > 0 && rows > mostRecords({ noisedRecordCount: value, recordCountNoise })) {
       throw new TrainingError(
         'TRAINING_DATA_INVALID',
         'the table has grown too far since this run counted its rows; a new run counts them again',
       );
     }
     this.charge([
-      { id: rowsId, mechanism: plan.rowCount, released: true, value },
+      { id: rowsId, mechanism: plan.recordCount, released: true, value },
       { id: roundId(runId, round), mechanism: plan.round, released: false },
     ]);
     return value;
@@ -108,7 +108,7 @@ export class PrivacyLedger {
     this.write([...this.entries, ...due]);
   }
 
-  /** Charged before for the same mechanism, and either a row count, which is the same each time, or not yet released. */
+  /** Charged before for the same mechanism, and either a record count, which is the same each time, or not yet released. */
   private isPaid({ id, mechanism }: LedgerEntry): boolean {
     const known = this.find(id);
     if (!known) return false;

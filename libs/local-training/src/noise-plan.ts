@@ -13,8 +13,8 @@ import { TrainingError } from './training-error.js';
 export interface NoisePlan {
   /** Noise per step and coordinate, in sensitivities of the clipped sum. 0 where the federation asks for no privacy. */
   readonly noiseMultiplier: number;
-  /** The row count, released once per run: it divides the gradient sums and weighs the site's update. */
-  readonly rowCount: FullGaussian;
+  /** The record count, released once per run: it divides the gradient sums and weighs the site's update. */
+  readonly recordCount: FullGaussian;
   /** The steps of one round. */
   readonly round: SampledGaussian;
 }
@@ -23,16 +23,16 @@ type Recipe = Pick<Federation, 'privacy' | 'local' | 'rounds'>;
 
 /**
  * The plan with the noise multiplier that the coordinator found, once it is shown to keep the whole run within (ε, δ).
- * Neighbouring tables differ by one record, so that the row count has sensitivity 1 and a clipped sum `sensitivityOf(clippingNorm)`.
+ * Neighbouring tables differ by one record, so that the record count has sensitivity 1 and a clipped sum `sensitivityOf(clippingNorm)`.
  * @throws TrainingError TRAINING_NOISE_REQUIRED when it does not
  */
 export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan {
   const plan = planOf(recipe, noiseMultiplier);
   const { epsilon, delta, accountant } = recipe.privacy;
   if (epsilon === null) return plan;
-  const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.rowCount];
+  const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.recordCount];
   // Before the accountant, whose time grows without bound as the noise goes to zero.
-  for (const noise of [noiseMultiplier, plan.rowCount.noiseMultiplier]) {
+  for (const noise of [noiseMultiplier, plan.recordCount.noiseMultiplier]) {
     if (!(noise >= leastNoiseMultiplier))
       throw new TrainingError(
         'TRAINING_NOISE_REQUIRED',
@@ -51,13 +51,17 @@ export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan
 function planOf({ privacy, local }: Recipe, noiseMultiplier: number): NoisePlan {
   return {
     noiseMultiplier,
-    rowCount: { kind: 'gaussian', noiseMultiplier: privacy.epsilon === null ? 0 : privacy.rowCountNoise, releases: 1 },
+    recordCount: {
+      kind: 'gaussian',
+      noiseMultiplier: privacy.epsilon === null ? 0 : privacy.recordCountNoise,
+      releases: 1,
+    },
     round: { kind: 'sampled-gaussian', noiseMultiplier, samplingRate: local.samplingRate, steps: local.steps },
   };
 }
 
 /** `rows` plus Gaussian noise of standard deviation `sigma` (0: exact), at least 1 so that it can divide and weigh. */
-export function noisyRowCount(rows: number, sigma: number, randomBytes: RandomBytes): number {
+export function noisyRecordCount(rows: number, sigma: number, randomBytes: RandomBytes): number {
   if (sigma === 0) return Math.max(1, rows);
   const [noisy = 1] = addGaussianNoise(Float64Array.of(rows), sigma, randomBytes);
   return Math.max(1, noisy);

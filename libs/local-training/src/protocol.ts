@@ -12,7 +12,7 @@ export interface TrainJob {
   readonly trainable: readonly string[];
   readonly loss: 'bce' | 'cross-entropy' | 'mse';
   /** The value the loss is taken on; nodes behind it only serve. */
-  readonly logits: string;
+  readonly output: string;
   readonly data: DataSource;
   /** Weights the round starts from. */
   readonly weights: Float32Array;
@@ -29,8 +29,8 @@ export interface TrainJob {
     readonly clippingNorm: number;
     /** Noise per step and coordinate has the standard deviation noiseMultiplier · `sensitivityOf(clippingNorm)`. 0 adds none. */
     readonly noiseMultiplier: number;
-    /** Standard deviation of the noise on the row count that `Charged` brings. */
-    readonly rowCountNoise: number;
+    /** Standard deviation of the noise on the record count that `Charged` brings. */
+    readonly recordCountNoise: number;
   };
   /** Makes sampling repeatable where nothing private hangs on it: without noise, or with `insecureDeterministic`. */
   readonly seed?: number;
@@ -40,8 +40,8 @@ export interface TrainJob {
 
 /** The parent's second message, once the ledger has been charged: from here on, records are looked at for training. */
 export interface Charged {
-  /** The site's row count as released under the ledger, ≥ 1; the exact one is never used outside sampling. */
-  readonly noisedRowCount: number;
+  /** The site's record count as released under the ledger, ≥ 1; the exact one is never used outside sampling. */
+  readonly noisedRecordCount: number;
 }
 
 export interface TrainResult {
@@ -116,7 +116,7 @@ export function checkJob(job: TrainJob): void {
     ['local.proximalMu', inRange('proximalMu', local.proximalMu)],
     ['privacy.clippingNorm', inRange('clippingNorm', privacy.clippingNorm)],
     ['privacy.noiseMultiplier', inRange('noiseMultiplier', privacy.noiseMultiplier)],
-    ['privacy.rowCountNoise', inRange('rowCountNoise', privacy.rowCountNoise)],
+    ['privacy.recordCountNoise', inRange('recordCountNoise', privacy.recordCountNoise)],
     ['seed', job.seed === undefined || Number.isSafeInteger(job.seed)],
     ['insecureDeterministic (it needs a seed)', job.insecureDeterministic !== true || job.seed !== undefined],
   ]);

@@ -4,7 +4,7 @@ import type { RandomBytes } from '@koinon/privacy';
 import type { HospitalData, Records } from '@koinon/records';
 import { ClippedGradient } from './clipped-gradient.js';
 import { scoresOf, testRecords } from './evaluation.js';
-import { noisyRowCount, type NoisePlan } from './noise-plan.js';
+import { noisyRecordCount, type NoisePlan } from './noise-plan.js';
 import { trainLocally } from './trainer.js';
 
 export type Recipe = Pick<Federation, 'model' | 'privacy' | 'local' | 'rounds'>;
@@ -80,8 +80,8 @@ async function trainAlone(
       privacy: {
         clippingNorm,
         noiseMultiplier: plan.noiseMultiplier,
-        rowCountNoise: plan.rowCount.noiseMultiplier,
-        noisedRowCount: noisyRowCount(data.train.rows, plan.rowCount.noiseMultiplier, randomBytes),
+        recordCountNoise: plan.recordCount.noiseMultiplier,
+        noisedRecordCount: noisyRecordCount(data.train.rows, plan.recordCount.noiseMultiplier, randomBytes),
       },
     },
     randomBytes,

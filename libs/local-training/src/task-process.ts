@@ -90,7 +90,7 @@ export class TaskProcess {
   private pay(): void {
     if (!this.charge) return;
     try {
-      this.send({ noisedRowCount: this.charge() });
+      this.send({ noisedRecordCount: this.charge() });
     } catch (error) {
       this.answer.reject(error);
     }

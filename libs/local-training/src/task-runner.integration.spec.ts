@@ -44,12 +44,12 @@ const job: TrainJob = {
   modelFile: 'model.onnx',
   trainable: ['weight'],
   loss: 'bce',
-  logits: 'logits',
+  output: 'logits',
   data: { file: 'a', schemaFile: 'b', splitFile: 'c', centre: 'd' },
   weights: Float32Array.of(0.5, -2),
   round: 1,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
-  privacy: { clippingNorm: 1, noiseMultiplier: 1, rowCountNoise: 10 },
+  privacy: { clippingNorm: 1, noiseMultiplier: 1, recordCountNoise: 10 },
 };
 const charge = (): number => 30;
 const evaluation: EvaluateJob = {
@@ -138,7 +138,7 @@ describe('TaskRunner', () => {
   it('pays when the child says that it could train, and not before', async () => {
     const ready = childThat(
       'ready',
-      `process.once('message', ({ noisedRowCount }) => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: noisedRowCount } }, () => process.disconnect())); process.send({ kind: 'ready' });`,
+      `process.once('message', ({ noisedRecordCount }) => process.send({ kind: 'done', result: { weights: job.weights, loss: null, steps: noisedRecordCount } }, () => process.disconnect())); process.send({ kind: 'ready' });`,
     );
     const unfit = childThat(
       'unfit',
@@ -191,7 +191,7 @@ describe('TaskRunner', () => {
     ['local.learningRate', { local: { ...job.local, learningRate: 1e38 } }],
     ['privacy.clippingNorm', { privacy: { ...job.privacy, clippingNorm: 1e-28 } }],
     ['privacy.clippingNorm', { privacy: { ...job.privacy, clippingNorm: Number.NaN } }],
-    ['privacy.rowCountNoise', { privacy: { ...job.privacy, rowCountNoise: 101 } }],
+    ['privacy.recordCountNoise', { privacy: { ...job.privacy, recordCountNoise: 101 } }],
     ['privacy.noiseMultiplier', { privacy: { ...job.privacy, noiseMultiplier: 1e-9 } }],
     [
       'privacy.noiseMultiplier is too large for this many weights',

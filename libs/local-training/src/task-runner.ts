@@ -45,7 +45,7 @@ export class TaskRunner {
 
   /**
    * One round of local training.
-   * @param charge called once the job is known to be trainable, before a record is used: pays for it and gives the noised row count
+   * @param charge called once the job is known to be trainable, before a record is used: pays for it and gives the noised record count
    * @throws TrainingError TRAINING_TIMED_OUT, TRAINING_MEMORY_EXCEEDED, TRAINING_CANCELLED, TRAINING_CRASHED, what `charge` throws
    * and what the child reports
    */

@@ -17,7 +17,7 @@ const childFile = at('../dist/task.child.js');
 const folder = at('../../../models/heart-disease/');
 const source = (centre: string): TrainJob['data'] => ({
   file: `${folder}data/processed.${centre}.data`,
-  schemaFile: `${folder}features.schema.json`,
+  schemaFile: `${folder}records.schema.json`,
   splitFile: `${folder}data/flamby_split_43.json`,
   centre,
 });
@@ -25,12 +25,12 @@ const job: TrainJob = {
   modelFile: `${folder}generated/model.onnx`,
   trainable: ['weight', 'bias'],
   loss: 'bce',
-  logits: 'logits',
+  output: 'logits',
   data: source('cleveland'),
   weights: new Float32Array(14),
   round: 1,
   local: { steps: 25, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
-  privacy: { clippingNorm: 1, noiseMultiplier: 0, rowCountNoise: 0 },
+  privacy: { clippingNorm: 1, noiseMultiplier: 0, recordCountNoise: 0 },
   seed: 11,
 };
 const stop = new AbortController();
@@ -60,7 +60,7 @@ describe('the training process', () => {
   it.each([
     ['TRAINING_DATA_INVALID', { data: { ...source('cleveland'), centre: 'nowhere' } }],
     ['TRAINING_MODEL_INVALID', { modelFile: join(folder, 'missing.onnx') }],
-    ['TRAINING_MODEL_INVALID', { logits: 'probabilities' }],
+    ['TRAINING_MODEL_INVALID', { output: 'probabilities' }],
     ['TRAINING_JOB_INVALID', { weights: new Float32Array(3) }],
   ])('answers with %s what it cannot train, before anything is charged', async (code, over) => {
     const paid = vi.fn<() => number>();
@@ -120,7 +120,7 @@ describe('evaluation in a process of its own', () => {
 
   it.each([
     ['EVALUATION_MODEL_INVALID', { modelFile: join(folder, 'missing.onnx') }],
-    ['EVALUATION_MODEL_INVALID', { modelFile: join(folder, 'features.schema.json') }],
+    ['EVALUATION_MODEL_INVALID', { modelFile: join(folder, 'records.schema.json') }],
     ['EVALUATION_MODEL_INVALID', { inputName: 'others' }],
   ])('answers with %s what it cannot evaluate', async (code, over) => {
     await expect(tasks.evaluate({ ...evaluation, ...over })).rejects.toMatchObject({ code });
@@ -155,7 +155,7 @@ describe('one record more or less', () => {
       ...job,
       modelFile,
       weights: new Float32Array(14 * outputs),
-      privacy: { clippingNorm: 0.01, noiseMultiplier: 0, rowCountNoise: 0 },
+      privacy: { clippingNorm: 0.01, noiseMultiplier: 0, recordCountNoise: 0 },
       local: { ...job.local, steps: 1, samplingRate: 1, learningRate: 1 },
     };
   }
@@ -266,8 +266,9 @@ describe('the reference', () => {
       const centres = ['cleveland', 'hungarian', 'switzerland', 'va'];
       const federation = {
         name: 'heart-disease',
-        model: { file: 'model.onnx', logits: 'logits', trainable: job.trainable, loss: 'bce' },
-        features: 'features.schema.json',
+        task: 'binary',
+        model: { file: 'model.onnx', output: 'logits', trainable: job.trainable, loss: 'bce' },
+        records: 'records.schema.json',
         sites: { min: 3, threshold: 3, roundTimeoutMs: 120_000 },
         strategy: { name: 'fedavg' },
         rounds: 5,

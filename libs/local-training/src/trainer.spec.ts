@@ -1,7 +1,7 @@
 import { addGaussianNoise, poissonSample } from '@koinon/privacy';
 import { describe, expect, it } from 'vitest';
 import type { Records } from '@koinon/records';
-import { noisyRowCount } from './noise-plan.js';
+import { noisyRecordCount } from './noise-plan.js';
 import { randomSource, seededBytes } from './random-source.js';
 import { trainLocally, type GradientSource, type LocalRecipe } from './trainer.js';
 
@@ -27,11 +27,11 @@ const recipe = (
 ): LocalRecipe => ({
   weights,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, ...over },
-  privacy: { clippingNorm: 2, noiseMultiplier, rowCountNoise: 0, noisedRowCount: 80 },
+  privacy: { clippingNorm: 2, noiseMultiplier, recordCountNoise: 0, noisedRecordCount: 80 },
 });
 
 describe('trainLocally', () => {
-  it('moves by learning rate over sampling rate times the noised row count, whatever the sample is', async () => {
+  it('moves by learning rate over sampling rate times the noised record count, whatever the sample is', async () => {
     const gradient = new Counting();
     const { weights, loss, steps } = await trainLocally(gradient, records, recipe({}), seededBytes(1, 'a'));
     const sampled = gradient.samples.reduce((sum, size) => sum + size, 0);
@@ -52,7 +52,7 @@ describe('trainLocally', () => {
     for (const [index, moved] of path.entries()) {
       const given = {
         ...recipe({ steps: index + 1, samplingRate: 1, proximalMu }),
-        privacy: { clippingNorm: 2, noiseMultiplier: 0, rowCountNoise: 0, noisedRowCount: 100 },
+        privacy: { clippingNorm: 2, noiseMultiplier: 0, recordCountNoise: 0, noisedRecordCount: 100 },
       };
       const { weights } = await trainLocally(
         new Counting(),
@@ -94,26 +94,31 @@ describe('trainLocally', () => {
     expect(weights).toEqual(Float32Array.from(noise, (value) => -(0.2 / (0.3 * 80)) * value));
   });
 
-  it('sums a large sample in groups of which a record changes one, as many as the noised row count asks for', async () => {
+  it('sums a large sample in groups of which a record changes one, as many as the noised record count asks for', async () => {
     const gradient = new Counting();
     const many: Records = { features: new Float32Array(0), labels: new Float32Array(0), rows: 1000 };
     const { privacy, ...rest } = recipe({ steps: 1, samplingRate: 1 });
-    await trainLocally(gradient, many, { ...rest, privacy: { ...privacy, noisedRowCount: 960 } }, seededBytes(1, 'a'));
+    await trainLocally(
+      gradient,
+      many,
+      { ...rest, privacy: { ...privacy, noisedRecordCount: 960 } },
+      seededBytes(1, 'a'),
+    );
     expect(gradient.samples).toHaveLength(20);
     expect(gradient.samples.reduce((sum, size) => sum + size, 0)).toBe(1000);
     expect(Math.max(...gradient.samples)).toBeLessThan(100);
   });
 
-  it('keeps groups as small as the sensitivity assumes, however far the noised row count lies below the rows', async () => {
+  it('keeps groups as small as the sensitivity assumes, however far the noised record count lies below the rows', async () => {
     const many: Records = { features: new Float32Array(0), labels: new Float32Array(0), rows: 200 };
     const { privacy, ...rest } = recipe({ steps: 1, samplingRate: 1 }, 0, new Float32Array(1));
     for (let seed = 0; seed < 100; seed++) {
       const gradient = new Counting();
-      const noisedRowCount = noisyRowCount(many.rows, 100, seededBytes(seed, 'rows'));
+      const noisedRecordCount = noisyRecordCount(many.rows, 100, seededBytes(seed, 'rows'));
       await trainLocally(
         gradient,
         many,
-        { ...rest, privacy: { ...privacy, rowCountNoise: 100, noisedRowCount } },
+        { ...rest, privacy: { ...privacy, recordCountNoise: 100, noisedRecordCount } },
         seededBytes(seed, 'step'),
       );
       // Three quarters of 2⁻¹⁰ clipping norms are left to float32: 64 records in one run and 45 in the next.

@@ -19,7 +19,7 @@ export type LocalRecipe = Pick<TrainJob, 'weights' | 'local'> & { readonly priva
 /**
  * Local training by DP-SGD (Abadi et al. 2016, Algorithm 1, https://arxiv.org/abs/1607.00133): each step draws a Poisson
  * sample, adds Gaussian noise to the sum of its clipped gradients and moves by learningRate / (samplingRate · ñ). The
- * divisor is public given the noised row count ñ: neither the sample's size nor the exact row count enters.
+ * divisor is public given the noised record count ñ: neither the sample's size nor the exact record count enters.
  * FedProx's term (Li et al. 2020, https://arxiv.org/abs/1812.06127) depends on weights alone and is added to the noised
  * step, so it costs no ε.
  * @throws TrainingError TRAINING_DIVERGED when weights stop being finite
@@ -33,7 +33,7 @@ export async function trainLocally(
   const { local, privacy } = recipe;
   const sigma = noiseDeviation(privacy);
   const groups = groupCount(local.samplingRate, privacy);
-  const rate = local.learningRate / (local.samplingRate * privacy.noisedRowCount);
+  const rate = local.learningRate / (local.samplingRate * privacy.noisedRecordCount);
   const strength = local.learningRate * local.proximalMu;
   const weights = Float32Array.from(recipe.weights);
   let loss: number | null = null;

@@ -47,6 +47,6 @@ function load(source: DataSource): HospitalData {
 async function charged(): Promise<Charged> {
   const answered = once(process, 'message');
   process.send?.({ kind: 'ready' } satisfies ChildReply);
-  const [{ noisedRowCount }] = (await answered) as [Charged];
-  return { noisedRowCount };
+  const [{ noisedRecordCount }] = (await answered) as [Charged];
+  return { noisedRecordCount };
 }

@@ -9,7 +9,7 @@ import { loadHospitalData, type DataSource } from './hospital-data.js';
 const model = fileURLToPath(new URL('../../../models/heart-disease/', import.meta.url));
 const real = (centre: string): DataSource => ({
   file: join(model, `data/processed.${centre}.data`),
-  schemaFile: join(model, 'features.schema.json'),
+  schemaFile: join(model, 'records.schema.json'),
   splitFile: join(model, 'data/flamby_split_43.json'),
   centre,
 });
@@ -32,7 +32,7 @@ function hospital(lines: readonly string[], split: unknown = { train_rows: [0, 1
   writeFileSync(join(folder, 'split.json'), JSON.stringify({ centres: { here: split } }));
   return {
     file: join(folder, 'patients.csv'),
-    schemaFile: join(model, 'features.schema.json'),
+    schemaFile: join(model, 'records.schema.json'),
     splitFile: join(folder, 'split.json'),
     centre: 'here',
   };

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { DataError } from './data-error.js';
-import { readFeatureSchema, type FeatureSchema } from './feature-schema.js';
+import { readRecordsSchema, type RecordsSchema } from './records-schema.js';
 import { readSplit } from './split.js';
 import { readTable, type Row } from './table.js';
 
@@ -29,12 +29,12 @@ export interface HospitalData {
 }
 
 /**
- * Reads a hospital's table by the feature schema and gives the rows of its split. Rows that lack a required value
+ * Reads a hospital's table by the records schema and gives the rows of its split. Rows that lack a required value
  * are never used.
  * @throws DataError naming file, row and column, never a value
  */
 export function loadHospitalData(source: DataSource): HospitalData {
-  const schema = readFeatureSchema(source.schemaFile);
+  const schema = readRecordsSchema(source.schemaFile);
   const split = readSplit(source.splitFile, source.centre);
   const table = readTable(source.file, schema);
   const take = (name: 'train' | 'test'): Records => {
@@ -48,7 +48,7 @@ export function loadHospitalData(source: DataSource): HospitalData {
   return { train: take('train'), test: take('test'), width: schema.features.length, inputName: schema.input.name };
 }
 
-function select(table: readonly Row[], wanted: readonly number[], schema: FeatureSchema, file: string): Records {
+function select(table: readonly Row[], wanted: readonly number[], schema: RecordsSchema, file: string): Records {
   const width = schema.features.length;
   const features = new Float32Array(wanted.length * width);
   const labels = new Float32Array(wanted.length);

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { DataError } from './data-error.js';
-import { requiredColumns, type FeatureSchema, type SourceColumn } from './feature-schema.js';
+import { requiredColumns, type RecordsSchema, type SourceColumn } from './records-schema.js';
 import { readText } from './read-file.js';
 
 /** One line of the table: required cells by column name, or null when one of them is missing. */
@@ -13,7 +13,7 @@ const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
  * @returns one entry per line, so that row numbers of a split stay valid
  * @throws DataError DATA_EMPTY, DATA_COLUMN_COUNT, DATA_NOT_A_NUMBER, DATA_OUT_OF_RANGE and what reading throws
  */
-export function readTable(path: string, schema: FeatureSchema): Row[] {
+export function readTable(path: string, schema: RecordsSchema): Row[] {
   const file = basename(path);
   const lines = readText(path).split(/\r?\n/);
   while (lines.at(-1)?.trim() === '') lines.pop();
@@ -24,7 +24,7 @@ export function readTable(path: string, schema: FeatureSchema): Row[] {
 
 function readRow(
   line: string,
-  schema: FeatureSchema,
+  schema: RecordsSchema,
   required: ReadonlySet<string>,
   place: { file: string; row: number },
 ): Row {
@@ -34,7 +34,7 @@ function readRow(
     throw new DataError(
       'DATA_COLUMN_COUNT',
       place,
-      `it has ${cells.length} columns, the feature schema has ${columns.length}`,
+      `it has ${cells.length} columns, the records schema has ${columns.length}`,
     );
   }
   const row = new Map<string, number>();

@@ -2,3 +2,4 @@ export { fromBase64, toBase64 } from './base64.js';
 export { canonicalBytes, sha256Hex } from './canonical.js';
 export { generateSigningKey, keyIdOf, openStatement, type Signer, signerFrom, signStatement } from './dsse.js';
 export { checkIdentity, proveIdentity } from './identity.js';
+export { openMessage } from './message.js';

@@ -1,8 +1,8 @@
-"""Writes vectors.json: the model in plain double-precision Python, from features.schema.json alone."""
+"""Writes vectors.json: the model in plain double-precision Python, from records.schema.json alone."""
 import json, math, os
 
 here = os.path.dirname(os.path.abspath(__file__))
-with open(os.path.join(here, "..", "features.schema.json")) as f:
+with open(os.path.join(here, "..", "records.schema.json")) as f:
     schema = json.load(f)
 clip = schema["input"]["clip"]
 features = schema["features"]

@@ -1,5 +1,5 @@
 /**
- * The heart-disease federation: model, feature schema, federation file and the four hospitals' data.
+ * The heart-disease federation: model, records schema, federation file and the four hospitals' data.
  *
  * ```ts
  * const federation = readFileSync(federationFile, 'utf8');
@@ -8,13 +8,13 @@
  */
 import { fileURLToPath } from 'node:url';
 
-export type { Feature, FeatureSchema, SourceColumn } from './feature-schema.js';
+export type { Feature, RecordsSchema, SourceColumn } from './records-schema.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** Logistic regression on 13 raw clinical values, zero weights; written by this package's build. */
 export const modelFile = at('generated/model.onnx');
-export const featureSchemaFile = at('features.schema.json');
+export const recordsSchemaFile = at('records.schema.json');
 export const federationFile = at('federation.yaml');
 /** Training and test row numbers per centre (0-based lines of its file). */
 export const splitFile = at('data/flamby_split_43.json');

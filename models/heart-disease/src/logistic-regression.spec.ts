@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { encodeModel, replaceInitializers } from '@koinon/onnx';
 import { Session, Tensor } from '@koinon/onnx-runtime';
 import { describe, expect, it } from 'vitest';
-import type { FeatureSchema } from './feature-schema.js';
-import { dataFile, featureSchemaFile, federationFile, goldenFile, modelFile, sites, splitFile } from './index.js';
+import type { RecordsSchema } from './records-schema.js';
+import { dataFile, recordsSchemaFile, federationFile, goldenFile, modelFile, sites, splitFile } from './index.js';
 import { logisticRegression } from './logistic-regression.js';
 
-const schema = JSON.parse(readFileSync(featureSchemaFile, 'utf8')) as FeatureSchema;
+const schema = JSON.parse(readFileSync(recordsSchemaFile, 'utf8')) as RecordsSchema;
 const golden = JSON.parse(readFileSync(goldenFile, 'utf8')) as {
   weight: number[];
   bias: number;

@@ -1,5 +1,5 @@
 import { GraphBuilder, type Model } from '@koinon/onnx';
-import type { FeatureSchema } from './feature-schema.js';
+import type { RecordsSchema } from './records-schema.js';
 
 /**
  * probability = σ(clip((features − centre) / halfWidth, ±clip) · weight + bias), float32.
@@ -8,7 +8,7 @@ import type { FeatureSchema } from './feature-schema.js';
  * trainable initializers `weight` [F, 1] and `bias` [1], all zero: every first prediction is one half. Centres and
  * half-widths come from public clinical knowledge, so normalising releases nothing about any record.
  */
-export function logisticRegression(schema: FeatureSchema): Model {
+export function logisticRegression(schema: RecordsSchema): Model {
   const graph = new GraphBuilder(schema.name);
   const width = schema.features.length;
   const { name, clip } = schema.input;

@@ -81,7 +81,7 @@ function detail(v: VersionDetail): string {
     [
       'metrics',
       v.metrics
-        ? `accuracy ${v.metrics.accuracy.toFixed(3)}, AUC ${v.metrics.auc.toFixed(3)}, F1 ${v.metrics.f1.toFixed(3)} on ${v.metrics.rows} rows`
+        ? `accuracy ${v.metrics.accuracy.toFixed(3)}, AUC ${v.metrics.auc.toFixed(3)}, F1 ${v.metrics.f1.toFixed(3)} on ${v.metrics.records} test records`
         : '–',
     ],
     ['served by', v.servedBy.join(', ') || '–'],

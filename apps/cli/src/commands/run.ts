@@ -8,7 +8,7 @@ import { putFile } from '../put-file.js';
 import { durationOf } from '../up/progress.js';
 import { patientFetch } from '../up/patient-fetch.js';
 import { follow } from '../up/run-federation.js';
-import { readFederationFile } from './federation-file.js';
+import { readFederationFile } from '../federation-file.js';
 
 interface Format {
   readonly format: string;
@@ -27,16 +27,16 @@ export function addRunCommands(program: Command, withFormat: (command: Command) 
   withFormat(run.command('start').argument('<federation.yaml>').description('start a run of a federation'))
     .option('--seed <n>', 'repeatable data order', seed)
     .action(async (file: string, { format, seed }: Format & { seed?: number }) => {
-      const { spec, modelFile, featureSchemaFile } = readFederationFile(file);
+      const { spec, modelFile, recordsSchemaFile } = readFederationFile(file);
       const client = connect();
-      const [modelSha256, featureSchemaSha256] = [
+      const [modelSha256, recordsSchemaSha256] = [
         await putFile(client, modelFile),
-        await putFile(client, featureSchemaFile),
+        await putFile(client, recordsSchemaFile),
       ];
       const started = await client.startRun({
         spec,
         modelSha256,
-        featureSchemaSha256,
+        recordsSchemaSha256,
         ...(seed === undefined ? {} : { seed }),
       });
       output(format, started, ({ id }) => `run ${short(id)} started; follow it with: koinon run watch ${short(id)}\n`);

@@ -21,7 +21,7 @@ export function roundView(number: number, parts: Partial<RoundView> = {}): Round
     finishedAt: `2026-01-01T00:00:0${number}.500Z`,
     timeline: [],
     uploadBytes: 1_048_640,
-    metrics: { accuracy: 0.8, auc: 0.88, f1: 0.79, rows: 254 },
+    metrics: { accuracy: 0.8, auc: 0.88, f1: 0.79, records: 254 },
     version: number + 1,
     ...parts,
   };

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Federation } from '@koinon/contracts';
-import { featureSchemaFile, federationFile, modelFile } from '@koinon/heart-disease';
+import { recordsSchemaFile, federationFile, modelFile } from '@koinon/heart-disease';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -93,12 +93,12 @@ describe.skipIf(process.platform !== 'linux')('koinon up that is stopped, killed
     async () => {
       const file = join(dir.path, 'federation.yaml');
       const other = parse(readFileSync(federationFile, 'utf8')) as Federation;
-      const files = { model: { ...other.model, file: modelFile }, features: featureSchemaFile };
+      const files = { model: { ...other.model, file: modelFile }, records: recordsSchemaFile };
       const spec = {
         ...other,
         ...files,
         rounds: 1,
-        privacy: { ...other.privacy, epsilon: null, rowCountNoise: 0 },
+        privacy: { ...other.privacy, epsilon: null, recordCountNoise: 0 },
         encryption: { ...other.encryption, scheme: 'one-time-key' },
         promotion: { alias: 'champion', gate: {} },
       };

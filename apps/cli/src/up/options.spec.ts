@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { dataFile } from '@koinon/heart-disease';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
+import { isSameFederation } from '../federation-identity.js';
 import { planFrom, type UpFlags } from './options.js';
 
 const plan = (flags: Partial<UpFlags> = {}) => planFrom({ format: 'text', ...flags });
@@ -19,12 +20,16 @@ describe('planFrom', () => {
     expect(files['va']).toBe(dataFile('va'));
   });
 
-  it('turns noise off everywhere, the row count’s too', () => {
-    expect(plan({ epsilon: 'off' }).spec.privacy).toMatchObject({ epsilon: null, rowCountNoise: 0, clippingNorm: 1 });
-    expect(plan({ epsilon: 0.5 }).spec.privacy).toMatchObject({ epsilon: 0.5, rowCountNoise: 10 });
+  it('turns noise off everywhere, the record count’s too', () => {
+    expect(plan({ epsilon: 'off' }).spec.privacy).toMatchObject({
+      epsilon: null,
+      recordCountNoise: 0,
+      clippingNorm: 1,
+    });
+    expect(plan({ epsilon: 0.5 }).spec.privacy).toMatchObject({ epsilon: 0.5, recordCountNoise: 10 });
   });
 
-  it('gives every set of options a key of its own, and how it is shown none', () => {
+  it('makes a federation of its own of every set of options, and none of how it is shown', () => {
     const all: Partial<UpFlags>[] = [
       {},
       { seed: 0 },
@@ -34,9 +39,10 @@ describe('planFrom', () => {
       { encryption: 'one-time-key' },
       { seed: 1, insecureDeterministic: true },
     ];
-    expect(new Set(all.map((flags) => plan(flags).key)).size).toBe(all.length);
-    expect(plan({ once: true, format: 'json', port: 1 }).key).toBe(plan().key);
-    expect(plan({ epsilon: 1.2, encryption: 'ckks-threshold' }).key).toBe(plan().key);
+    const same = all.map((one) => all.filter((other) => isSameFederation(plan(one).identity, plan(other).identity)));
+    expect(same).toEqual(all.map((one) => [one]));
+    expect(isSameFederation(plan({ once: true, format: 'json', port: 1 }).identity, plan().identity)).toBe(true);
+    expect(isSameFederation(plan({ epsilon: 1.2, encryption: 'ckks-threshold' }).identity, plan().identity)).toBe(true);
   });
 
   it('takes the data by content: a copy is the same federation, a changed or missing table is not', () => {
@@ -44,11 +50,17 @@ describe('planFrom', () => {
     cpSync(dirname(dataFile('va')), dir.path, { recursive: true });
     const copy = plan({ data: dir.path });
     expect(copy.files['va']).toBe(join(dir.path, 'processed.va.data'));
-    expect(copy.key).toBe(plan().key);
+    expect(isSameFederation(copy.identity, plan().identity)).toBe(true);
     appendFileSync(join(dir.path, 'processed.va.data'), '\n');
-    const changed = plan({ data: dir.path }).key;
+    const changed = plan({ data: dir.path });
     rmSync(join(dir.path, 'processed.va.data'));
-    expect(new Set([copy.key, changed, plan({ data: dir.path }).key]).size).toBe(3);
+    const missing = plan({ data: dir.path });
+    for (const [one, other] of [
+      [copy, changed],
+      [changed, missing],
+      [missing, copy],
+    ] as const)
+      expect(isSameFederation(one.identity, other.identity)).toBe(false);
     // A table that cannot be read is its hospital's to report.
     mkdirSync(join(dir.path, 'processed.va.data'));
     expect(() => plan({ data: dir.path })).not.toThrow();

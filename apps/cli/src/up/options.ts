@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { CodedError, federationSchema, parse, type Federation } from '@koinon/contracts';
-import { canonicalBytes } from '@koinon/signing';
 import { schemes } from '@koinon/he';
 import { federationFile } from '@koinon/heart-disease';
-import { parse as parseYaml } from 'yaml';
+import { readFederation } from '../federation-file.js';
+import type { FederationIdentity } from '../federation-identity.js';
 import { fileDigests, hospitalFiles, type HospitalFiles } from './hospital-files.js';
 
 /** Command-line options of `koinon up`, as typed. */
@@ -21,34 +19,32 @@ export interface UpFlags {
   readonly insecureDeterministic?: boolean;
 }
 
-/** What this start is about. Two starts with the same key are the same federation: the second resumes the first. */
+/** What this start is about. Two starts of one identity are one federation: the second resumes the first. */
 export interface Plan {
   readonly spec: Federation;
   readonly seed: number | undefined;
   readonly insecureDeterministic: boolean;
   readonly files: HospitalFiles;
-  readonly key: string;
+  readonly identity: FederationIdentity;
 }
 
-/** @throws CodedError CONFIG_INVALID, REQUEST_INVALID naming each field of federation.yaml */
+/** @throws CodedError CONFIG_INVALID, FEDERATION_FILE_INVALID naming each field of federation.yaml, REQUEST_INVALID of a flag */
 export function planFrom(flags: UpFlags): Plan {
   if (flags.insecureDeterministic && flags.seed === undefined)
     throw new CodedError('CONFIG_INVALID', '--insecure-deterministic needs --seed');
-  const base = parse(federationSchema, parseYaml(readFileSync(federationFile, 'utf8')));
+  const base = readFederation(federationFile);
   const epsilon = flags.epsilon === undefined ? base.privacy.epsilon : flags.epsilon === 'off' ? null : flags.epsilon;
   const spec = parse(federationSchema, {
     ...base,
-    privacy: { ...base.privacy, epsilon, rowCountNoise: epsilon === null ? 0 : base.privacy.rowCountNoise },
+    privacy: { ...base.privacy, epsilon, recordCountNoise: epsilon === null ? 0 : base.privacy.recordCountNoise },
     encryption: { ...base.encryption, ...(flags.encryption ? { scheme: flags.encryption } : {}) },
   });
   checkScheme(spec);
   const insecureDeterministic = flags.insecureDeterministic ?? false;
   const files = hospitalFiles(flags.data);
   // Other data is another federation too: a table that was mended must not resume the run without it.
-  const key = createHash('sha256')
-    .update(canonicalBytes({ spec, seed: flags.seed ?? null, insecureDeterministic, data: fileDigests(files) }))
-    .digest('hex');
-  return { spec, seed: flags.seed, insecureDeterministic, files, key };
+  const identity = { spec, seed: flags.seed ?? null, insecureDeterministic, data: fileDigests(files) };
+  return { spec, seed: flags.seed, insecureDeterministic, files, identity };
 }
 
 /** @throws CodedError REQUEST_INVALID with the schemes there are */

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { CodedError, type RunView } from '@koinon/contracts';
-import { featureSchemaFile, modelFile, splitFile } from '@koinon/heart-disease';
+import { recordsSchemaFile, modelFile, splitFile } from '@koinon/heart-disease';
 import { z } from 'zod';
 import { programs } from '../layout.js';
 import type { Plan } from './options.js';
@@ -84,7 +84,7 @@ export class Reference {
       ...(seed === undefined ? {} : { seed }),
       sites: sites.map((id) => ({
         id,
-        data: { file: files[id]!, schemaFile: featureSchemaFile, splitFile, centre: id },
+        data: { file: files[id]!, schemaFile: recordsSchemaFile, splitFile, centre: id },
       })),
     };
     writeFileSync(jobFile, JSON.stringify(job), { mode: 0o600 });

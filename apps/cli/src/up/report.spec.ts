@@ -118,7 +118,7 @@ describe('textReport', () => {
       delta: 1e-3,
       noiseMultiplier: 0,
     };
-    const metrics = { accuracy: 0.65, auc: 0.7, f1: 0.6, rows: 254 };
+    const metrics = { accuracy: 0.65, auc: 0.7, f1: 0.6, records: 254 };
     const text = textReport(
       report({ privacy }, [roundView(1, { participants: ['cleveland', 'hungarian', 'switzerland'], metrics })]),
       { stillServing: false },

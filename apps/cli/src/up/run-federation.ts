@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { CodedError, type Failure, type Federation, type RunView } from '@koinon/contracts';
 import { type KoinonClient } from '@koinon/client';
-import { featureSchemaFile, modelFile } from '@koinon/heart-disease';
+import { modelFile, recordsSchemaFile } from '@koinon/heart-disease';
+import { isSameRecipe } from '../federation-identity.js';
 import { putFile } from '../put-file.js';
 import type { Plan } from './options.js';
 import { pause } from '@koinon/supervisor';
@@ -13,12 +13,12 @@ const POLL_MS = 250;
 export async function startOrResume(client: KoinonClient, { spec, seed }: Plan): Promise<RunView> {
   const known = await resumable(client, spec, seed);
   if (known) return known;
-  const [modelSha256, featureSchemaSha256] = [
+  const [modelSha256, recordsSchemaSha256] = [
     await putFile(client, modelFile),
-    await putFile(client, featureSchemaFile),
+    await putFile(client, recordsSchemaFile),
   ];
   try {
-    return await client.startRun({ spec, modelSha256, featureSchemaSha256, ...(seed === undefined ? {} : { seed }) });
+    return await client.startRun({ spec, modelSha256, recordsSchemaSha256, ...(seed === undefined ? {} : { seed }) });
   } catch (error) {
     // The coordinator went away after it had started the run, and we asked again.
     const started =
@@ -35,7 +35,7 @@ async function resumable(
 ): Promise<RunView | undefined> {
   const usable = (run: RunView): boolean =>
     (run.state === 'running' || run.state === 'done') && run.seed === (seed ?? null);
-  return (await client.runs()).find((run) => usable(run) && isDeepStrictEqual(run.spec, spec));
+  return (await client.runs()).find((run) => usable(run) && isSameRecipe(run.spec, spec));
 }
 
 /** Follows a run to its end, telling everything new once. */

@@ -30,7 +30,7 @@ export async function up(flags: UpFlags, say: (line: string) => void, signal: Ab
   const home = homeFolder();
   const unlock = lockHome(home);
   try {
-    const folder = useFederation(home, plan.spec.name, plan.key);
+    const folder = useFederation(home, plan.identity);
     const machine = await Machine.start({
       folder,
       plan,

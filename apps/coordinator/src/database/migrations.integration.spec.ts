@@ -1,3 +1,4 @@
+import { metricsSchema, storedFederationSchema } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { AuditService } from '../platform/audit/audit.service.js';
@@ -57,6 +58,68 @@ describe('the migrations', () => {
       await source.runMigrations();
       expect(await tables()).toEqual(before);
     } finally {
+      await source.destroy();
+    }
+  });
+
+  it('carry a stored run over to the present words of its file, and back', async () => {
+    const source = await connectDatabase(database.url, 10_000);
+    const former = {
+      name: 'f',
+      model: { file: 'm', logits: 'logits', trainable: ['w'], loss: 'bce' },
+      features: 'features.schema.json',
+      sites: { min: 5, threshold: 2, roundTimeoutMs: 1, fraction: 1, maxRows: 2e6 },
+      strategy: { name: 'fedavg', params: {} },
+      rounds: 5,
+      local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd' },
+      privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, accountant: 'pld', rowCountNoise: 0 },
+      encryption: { scheme: 'ckks-threshold', bits: 16, range: 1 },
+      promotion: { alias: 'champion', gate: {} },
+    };
+    const metrics = { accuracy: 0.8, auc: 0.9, f1: 0.7, rows: 254 };
+    const id = '00000000-0000-4000-8000-0000000000aa';
+    const stored = async () =>
+      (
+        await source.query<
+          { spec: unknown; round: unknown; version: unknown }[]
+        >(`SELECT runs.spec, rounds.metrics AS round, v.metrics AS version
+      FROM runs JOIN rounds ON rounds.run_id = runs.id JOIN model_versions v ON v.run_id = runs.id WHERE runs.id = '${id}'`)
+      )[0]!;
+    try {
+      const from = source.migrations.findIndex((m) => m.name === 'PresentWords20261128040000');
+      for (const _ of source.migrations.slice(from)) await source.undoLastMigration();
+      await source.query(
+        `INSERT INTO runs (id, federation, spec, model_sha256, feature_schema_sha256, parameters, noise_multiplier, state, started_at, epsilon_after)
+        VALUES ($1, 'f', $2, '', '', 1, 0, 'done', now(), '{}')`,
+        [id, former],
+      );
+      await source.query(
+        `INSERT INTO rounds (id, run_id, number, state, cohort, exclusions, base_version, timeline, started_at, fit, metrics)
+        VALUES ($1, $1, 1, 'done', '{}', '[]', 1, '[]', now(), '{}', $2)`,
+        [id, metrics],
+      );
+      await source.query(
+        `INSERT INTO model_versions (model, version, sha256, bytes, run_id, lineage, statement, metrics, created_at) VALUES ('f', 1, '', 1, $1, '{}', '{}', $2, now())`,
+        [id, metrics],
+      );
+      await source.runMigrations();
+      const { spec, round, version } = await stored();
+      expect(storedFederationSchema.parse(spec)).toEqual(spec);
+      expect(spec).toMatchObject({
+        task: 'binary',
+        records: 'features.schema.json',
+        model: { output: 'logits' },
+        sites: { maxRecords: 2e6, min: 5 },
+        privacy: { recordCountNoise: 0, delta: 1e-3 },
+      });
+      expect([round, version].map((m) => metricsSchema.parse(m))).toEqual(
+        Array.from({ length: 2 }, () => ({ accuracy: 0.8, auc: 0.9, f1: 0.7, records: 254 })),
+      );
+      for (const _ of source.migrations.slice(from)) await source.undoLastMigration();
+      expect(await stored()).toEqual({ spec: former, round: metrics, version: metrics });
+      await source.runMigrations();
+    } finally {
+      await source.query('DELETE FROM model_versions; DELETE FROM rounds; DELETE FROM runs');
       await source.destroy();
     }
   });

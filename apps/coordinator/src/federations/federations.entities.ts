@@ -9,7 +9,7 @@ export class RunRow {
   @Column('text') federation!: string;
   @Column('jsonb') spec!: Federation;
   @Column('text', { name: 'model_sha256' }) modelSha256!: string;
-  @Column('text', { name: 'feature_schema_sha256' }) featureSchemaSha256!: string;
+  @Column('text', { name: 'feature_schema_sha256' }) recordsSchemaSha256!: string;
   /** Values of the trainable parameters together. */
   @Column('int') parameters!: number;
   @Column('int', { nullable: true }) seed!: number | null;

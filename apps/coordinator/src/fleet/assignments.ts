@@ -1,4 +1,4 @@
-import type { Assignment, Assignments } from '@koinon/contracts';
+import { PROTOCOL, type Assignment, type Assignments } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
 import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
 
@@ -6,6 +6,7 @@ import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
 export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Assignments {
   const own = rounds.filter(({ header }) => header.roster.includes(site));
   return {
+    protocol: PROTOCOL,
     assignments: [
       ...own.flatMap((round) => [
         ...ceremony(site, round),
@@ -29,13 +30,13 @@ function ceremony(site: string, { epochId, header, roster, stepIndex, posted, re
 
 function sumTask(site: string, round: OpenRound, sum: OpenSum): Assignment[] {
   const { sumId, sumIndex, modelSha256 } = sum;
-  const { epochId, runId, roundId, federation, featureSchemaSha256, noiseMultiplier, fit, seed } = round;
+  const { epochId, runId, roundId, federation, recordsSchemaSha256, noiseMultiplier, fit, seed } = round;
   if (sum.state === 'decrypting') {
     if (!sum.activeSet!.includes(site) || sum.sharedBy.includes(site)) return [];
     return [{ kind: 'share', epochId, sumId, closing: sum.closing!, uploads: [...sum.uploads] }];
   }
   if (!sum.cohort.includes(site) || sum.uploadedBy.includes(site)) return [];
-  const common = { runId, roundId, epochId, sumId, sumIndex, federation, featureSchemaSha256, modelSha256 };
+  const common = { runId, roundId, epochId, sumId, sumIndex, federation, recordsSchemaSha256, modelSha256 };
   if (sum.purpose === 'evaluation') return [{ kind: 'evaluate', ...common }];
   return [{ kind: 'train', ...common, round: round.number, noiseMultiplier, fit, ...(seed === null ? {} : { seed }) }];
 }

@@ -15,7 +15,7 @@ export interface OpenRound {
   readonly number: number;
   readonly fit: Fit;
   readonly federation: Federation;
-  readonly featureSchemaSha256: string;
+  readonly recordsSchemaSha256: string;
   readonly noiseMultiplier: number;
   readonly seed: number | null;
   readonly epochId: string;
@@ -55,7 +55,7 @@ export interface DueRelease {
 }
 
 const ROUNDS = `
-  SELECT run.id AS "runId", r.id AS "roundId", r.number, r.fit, run.spec AS federation, run.feature_schema_sha256 AS "featureSchemaSha256",
+  SELECT run.id AS "runId", r.id AS "roundId", r.number, r.fit, run.spec AS federation, run.feature_schema_sha256 AS "recordsSchemaSha256",
     run.noise_multiplier AS "noiseMultiplier", run.seed, e.id AS "epochId", e.header, e.roster,
     CASE e.state WHEN 'running' THEN e.step_index END AS "stepIndex",
     ARRAY(SELECT jsonb_build_object('step', m.step, 'site', m.site) FROM epoch_messages m WHERE m.epoch_id = e.id AND e.state = 'running') AS posted,

@@ -1,3 +1,4 @@
+import { PROTOCOL } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { expect, it, vi } from 'vitest';
@@ -40,5 +41,5 @@ it('a site that waits is answered when the coordinator stops', async () => {
   const { app } = federation.coordinator;
   const waiting = app.get(AssignmentsService).wait('alpha', 3_600_000);
   app.get(EventsService).stream.complete();
-  expect(await waiting).toEqual({ assignments: [], epochs: [] });
+  expect(await waiting).toEqual({ protocol: PROTOCOL, assignments: [], epochs: [] });
 }, 10_000);

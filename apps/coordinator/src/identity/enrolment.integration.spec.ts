@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fromBase64, signStatement, toBase64 } from '@koinon/signing';
-import { type Envelope } from '@koinon/contracts';
+import { PROTOCOL, enrolmentStatement, type Envelope } from '@koinon/contracts';
 import { withDatabase, until } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { withFederation } from '../testing/federation.fixture.js';
@@ -136,11 +136,36 @@ describe('enrolment', () => {
     expect(['REQUEST_INVALID', 'SIGNATURE_INVALID']).toContain(body['code']);
   });
 
+  it.each([
+    ['1.0', 'node'],
+    ['3.0', 'coordinator'],
+  ])('is refused in protocol %s, and the token stays good', async (protocol, side) => {
+    const { token } = await invite('other-protocol');
+    const signer = await freshSigner();
+    const enrolment = {
+      site: 'other-protocol',
+      identityKey: signer.publicKey,
+      sealingKey,
+      tokenSha256: createHash('sha256').update(token).digest('hex'),
+    };
+    const refused = await post({
+      token,
+      statement: await signStatement(enrolmentStatement.type, { ...enrolment, protocol, ofAnotherForm: 1 }, signer),
+    });
+    expect(refused).toMatchObject({
+      status: 426,
+      body: { code: 'PROTOCOL_DIFFERS', detail: expect.stringMatching(new RegExp(`: update the ${side}$`)) as string },
+    });
+    const now = await signStatement(enrolmentStatement.type, { ...enrolment, protocol: PROTOCOL }, signer);
+    if (side === 'coordinator')
+      expect(await post({ token, statement: now })).toMatchObject({ status: 201, body: { protocol: PROTOCOL } });
+  });
+
   it('answers with a code to an identity key that is none', async () => {
     const { token } = await invite('badkey');
     const signer = await freshSigner();
     const statement = {
-      protocol: '1.0',
+      protocol: PROTOCOL,
       site: 'badkey',
       identityKey: toBase64(new Uint8Array(33)),
       sealingKey,

@@ -1,9 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, enrolmentStatement, type Envelope } from '@koinon/contracts';
-import { fromBase64, keyIdOf, openStatement, type Signer } from '@koinon/signing';
+import { CodedError, PROTOCOL, enrolmentStatement, publicKeySchema, type Envelope } from '@koinon/contracts';
+import { fromBase64, keyIdOf, openMessage, type Signer } from '@koinon/signing';
 import type { DataSource } from 'typeorm';
+import { z } from 'zod';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
 import { EventsService } from '../platform/events/events.service.js';
@@ -11,6 +12,7 @@ import { CLOCK } from '../platform/liveness/pause.js';
 import { SiteRow } from './identity.entities.js';
 
 const INVITATION_VALID_MS = 24 * 3_600_000;
+const claimSchema = z.object({ identityKey: publicKeySchema });
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** How a hospital becomes a site: an operator invites it, and its node registers keys of its own making. */
@@ -49,12 +51,7 @@ export class EnrolmentService {
   /** Registers the keys a node made for itself. The token works once; the same node may repeat itself, as the answer may have been lost. */
   async enrol(token: string, envelope: Envelope) {
     // The statement is signed with the very key it registers: possession is what it proves.
-    const statement = await openStatement(
-      envelope,
-      enrolmentStatement.type,
-      enrolmentStatement.schema,
-      claimedKey(envelope),
-    );
+    const statement = await openMessage(envelope, enrolmentStatement, claimedKey(envelope));
     await this.database.transaction(async (m) => {
       const site = await m.findOne(SiteRow, { where: { id: statement.site }, lock: { mode: 'pessimistic_write' } });
       const matches =
@@ -88,15 +85,14 @@ export class EnrolmentService {
       });
       await this.events.publish(m, 'site', site.id, null);
     });
-    return { site: statement.site, coordinatorKey: this.signer.publicKey };
+    return { protocol: PROTOCOL, site: statement.site, coordinatorKey: this.signer.publicKey };
   }
 }
 
 /** The key a statement claims, before anything is checked. */
 function claimedKey(envelope: Envelope): string {
   try {
-    return enrolmentStatement.schema.parse(JSON.parse(Buffer.from(fromBase64(envelope.payload)).toString('utf8')))
-      .identityKey;
+    return claimSchema.parse(JSON.parse(Buffer.from(fromBase64(envelope.payload)).toString('utf8'))).identityKey;
   } catch {
     throw new CodedError('REQUEST_INVALID', 'the payload is no enrolment');
   }

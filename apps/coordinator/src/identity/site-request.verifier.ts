@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, envelopeSchema, parse, requestStatement, siteIdSchema } from '@koinon/contracts';
-import { openStatement } from '@koinon/signing';
+import { openMessage } from '@koinon/signing';
 import type { FastifyRequest } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { SiteRow } from './identity.entities.js';
@@ -33,7 +33,7 @@ export class SiteRequestVerifier {
     const sites = this.database.getRepository(SiteRow);
     const site = await sites.findOneBy({ id: claimed, state: 'enrolled' });
     if (!site?.identityKey) throw new CodedError('SIGNATURE_INVALID');
-    const signed = await openStatement(envelope, requestStatement.type, requestStatement.schema, site.identityKey);
+    const signed = await openMessage(envelope, requestStatement, site.identityKey);
     if (signed.site !== claimed || signed.method !== request.method || signed.path !== request.url)
       throw new CodedError('SIGNATURE_INVALID');
     checkClock(signed.createdAt, Date.now());

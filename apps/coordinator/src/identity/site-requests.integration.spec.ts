@@ -26,7 +26,11 @@ describe('a signed site request', () => {
   const expired = { status: 401, code: 'REQUEST_EXPIRED', detail: 'its nonce was used' };
 
   it('is taken', async () => {
-    expect(await (await link().request('GET', PATH)).json()).toEqual({ assignments: [], epochs: [] });
+    expect(await (await link().request('GET', PATH)).json()).toEqual({
+      protocol: PROTOCOL,
+      assignments: [],
+      epochs: [],
+    });
   });
 
   it('is refused from another key', async () => {
@@ -215,8 +219,18 @@ describe('a signed site request', () => {
     expect(response.status).toBe(401);
   });
 
-  it('is refused in another protocol', async () => {
-    const response = await link().request('GET', PATH, undefined, { protocol: '2.0' });
-    expect(response.status).toBe(400);
+  it.each([
+    ['1.0', 'the node speaks protocol 1, the coordinator 2: update the node'],
+    ['3.1', 'the node speaks protocol 3, the coordinator 2: update the coordinator'],
+  ])('is refused in protocol %s, whatever else it says, with the side to update', async (protocol, detail) => {
+    const refused = await answer(link().request('GET', PATH, undefined, { protocol, method: undefined as never }));
+    expect(refused).toMatchObject({ status: 426, code: 'PROTOCOL_DIFFERS', detail });
+  });
+
+  it('is refused in a protocol that is no version', async () => {
+    expect(await answer(link().request('GET', PATH, undefined, { protocol: 'two' }))).toMatchObject({
+      status: 400,
+      code: 'REQUEST_INVALID',
+    });
   });
 });

@@ -6,7 +6,7 @@ import { BLOBS, contentKey, contentRef, type BlobStore } from '../platform/blobs
 import { SchemaPipe } from '../platform/http/schema.pipe.js';
 import { RegistryService } from './registry.service.js';
 
-/** Largest model file or feature schema an operator may bring. */
+/** Largest model file or records schema an operator may bring. */
 const MAX_BLOB_BYTES = 2 ** 30;
 
 @Controller('v1')
@@ -49,7 +49,7 @@ export class RegistryController {
     await this.blobs.receive(contentKey(sha256), body, { sha256, maxBytes: MAX_BLOB_BYTES });
   }
 
-  /** Model files and feature schemas for sites. */
+  /** Model files and records schemas for sites. */
   @Get('site/blobs/:sha256')
   @Allow('site')
   async blob(@Param('sha256', new SchemaPipe(sha256Schema)) sha256: string) {

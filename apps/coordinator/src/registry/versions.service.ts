@@ -10,7 +10,7 @@ import { EventsService } from '../platform/events/events.service.js';
 import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
 
 export const LINEAGE_TYPE = 'application/vnd.in-toto+json';
-export const LINEAGE_PREDICATE = 'https://koinon.dev/lineage/v1';
+export const LINEAGE_PREDICATE = 'https://koinon.dev/lineage/v2';
 
 /** A model file in the blob store. */
 export interface StoredModel {

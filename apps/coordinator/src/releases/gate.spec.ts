@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { passesGate } from './gate.js';
 
-const metrics = (auc: number) => ({ accuracy: 0.5, auc, f1: 0.5, rows: 10 });
+const metrics = (auc: number) => ({ accuracy: 0.5, auc, f1: 0.5, records: 10 });
 
 describe('the promotion gate', () => {
   it('holds back what was not evaluated, even without a bound', () => {

@@ -11,7 +11,7 @@ const root = (path: string): string => fileURLToPath(new URL(`../../../../${path
 const heart = (path: string): string => root(`models/heart-disease/${path}`);
 
 export const heartModel = (): Uint8Array => new Uint8Array(readFileSync(heart('generated/model.onnx')));
-export const heartSchema = (): Uint8Array => new Uint8Array(readFileSync(heart('features.schema.json')));
+export const heartSchema = (): Uint8Array => new Uint8Array(readFileSync(heart('records.schema.json')));
 
 type HeartSite = 'cleveland' | 'hungarian' | 'switzerland' | 'va';
 
@@ -43,13 +43,14 @@ function repeated({ table, split }: HeartData, site: HeartSite, copies: number, 
 export function heartSpec(changes: Partial<Federation> = {}): Federation {
   return federationSchema.parse({
     name: 'heart',
-    model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
-    features: 'features.schema.json',
+    task: 'binary',
+    model: { file: 'model.onnx', output: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+    records: 'records.schema.json',
     sites: { min: 2, threshold: 2, roundTimeoutMs: 60_000 },
     strategy: { name: 'fedavg' },
     rounds: 1,
     local: { steps: 1, samplingRate: 0.5, learningRate: 0.2, optimizer: 'sgd' },
-    privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, rowCountNoise: 0 },
+    privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, recordCountNoise: 0 },
     encryption: { scheme: 'one-time-key', bits: 16 },
     promotion: { gate: { minAuc: 1 } },
     ...changes,

@@ -14,8 +14,8 @@ import type { SentSum, SimulatedSite } from './simulated-site.fixture.js';
 import { digest } from './tiny-federation.fixture.js';
 
 /** base + Σ rows·delta / Σ rows of what the sites meant to send, in plain arithmetic. */
-function plainFedAvg(base: Float64Array, sent: readonly SentSum[], maxRows: number): Float64Array {
-  const weights = sent.map((s) => Math.min(s.rows, maxRows));
+function plainFedAvg(base: Float64Array, sent: readonly SentSum[], maxRecords: number): Float64Array {
+  const weights = sent.map((s) => Math.min(s.rows, maxRecords));
   const total = weights.reduce((a, b) => a + b, 0);
   return base.map((w, i) => w + sent.reduce((sum, s, k) => sum + weights[k]! * s.delta[i]!, 0) / total);
 }
@@ -47,10 +47,10 @@ export async function expectPlainFedAvg({ coordinator, sites }: FederationFixtur
     const sent = sites.map((site) => sentIn(site, round.number));
     const [exact, plain] = [
       fedAvgOfIntegers(base, sent, spec.encryption.bits),
-      plainFedAvg(base, sent, spec.sites.maxRows),
+      plainFedAvg(base, sent, spec.sites.maxRecords),
     ];
     const step = spec.encryption.range / (2 ** (spec.encryption.bits - 1) - 1);
-    const weight = sent.reduce((sum, s) => sum + Math.min(s.rows, spec.sites.maxRows) / spec.sites.maxRows, 0);
+    const weight = sent.reduce((sum, s) => sum + Math.min(s.rows, spec.sites.maxRecords) / spec.sites.maxRecords, 0);
     // Each site errs by less than a step in every entry of the numerator and in the weight.
     const bound = (2 * sent.length * step) / (weight - sent.length * step) + 1e-6;
     for (const [i, w] of weights.entries()) {

@@ -54,7 +54,7 @@ export async function startRun(
   return client.startRun({
     spec,
     modelSha256: digest(model),
-    featureSchemaSha256: digest(schema),
+    recordsSchemaSha256: digest(schema),
     ...(seed === undefined ? {} : { seed }),
   });
 }

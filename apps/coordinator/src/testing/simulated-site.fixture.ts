@@ -149,7 +149,7 @@ export class SimulatedSite implements AsyncDisposable {
     const round = assignment.kind === 'train' ? assignment.round : 0;
     const rows = 10 + 13 * seedOf(this.id);
     const delta = assignment.kind === 'train' ? await this.delta(assignment) : new Float32Array();
-    const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
+    const scaling = { maxRecords: federation.sites.maxRecords, range: federation.encryption.range };
     const quantised =
       assignment.kind === 'train'
         ? Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(

@@ -21,7 +21,7 @@ export function tinyModel(features = 3): Uint8Array {
   return encodeModel(graph.model());
 }
 
-/** As much of a feature schema as the coordinator reads, for a tiny model of any width; of the usual one where the bytes are no model. */
+/** As much of a records schema as the coordinator reads, for a tiny model of any width; of the usual one where the bytes are no model. */
 export function schemaOf(model: Uint8Array): Uint8Array {
   const width = widthOf(model);
   return new TextEncoder().encode(
@@ -40,7 +40,7 @@ const widthOf = (model: Uint8Array): number => {
   }
 };
 
-export const featureSchema = schemaOf(tinyModel());
+export const recordsSchema = schemaOf(tinyModel());
 
 /** A federation of that model without noise, so that its result can be computed again. */
 export function tinySpec(
@@ -55,19 +55,20 @@ export function tinySpec(
 ): Federation {
   return federationSchema.parse({
     name: part.name ?? 'tiny',
-    model: { file: 'model.onnx', logits: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
-    features: 'features.schema.json',
+    task: 'binary',
+    model: { file: 'model.onnx', output: 'logits', trainable: ['weight', 'bias'], loss: 'bce' },
+    records: 'records.schema.json',
     sites: {
       min: part.min ?? 3,
       threshold: part.threshold ?? 'majority',
       roundTimeoutMs: part.roundTimeoutMs ?? 60_000,
       fraction: 1,
-      maxRows: 64,
+      maxRecords: 64,
     },
     strategy: { name: 'fedavg', params: { serverLearningRate: 1 } },
     rounds: part.rounds ?? 1,
     local: { steps: 1, samplingRate: 0.5, learningRate: 0.1, optimizer: 'sgd' },
-    privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, rowCountNoise: 0 },
+    privacy: { unit: 'record', epsilon: null, delta: 1e-3, clippingNorm: 1, recordCountNoise: 0 },
     encryption: { scheme: 'ckks-threshold', bits: 16, range: 1 },
     promotion: { alias: 'champion', gate: { minAuc: part.minAuc ?? 0.5 } },
   });

@@ -21,7 +21,7 @@ export function Doing({ version, sites }: { version: VersionView; sites: readonl
               <dd>{formatRate(rate)}</dd>
             </div>
           ))}
-          <p className="quiet">on {count(metrics.rows, 'test row')} of all participating sites together</p>
+          <p className="quiet">on {count(metrics.records, 'test record')} of all participating sites together</p>
         </dl>
       ) : (
         <p className="quiet">Not evaluated.</p>

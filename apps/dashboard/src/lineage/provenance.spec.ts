@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalBytes, toBase64 } from '@koinon/signing';
-import { type Lineage, type VersionView } from '@koinon/contracts';
+import { lineageSchema, type Lineage, type VersionView } from '@koinon/contracts';
 import { ancestorsOf, checkStatement } from './provenance.js';
 
 const version = (number: number, baseVersion: number | null) => ({ version: number, baseVersion }) as VersionView;
@@ -31,7 +31,7 @@ describe('checkStatement', () => {
     local: null,
     privacy: null,
     encryption: null,
-    featureSchemaSha256: null,
+    recordsSchemaSha256: null,
     code: { version: '0.1.0', lockfileSha256: null },
   };
   const check = (payload: unknown) =>
@@ -49,6 +49,20 @@ describe('checkStatement', () => {
   it('accepts a statement of what is shown, with fields it does not know', () => {
     expect(check(statement)).toBe('matches');
     expect(check({ ...statement, predicate: { ...lineage, approvedBy: 'somebody' } })).toBe('matches');
+  });
+  it('accepts what was signed before the digest of the records schema got its present name', () => {
+    const { recordsSchemaSha256: _, ...rest } = lineage;
+    const before = { ...statement, predicate: { ...rest, featureSchemaSha256: 'd'.repeat(64) } };
+    const payload = toBase64(canonicalBytes(before));
+    const shown = lineageSchema.parse(before.predicate);
+    expect(shown.recordsSchemaSha256).toBe('d'.repeat(64));
+    expect(
+      checkStatement({
+        sha256,
+        lineage: shown,
+        statement: { payloadType: 'application/vnd.in-toto+json', payload, signatures: [] },
+      }),
+    ).toBe('matches');
   });
   it('finds another model file, another upload, a missing exclusion', () => {
     expect(check({ ...statement, subject: [{ digest: { sha256: 'c'.repeat(64) } }] })).toBe('differs');

@@ -95,9 +95,9 @@ function Recipe({ detail: { lineage } }: { detail: VersionDetail }) {
             {formatSetting(value)}
           </Fact>
         ))}
-        {lineage.featureSchemaSha256 === null ? null : (
-          <Fact name="Feature schema">
-            <Digest value={lineage.featureSchemaSha256} label="SHA-256 of the feature schema" />
+        {lineage.recordsSchemaSha256 === null ? null : (
+          <Fact name="Records schema">
+            <Digest value={lineage.recordsSchemaSha256} label="SHA-256 of the records schema" />
           </Fact>
         )}
         <Fact name="Code">Koinon {lineage.code.version}</Fact>

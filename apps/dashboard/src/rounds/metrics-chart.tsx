@@ -21,7 +21,7 @@ export function MetricsChart({ run }: { run: RunView }) {
       <header className="panel-head">
         <h2 id="chart-title">Quality per round</h2>
         <p className="quiet">
-          all sites’ test rows{evaluated.length ? `, ${evaluated.at(-1)!.metrics!.rows} in all` : ''}
+          all sites’ test records{evaluated.length ? `, ${evaluated.at(-1)!.metrics!.records} in all` : ''}
         </p>
       </header>
       {evaluated.length === 0 ? (

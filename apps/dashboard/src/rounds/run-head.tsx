@@ -84,7 +84,7 @@ function Headline({ now, before }: { now: Metrics; before: Metrics | undefined }
     ['f1', 'F1'],
   ] as const;
   return (
-    <dl className="headline" title={`On ${now.rows} test rows of all participating sites together`}>
+    <dl className="headline" title={`On ${now.records} test records of all participating sites together`}>
       {figures.map(([key, name]) => (
         <div key={key} data-series={key}>
           <dt>{name}</dt>

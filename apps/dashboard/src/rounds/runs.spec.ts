@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RoundView, RunView } from '@koinon/contracts';
 import { announcementOf, inOrder, latestMetrics, thresholdText } from './runs.js';
 
-const rates = (auc: number) => ({ accuracy: 0.7, auc, f1: 0.7, rows: 254 });
+const rates = (auc: number) => ({ accuracy: 0.7, auc, f1: 0.7, records: 254 });
 const round = (number: number, auc: number | null = null): RoundView =>
   ({
     number,

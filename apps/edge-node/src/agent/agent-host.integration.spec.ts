@@ -15,7 +15,7 @@ const { AgentHost } = (await import(
 )) as typeof import('./agent-host.js');
 const heart = (name: string): Uint8Array =>
   new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../models/heart-disease/${name}`, import.meta.url))));
-const [model, schema] = [heart('generated/model.onnx'), heart('features.schema.json')];
+const [model, schema] = [heart('generated/model.onnx'), heart('records.schema.json')];
 const training = (
   changes: Partial<AssignmentOf<'train'>> = {},
   local: Partial<Federation['local']> = {},
@@ -30,7 +30,7 @@ const training = (
   noiseMultiplier: 9,
   fit: { proximalMu: 0, controlVariate: false },
   federation: { ...federation, local: { ...federation.local, ...local } },
-  featureSchemaSha256: sha256(schema),
+  recordsSchemaSha256: sha256(schema),
   modelSha256: sha256(model),
   ...changes,
 });
@@ -192,7 +192,7 @@ describe('the agent thread', () => {
       epochId: EPOCH,
       sumId: SUM,
       sumIndex: 0,
-      featureSchemaSha256: sha256(schema),
+      recordsSchemaSha256: sha256(schema),
       modelSha256: sha256(endless),
     });
     await start({ ...node.config, training: { memoryMb: 512, timeoutMs: 1000 } });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import {
   CodedError,
+  PROTOCOL,
   closingStatement,
   framed,
   postHead,
@@ -45,7 +46,7 @@ const train: AssignmentOf<'train'> = {
   sumId: SUM,
   sumIndex: 0,
   federation,
-  featureSchemaSha256: digest,
+  recordsSchemaSha256: digest,
   modelSha256: digest,
   noiseMultiplier: 9,
   fit: { proximalMu: 0, controlVariate: false },
@@ -358,7 +359,7 @@ describe('the agent', () => {
       sumId: OTHER_SUM,
       sumIndex: 1,
       federation,
-      featureSchemaSha256: digest,
+      recordsSchemaSha256: digest,
       modelSha256: digest,
     });
     await start();
@@ -403,7 +404,7 @@ describe('the agent', () => {
 
     let epochs = [EPOCH];
     coordinator.answer = ({ path }) =>
-      path.startsWith('/v1/site/assignments') ? { assignments: [], epochs } : undefined;
+      path.startsWith('/v1/site/assignments') ? { protocol: PROTOCOL, assignments: [], epochs } : undefined;
     await start();
     await vi.waitFor(() => expect(polls()).toBeGreaterThan(2), 5000);
     expect(secrets.every((secret) => holding(secret).length > 0)).toBe(true);
@@ -439,7 +440,7 @@ describe('the agent', () => {
     await ceremony();
     const schema = new TextEncoder().encode('{}');
     for (const blob of [schema, model]) coordinator.blobs.set(sha256(blob), blob);
-    coordinator.assign({ ...train, featureSchemaSha256: sha256(schema), modelSha256: sha256(model) });
+    coordinator.assign({ ...train, recordsSchemaSha256: sha256(schema), modelSha256: sha256(model) });
     await start({ ...node.config, data: { ...node.config.data, file: join(home, 'patients.data') } });
     await untilRefused();
     expect(refusals()[0]).toEqual({ subject: 'sum', id: SUM, code: 'SITE_DATA_INVALID' });

@@ -12,8 +12,8 @@ import { PrivacyLedger, TaskRunner, TrainingError, readLedger, type LedgerEntry 
 import { Agent } from './agent.js';
 
 const heart = fileURLToPath(new URL('../../../../models/heart-disease/', import.meta.url));
-const [model, schema] = [readFileSync(`${heart}generated/model.onnx`), readFileSync(`${heart}features.schema.json`)];
-const recipe: Federation = { ...federation, sites: { ...federation.sites, maxRows: 1024 } };
+const [model, schema] = [readFileSync(`${heart}generated/model.onnx`), readFileSync(`${heart}records.schema.json`)];
+const recipe: Federation = { ...federation, sites: { ...federation.sites, maxRecords: 1024 } };
 const train: AssignmentOf<'train'> = {
   kind: 'train',
   runId: randomUUID(),
@@ -23,7 +23,7 @@ const train: AssignmentOf<'train'> = {
   sumId: SUM,
   sumIndex: 0,
   federation: recipe,
-  featureSchemaSha256: sha256(schema),
+  recordsSchemaSha256: sha256(schema),
   modelSha256: sha256(model),
   noiseMultiplier: 9,
   fit: { proximalMu: 0, controlVariate: false },
@@ -208,7 +208,7 @@ const crashBeforeRelease = async (): Promise<void> => {
 
 it('the stored update of a round is its answer whatever the sum is asked for as', async () => {
   await crashBeforeRelease();
-  const { runId, roundId, epochId, sumId, sumIndex, featureSchemaSha256, modelSha256 } = train;
+  const { runId, roundId, epochId, sumId, sumIndex, recordsSchemaSha256, modelSha256 } = train;
   coordinator.assign({
     kind: 'evaluate',
     runId,
@@ -217,7 +217,7 @@ it('the stored update of a round is its answer whatever the sum is asked for as'
     sumId,
     sumIndex,
     federation: recipe,
-    featureSchemaSha256,
+    recordsSchemaSha256,
     modelSha256,
   });
   await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), 20_000);

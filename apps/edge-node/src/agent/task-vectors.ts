@@ -46,8 +46,8 @@ export class TaskVectors {
    * @returns the quantised update vector of this site, ready to encrypt
    */
   async update(assignment: AssignmentOf<'train'>, signal: AbortSignal): Promise<Uint32Array> {
-    const { runId, round, federation, modelSha256, featureSchemaSha256, noiseMultiplier, fit, seed } = assignment;
-    const source = await this.source(featureSchemaSha256);
+    const { runId, round, federation, modelSha256, recordsSchemaSha256, noiseMultiplier, fit, seed } = assignment;
+    const source = await this.source(recordsSchemaSha256);
     const model = await this.link.blob(modelSha256);
     const { train } = loadHospitalData(source);
     const plan = this.plan(federation, noiseMultiplier);
@@ -65,7 +65,7 @@ export class TaskVectors {
           modelFile,
           trainable: federation.model.trainable,
           loss: federation.model.loss,
-          logits: federation.model.logits,
+          output: federation.model.output,
           data: source,
           weights,
           round,
@@ -73,7 +73,7 @@ export class TaskVectors {
           privacy: {
             clippingNorm: federation.privacy.clippingNorm,
             noiseMultiplier: plan.noiseMultiplier,
-            rowCountNoise: plan.rowCount.noiseMultiplier,
+            recordCountNoise: plan.recordCount.noiseMultiplier,
           },
           ...(seed === undefined ? {} : { seed }),
           insecureDeterministic: this.config.insecureDeterministic,
@@ -82,7 +82,7 @@ export class TaskVectors {
         signal,
       )
       .finally(() => rmSync(modelFile, { force: true }));
-    const scaling = { maxRows: federation.sites.maxRows, range: federation.encryption.range };
+    const scaling = { maxRecords: federation.sites.maxRecords, range: federation.encryption.range };
     const delta = trained.weights.map((w, i) => w - weights[i]!);
     if (isSaturated(delta, scaling.range))
       throw new TrainingError(
@@ -108,10 +108,10 @@ export class TaskVectors {
 
   /** @returns digits of the score counts of the test split, integers that need no quantising */
   async evaluation(
-    { federation, modelSha256, featureSchemaSha256 }: AssignmentOf<'evaluate'>,
+    { federation, modelSha256, recordsSchemaSha256 }: AssignmentOf<'evaluate'>,
     signal: AbortSignal,
   ): Promise<Uint32Array> {
-    const data = loadHospitalData(await this.source(featureSchemaSha256));
+    const data = loadHospitalData(await this.source(recordsSchemaSha256));
     const modelFile = this.file(modelSha256, 'onnx', await this.link.blob(modelSha256));
     const scores = await this.tasks
       .evaluate({ modelFile, ...testRecords(data) }, signal)
@@ -127,9 +127,9 @@ export class TaskVectors {
     return this.checked.plan;
   }
 
-  private async source(featureSchemaSha256: string) {
-    const schema = await this.link.blob(featureSchemaSha256);
-    return { ...this.config.data, schemaFile: this.file(featureSchemaSha256, 'json', schema) };
+  private async source(recordsSchemaSha256: string) {
+    const schema = await this.link.blob(recordsSchemaSha256);
+    return { ...this.config.data, schemaFile: this.file(recordsSchemaSha256, 'json', schema) };
   }
 
   /** Nothing in it outlives a task. */

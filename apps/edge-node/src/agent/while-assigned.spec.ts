@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { CodedError, type Assignment, type Assignments } from '@koinon/contracts';
+import { CodedError, PROTOCOL, type Assignment, type Assignments } from '@koinon/contracts';
 import { describe, expect, it, vi } from 'vitest';
 import { whileAssigned } from './while-assigned.js';
 
 const sumId = randomUUID();
 const evaluate = (id: string) => ({ kind: 'evaluate', sumId: id }) as unknown as Assignment;
-const list = (...assignments: Assignment[]): Assignments => ({ assignments, epochs: [] });
+const list = (...assignments: Assignment[]): Assignments => ({ protocol: PROTOCOL, assignments, epochs: [] });
 const release = { kind: 'release', model: 'heart-disease' } as unknown as Assignment;
 /** A task that ends only when it is told to. */
 const endless = async (signal: AbortSignal): Promise<never> => {

@@ -73,12 +73,23 @@ describe('the OpenAPI document', () => {
     expect(operationOf('reportStatus').responses['204']).not.toHaveProperty('content');
   });
 
+  it('shows the federation file in its present words', () => {
+    expect(document.components.schemas.Federation).toMatchObject({
+      properties: {
+        task: { const: 'binary' },
+        model: { required: ['file', 'output', 'trainable', 'loss'] },
+        records: {},
+      },
+    });
+    expect(document.components.schemas.Lineage).toHaveProperty('properties.recordsSchemaSha256');
+  });
+
   it('lets a reader of answers pass over fields that it does not know, and refuses them in requests', () => {
     const { Run, StartRun } = document.components.schemas;
     expect(Run).not.toHaveProperty('additionalProperties');
     expect(StartRun).toMatchObject({
       additionalProperties: false,
-      required: ['spec', 'modelSha256', 'featureSchemaSha256'],
+      required: ['spec', 'modelSha256', 'recordsSchemaSha256'],
     });
   });
 });

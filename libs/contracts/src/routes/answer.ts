@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { parse } from '../parse.js';
+import { namedProtocolRefusal, parseAnswer } from '../protocol.js';
 import { CodedError, fromWire } from '../errors.js';
 import { typeOf } from './request.js';
 import { isJson, type Octets, type Route } from './route.js';
@@ -16,7 +16,7 @@ export type AnswerOf<R extends Route> = R['answer'] extends z.ZodType
 /**
  * The answer of a route, checked.
  * @throws CodedError the coordinator's; COORDINATOR_UNREACHABLE when something in between answered in its place, a proxy or a portal;
- *   REQUEST_INVALID when the answer does not fit the schema
+ *   PROTOCOL_DIFFERS when it is of a coordinator of another protocol; REQUEST_INVALID when the answer does not fit the schema
  */
 export async function answerOf<R extends Route>({ answer }: R, response: Response): Promise<AnswerOf<R>> {
   if (!response.ok) throw await errorOf(response);
@@ -29,7 +29,7 @@ export async function answerOf<R extends Route>({ answer }: R, response: Respons
 async function read(answer: Route['answer'], response: Response): Promise<unknown> {
   if (answer === null) return undefined;
   if (isJson(answer))
-    return parse(
+    return parseAnswer(
       answer,
       await response.json().catch((error: unknown) => {
         throw error instanceof SyntaxError ? notOurs() : error;
@@ -42,5 +42,6 @@ const notOurs = (): CodedError => new CodedError('COORDINATOR_UNREACHABLE', 'the
 
 /** The coded error in a problem+json answer. */
 async function errorOf(response: Response): Promise<CodedError> {
-  return fromWire(await response.json().catch(() => null)) ?? new CodedError('INTERNAL', `HTTP ${response.status}`);
+  const refusal = fromWire(await response.json().catch(() => null));
+  return refusal === null ? new CodedError('INTERNAL', `HTTP ${response.status}`) : namedProtocolRefusal(refusal);
 }

@@ -8,7 +8,7 @@ const refusals: Record<Access, readonly ErrorCode[]> = {
   anyone: [],
   viewer: ['UNAUTHENTICATED'],
   operator: ['UNAUTHENTICATED', 'FORBIDDEN'],
-  site: ['UNAUTHENTICATED', 'SIGNATURE_INVALID', 'REQUEST_EXPIRED'],
+  site: ['UNAUTHENTICATED', 'SIGNATURE_INVALID', 'PROTOCOL_DIFFERS', 'REQUEST_EXPIRED'],
 };
 
 /** Of a route that reads stored bytes, and of one that stores what it is sent. */

@@ -38,6 +38,7 @@ describe('the route table', () => {
       'BODY_TOO_LARGE',
       'UNAUTHENTICATED',
       'SIGNATURE_INVALID',
+      'PROTOCOL_DIFFERS',
       'REQUEST_EXPIRED',
       'NOT_FOUND',
     ]);

@@ -25,7 +25,7 @@ export const runRoutes = {
     method: 'POST',
     path: '/v1/runs',
     access: 'operator',
-    summary: 'Starts a run of a federation, from a model file and a feature schema that were put before.',
+    summary: 'Starts a run of a federation, from a model file and a records schema that were put before.',
     // A federation file, as JSON.
     body: startRunSchema,
     maxBodyBytes: 256 * 1024,

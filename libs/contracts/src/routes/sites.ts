@@ -35,7 +35,7 @@ export const siteRoutes = {
     maxBodyBytes: 16 * 1024,
     status: 201,
     answer: enrolResponseSchema,
-    errors: ['ENROLMENT_TOKEN_INVALID', 'SIGNATURE_INVALID'],
+    errors: ['ENROLMENT_TOKEN_INVALID', 'SIGNATURE_INVALID', 'PROTOCOL_DIFFERS'],
   }),
   assignments: route({
     method: 'GET',

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { CodedError, toWire, type SiteStatus } from '@koinon/contracts';
+import { CodedError, PROTOCOL, toWire, type SiteStatus } from '@koinon/contracts';
 import { freePort } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.js';
@@ -110,8 +110,35 @@ describe('the link to the coordinator', () => {
     await expect(impatient.assignments()).rejects.toMatchObject(unreachable);
   });
 
+  it.each([
+    ['3.0', 'node'],
+    ['1.4', 'coordinator'],
+  ])('names the side to update when the coordinator speaks protocol %s', async (protocol, side) => {
+    coordinator.answer = () => ({ protocol, epochs: 'of another form' });
+    await expect(link.assignments()).rejects.toMatchObject({
+      code: 'PROTOCOL_DIFFERS',
+      detail: expect.stringMatching(new RegExp(`: update the ${side}$`)) as string,
+    });
+  });
+
+  it('names the side to update when a coordinator of protocol 1 calls the request invalid', async () => {
+    coordinator.answer = () => {
+      throw new CodedError('REQUEST_INVALID', undefined, [
+        { path: 'protocol', message: 'this side speaks protocol 1' },
+      ]);
+    };
+    await expect(link.report(status)).rejects.toMatchObject({
+      code: 'PROTOCOL_DIFFERS',
+      detail: 'the node speaks protocol 2, the coordinator 1: update the coordinator',
+    });
+  });
+
   it('refuses an answer that is not what the protocol says', async () => {
-    coordinator.answer = () => ({ assignments: [{ kind: 'share', sumId: '../../keys' }], epochs: [] });
+    coordinator.answer = () => ({
+      protocol: PROTOCOL,
+      assignments: [{ kind: 'share', sumId: '../../keys' }],
+      epochs: [],
+    });
     await expect(link.assignments()).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   });
 

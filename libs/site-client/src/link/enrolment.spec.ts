@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, enrolmentStatement, type Envelope } from '@koinon/contracts';
+import { CodedError, PROTOCOL, enrolmentStatement, type Envelope } from '@koinon/contracts';
 import { keyIdOf, openStatement } from '@koinon/signing';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -28,7 +28,7 @@ describe('enrolment', () => {
   beforeEach(async () => {
     [coordinator, dir] = [await FakeCoordinator.start(), tempDir()];
     key = (await newSigner()).publicKey;
-    coordinator.answer = () => ({ site: 'cleveland', coordinatorKey: key });
+    coordinator.answer = () => ({ protocol: PROTOCOL, site: 'cleveland', coordinatorKey: key });
     config = optionsOf(dir.path, coordinator.url, await keyIdOf(key));
     writeFileSync(join(dir.path, 'token'), `${TOKEN}\n`);
   });
@@ -75,6 +75,25 @@ describe('enrolment', () => {
     expect(readdirSync(dir.path)).not.toContain('enrolment.json');
     await enrol(config, keys);
     await expect(enrol(other, keys)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+
+  it('names the side to update when the coordinator speaks another protocol, and pins nothing', async () => {
+    const keys = await loadSiteKeys(dir.path);
+    coordinator.answer = () => ({ protocol: '3.0', coordinatorKey: 'of another form' });
+    await expect(enrol(config, keys)).rejects.toMatchObject({
+      code: 'PROTOCOL_DIFFERS',
+      detail: 'the node speaks protocol 2, the coordinator 3: update the node',
+    });
+    coordinator.answer = () => {
+      throw new CodedError('REQUEST_INVALID', undefined, [
+        { path: 'protocol', message: 'this side speaks protocol 1' },
+      ]);
+    };
+    await expect(enrol(config, keys)).rejects.toMatchObject({
+      code: 'PROTOCOL_DIFFERS',
+      detail: expect.stringMatching(/update the coordinator$/) as string,
+    });
+    expect(readdirSync(dir.path)).not.toContain('enrolment.json');
   });
 
   it('needs no coordinator once it is done', async () => {

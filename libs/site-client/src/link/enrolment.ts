@@ -24,7 +24,7 @@ const TIMEOUT_MS = 30_000;
  * Registers this node's public keys once and remembers the coordinator's key, checked against the
  * fingerprint that came with the token. Keys and ledger must be on disk: from here on they are never made anew.
  * @returns the coordinator's public key
- * @throws CodedError ENROLMENT_TOKEN_INVALID, SIGNATURE_INVALID, COORDINATOR_UNREACHABLE, CONFIG_INVALID
+ * @throws CodedError ENROLMENT_TOKEN_INVALID, SIGNATURE_INVALID, PROTOCOL_DIFFERS, COORDINATOR_UNREACHABLE, CONFIG_INVALID
  */
 export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<string> {
   const known = readEnrolment(config.home);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import {
   CodedError,
+  PROTOCOL,
   toWire,
   requestStatement,
   type Assignment,
@@ -122,7 +123,7 @@ export class FakeCoordinator implements AsyncDisposable {
     }
     response
       .writeHead(200, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ assignments: this.assignments, epochs: this.epochs }));
+      .end(JSON.stringify({ protocol: PROTOCOL, assignments: this.assignments, epochs: this.epochs }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { decodeModel, encodeModel, replaceInitializers, type Model } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { pixels, readDataset, select, type Radiographs } from '../dataset.js';
-import { featureSchemaFile, federationFile, goldenFile, modelFile } from '../files.js';
+import { recordsSchemaFile, federationFile, goldenFile, modelFile } from '../files.js';
 import { predict } from '../predict.js';
 import { compactCnn } from './cnn.js';
 import { logisticRegression, multilayerPerceptron } from './perceptron.js';
@@ -70,7 +70,7 @@ describe('the CNN', () => {
     const federation = readFileSync(federationFile, 'utf8');
     expect([...federation.matchAll(/^ {4}- (\S+)$/gm)].map(([, name]) => name)).toEqual(compactCnn(1).trainable);
     expect(federation).toContain('sites: { min: 3,');
-    const schema = JSON.parse(readFileSync(featureSchemaFile, 'utf8')) as { input: { name: string; dims: number[] } };
+    const schema = JSON.parse(readFileSync(recordsSchemaFile, 'utf8')) as { input: { name: string; dims: number[] } };
     expect(schema.input).toMatchObject({ name: 'image', dims: [1, 28, 28] });
   });
 });

@@ -17,7 +17,7 @@ describe('a run of two rounds with three sites', () => {
     await expectOpenedOnce(federation);
     expect(run.rounds[0]!.epochId).not.toBe(run.rounds[1]!.epochId);
     expect(
-      run.rounds.every((r) => r.exclusions.length === 0 && r.participants.length === 3 && r.metrics!.rows > 180),
+      run.rounds.every((r) => r.exclusions.length === 0 && r.participants.length === 3 && r.metrics!.records > 180),
     ).toBe(true);
     expect(run.rounds.map((r) => r.timeline.map((t) => t.state))).toEqual(
       Array.from({ length: 2 }, () => [

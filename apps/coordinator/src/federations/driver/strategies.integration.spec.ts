@@ -134,15 +134,15 @@ describe('a federation file before real sites', () => {
       const run = await ended(coordinator, id);
       expect(run).toMatchObject({ state: 'done', failure: null });
       // 104 and 89 records of the two hospitals, see the split.
-      expect(run.rounds[0]!.metrics).toMatchObject({ rows: TEST_COPIES * (104 + 89) });
+      expect(run.rounds[0]!.metrics).toMatchObject({ records: TEST_COPIES * (104 + 89) });
     },
   );
 
   it('costs no site anything where the model does not have the value it names', async () => {
     const before = nodes.map((node) => node.ledger());
-    await expect(start({ model: { ...heartSpec().model, logits: 'logit' } })).rejects.toMatchObject({
+    await expect(start({ model: { ...heartSpec().model, output: 'logit' } })).rejects.toMatchObject({
       code: 'MODEL_INVALID',
-      detail: expect.stringContaining('model.logits') as string,
+      detail: expect.stringContaining('model.output') as string,
     });
     expect(nodes.map((node) => node.ledger())).toEqual(before);
   });

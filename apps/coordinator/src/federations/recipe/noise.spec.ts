@@ -3,16 +3,17 @@ import { epsilonOf } from '@koinon/privacy';
 import { describe, expect, it } from 'vitest';
 import { noiseFor } from './noise.js';
 
-const spec = (epsilon: number | null, rowCountNoise = 10): Federation =>
+const spec = (epsilon: number | null, recordCountNoise = 10): Federation =>
   federationSchema.parse({
     name: 'demo',
-    model: { file: 'm', logits: 'l', trainable: ['w'], loss: 'bce' },
-    features: 'f',
+    task: 'binary',
+    model: { file: 'm', output: 'l', trainable: ['w'], loss: 'bce' },
+    records: 'f',
     sites: { min: 2, threshold: 2, roundTimeoutMs: 1000 },
     strategy: { name: 'fedavg' },
     rounds: 3,
     local: { steps: 4, samplingRate: 0.3, learningRate: 0.1, optimizer: 'sgd' },
-    privacy: { unit: 'record', epsilon, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', rowCountNoise },
+    privacy: { unit: 'record', epsilon, delta: 1e-3, clippingNorm: 1, accountant: 'rdp', recordCountNoise },
     encryption: { scheme: 'ckks-threshold', bits: 16 },
     promotion: { gate: {} },
   });
@@ -22,7 +23,7 @@ describe('the noise of a run', () => {
     expect(noiseFor(spec(null))).toBe(0);
   });
 
-  it('spends the budget in the last round and no more, the row count included', () => {
+  it('spends the budget in the last round and no more, the record count included', () => {
     const s = spec(1.2);
     const noiseMultiplier = noiseFor(s);
     const all = [
@@ -34,10 +35,10 @@ describe('the noise of a run', () => {
     expect(noiseMultiplier).toBeGreaterThan(noiseFor(spec(1.2, 100)));
   });
 
-  it('is more where the row count is told more exactly', () => {
+  it('is more where the record count is told more exactly', () => {
     const recipe = spec(1.2);
     // From a separately written accountant over integer orders only, so slightly above; 25 steps at sampling rate 0.3.
-    for (const [rowCountNoise, sigma] of [
+    for (const [recordCountNoise, sigma] of [
       [5, 4.509],
       [10, 4.079],
       [20, 3.992],
@@ -46,16 +47,19 @@ describe('the noise of a run', () => {
         ...recipe,
         rounds: 5,
         local: { ...recipe.local, steps: 5 },
-        privacy: { ...recipe.privacy, rowCountNoise },
+        privacy: { ...recipe.privacy, recordCountNoise },
       });
       expect(noise).toBeLessThanOrEqual(sigma);
       expect(noise).toBeGreaterThan(0.995 * sigma);
     }
   });
 
-  it('is refused beside an exact row count, which nothing bounds', () => {
+  it('is refused beside an exact record count, which nothing bounds', () => {
     expect(() => noiseFor(spec(1.2, 0))).toThrow(
-      expect.objectContaining({ code: 'REQUEST_INVALID', detail: expect.stringContaining('rowCountNoise') as string }),
+      expect.objectContaining({
+        code: 'REQUEST_INVALID',
+        detail: expect.stringContaining('recordCountNoise') as string,
+      }),
     );
   });
 });

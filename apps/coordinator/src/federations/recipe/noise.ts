@@ -1,7 +1,7 @@
 import { CodedError, type Federation } from '@koinon/contracts';
 import { PrivacyError, calibrateNoise, type Mechanism } from '@koinon/privacy';
 
-/** Everything a site releases from one record in `rounds` rounds: its noisy steps and its noised row count, once. */
+/** Everything a site releases from one record in `rounds` rounds: its noisy steps and its noised record count, once. */
 export function releasedIn(spec: Federation, noiseMultiplier: number, rounds: number): Mechanism[] {
   return [
     {
@@ -10,22 +10,22 @@ export function releasedIn(spec: Federation, noiseMultiplier: number, rounds: nu
       samplingRate: spec.local.samplingRate,
       steps: rounds * spec.local.steps,
     },
-    rowCount(spec),
+    recordCount(spec),
   ];
 }
 
-const rowCount = ({ privacy }: Federation): Mechanism => ({
+const recordCount = ({ privacy }: Federation): Mechanism => ({
   kind: 'gaussian',
-  noiseMultiplier: privacy.rowCountNoise,
+  noiseMultiplier: privacy.recordCountNoise,
   releases: 1,
 });
 
 /** The smallest noise multiplier that keeps the whole run within its ε; 0 when the federation trains without noise. @throws CodedError REQUEST_INVALID when no noise does */
 export function noiseFor(spec: Federation): number {
-  const { epsilon, delta, accountant, rowCountNoise } = spec.privacy;
+  const { epsilon, delta, accountant, recordCountNoise } = spec.privacy;
   if (epsilon === null) return 0;
-  if (rowCountNoise === 0)
-    throw new CodedError('REQUEST_INVALID', 'privacy.rowCountNoise must be above 0: an exact row count has no ε');
+  if (recordCountNoise === 0)
+    throw new CodedError('REQUEST_INVALID', 'privacy.recordCountNoise must be above 0: an exact record count has no ε');
   try {
     return calibrateNoise({
       epsilon,
@@ -33,7 +33,7 @@ export function noiseFor(spec: Federation): number {
       accountant,
       samplingRate: spec.local.samplingRate,
       steps: spec.rounds * spec.local.steps,
-      besides: [rowCount(spec)],
+      besides: [recordCount(spec)],
     });
   } catch (error) {
     throw error instanceof PrivacyError ? new CodedError('REQUEST_INVALID', error.message) : error;

@@ -1,7 +1,7 @@
 import type { Federation } from '@koinon/contracts';
 import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
-import { featureSchema, schemaOf, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
+import { recordsSchema, schemaOf, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
 import { checkRecipe } from './recipe-check.js';
 
 /** The tiny model with other ends: `classes` logits, the output named, and a value that nothing uses. */
@@ -23,7 +23,7 @@ const specWith = (model: Partial<Federation['model']>): Federation => ({
   model: { ...tinySpec().model, ...model },
 });
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-const good = { spec: tinySpec(), model: tinyModel(), featureSchema };
+const good = { spec: tinySpec(), model: tinyModel(), recordsSchema };
 
 describe('the check of a recipe', () => {
   it('finds what a run keeps of it', async () => {
@@ -35,7 +35,7 @@ describe('the check of a recipe', () => {
   });
 
   it.each<[string, string, Partial<typeof good>]>([
-    ['a value the graph does not have', 'model.logits', { spec: specWith({ logits: 'logit' }) }],
+    ['a value the graph does not have', 'model.output', { spec: specWith({ output: 'logit' }) }],
     ['an initializer the model does not have', 'wieght', { spec: specWith({ trainable: ['wieght'] }) }],
     ['one that is named twice', 'trainable', { spec: specWith({ trainable: ['weight', 'weight'] }) }],
     [
@@ -50,8 +50,8 @@ describe('the check of a recipe', () => {
       'probability',
       { model: modelWith(2, 'logits'), spec: specWith({ loss: 'cross-entropy' }) },
     ],
-    ['more features than the model takes', 'features', { featureSchema: schemaOf(tinyModel(4)) }],
-    ['another input', 'features', { featureSchema: text('{"input":{"name":"image","dims":[3]}}') }],
+    ['more features than the model takes', 'records', { recordsSchema: schemaOf(tinyModel(4)) }],
+    ['another input', 'records', { recordsSchema: text('{"input":{"name":"image","dims":[3]}}') }],
     ['no model', 'model', { model: text('no model') }],
   ])('refuses %s', async (_, detail, part) => {
     await expect(checkRecipe({ ...good, ...part })).rejects.toMatchObject({
@@ -65,10 +65,10 @@ describe('the check of a recipe', () => {
     ['no input', '{"features":[1]}'],
     ['no width', '{"input":{"name":"x"}}'],
     ['an empty list', '{"input":{"name":"x"},"features":[]}'],
-  ])('refuses a feature schema with %s', async (_, schema) => {
-    await expect(checkRecipe({ ...good, featureSchema: text(schema) })).rejects.toMatchObject({
+  ])('refuses a records schema with %s', async (_, schema) => {
+    await expect(checkRecipe({ ...good, recordsSchema: text(schema) })).rejects.toMatchObject({
       code: 'REQUEST_INVALID',
-      detail: expect.stringContaining('feature schema') as string,
+      detail: expect.stringContaining('records schema') as string,
     });
   });
 
@@ -76,18 +76,18 @@ describe('the check of a recipe', () => {
     const spec: Federation = {
       ...tinySpec({ rounds: 10 }),
       local: { ...tinySpec().local, steps: 100, samplingRate: 1 },
-      privacy: { ...tinySpec().privacy, epsilon: 0.1, accountant: 'rdp', rowCountNoise: 100 },
+      privacy: { ...tinySpec().privacy, epsilon: 0.1, accountant: 'rdp', recordCountNoise: 100 },
     };
     expect((await checkRecipe({ ...good, spec })).noiseMultiplier).toBeGreaterThan(2 ** 9);
     const wide = tinyModel(2 ** 16);
-    await expect(checkRecipe({ spec, model: wide, featureSchema: schemaOf(wide) })).rejects.toMatchObject({
+    await expect(checkRecipe({ spec, model: wide, recordsSchema: schemaOf(wide) })).rejects.toMatchObject({
       code: 'REQUEST_INVALID',
       detail: expect.stringContaining('65537 weights') as string,
     });
   });
 
   it('takes dimensions for a width, as images state them', async () => {
-    expect(await checkRecipe({ ...good, featureSchema: text('{"input":{"name":"x","dims":[1,3]}}') })).toMatchObject({
+    expect(await checkRecipe({ ...good, recordsSchema: text('{"input":{"name":"x","dims":[1,3]}}') })).toMatchObject({
       parameters: 4,
     });
   });

@@ -9,7 +9,7 @@ import { noiseFor } from './noise.js';
 export interface Recipe {
   readonly spec: Federation;
   readonly model: Uint8Array;
-  readonly featureSchema: Uint8Array;
+  readonly recordsSchema: Uint8Array;
 }
 
 /** What a run keeps of its recipe's check. */
@@ -22,16 +22,16 @@ export interface CheckedRecipe {
 /** As many records as sites compute at once. */
 const BATCH = 64;
 
-/** As much of a feature schema as decides whether a model takes its records. */
-const featureSchema = z.object({
+/** As much of a records schema as decides whether a model takes its records. */
+const recordsSchema = z.object({
   input: z.object({ name: z.string(), dims: z.array(z.int().positive()).min(1).optional() }),
   features: z.array(z.unknown()).min(1).optional(),
 });
 
 const FIELDS: Partial<Record<AutodiffErrorCode, string>> = {
-  AUTODIFF_OUTPUT_UNKNOWN: 'model.logits: ',
-  AUTODIFF_OUTPUT_SHAPE: 'model.logits: ',
-  AUTODIFF_INPUT_SHAPE: 'features: ',
+  AUTODIFF_OUTPUT_UNKNOWN: 'model.output: ',
+  AUTODIFF_OUTPUT_SHAPE: 'model.output: ',
+  AUTODIFF_INPUT_SHAPE: 'records: ',
   AUTODIFF_TRAINABLE_UNKNOWN: 'model.trainable: ',
   AUTODIFF_TRAINABLE_UNREACHED: 'model.trainable: ',
 };
@@ -41,11 +41,11 @@ const FIELDS: Partial<Record<AutodiffErrorCode, string>> = {
  * Seconds of work on a file from outside: not for a thread that answers requests.
  * @throws CodedError MODEL_INVALID, REQUEST_INVALID naming the field
  */
-export async function checkRecipe({ spec, model: bytes, featureSchema: schema }: Recipe): Promise<CheckedRecipe> {
-  const { trainable, loss, logits } = spec.model;
+export async function checkRecipe({ spec, model: bytes, recordsSchema: schema }: Recipe): Promise<CheckedRecipe> {
+  const { trainable, loss, output } = spec.model;
   try {
     const model = checkModel(bytes);
-    await recordGradientGraph(model, { trainable, loss, logits, batch: BATCH }, recordInput(schema));
+    await recordGradientGraph(model, { trainable, loss, output, batch: BATCH }, recordInput(schema));
     await refuseOtherScores(model);
     const parameters = readWeights(bytes, spec.model).length;
     return { parameters, noiseMultiplier: fineNoise(spec, parameters) };
@@ -79,14 +79,14 @@ function recordInput(bytes: Uint8Array): { inputName: string; width: number } {
   const { input, features } = parsedSchema(bytes);
   const width = input.dims ? elementCount(input.dims) : features?.length;
   if (width === undefined)
-    throw new CodedError('REQUEST_INVALID', 'features: the feature schema has neither features nor input.dims');
+    throw new CodedError('REQUEST_INVALID', 'records: the records schema has neither features nor input.dims');
   return { inputName: input.name, width };
 }
 
-function parsedSchema(bytes: Uint8Array): z.infer<typeof featureSchema> {
+function parsedSchema(bytes: Uint8Array): z.infer<typeof recordsSchema> {
   try {
-    return featureSchema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+    return recordsSchema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
   } catch {
-    throw new CodedError('REQUEST_INVALID', 'features: the feature schema must be JSON with input.name and features');
+    throw new CodedError('REQUEST_INVALID', 'records: the records schema must be JSON with input.name and features');
   }
 }

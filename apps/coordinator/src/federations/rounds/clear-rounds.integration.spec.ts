@@ -23,7 +23,7 @@ beforeAll(async () => {
     federation: 'tiny',
     spec: tinySpec() as never,
     modelSha256: '',
-    featureSchemaSha256: '',
+    recordsSchemaSha256: '',
     parameters: 4,
     seed: null,
   };

@@ -87,7 +87,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     });
     const model = await this.blobs.get(contentRef(base.sha256));
     const weights = readWeights(model, spec.model);
-    const scaling = { maxRows: spec.sites.maxRows, range: spec.encryption.range };
+    const scaling = { maxRecords: spec.sites.maxRecords, range: spec.encryption.range };
     const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(
       await this.sums(sum),
       sum.uploads!.length,
@@ -145,7 +145,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
         sumRoot: sum.sumRoot!,
         activeSet: sum.activeSet!,
       },
-      featureSchemaSha256: run.featureSchemaSha256,
+      recordsSchemaSha256: run.recordsSchemaSha256,
       code: buildIdentity(),
     };
   }

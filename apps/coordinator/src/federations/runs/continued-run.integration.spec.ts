@@ -22,7 +22,7 @@ describe('a run', () => {
     const { client } = federation.coordinator;
     const spec: Federation = {
       ...tinySpec({ rounds: 2 }),
-      privacy: { ...tinySpec().privacy, epsilon: 0.6, accountant: 'rdp', rowCountNoise: 10 },
+      privacy: { ...tinySpec().privacy, epsilon: 0.6, accountant: 'rdp', recordCountNoise: 10 },
     };
     const first = await work(spec);
     const version = first.rounds[0]!.version!;

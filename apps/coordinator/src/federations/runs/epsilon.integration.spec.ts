@@ -17,7 +17,7 @@ describe('the mirror of the sites’ ledgers', () => {
     const base = tinySpec({ name: 'noisy', rounds: 2 });
     const spec: Federation = {
       ...base,
-      privacy: { ...base.privacy, epsilon: 1.2, accountant: 'pld', rowCountNoise: 10 },
+      privacy: { ...base.privacy, epsilon: 1.2, accountant: 'pld', recordCountNoise: 10 },
     };
     const {
       id,

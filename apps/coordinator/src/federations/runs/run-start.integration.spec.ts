@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RecipeChecks } from '../recipe/recipe-checks.service.js';
 import { startRun, withFederation } from '../../testing/federation.fixture.js';
-import { featureSchema, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
+import { recordsSchema, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
 
 type Node = { enum?: unknown[]; const?: unknown; properties?: Record<string, Node>; anyOf?: Node[] };
 
@@ -86,11 +86,11 @@ describe('the start of a run', () => {
       'REQUEST_INVALID',
       { promotion: { alias: 'champion', gate: { noWorseThan: 'champoin' } } },
     ],
-    ['a value that the model does not have', 'MODEL_INVALID', { model: { ...tinySpec().model, logits: 'logit' } }],
+    ['a value that the model does not have', 'MODEL_INVALID', { model: { ...tinySpec().model, output: 'logit' } }],
     [
       'a budget that no noise keeps',
       'REQUEST_INVALID',
-      { privacy: { ...tinySpec().privacy, epsilon: 0.1, rowCountNoise: 0.5, accountant: 'rdp' } },
+      { privacy: { ...tinySpec().privacy, epsilon: 0.1, recordCountNoise: 0.5, accountant: 'rdp' } },
     ],
   ])('refuses %s', async (_, code, part) => {
     await expect(start({ ...tinySpec(), ...part })).rejects.toMatchObject({ code });
@@ -118,7 +118,7 @@ describe('the start of a run', () => {
     let pending = true;
     const spec: Federation = {
       ...tinySpec({ rounds: 5 }),
-      privacy: { ...tinySpec().privacy, epsilon: 1.2, accountant: 'pld', rowCountNoise: 10 },
+      privacy: { ...tinySpec().privacy, epsilon: 1.2, accountant: 'pld', recordCountNoise: 10 },
     };
     const starting = start(spec).finally(() => (pending = false));
     // The files are put and the run is asked for in between; a thread that searched would answer one question at most.
@@ -135,7 +135,7 @@ describe('the start of a run', () => {
 describe('the check of a recipe in its own process', () => {
   it('ends at its limit of time, and the next one goes on', async () => {
     const checks = new RecipeChecks();
-    const recipe = { spec: tinySpec(), model: tinyModel(), featureSchema };
+    const recipe = { spec: tinySpec(), model: tinyModel(), recordsSchema };
     const late = checks.check(recipe, { timeoutMs: 1 });
     const next = checks.check(recipe);
     await expect(late).rejects.toMatchObject({ code: 'RUN_CHECK_TIMED_OUT' });
@@ -145,7 +145,7 @@ describe('the check of a recipe in its own process', () => {
 
   it('ends at its limit of memory, native code included', async () => {
     const checks = new RecipeChecks();
-    const check = checks.check({ spec: tinySpec(), model: tinyModel(), featureSchema }, { memoryMb: 32 });
+    const check = checks.check({ spec: tinySpec(), model: tinyModel(), recordsSchema }, { memoryMb: 32 });
     await expect(check).rejects.toMatchObject({ code: 'RUN_CHECK_MEMORY_EXCEEDED', status: 400 });
     checks.onModuleDestroy();
   });

@@ -38,10 +38,10 @@ export class RunsService {
     offeredStrategy(spec);
     await admit(this.database.manager, request);
     const model = await this.blobs.get(contentRef(request.modelSha256));
-    if (!(await this.blobs.has(contentKey(request.featureSchemaSha256))))
-      throw new CodedError('NOT_FOUND', 'put the feature schema first');
-    const featureSchema = await this.blobs.get(contentRef(request.featureSchemaSha256));
-    const { parameters, noiseMultiplier } = await this.checks.check({ spec, model, featureSchema });
+    if (!(await this.blobs.has(contentKey(request.recordsSchemaSha256))))
+      throw new CodedError('NOT_FOUND', 'put the records schema first');
+    const recordsSchema = await this.blobs.get(contentRef(request.recordsSchemaSha256));
+    const { parameters, noiseMultiplier } = await this.checks.check({ spec, model, recordsSchema });
     const id = randomUUID();
     await this.database
       .transaction(async (m) => {
@@ -52,7 +52,7 @@ export class RunsService {
           federation: spec.name,
           spec: spec as never,
           modelSha256: request.modelSha256,
-          featureSchemaSha256: request.featureSchemaSha256,
+          recordsSchemaSha256: request.recordsSchemaSha256,
           parameters,
           seed: request.seed ?? null,
           noiseMultiplier,
@@ -143,7 +143,7 @@ function baseLineage(
     local: null,
     privacy: base?.lineage.privacy ?? null,
     encryption: null,
-    featureSchemaSha256: request.featureSchemaSha256,
+    recordsSchemaSha256: request.recordsSchemaSha256,
     code: buildIdentity(),
   };
 }

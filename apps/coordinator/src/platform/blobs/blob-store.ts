@@ -41,7 +41,7 @@ export interface BlobStore {
 }
 
 export const BLOBS = Symbol('BlobStore');
-/** Content-addressed blobs: model files and feature schemas. */
+/** Content-addressed blobs: model files and records schemas. */
 export const contentKey = (sha256: string): string => `sha256/${sha256}`;
 export const contentRef = (sha256: string): BlobRef => ({ key: contentKey(sha256), sha256 });
 

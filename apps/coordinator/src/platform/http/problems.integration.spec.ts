@@ -5,7 +5,7 @@ import { catalogue, isErrorCode } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { startRun, withFederation } from '../../testing/federation.fixture.js';
-import { digest, featureSchema, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
+import { digest, recordsSchema, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
 
 const SECRET = 'patient-4711-cholesterol';
 
@@ -104,7 +104,7 @@ describe('an error of the API', () => {
       await send(
         'POST',
         '/v1/runs',
-        JSON.stringify({ spec, modelSha256: SECRET, featureSchemaSha256: '0'.repeat(64) }),
+        JSON.stringify({ spec, modelSha256: SECRET, recordsSchemaSha256: '0'.repeat(64) }),
       ),
     );
     expect(issues!.map((i) => i.path)).toEqual(
@@ -126,7 +126,7 @@ describe('an error of the API', () => {
       JSON.stringify({
         spec: tinySpec(),
         modelSha256: digest(tinyModel()),
-        featureSchemaSha256: digest(featureSchema),
+        recordsSchemaSha256: digest(recordsSchema),
         ...part,
       }),
     );
@@ -152,9 +152,9 @@ describe('an error of the API', () => {
       code: 'BLOB_MISSING',
     });
     await put(tinyModel());
-    expect(await problem(await start({ featureSchemaSha256: '1'.repeat(64) }))).toMatchObject({ code: 'NOT_FOUND' });
-    await put(featureSchema);
-    expect(await problem(await start({ modelSha256: digest(featureSchema) }))).toMatchObject({
+    expect(await problem(await start({ recordsSchemaSha256: '1'.repeat(64) }))).toMatchObject({ code: 'NOT_FOUND' });
+    await put(recordsSchema);
+    expect(await problem(await start({ modelSha256: digest(recordsSchema) }))).toMatchObject({
       status: 400,
       code: 'MODEL_INVALID',
     });
@@ -174,7 +174,7 @@ describe('an error of the API', () => {
         await start({ spec: { ...spec, strategy: { name: 'fedavg', params: { serverLearningRate: -1 } } } }),
       ),
     ).toMatchObject({ code: 'REQUEST_INVALID' });
-    const unreachable = { ...spec.privacy, epsilon: 0.01, accountant: 'rdp', rowCountNoise: 0.3 };
+    const unreachable = { ...spec.privacy, epsilon: 0.01, accountant: 'rdp', recordCountNoise: 0.3 };
     expect(await problem(await start({ spec: { ...spec, privacy: unreachable } }))).toMatchObject({
       code: 'REQUEST_INVALID',
     });

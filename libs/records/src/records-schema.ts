@@ -36,15 +36,15 @@ const schema = z.object({
   features: z.array(featureSchema).min(1),
 });
 
-/** The part of `features.schema.json` that reading a table needs. */
-export type FeatureSchema = z.infer<typeof schema>;
+/** The part of `records.schema.json` that reading a table needs. */
+export type RecordsSchema = z.infer<typeof schema>;
 export type SourceColumn = z.infer<typeof columnSchema>;
 
 /**
- * Reads and checks a feature schema: every feature and the label name a column that states its range or levels.
+ * Reads and checks a records schema: every feature and the label name a column that states its range or levels.
  * @throws DataError DATA_SCHEMA_INVALID and what reading a file throws
  */
-export function readFeatureSchema(path: string): FeatureSchema {
+export function readRecordsSchema(path: string): RecordsSchema {
   const file = basename(path);
   const parsed = schema.safeParse(readJson(path, 'DATA_SCHEMA_INVALID'));
   if (!parsed.success) {
@@ -63,6 +63,6 @@ export function readFeatureSchema(path: string): FeatureSchema {
 }
 
 /** Names of the columns without which a row cannot be used. */
-export function requiredColumns({ features, label }: FeatureSchema): Set<string> {
+export function requiredColumns({ features, label }: RecordsSchema): Set<string> {
   return new Set([...features.map((feature) => feature.column), label.column]);
 }

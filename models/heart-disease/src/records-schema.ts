@@ -1,5 +1,5 @@
-/** What `features.schema.json` holds: the source table, the label rule and the model's inputs in order. */
-export interface FeatureSchema {
+/** What `records.schema.json` holds: the source table, the label rule and the model's inputs in order. */
+export interface RecordsSchema {
   readonly name: string;
   readonly description: string;
   /** Name of the model input [N, features.length] and the bound normalised values are clipped to. */

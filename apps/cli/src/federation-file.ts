@@ -1,22 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { CodedError, federationSchema, parse, type Federation } from '@koinon/contracts';
+import { CodedError, federationSchema, type Federation } from '@koinon/contracts';
 import { parse as parseYaml } from 'yaml';
 
 export interface FederationFile {
   readonly spec: Federation;
   /** Paths of the files that the federation names. */
   readonly modelFile: string;
-  readonly featureSchemaFile: string;
+  readonly recordsSchemaFile: string;
 }
 
 /**
  * Reads `federation.yaml` and finds its files: beside it, or in the folder `generated` beside it, where a model
  * package's build writes.
- * @throws CodedError CONFIG_INVALID when a file is missing or is no YAML, REQUEST_INVALID naming each wrong field
+ * @throws CodedError CONFIG_INVALID when a file is missing or is no YAML, FEDERATION_FILE_INVALID naming each wrong field
  */
 export function readFederationFile(file: string): FederationFile {
-  const spec = parse(federationSchema, readYaml(file));
+  const spec = readFederation(file);
   const find = (field: string, path: string): string => {
     const found = [resolve(dirname(file), path), resolve(dirname(file), 'generated', path)].find(existsSync);
     if (found === undefined)
@@ -26,7 +26,18 @@ export function readFederationFile(file: string): FederationFile {
       );
     return found;
   };
-  return { spec, modelFile: find('model.file', spec.model.file), featureSchemaFile: find('features', spec.features) };
+  return { spec, modelFile: find('model.file', spec.model.file), recordsSchemaFile: find('records', spec.records) };
+}
+
+/** @throws CodedError CONFIG_INVALID when the file is missing or is no YAML, FEDERATION_FILE_INVALID naming each wrong field */
+export function readFederation(file: string): Federation {
+  const { success, data, error } = federationSchema.safeParse(readYaml(file));
+  if (success) return data;
+  throw new CodedError(
+    'FEDERATION_FILE_INVALID',
+    undefined,
+    error.issues.map(({ path, message }) => ({ path: path.join('.'), message })),
+  );
 }
 
 function readYaml(file: string): unknown {
