@@ -4,7 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Epoch, randomValues } from './he-epoch.js';
+import { Epoch, randomValues } from './epoch.js';
 
 export interface MemoryTask {
   readonly scheme: string;

@@ -7,9 +7,10 @@ import {
   confirmedTranscript,
   schemes,
 } from '@koinon/he';
-import { Epoch } from './he-epoch.js';
+import type { Figure } from '../figure.js';
+import { Epoch } from './epoch.js';
 
-export interface CorruptionCount {
+interface CorruptionCount {
   readonly container: string;
   readonly refused: number;
   /** Accepted, but with other bytes than were signed: the signature over them is what refuses these. */
@@ -18,8 +19,26 @@ export interface CorruptionCount {
   readonly uncoded: number;
 }
 
+/** What readers make of corrupted containers: a coded error, or bytes that were not signed, never anything else. */
+export async function corruptions(trials: number): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const scheme of schemes.names) {
+    for (const { container, refused, leftToSignature, uncoded } of await corruptContainers(scheme, trials)) {
+      figures.push(
+        {
+          name: `${scheme}: corrupted ${container} refused with a code`,
+          value: refused,
+          unit: `of ${trials}; ${leftToSignature} well-formed, left to the signature`,
+        },
+        { name: `${scheme}: corrupted ${container} that failed without a code`, value: uncoded, unit: `of ${trials}` },
+      );
+    }
+  }
+  return figures;
+}
+
 /** Corrupts every kind of container `trials` times and feeds it to the code that reads it. */
-export async function corruptContainers(scheme: string, trials: number): Promise<CorruptionCount[]> {
+async function corruptContainers(scheme: string, trials: number): Promise<CorruptionCount[]> {
   using epoch = await Epoch.open(scheme, 2, 2, { sums: 1 });
   const { header, aggregator } = epoch;
   const [site, vectors] = [await schemes.named(scheme).site(), [Uint32Array.of(1), Uint32Array.of(2)]];
