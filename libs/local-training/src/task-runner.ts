@@ -21,7 +21,8 @@ export interface RunnerOptions {
   readonly childFile?: string;
 }
 
-const ownChild = fileURLToPath(new URL('task.child.js', import.meta.url));
+/** The built bundle, also for tests, which run from `src`. */
+const ownChild = fileURLToPath(new URL('../dist/bundle/task.child.js', import.meta.url));
 
 /**
  * Runs models of others on the records of this site, each in a process of its own that time and memory limits can kill

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { tempDir } from '@koinon/testing';
+import { parseSync } from 'vite';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { loadHospitalData } from '@koinon/records';
 import { testRecords } from './evaluation.js';
@@ -13,7 +14,7 @@ import type { EvaluateJob, TaskLimits, TrainJob, TrainResult } from './protocol.
 import { TaskRunner } from './task-runner.js';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const childFile = at('../dist/task.child.js');
+const bundle = at('../dist/bundle/');
 const folder = at('../../../models/heart-disease/');
 const source = (centre: string): TrainJob['data'] => ({
   file: `${folder}data/processed.${centre}.data`,
@@ -36,12 +37,22 @@ const job: TrainJob = {
 const stop = new AbortController();
 afterAll(() => stop.abort());
 const runner = (limits: Partial<TaskLimits> = {}): TaskRunner =>
-  new TaskRunner({ memoryMb: 1024, timeoutMs: 60_000, ...limits }, { childFile, signal: stop.signal });
+  new TaskRunner({ memoryMb: 1024, timeoutMs: 60_000, ...limits }, { signal: stop.signal });
 const tasks = runner();
 const noisy: TrainJob = { ...job, privacy: { ...job.privacy, noiseMultiplier: 3.6 } };
 
 const charge = (): number => 199;
 const train = (what: TrainJob, paid = charge, by = tasks): Promise<TrainResult> => by.train(what, paid);
+
+it('is a bundle that loads Node and the runtime alone', () => {
+  const files = readdirSync(bundle, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
+  const loaded = files.flatMap((name) => {
+    const text = readFileSync(join(bundle, name), 'utf8');
+    return parseSync(name, text).module.staticImports.map(({ moduleRequest: { value } }) => value);
+  });
+  expect(loaded).toContain('onnxruntime-node');
+  expect(loaded.filter((name) => !/^(node:|\.)/.test(name) && name !== 'onnxruntime-node')).toEqual([]);
+});
 
 describe('the training process', () => {
   it('learns, and repeats itself from a seed while no noise is asked for', async () => {

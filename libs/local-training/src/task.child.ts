@@ -16,7 +16,7 @@ async function answer({ task, limits }: Order): Promise<ChildAnswer> {
   try {
     const model = readModel(task);
     if (task.kind === 'evaluate') return { kind: 'done', result: await scoresOf(model, task.job) };
-    // Four fifths of what this process would load at its start, and an evaluation needs none of it.
+    // Nearly all that this process would load at its start, and an evaluation needs none of it.
     const { train } = await import('./training-task.js');
     return { kind: 'done', result: await train(model, task.job, limits) };
   } catch (error) {
