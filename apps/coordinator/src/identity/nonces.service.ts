@@ -20,18 +20,14 @@ export class NoncesService {
   /** True for the first caller, whichever process asks. */
   async spend(site: string, nonce: string): Promise<boolean> {
     const now = Date.now();
-    const nonces = this.database.getRepository(RequestNonceRow);
-    const inserted = await nonces
-      .createQueryBuilder()
-      .insert()
-      .values({ site, nonce, keptUntil: new Date(now + KEPT_MS) })
-      .orIgnore()
-      .returning('site')
-      .execute();
+    const inserted = await this.database.query<unknown[]>(
+      'INSERT INTO request_nonces (site, nonce, kept_until) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING site',
+      [site, nonce, new Date(now + KEPT_MS)],
+    );
     if (now >= this.sweepAt) {
       this.sweepAt = now + SWEEP_EVERY_MS;
-      await nonces.delete({ keptUntil: LessThan(new Date(now)) });
+      await this.database.manager.delete(RequestNonceRow, { keptUntil: LessThan(new Date(now)) });
     }
-    return (inserted.raw as unknown[]).length === 1;
+    return inserted.length === 1;
   }
 }

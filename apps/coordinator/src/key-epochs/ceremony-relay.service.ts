@@ -77,7 +77,9 @@ export class CeremonyRelay {
       .execute();
     // Of two posts that arrive at once one was ignored.
     await this.isStored(statement, envelope);
-    await this.wake(epoch, `${epochId}-${statement.step}-${site}`);
+    // The step moves on with its last post: whoever comes last sees all of them.
+    const posted = await this.database.manager.countBy(EpochMessageRow, { epochId, step: statement.step });
+    if (posted === epoch.roster.length) await this.wake(epoch, `${epochId}-${statement.step}`);
   }
 
   /**

@@ -10,7 +10,8 @@ import {
 } from '@koinon/contracts';
 import { signStatement, type Signer } from '@koinon/signing';
 import { withDatabase, until } from '@koinon/testing';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { JobsService } from '../platform/jobs/jobs.service.js';
 import { startRun, withFederation } from '../testing/federation.fixture.js';
 import { freshSigner, type SimulatedSite } from '../testing/simulated-site.fixture.js';
 import { digest, tinySpec } from '../testing/tiny-federation.fixture.js';
@@ -98,7 +99,8 @@ describe('the relay of a key ceremony', () => {
     expect(await stored()).toEqual([]);
   });
 
-  it('takes the first post of a step, that one again, and no other', async () => {
+  it('takes the first post of a step, that one again, and no other, and wakes nobody while others are awaited', async () => {
+    const wake = vi.spyOn(federation.coordinator.app.get(JobsService), 'wake');
     const genuine = bytesOf([postHead(await signed(), 2), ...bodies]);
     expect(await post(genuine)).toBe(204);
     expect(await post(genuine)).toBe(204);
@@ -106,6 +108,7 @@ describe('the relay of a key ceremony', () => {
       await post(bytesOf([postHead(await signed({ messages: [{ sha256: digest(bodies[0]!) }] }), 1), bodies[0]!])),
     ).toBe('MESSAGE_CONFLICT');
     expect(await stored()).toEqual([{ site: 'alpha' }]);
+    expect(wake).not.toHaveBeenCalled();
   });
 
   it('shows a step only when it is over, and only to its roster', async () => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { PROTOCOL, uploadStatement, type AssignmentOf } from '@koinon/contracts';
 import { signStatement } from '@koinon/signing';
 import { withDatabase, until } from '@koinon/testing';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { JobsService } from '../platform/jobs/jobs.service.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
 import { rootOf, type Behaviour, type SentSum, type SimulatedSite } from '../testing/simulated-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
@@ -130,8 +131,11 @@ describe('an upload', () => {
     await until('the first bytes to arrive', () =>
       Promise.resolve(readdirSync(join(blobFile(0), '..')).some((f) => f.endsWith('.part'))),
     );
+    const wake = vi.spyOn(federation.coordinator.app.get(JobsService), 'wake');
     const commits = await Promise.all([commit(sent.root), commit(sent.root)]);
     expect(commits).toEqual(['taken', 'taken']);
+    // Two uploads of three are awaited.
+    expect(wake).not.toHaveBeenCalled();
     expect(JSON.parse(await finish())).toMatchObject({ code: 'MESSAGE_CONFLICT' });
     const rows = await federation.coordinator.query<{ sha256: string }>(
       "SELECT sha256 FROM upload_blocks WHERE sum_id = $1 AND site = 'alpha' ORDER BY block_index",

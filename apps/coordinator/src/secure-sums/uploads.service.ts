@@ -7,7 +7,7 @@ import { MerkleTree, schemes, type BlockLayout } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type Admit, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
 import { EpochRow } from '../key-epochs/key-epochs.entities.js';
-import { ShareRow, SumBlockRow, SumRow, UploadBlockRow, UploadRow } from './secure-sums.entities.js';
+import { ShareRow, SumBlockRow, SumRefusalRow, SumRow, UploadBlockRow, UploadRow } from './secure-sums.entities.js';
 import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf } from '../platform/database/transition.js';
 import { EventsService } from '../platform/events/events.service.js';
@@ -76,12 +76,12 @@ export class UploadsService {
     if (statement.site !== site || statement.sumId !== sumId || statement.blocks !== sum.blocks)
       throw new CodedError('SIGNATURE_INVALID');
     const runId = await runOf(this.database.manager, sum.roundId);
-    await this.database.transaction(async (m) => {
+    const completes = await this.database.transaction(async (m) => {
       // The lock orders this commit against the driver's closing: an upload is in the list or it is late.
       const locked = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
       const stored = await m.findOneBy(UploadRow, { sumId, site });
       if (stored && stored.root !== statement.root) throw new CodedError('MESSAGE_CONFLICT');
-      if (stored) return;
+      if (stored) return this.nobodyIsAwaited(m, locked);
       if (locked.state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
       const tree = treeOf(await this.digests(m, sumId, site, sum.blocks));
       if (Buffer.from(tree.root).toString('hex') !== statement.root) throw new CodedError('UPLOAD_ROOT_MISMATCH');
@@ -93,8 +93,9 @@ export class UploadsService {
         statement: envelope,
       });
       await this.events.publish(m, 'round', sum.roundId, runId);
+      return this.nobodyIsAwaited(m, locked);
     });
-    await this.jobs.wake(runId, `upload-${sumId}-${site}`);
+    if (completes) await this.jobs.wake(runId, `uploads-${sumId}`);
   }
 
   async sumBlock(sumId: string, site: string, index: number): Promise<Buffer> {
@@ -169,18 +170,30 @@ export class UploadsService {
       throw new CodedError('SIGNATURE_INVALID');
     const sha256 = statement.shareSha256;
     const runId = await runOf(this.database.manager, sum.roundId);
-    await this.database.transaction(async (m) => {
+    const completes = await this.database.transaction(async (m) => {
       // The lock orders two posts of one site, and a post against other bytes on their way and the end of the sum.
-      const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
+      const { state, activeSet } = await m.findOneOrFail(SumRow, {
+        where: { id: sumId },
+        lock: { mode: 'pessimistic_write' },
+      });
       const earlier = await m.findOneBy(ShareRow, { sumId, site });
       if (earlier && earlier.sha256 !== sha256) throw new CodedError('MESSAGE_CONFLICT');
-      if (earlier) return;
+      const isComplete = async () => (await m.countBy(ShareRow, { sumId })) === activeSet!.length;
+      if (earlier) return isComplete();
       if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
       if ((await this.blobs.digest(shareKey(sumId, site))) !== sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
       await m.insert(ShareRow, { sumId, site, sha256, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
+      return isComplete();
     });
-    await this.jobs.wake(runId, `share-${sumId}-${site}`);
+    if (completes) await this.jobs.wake(runId, `shares-${sumId}`);
+  }
+
+  /** Then the sum moves on; a site that refuses wakes the driver itself. */
+  private async nobodyIsAwaited(m: EntityManager, { id, cohort }: SumRow): Promise<boolean> {
+    const uploads = await m.find(UploadRow, { where: { sumId: id }, select: { site: true } });
+    const refusals = await m.find(SumRefusalRow, { where: { sumId: id }, select: { site: true } });
+    return cohort.every((site) => [...uploads, ...refusals].some((answer) => answer.site === site));
   }
 
   private async unchanged(sumId: string, site: string, index: number, sha256: string): Promise<void> {

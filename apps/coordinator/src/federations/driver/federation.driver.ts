@@ -19,8 +19,8 @@ import { RoundTransitions } from '../rounds/round-transitions.js';
 import { RunTransitions } from '../runs/run-transitions.js';
 
 /**
- * Moves a run as far as the database allows. Every transition is one transaction under a lock on the run,
- * so that the driver may run any number of times, in any process, and after any crash.
+ * Moves a run as far as the database allows, in one transaction under a lock on the run, so that the driver may run any
+ * number of times, in any process, and after any crash.
  */
 @Injectable()
 export class FederationDriver {
@@ -37,13 +37,14 @@ export class FederationDriver {
   ) {}
 
   async advance(runId: string): Promise<void> {
-    for (let moved = true; moved;) {
-      moved = await this.database.transaction(async (m) => {
-        await lockRun(m, runId);
+    await this.database.transaction(async (m) => {
+      await lockRun(m, runId);
+      const pulse = await pulseOf(m);
+      for (let moved = true; moved;) {
         const run = await m.findOneBy(RunRow, { id: runId });
-        return run?.state === 'running' && this.step(m, run, await pulseOf(m));
-      });
-    }
+        moved = run?.state === 'running' && (await this.step(m, run, pulse));
+      }
+    });
     await this.requestJobs(runId);
   }
 
