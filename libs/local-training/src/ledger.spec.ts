@@ -83,9 +83,11 @@ describe('PrivacyLedger', () => {
   });
 
   it('remembers every charge after the process is gone', () => {
-    PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
+    const charged = PrivacyLedger.open(file, options);
+    charged.chargeRound('run', 1, 85, plan);
     const spent = PrivacyLedger.open(file, options).spent(budget.delta);
     expect(spent).toBeGreaterThan(0.3);
+    expect(charged.spent(budget.delta)).toBe(spent);
     expect(PrivacyLedger.open(file, options).mechanisms).toEqual([plan.recordCount, plan.round]);
   });
 

@@ -1,5 +1,5 @@
 import { CodedError } from '@koinon/contracts';
-import { spent, wouldExceed, type Accountant, type Budget, type Mechanism, type RandomBytes } from '@koinon/privacy';
+import { spent, spentWith, type Accountant, type Budget, type Mechanism, type RandomBytes } from '@koinon/privacy';
 import { mostRecords } from './groups.js';
 import { createLedger, entrySchema, readLedger, unusable, writeLedger, type LedgerEntry } from './ledger-file.js';
 import { noisyRecordCount, type NoisePlan } from './noise-plan.js';
@@ -99,13 +99,15 @@ export class PrivacyLedger {
         'this site has a privacy budget and does not train without noise',
       );
     }
-    if (budget && wouldExceed(this.mechanisms, mechanisms, budget, accountant)) {
+    const epsilon = budget && spentWith(this.mechanisms, mechanisms, budget, accountant);
+    if (budget && epsilon === null) {
       throw new TrainingError(
         'TRAINING_BUDGET_EXHAUSTED',
         `charging ${due.map(({ id }) => id).join(' and ')} would go past epsilon ${budget.epsilon} at delta ${budget.delta}`,
       );
     }
     this.write([...this.entries, ...due]);
+    if (budget) this.known = { entries: this.entries.length, delta: budget.delta, epsilon: epsilon! };
   }
 
   /** Charged before for the same mechanism, and either a record count, which is the same each time, or not yet released. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { epsilonOf } from './accountant.js';
 import { calibrateNoise, leastNoiseMultiplier } from './calibrate.js';
 import { gaussianEpsilon } from './gaussian.js';
-import { charge, spent, wouldExceed, type Ledger } from './ledger.js';
+import { charge, spent, spentWith, type Ledger } from './ledger.js';
 import type { Mechanism } from './mechanism.js';
 
 const plan = { epsilon: 1.2, delta: 1e-3, samplingRate: 0.3, steps: 25 } as const;
@@ -65,16 +65,17 @@ describe('a ledger', () => {
     const sigma = calibrateNoise(plan);
     let ledger: Ledger = [];
     for (let round = 0; round < 5; round++) {
-      expect(wouldExceed(ledger, [release(sigma, 5)], plan)).toBe(false);
+      const epsilon = spentWith(ledger, [release(sigma, 5)], plan);
       ledger = charge(ledger, release(sigma, 5));
+      expect(epsilon).toBe(spent(ledger, plan.delta));
     }
     expect(spent(ledger, plan.delta)).toBe(epsilonOf([release(sigma)], plan.delta));
-    expect(wouldExceed(ledger, [release(sigma, 1)], plan)).toBe(true);
+    expect(spentWith(ledger, [release(sigma, 1)], plan)).toBeNull();
   });
 
   it('starts with nothing spent and never admits a release without noise', () => {
     expect(spent([], plan.delta)).toBe(0);
-    expect(wouldExceed([], [release(0, 1)], plan)).toBe(true);
+    expect(spentWith([], [release(0, 1)], plan)).toBeNull();
   });
 
   it('refuses numbers that are not a mechanism', () => {

@@ -14,14 +14,18 @@ export function spent(ledger: Ledger, delta: number, accountant?: Accountant): n
   return epsilonOf(ledger, delta, accountant);
 }
 
-/** Whether charging all of `mechanisms` as well would go past the budget. Ask before touching a record. */
-export function wouldExceed(
+/**
+ * Ask before touching a record.
+ * @returns ε spent at the budget's δ once all of `mechanisms` are charged as well; null where that goes past the budget
+ */
+export function spentWith(
   ledger: Ledger,
   mechanisms: readonly Mechanism[],
   budget: Budget,
   accountant?: Accountant,
-): boolean {
-  return !(epsilonOf([...ledger, ...mechanisms], budget.delta, accountant) <= budget.epsilon);
+): number | null {
+  const epsilon = epsilonOf([...ledger, ...mechanisms], budget.delta, accountant);
+  return epsilon <= budget.epsilon ? epsilon : null;
 }
 
 /** The ledger with `mechanism` charged. */

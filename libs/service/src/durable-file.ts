@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -29,6 +30,14 @@ export function writeDurably(file: string, bytes: Uint8Array | string): void {
       throw error;
     }
     syncFolder(dirname(file));
+  });
+}
+
+/** For what is made again after a crash: not synced, and not whole if it fails. @throws CodedError DISK_FULL */
+export function writeScratch(file: string, bytes: Uint8Array): void {
+  withRoom(() => {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, bytes, { mode: 0o600 });
   });
 }
 

@@ -8,6 +8,7 @@ export {
   wipe,
   wipeFile,
   writeDurably,
+  writeScratch,
 } from './durable-file.js';
 export { runProcess } from './process.js';
 export { CODED_EXIT, failureIn, failureOf } from './process-failure.js';

@@ -142,6 +142,7 @@ describe('the agent thread', () => {
     await start();
     await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).not.toEqual([]), 20_000);
     expect(ledger().map(({ mechanism }) => mechanism.steps)).toEqual([undefined, 2, 7]);
+    expect(coordinator.requests.filter(({ path }) => path === `/v1/site/blobs/${sha256(schema)}`)).toHaveLength(1);
   });
 
   it('stops while a child trains and leaves no process behind', async () => {

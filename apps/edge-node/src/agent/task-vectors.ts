@@ -13,7 +13,7 @@ import { Quantiser } from '@koinon/he';
 import { readWeights } from '@koinon/onnx';
 import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '@koinon/records';
-import { writeDurably } from '@koinon/service';
+import { writeScratch } from '@koinon/service';
 import type { CoordinatorLink, TrainingRound } from '@koinon/site-client';
 import {
   TaskRunner,
@@ -29,6 +29,8 @@ export class TaskVectors {
   private readonly tasks: TaskRunner;
   /** The assignment that was paid for last: from then on what is said of it may hang on records. */
   private paid: AssignmentOf<'train'> | undefined;
+  /** Files of feature schemas by digest: the same in each round of a run. */
+  private readonly schemas: Record<string, string> = {};
   private checked: { readonly recipe: string; readonly plan: NoisePlan } | undefined;
 
   constructor(
@@ -128,18 +130,22 @@ export class TaskVectors {
   }
 
   private async source(recordsSchemaSha256: string) {
-    const schema = await this.link.blob(recordsSchemaSha256);
-    return { ...this.config.data, schemaFile: this.file(recordsSchemaSha256, 'json', schema) };
+    this.schemas[recordsSchemaSha256] ??= this.file(
+      recordsSchemaSha256,
+      'json',
+      await this.link.blob(recordsSchemaSha256),
+    );
+    return { ...this.config.data, schemaFile: this.schemas[recordsSchemaSha256] };
   }
 
-  /** Nothing in it outlives a task. */
+  /** Emptied at each start; a model does not outlive its task. */
   private get folder(): string {
     return join(this.config.home, 'work');
   }
 
   private file(sha256: string, extension: string, bytes: Uint8Array): string {
     const file = join(this.folder, `${sha256}.${extension}`);
-    writeDurably(file, bytes);
+    writeScratch(file, bytes);
     return file;
   }
 }

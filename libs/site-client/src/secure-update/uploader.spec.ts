@@ -44,6 +44,16 @@ describe.each(schemes.names)('an upload under %s', (scheme) => {
     expect(statement).toMatchObject({ sumId: SUM, site: 'basel', blocks, root });
   });
 
+  it('asks what of it is there only where it may have been sent before', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, scheme);
+    await hospitals.upload('basel', SUM, 0, values(1));
+    expect(hospitals.relay.asked).toEqual([]);
+    await hospitals.upload('basel', SUM, 0, values(1));
+    await (await hospitals.restart('basel')).uploader.send(EPOCH, SUM);
+    expect(hospitals.relay.asked).toEqual(['blocks', 'blocks']);
+  });
+
   it('spends its sum index on disk: no other sum is ever encrypted for it', async () => {
     using dir = tempDir();
     const hospitals = await Hospitals.ready(dir.path, scheme);

@@ -11,6 +11,9 @@ const rootOf = (digests: readonly Uint8Array[]): string => Buffer.from(MerkleTre
 
 /** Encrypts a vector once, stores the ciphertext, and sends it until the coordinator has all of it. */
 export class Uploader {
+  /** Sums encrypted in this process whose sending was never begun: the coordinator has none of their blocks. */
+  private readonly unsent = new Set<string>();
+
   constructor(
     private readonly site: string,
     private readonly keys: Pick<SiteKeys, 'signer'>,
@@ -58,6 +61,7 @@ export class Uploader {
       ...(answers ? { answers } : {}),
     });
     this.store.keepOnly(this.epochs.sumIds());
+    this.unsent.add(sumId);
   }
 
   /** Resumable: blocks the coordinator has are not sent again. @throws CodedError SITE_STATE_LOST */
@@ -67,7 +71,8 @@ export class Uploader {
     const blocks = this.store.load(sumId, upload.blocks);
     const digests = blocks.map((block) => createHash('sha256').update(block).digest());
     if (rootOf(digests) !== upload.root) throw new CodedError('SITE_STATE_LOST', 'the stored upload is damaged');
-    const there = new Map((await this.link.blocks(sumId)).map(({ index, sha256 }) => [index, sha256]));
+    const isNew = this.unsent.delete(sumId);
+    const there = new Map(isNew ? [] : (await this.link.blocks(sumId)).map(({ index, sha256 }) => [index, sha256]));
     for (const [index, block] of blocks.entries()) {
       if (there.get(index) !== digests[index]!.toString('hex')) await this.link.putBlock(sumId, index, block);
     }

@@ -46,6 +46,8 @@ export class Relay {
   readonly sums = new Map<string, Uint8Array[]>();
   readonly shares: { site: string; sumId: string; share: Uint8Array }[] = [];
   readonly statements: Envelope[] = [];
+  /** Questions for blocks. */
+  readonly asked: string[] = [];
   /** Called before anything a site sends is taken; throws to lose it. */
   onSend: (what: string, site: string) => void = () => undefined;
   changeOpening: (opening: Opening) => Opening = (opening) => opening;
@@ -64,10 +66,12 @@ export class Relay {
         this.posts.push({ site, step, post });
       },
       inbox: async (_: string, step: string) => this.changeInbox(this.inbox(site, step), site),
-      blocks: async (sumId: string) =>
-        (this.uploadsOf(sumId).get(site) ?? []).flatMap((block, index) =>
+      blocks: async (sumId: string) => {
+        this.asked.push('blocks');
+        return (this.uploadsOf(sumId).get(site) ?? []).flatMap((block, index) =>
           block ? [{ index, sha256: sha256(block) }] : [],
-        ),
+        );
+      },
       putBlock: async (sumId: string, index: number, block: Uint8Array) => {
         this.onSend(`block ${index}`, site);
         const blocks = this.uploadsOf(sumId).get(site) ?? [];
@@ -78,7 +82,10 @@ export class Relay {
         this.onSend('commit', site);
         this.commits.push({ site, sumId, envelope });
       },
-      sumBlock: async (sumId: string, index: number) => this.sums.get(sumId)![index]!,
+      sumBlock: async (sumId: string, index: number) => {
+        this.asked.push(`sum ${index}`);
+        return this.sums.get(sumId)![index]!;
+      },
       opening: async (sumId: string, index: number) => this.changeOpening(this.opening(sumId, index)),
       putShare: async (sumId: string, share: Uint8Array) => {
         this.onSend('share', site);
