@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import type { Figure } from './figure.js';
 
 /** One module beside this file per suite. */
-const SUITES = ['he', 'training', 'federation'] as const;
+const SUITES = ['he', 'training', 'federation', 'round'] as const;
 
 interface Suite {
   run(options: { readonly onProgress: (line: string) => void }): Promise<Figure[]>;
