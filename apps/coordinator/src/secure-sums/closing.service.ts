@@ -7,11 +7,9 @@ import { In, type DataSource, type EntityManager } from 'typeorm';
 import { EpochRow } from '../key-epochs/key-epochs.entities.js';
 import { SiteRow } from '../identity/identity.entities.js';
 import { SumBlockRow, SumRow, UploadRow } from './secure-sums.entities.js';
+import { shardsLeft } from './shards.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
-
-/** Blocks one shard adds: small enough to spread over workers, large enough to be worth a job. */
-const BLOCKS_PER_SHARD = 32;
 
 /** Fixes which uploads a sum is made of, has them added, and commits to the result with a signature. */
 @Injectable()
@@ -28,14 +26,18 @@ export class ClosingService {
     return sum.cohort.flatMap((site) => rows.filter((r) => r.site === site).map(({ root }) => ({ site, root })));
   }
 
-  async enqueueAggregation(sum: SumRow): Promise<void> {
-    const shards = Array.from({ length: Math.ceil(sum.blocks / BLOCKS_PER_SHARD) }, (_, i) => i * BLOCKS_PER_SHARD);
+  /** What is added already is not asked for again: the reconciler asks every two seconds. */
+  async enqueueAggregation({ id: sumId, blocks }: SumRow): Promise<void> {
+    const added = await this.database.manager.find(SumBlockRow, { where: { sumId }, select: { index: true } });
     await this.jobs.enqueueFlow(
-      { name: 'sum.close', data: { sumId: sum.id }, id: `close-${sum.id}` },
-      shards.map((from) => ({
+      { name: 'sum.close', data: { sumId }, id: `close-${sumId}` },
+      shardsLeft(
+        blocks,
+        added.map((block) => block.index),
+      ).map(({ from, to }) => ({
         name: 'sum.shard',
-        data: { sumId: sum.id, from, to: Math.min(sum.blocks, from + BLOCKS_PER_SHARD) },
-        id: `shard-${sum.id}-${from}`,
+        data: { sumId, from, to },
+        id: `shard-${sumId}-${from}`,
       })),
     );
   }
