@@ -1,7 +1,13 @@
+/** Runs and rounds. `federations` alone writes them, and a state is written by RunTransitions or RoundTransitions alone. */
 import type { ErrorCode, Failure, Federation, Fit, Metrics } from '@koinon/contracts';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalInstant, optionalJson } from '../platform/database/columns.js';
 
+/**
+ * `running → done | failed | cancelled`. What was asked for is fixed at the start; later only these change:
+ * - `epsilonAfter` while somebody looks, also of a run that is over;
+ * - `failure` and `finishedAt` at the end: a run that is done has no failure, a cancelled one has RUN_CANCELLED.
+ */
 @Entity('runs')
 @Index('runs_one_active', ['federation'], { unique: true, where: "state = 'running'" })
 export class RunRow {
@@ -25,6 +31,14 @@ export class RunRow {
 /** What happens inside a sum is the sum's story: a round that collects is collecting until its update is decrypted. */
 export type RoundState = 'planned' | 'collecting' | 'updating' | 'evaluating' | 'done' | 'failed';
 
+/**
+ * `planned → collecting → updating → evaluating → done | failed`; `finishedAt` says that it is over, `failure` that it failed.
+ * - planned: `cohort` is who was drawn; each ceremony that is begun sets `epochId`, and `cohort` to its roster.
+ * - collecting: the cohort is fixed. What its update is doing stands in the row of its sum.
+ * - updating: `version` and `strategySha256` are null until the new version is recorded, and then set together.
+ * - done: `metrics` are those of `version`. A failed round may have a version, which no alias ever points at.
+ * - `exclusions` grow until it is over; `cleared` comes minutes after.
+ */
 @Entity('rounds')
 @Index('rounds_run_number', ['runId', 'number'], { unique: true })
 export class RoundRow {

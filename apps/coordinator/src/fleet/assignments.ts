@@ -2,7 +2,17 @@ import { PROTOCOL, type Assignment, type Assignments } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
 import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
 
-/** What one site has to do of the open work. */
+/**
+ * What one site has to do of the open work. An assignment is no row and has no state: it is what the rows mean for a site at the
+ * moment it asks, and a site that asks again is told again. So all that a site does for one can be done twice.
+ *
+ * | kind | is there while | until the site | or |
+ * |---|---|---|---|
+ * | ceremony | a key epoch runs that has the site in its roster | posted its message of this step | refused, or the step is over |
+ * | train, evaluate | a sum collects that has it in its cohort | signed its finished upload | refused, or the list of uploads is fixed |
+ * | share | a sum is decrypted that has it in its active set | signed its decryption share | refused, or the sum is over |
+ * | release | the release is its model's last | reports that it serves just this, or never will | another release follows |
+ */
 export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Assignments {
   const own = rounds.filter(({ header }) => header.roster.includes(site));
   return {

@@ -2,7 +2,7 @@ import type { SiteStatus } from '@koinon/contracts';
 import { Column, Entity, JoinColumn, OneToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { SiteRow } from '../identity/identity.entities.js';
 
-/** What a site said last of itself. */
+/** What a site said last of itself; `fleet` alone writes it. A site that never reported has no row. */
 @Entity('site_status')
 export class SiteStatusRow {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'site_status_pk' }) site!: string;

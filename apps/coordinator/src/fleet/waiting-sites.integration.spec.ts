@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { PROTOCOL } from '@koinon/contracts';
-import { withDatabase } from '@koinon/testing';
+import { until, withDatabase } from '@koinon/testing';
 import { PostgresQueryRunner } from 'typeorm/driver/postgres/PostgresQueryRunner.js';
 import { expect, it, vi } from 'vitest';
 import { BLOBS, type BlobStore } from '../platform/blobs/blob-store.js';
@@ -7,6 +8,8 @@ import { EventsService } from '../platform/events/events.service.js';
 import { withFederation } from '../testing/federation.fixture.js';
 import { digest, tinyModel } from '../testing/tiny-federation.fixture.js';
 import { AssignmentsService } from './assignments.service.js';
+
+const nothing = { protocol: PROTOCOL, assignments: [], epochs: [] };
 
 const database = withDatabase();
 const federation = withFederation(() => ({ databaseUrl: database.url, worker: false }), {
@@ -32,14 +35,22 @@ it('one look at the database answers every site that asks at that moment', async
   const { app } = federation.coordinator;
   const query = vi.spyOn(PostgresQueryRunner.prototype, 'query');
   const asked = await Promise.all(['alpha', 'beta', 'gamma'].map((site) => app.get(AssignmentsService).wait(site, 0)));
-  const nothing = { assignments: [], epochs: [] };
   expect(asked).toEqual([nothing, nothing, nothing]);
   expect(query.mock.calls.filter(([text]) => text.includes('model_aliases'))).toHaveLength(1);
 });
 
-it('a site that waits is answered when the coordinator stops', async () => {
-  const { app } = federation.coordinator;
-  const waiting = app.get(AssignmentsService).wait('alpha', 3_600_000);
-  app.get(EventsService).stream.complete();
-  expect(await waiting).toEqual({ protocol: PROTOCOL, assignments: [], epochs: [] });
+it('a change costs one look, however many sites wait for one; all are answered when the coordinator stops', async () => {
+  const { app, foundations } = federation.coordinator;
+  const [assignments, events] = [app.get(AssignmentsService), app.get(EventsService)];
+  const query = vi.spyOn(PostgresQueryRunner.prototype, 'query');
+  const looks = () => query.mock.calls.filter(([text]) => text.includes('FROM rounds')).length;
+  const sites = Array.from({ length: 64 }, (_, i) => `site-${i}`);
+  const waiting = Promise.all(sites.map((site) => assignments.wait(site, 3_600_000)));
+  await until('the first look', () => Promise.resolve(looks() > 0));
+  await events.publish(foundations.database.manager, 'round', randomUUID(), randomUUID());
+  await until('a look after the change', () => Promise.resolve(looks() > 1));
+  events.stream.complete();
+  for (const answer of await waiting) expect(answer).toEqual(nothing);
+  // Who asks while a look is under way shares the next one.
+  expect(looks()).toBeLessThanOrEqual(4);
 }, 10_000);

@@ -1,6 +1,13 @@
+/** Who may ask for what. `identity` alone writes it. */
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { instant, optionalInstant } from '../platform/database/columns.js';
 
+/**
+ * `invited → enrolled`, and never back.
+ * - invited: the digest of its token and when it expires; no keys.
+ * - enrolled: the keys its node made, `enrolledAt`, and when it last proved who it is. The digest stays, so that a node whose
+ *   answer was lost may enrol again with the same keys.
+ */
 @Entity('sites')
 export class SiteRow {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'sites_pk' }) id!: string;
@@ -14,6 +21,7 @@ export class SiteRow {
   @Column({ name: 'last_seen_at', ...optionalInstant }) lastSeenAt!: Date | null;
 }
 
+/** A person's token, as its digest alone. */
 @Entity('api_tokens')
 export class ApiTokenRow {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'api_tokens_pk' }) sha256!: string;

@@ -1,8 +1,15 @@
+/** Key epochs. `key-epochs` alone writes them, and a state or step is written by EpochTransitions alone. */
 import type { Envelope, ErrorCode, Failure, RosterEntry } from '@koinon/contracts';
 import type { EpochHeader } from '@koinon/he';
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalJson } from '../platform/database/columns.js';
 
+/**
+ * The life of one collective key: `running → ready → over`, or `failed` from either. It ends with its round.
+ * - running: `stepIndex` is the step of the ceremony that waits for messages, until `stepDeadlineAt`.
+ * - ready: every site confirmed the same transcript; step and deadline mean nothing any more.
+ * - failed: `failure` names the sites that spoiled the ceremony, and none where nobody is to blame. Its sums end with it.
+ */
 @Entity('epochs')
 export class EpochRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epochs_pk' }) id!: string;
@@ -19,6 +26,7 @@ export class EpochRow {
   @Column(optionalJson) failure!: (Failure & { sites: string[] }) | null;
 }
 
+/** What a site signed in a step of the ceremony, once; the bodies lie in the blob store under the digests it names. */
 @Entity('epoch_messages')
 export class EpochMessageRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epoch_messages_pk', name: 'epoch_id' }) epochId!: string;
@@ -30,6 +38,7 @@ export class EpochMessageRow {
   @Column('jsonb') statement!: Envelope;
 }
 
+/** Why a site takes no part; one that refuses while the ceremony runs ends it. */
 @Entity('epoch_refusals')
 export class EpochRefusalRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epoch_refusals_pk', name: 'epoch_id' }) epochId!: string;

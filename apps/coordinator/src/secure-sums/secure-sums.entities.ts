@@ -1,9 +1,19 @@
+/** Secure sums. `secure-sums` alone writes them, and a state is written by SumTransitions alone. */
 import type { Envelope, ErrorCode, Failure } from '@koinon/contracts';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalJson, wholeNumber } from '../platform/database/columns.js';
 
 export type SumState = 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' | 'failed';
 
+/**
+ * `collecting → closing → aggregating → decrypting → combining → done`, or `failed` from any. What a state sets stays.
+ * - collecting: waits until `deadlineAt` for uploads of `cohort`.
+ * - closing: `uploads` are fixed, in the order of the cohort, and never change again.
+ * - aggregating: `sumRoot` is null until every block is added.
+ * - decrypting: `activeSet` and the signed `closing` are fixed; waits until `deadlineAt` for one share of each.
+ * - combining: `combined` and `resultSha256` are set together.
+ * In the other states `deadlineAt` means nothing.
+ */
 @Entity('sums')
 @Index('sums_epoch_index', ['epochId', 'sumIndex'], { unique: true })
 export class SumRow {
@@ -37,6 +47,7 @@ export class SumRow {
   @Column(optionalJson) failure!: Failure | null;
 }
 
+/** A block a site has sent; it may be sent again until the upload is committed. */
 @Entity('upload_blocks')
 export class UploadBlockRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'upload_blocks_pk', name: 'sum_id' }) sumId!: string;
@@ -48,6 +59,7 @@ export class UploadBlockRow {
   @Column('text') sha256!: string;
 }
 
+/** A block of the sum that has been added, by whichever worker did. */
 @Entity('sum_blocks')
 export class SumBlockRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sum_blocks_pk', name: 'sum_id' }) sumId!: string;
@@ -58,6 +70,7 @@ export class SumBlockRow {
   @Column('text') sha256!: string;
 }
 
+/** An upload that its site has finished and signed: one for each site and sum, for good. */
 @Entity('uploads')
 export class UploadRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'uploads_pk', name: 'sum_id' }) sumId!: string;
@@ -71,6 +84,7 @@ export class UploadRow {
   @Column('jsonb') statement!: Envelope;
 }
 
+/** A site's decryption share, stored and signed: one for each site and sum, for good. */
 @Entity('shares')
 export class ShareRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'shares_pk', name: 'sum_id' }) sumId!: string;
@@ -82,6 +96,7 @@ export class ShareRow {
   @Column('jsonb') statement!: Envelope;
 }
 
+/** Why a site sends no upload or no share. */
 @Entity('sum_refusals')
 export class SumRefusalRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sum_refusals_pk', name: 'sum_id' }) sumId!: string;

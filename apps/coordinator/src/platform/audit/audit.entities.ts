@@ -1,6 +1,7 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { instant } from '../database/columns.js';
 
+/** One thing that happened. Rows are only ever added, each with the hash of the one before in its own. */
 @Entity('audit_log')
 export class AuditRow {
   @PrimaryGeneratedColumn('identity', {
