@@ -3,12 +3,13 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CodedError, SiteView } from '@koinon/contracts';
 import type { KoinonClient } from '@koinon/client';
-import { sites, splitFile } from '@koinon/heart-disease';
+import { sites } from '@koinon/heart-disease';
 import { read } from '../connection.js';
 import { programs } from '../layout.js';
 import { nodesFileOf, type ConfiguredNode, type Nodes } from '../nodes-file.js';
 import type { Program } from '@koinon/supervisor';
 import type { Host } from './host.js';
+import { nodeEnvironment } from './node-environment.js';
 
 type Site = (typeof sites)[number];
 
@@ -62,28 +63,19 @@ export class Hospitals {
       writeFileSync(tokenFile, invitation.token, { mode: 0o600 });
       writeFileSync(fingerprintFile, invitation.coordinatorFingerprint, { mode: 0o600 });
     }
-    const { epsilon, delta } = plan.spec.privacy;
     const node = this.host.program(
       id,
       programs.edgeNode,
-      {
-        KOINON_SITE: id,
-        KOINON_HOME: home,
-        KOINON_COORDINATOR_URL: this.client.baseUrl,
-        KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
-        KOINON_COORDINATOR_FINGERPRINT: read(
+      nodeEnvironment(id, plan, {
+        home,
+        port: port === 0 ? 0 : port + 1 + index,
+        coordinatorUrl: this.client.baseUrl,
+        coordinatorFingerprint: read(
           fingerprintFile,
           `${id} is enrolled in this database from another folder; every federation needs a database of its own`,
         ),
-        KOINON_DATA_FILE: plan.files[id]!,
-        KOINON_SPLIT_FILE: splitFile,
-        KOINON_SPLIT_CENTRE: id,
-        KOINON_SERVING_THREADS: '1',
-        KOINON_PORT: String(port === 0 ? 0 : port + 1 + index),
-        KOINON_EPSILON_BUDGET: epsilon === null ? 'off' : String(epsilon),
-        KOINON_DELTA: String(delta),
-        KOINON_INSECURE_DETERMINISTIC: plan.insecureDeterministic ? '1' : '0',
-      },
+        tokenFile,
+      }),
       (failure: CodedError) => {
         this.nodes.delete(id);
         say(`${failure.code}: ${failure.detail}; ${id} takes no further part`);

@@ -1,21 +1,11 @@
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual, promisify } from 'node:util';
-import { CodedError, type RunView } from '@koinon/contracts';
-import { recordsSchemaFile, modelFile, splitFile } from '@koinon/heart-disease';
+import { isDeepStrictEqual } from 'node:util';
+import type { RunView } from '@koinon/contracts';
 import { z } from 'zod';
-import { programs } from '../layout.js';
 import type { Plan } from './options.js';
+import { metricsSchema, trainReference, type ReferenceMetrics } from './reference-training.js';
 
-const scores = z.object({ accuracy: z.number(), auc: z.number(), f1: z.number() });
-const metricsSchema = z.object({
-  averageSite: scores,
-  bestSite: scores,
-  pooled: scores,
-  sites: z.record(z.string(), scores),
-});
-export type ReferenceMetrics = z.infer<typeof metricsSchema>;
 const storedSchema = z.object({ noiseMultiplier: z.number(), sites: z.array(z.string()), metrics: metricsSchema });
 
 /**
@@ -64,42 +54,9 @@ export class Reference {
     const file = join(this.folder, 'reference.json');
     const stored = readStored(file);
     if (stored?.noiseMultiplier === noiseMultiplier && isDeepStrictEqual(stored.sites, sites)) return stored.metrics;
-    const metrics = await this.train(sites, noiseMultiplier, signal);
+    const metrics = await trainReference(this.folder, this.plan, { sites, noiseMultiplier }, signal);
     writeFileSync(file, JSON.stringify({ noiseMultiplier, sites, metrics }), { mode: 0o600 });
     return metrics;
-  }
-
-  private async train(
-    sites: readonly string[],
-    noiseMultiplier: number,
-    signal: AbortSignal,
-  ): Promise<ReferenceMetrics> {
-    const { spec, seed, insecureDeterministic, files } = this.plan;
-    const jobFile = join(this.folder, 'reference-job.json');
-    const job = {
-      modelFile,
-      federation: spec,
-      noiseMultiplier,
-      insecureDeterministic,
-      ...(seed === undefined ? {} : { seed }),
-      sites: sites.map((id) => ({
-        id,
-        data: { file: files[id]!, schemaFile: recordsSchemaFile, splitFile, centre: id },
-      })),
-    };
-    writeFileSync(jobFile, JSON.stringify(job), { mode: 0o600 });
-    try {
-      const { stdout } = await promisify(execFile)(process.execPath, [programs.reference, '--job', jobFile], {
-        maxBuffer: 2 ** 20,
-        signal,
-        killSignal: 'SIGKILL',
-      });
-      return metricsSchema.parse(JSON.parse(stdout));
-    } catch (error) {
-      signal.throwIfAborted();
-      const why = /^\w*Error: (.*)$/m.exec(error instanceof Error ? error.message : '')?.[1];
-      throw new CodedError('INTERNAL', `the reference training failed${why ? `: ${why}` : ''}`);
-    }
   }
 }
 

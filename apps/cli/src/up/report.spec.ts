@@ -1,7 +1,8 @@
 import type { VersionView } from '@koinon/contracts';
 import { describe, expect, it } from 'vitest';
 import { roundView, runView } from '../testing/views.js';
-import { reportOf, textReport, type Report } from './report.js';
+import { reportOf, type Report } from './report.js';
+import { textReport } from './report-text.js';
 import type { Serving } from './serving.js';
 
 const scores = (accuracy: number) => ({ accuracy, auc: accuracy + 0.08, f1: accuracy - 0.01 });

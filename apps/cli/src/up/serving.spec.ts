@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { VersionView } from '@koinon/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
-import { measureServing, quantile } from './serving.js';
+import { measureServing } from './serving.js';
 
 const version = { model: 'heart-disease', version: 6, sha256: 'a'.repeat(64) } as VersionView;
 const open: Server[] = [];
@@ -100,21 +100,5 @@ describe('measureServing', () => {
     const measured = measure(['http://127.0.0.1:1'], stopping.signal);
     stopping.abort(reason);
     await expect(measured).rejects.toBe(reason);
-  });
-});
-
-describe('quantile', () => {
-  it('is the nearest rank, in any order', () => {
-    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
-    expect([0, 0.5, 0.99, 1].map((q) => quantile(hundred, q))).toEqual([1, 50, 99, 100]);
-    expect(quantile([3, 1, 2], 0.5)).toBe(2);
-    expect(quantile([7], 0.99)).toBe(7);
-    expect(quantile([], 0.5)).toBe(0);
-  });
-
-  it('leaves its input alone and does not sort as text', () => {
-    const values = [10, 9, 100];
-    expect(quantile(values, 1)).toBe(100);
-    expect(values).toEqual([10, 9, 100]);
   });
 });

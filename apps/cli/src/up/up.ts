@@ -11,7 +11,8 @@ import { Machine } from './machine.js';
 import { planFrom, type UpFlags } from './options.js';
 import { Reference } from './reference.js';
 import { releasedVersion } from './released-version.js';
-import { reportOf, textReport } from './report.js';
+import { reportOf } from './report.js';
+import { textReport } from './report-text.js';
 import { follow, requireDone, startOrResume } from './run-federation.js';
 import { measureServing } from './serving.js';
 
