@@ -1,9 +1,6 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
-  checkJob,
-  checkLimits,
-  tensorBytes,
   type EvaluateJob,
   type Task,
   type TaskLimits,
@@ -11,6 +8,7 @@ import {
   type TrainJob,
   type TrainResult,
 } from './protocol.js';
+import { checkJob, checkLimits, tensorBytes } from './task-checks.js';
 import { TaskProcess } from './task-process.js';
 import { TrainingError } from './training-error.js';
 

@@ -1,16 +1,10 @@
 import { once } from 'node:events';
 import { DataError, loadHospitalData, type DataSource, type HospitalData } from '@koinon/records';
 import { ClippedGradient } from './clipped-gradient.js';
-import {
-  tensorBytes,
-  type Charged,
-  type ChildReply,
-  type TaskLimits,
-  type TrainJob,
-  type TrainResult,
-} from './protocol.js';
+import { type Charged, type ChildReply, type TaskLimits, type TrainJob, type TrainResult } from './protocol.js';
 import { randomSource } from './random-source.js';
 import { trainLocally } from './trainer.js';
+import { tensorBytes } from './task-checks.js';
 import { TrainingError } from './training-error.js';
 
 /**
