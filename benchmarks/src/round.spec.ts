@@ -3,7 +3,7 @@ import { figuresOf } from './round.js';
 
 it('reports the median of the rounds that are warm, their parts, and the first one apart', () => {
   const round = (planned: number, stepMs: number, coordinator: number) => {
-    const states = ['planned', 'collecting', 'closing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
+    const states = ['planned', 'collecting', 'freezing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
     const entered = Object.fromEntries(states.map((state, index) => [state, planned + index * stepMs]));
     return { entered, sites: 4, requests: 120, cpuMs: { coordinator } };
   };

@@ -13,8 +13,8 @@ const NODE_STARTS = 11;
 /** States of a round that begin and end each of its parts. */
 const PARTS = {
   'key generation': ['planned', 'collecting'],
-  'training and uploads': ['collecting', 'closing'],
-  'adding and decrypting': ['closing', 'updating'],
+  'training and uploads': ['collecting', 'freezing'],
+  'adding and decrypting': ['freezing', 'updating'],
   'server update': ['updating', 'evaluating'],
   evaluation: ['evaluating', 'done'],
 } as const;

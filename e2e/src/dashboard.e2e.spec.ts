@@ -114,7 +114,7 @@ describe('runs', () => {
     expect(await textOf(dashboard.roundRow(2))).toContain('switzerland ROUND_DEADLINE_PASSED');
     await dashboard.roundRow(2).getByRole('button').click();
     expect(await textOf(dashboard.panel(/^Round 2/).getByRole('row', { name: /switzerland/ }))).toContain(
-      'The round is closed; the update was not taken.',
+      'The deadline of the round has passed; the update was not taken.',
     );
   });
 
@@ -122,7 +122,7 @@ describe('runs', () => {
     const dashboard = await open(await serve({ runs: [failedRun()] }));
     await dashboard.phase('decrypting').waitFor();
     expect(await textOf(dashboard.page.locator('.note.bad'))).toBe(
-      'The run stopped. SHARES_MISSING A site of the fixed active set did not deliver its decryption share before the deadline; the sum stays closed. Details: hungary.',
+      'The run stopped. SHARES_MISSING One of the fixed decryptors did not deliver its decryption share before the deadline; the sum is not decrypted. Details: hungary.',
     );
     expect(await dashboard.phase('decrypting').getAttribute('data-status')).toBe('failed');
     expect(await dashboard.phase('updating').getAttribute('data-status')).toBe('ahead');

@@ -57,7 +57,7 @@ const rates = [
 const phases: readonly RoundPhase[] = [
   'planned',
   'collecting',
-  'closing',
+  'freezing',
   'aggregating',
   'decrypting',
   'updating',
@@ -109,8 +109,8 @@ export function round({
     cohort: siteIds,
     participants,
     exclusions: Object.entries(excluded).map(([site, code]) => ({ site, code })),
-    activeSet: reached >= 4 ? participants.slice(0, 3) : [],
-    epochId: uuid('epoch'),
+    decryptors: reached >= 4 ? participants.slice(0, 3) : [],
+    keyEpochId: uuid('epoch'),
     startedAt: ago(startedAgo),
     finishedAt: over ? ago(at) : null,
     timeline,
@@ -247,10 +247,10 @@ export function versionDetail(version: number, signed?: Partial<Lineage>): Versi
     encryption: trained
       ? {
           scheme: 'ckks-threshold',
-          epochId: uuid('epoch'),
+          keyEpochId: uuid('epoch'),
           threshold: 3,
           sumRoot: digest(`sum ${version}`),
-          activeSet: ['cleveland', 'hungary', 'va-long-beach'],
+          decryptors: ['cleveland', 'hungary', 'va-long-beach'],
         }
       : null,
     recordsSchemaSha256: digest('features'),
@@ -279,7 +279,7 @@ export function sites(): SiteView[] {
       id,
       name: siteNames[i],
       state: 'enrolled',
-      identityFingerprint: digest(`identity ${id}`),
+      keyFingerprint: digest(`identity ${id}`),
       enrolledAt: ago(90_000),
       lastSeenAt: ago([1, 2, 1, 190][i]!),
       status: {
@@ -299,7 +299,7 @@ export const invitedSite = (): SiteView =>
     id: 'stanford',
     name: 'stanford',
     state: 'invited',
-    identityFingerprint: null,
+    keyFingerprint: null,
     enrolledAt: null,
     lastSeenAt: null,
     status: null,

@@ -32,7 +32,7 @@ async function watched() {
 }
 
 describe('Views.touch', () => {
-  it.each(['run', 'round', 'epoch'] as const)('reads only the run a %s belongs to', async (topic) => {
+  it.each(['run', 'round', 'key-epoch'] as const)('reads only the run a %s belongs to', async (topic) => {
     const { views, asked } = await watched();
     views.touch(event(topic, 'new'));
     await settle();

@@ -33,7 +33,7 @@ export class Views {
   }
 
   touch({ topic, runId }: KoinonEvent): void {
-    if (topic === 'run' || topic === 'round' || topic === 'epoch') this.runs.touch(runId);
+    if (topic === 'run' || topic === 'round' || topic === 'key-epoch') this.runs.touch(runId);
     if (topic === 'site') this.sites.touch();
     // A site that starts to serve another version changes servedBy.
     if (topic === 'version' || topic === 'site') this.touchModels();

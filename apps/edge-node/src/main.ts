@@ -26,7 +26,7 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
     await runtime.close();
   };
   agent.failed.catch((error: unknown) => stop().finally(() => fail(error)));
-  return { url, fingerprint: signer.keyId, stop };
+  return { url, fingerprint: signer.keyFingerprint, stop };
 }
 
 function print(entry: Record<string, unknown>): void {

@@ -62,7 +62,7 @@ const [model, schemaBytes] = [lookup(), new TextEncoder().encode(schema)];
 const common = {
   runId: randomUUID(),
   roundId: randomUUID(),
-  epochId: EPOCH,
+  keyEpochId: EPOCH,
   sumIndex: 0,
   recordsSchemaSha256: sha256(schemaBytes),
   modelSha256: sha256(model),
@@ -177,7 +177,7 @@ describe('a node whose records a model cannot compute', () => {
       fit: { proximalMu: 0, controlVariate: false },
       federation: asked,
     });
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), {
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/finish`)).not.toEqual([]), {
       timeout: 20_000,
       interval: 50,
     });

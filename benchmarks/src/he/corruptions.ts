@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import {
   type CeremonyMessage,
-  type EpochHeader,
+  type KeyEpochHeader,
   HeError,
   type SumToDecrypt,
   confirmedTranscript,
@@ -85,7 +85,7 @@ async function corruptContainers(scheme: string, trials: number): Promise<Corrup
 /** Every message of site-1, read by site-2 in the step that follows. */
 async function ceremonyReaders(
   scheme: string,
-  header: EpochHeader,
+  header: KeyEpochHeader,
 ): Promise<[string, Uint8Array, (bytes: Uint8Array) => void][]> {
   const { dkgSteps } = schemes.named(scheme);
   const site = await schemes.named(scheme).site();

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import {
   type Aggregator,
   type CeremonyMessage,
-  type EpochHeader,
-  type SiteEpoch,
+  type KeyEpochHeader,
+  type SiteKeyEpoch,
   type SumToDecrypt,
   schemes,
 } from '@koinon/he';
@@ -11,9 +11,9 @@ import {
 /** All sites of one key epoch in this process, its key ceremony over. Dispose it. */
 export class Epoch implements Disposable {
   private constructor(
-    readonly header: EpochHeader,
+    readonly header: KeyEpochHeader,
     readonly aggregator: Aggregator,
-    readonly sites: readonly SiteEpoch[],
+    readonly sites: readonly SiteKeyEpoch[],
     readonly ceremonyMsPerSite: number,
     readonly messages: readonly CeremonyMessage[],
   ) {}
@@ -22,11 +22,11 @@ export class Epoch implements Disposable {
     scheme: string,
     sites: number,
     threshold: number,
-    changes: Partial<EpochHeader> = {},
+    changes: Partial<KeyEpochHeader> = {},
   ): Promise<Epoch> {
     const { dkgSteps, ...registered } = schemes.named(scheme);
     const [site, aggregator] = [await registered.site(), await registered.aggregator()];
-    const header: EpochHeader = { ...headerOf(scheme, sites, threshold), ...changes };
+    const header: KeyEpochHeader = { ...headerOf(scheme, sites, threshold), ...changes };
     const opened = header.roster.map((name) => site.begin(header, name));
     const start = performance.now();
     const messages = runCeremony(dkgSteps, header, opened);
@@ -79,7 +79,7 @@ export class Epoch implements Disposable {
     };
   }
 
-  #site(index: number): SiteEpoch {
+  #site(index: number): SiteKeyEpoch {
     const site = this.sites[index];
     if (!site) throw new Error('no such site');
     return site;
@@ -90,12 +90,12 @@ export class Epoch implements Disposable {
   }
 }
 
-export function headerOf(scheme: string, sites: number, threshold: number): EpochHeader {
+export function headerOf(scheme: string, sites: number, threshold: number): KeyEpochHeader {
   const roster = Array.from({ length: sites }, (_, i) => `site-${i + 1}`);
   return {
     scheme,
     version: 1,
-    epochId: 'benchmark',
+    keyEpochId: 'benchmark',
     seed: randomBytes(32).toString('hex'),
     roster,
     threshold,
@@ -108,8 +108,8 @@ export function headerOf(scheme: string, sites: number, threshold: number): Epoc
 /** Runs every step at every site, with this process as the relay. */
 export function runCeremony(
   dkgSteps: readonly string[],
-  header: EpochHeader,
-  sites: readonly SiteEpoch[],
+  header: KeyEpochHeader,
+  sites: readonly SiteKeyEpoch[],
 ): CeremonyMessage[] {
   const messages: CeremonyMessage[] = [];
   for (const step of dkgSteps) {

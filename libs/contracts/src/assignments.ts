@@ -17,11 +17,11 @@ import {
 import { protocolSchema } from './protocol.js';
 import { ranges } from './ranges.js';
 
-/** Mirrors EpochHeader of the secure sum. */
-export const epochHeaderSchema = z.strictObject({
+/** Mirrors KeyEpochHeader of the secure sum. */
+export const keyEpochHeaderSchema = z.strictObject({
   scheme: schemeNameSchema,
   version: z.literal(1),
-  epochId: uuidSchema,
+  keyEpochId: uuidSchema,
   seed: sha256Schema,
   roster: z.array(siteIdSchema).min(2).max(MAX_KEY_HOLDERS),
   threshold: z.int().min(2),
@@ -40,8 +40,8 @@ export type RosterEntry = z.infer<typeof rosterEntrySchema>;
 
 const ceremony = z.strictObject({
   kind: z.literal('ceremony'),
-  epochId: uuidSchema,
-  header: epochHeaderSchema,
+  keyEpochId: uuidSchema,
+  header: keyEpochHeaderSchema,
   roster: z.array(rosterEntrySchema).max(MAX_KEY_HOLDERS),
   step: z.string().max(32),
 });
@@ -62,7 +62,7 @@ const train = z.strictObject({
   runId: uuidSchema,
   roundId: uuidSchema,
   round: z.int().positive(),
-  epochId: uuidSchema,
+  keyEpochId: uuidSchema,
   sumId: uuidSchema,
   sumIndex: z.int().nonnegative(),
   federation: federationSchema,
@@ -77,7 +77,7 @@ const evaluate = z.strictObject({
   kind: z.literal('evaluate'),
   runId: uuidSchema,
   roundId: uuidSchema,
-  epochId: uuidSchema,
+  keyEpochId: uuidSchema,
   sumId: uuidSchema,
   sumIndex: z.int().nonnegative(),
   federation: federationSchema,
@@ -85,11 +85,11 @@ const evaluate = z.strictObject({
   modelSha256: sha256Schema,
 });
 const share = z.strictObject({
-  kind: z.literal('share'),
-  epochId: uuidSchema,
+  kind: z.literal('decrypt'),
+  keyEpochId: uuidSchema,
   sumId: uuidSchema,
-  closing: envelopeSchema,
-  /** The upload statements behind the closing, one of each listed site in any order, as those sites signed them. */
+  commitment: envelopeSchema,
+  /** The upload statements behind the commitment, one of each listed site in any order, as those sites signed them. */
   uploads: z.array(envelopeSchema).max(MAX_KEY_HOLDERS),
 });
 const release = z.strictObject({
@@ -106,6 +106,6 @@ export const assignmentsSchema = z.object({
   protocol: protocolSchema,
   assignments: z.array(assignmentSchema),
   /** Key epochs in which something may still be asked of this site. It wipes its secrets of all others. */
-  epochs: z.array(uuidSchema),
+  keyEpochs: z.array(uuidSchema),
 });
 export type Assignments = z.infer<typeof assignmentsSchema>;

@@ -38,7 +38,7 @@ export const catalogue = {
   ],
   EPOCH_TERMS_DIFFER: [
     409,
-    'The key epoch opens sums on other terms than the federation names; nothing was encrypted in it. Compare federation.yaml with that of the coordinator.',
+    'The key epoch decrypts sums on other terms than the federation names; nothing was encrypted in it. Compare federation.yaml with that of the coordinator.',
   ],
   RELEASE_EXPIRED: [409, 'The release is past its expiry; ask an operator to issue it again.'],
   RELEASE_ROLLED_BACK: [
@@ -78,19 +78,19 @@ export const catalogue = {
     500,
     'Stored bytes are not those that were written; nothing was made of them. Check the coordinator’s disk and restore its blobs from a backup.',
   ],
-  ROUND_DEADLINE_PASSED: [409, 'The round is closed; the update was not taken.'],
+  ROUND_DEADLINE_PASSED: [409, 'The deadline of the round has passed; the update was not taken.'],
   ROUND_QUORUM_MISSED: [
     504,
     'Fewer sites than the quorum delivered before the deadline; check the sites page and start again.',
   ],
   SHARES_MISSING: [
     504,
-    'A site of the fixed active set did not deliver its decryption share before the deadline; the sum stays closed.',
+    'One of the fixed decryptors did not deliver its decryption share before the deadline; the sum is not decrypted.',
   ],
   SHARE_REFUSED: [409, 'A site refused to decrypt; its code is in the round.'],
   SHARE_INVALID: [
     500,
-    'A decryption share does not fit the sum; its site is named in the round. The sum stays closed.',
+    'A decryption share does not fit the sum; its site is named in the round. The sum is not decrypted.',
   ],
   AGGREGATION_FAILED: [500, 'An upload could not be added; its site is named in the round.'],
   SUM_OUT_OF_RANGE: [500, 'The decrypted sum is not what the scheme can produce; nothing was released.'],

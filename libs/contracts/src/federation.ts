@@ -36,9 +36,9 @@ const presentWords = z
     /** The file that says what a record is: its fields with types and public ranges, and what is to be predicted. */
     records: z.string(),
     sites: z.strictObject({
-      /** Fewest uploads a sum is opened over. One alone would be opened as it is. */
+      /** Fewest uploads a sum is decrypted over. One alone would be decrypted as it is. */
       min: z.int().min(2),
-      /** Key holders that open a sum together; `majority` follows the roster of each key epoch. */
+      /** Key holders that decrypt a sum together; `majority` follows the roster of each key epoch. */
       threshold: thresholdSchema.default('majority'),
       roundTimeoutMs: z.int().min(1000).max(longestWaitMs),
       fraction: z.number().gt(0).max(1).default(1),

@@ -12,7 +12,7 @@ const versionSchema = z.string().regex(/^\d{1,4}\.\d{1,4}$/, 'a protocol is majo
 export const protocolSchema = z.string().regex(/^2\.\d+$/, 'this side speaks protocol 2');
 
 /**
- * Of what was signed once and is kept: uploads, closings, releases and the like outlive an update of whoever reads them. Their form
+ * Of what was signed once and is kept: uploads, aggregations, releases and the like outlive an update of whoever reads them. Their form
  * is that of protocol 1, so that a round which is under way during an update goes on and a release stays valid.
  */
 export const keptProtocolSchema = z

@@ -24,7 +24,7 @@ export const errorCodeSchema = z.enum(Object.keys(catalogue) as ErrorCode[], 'an
 
 /** A site says why it cannot do an assignment. The round goes on without it if the quorum allows. */
 export const refusalSchema = z.strictObject({
-  subject: z.enum(['epoch', 'sum']),
+  subject: z.enum(['key-epoch', 'sum']),
   id: uuidSchema,
   code: errorCodeSchema,
   detail: z.string().max(300).optional(),

@@ -37,9 +37,9 @@ export const enrolmentStatement = message('enrolment', {
   tokenSha256: sha256Schema,
 });
 
-/** All messages of one ceremony step from one site, by digest. A body with `to` is an HPKE ciphertext only `to` can open. */
+/** All messages of one site in one step of the key ceremony, by digest. A body with `to` is sealed: only `to` can unseal it. */
 export const ceremonyStatement = record('ceremony', {
-  epochId: uuidSchema,
+  keyEpochId: uuidSchema,
   headerSha256: sha256Schema,
   site: siteIdSchema,
   step: z.string().max(32),
@@ -49,7 +49,7 @@ export const ceremonyStatement = record('ceremony', {
     .max(MAX_KEY_HOLDERS),
 });
 
-/** A committed upload: after this the site cannot change a block. */
+/** A finished upload: after this the site cannot change a block. */
 export const uploadStatement = record('upload', {
   sumId: uuidSchema,
   site: siteIdSchema,
@@ -58,23 +58,23 @@ export const uploadStatement = record('upload', {
   root: sha256Schema,
 });
 
-/** The coordinator closes a sum: exactly these uploads, this sum, this active set. Never a second time. */
-export const closingStatement = record('closing', {
+/** The coordinator’s aggregation commitment: exactly these uploads, this root of the sum, these decryptors. Never a second one. */
+export const aggregationCommitmentStatement = record('freezing', {
   sumId: uuidSchema,
-  epochId: uuidSchema,
+  keyEpochId: uuidSchema,
   sumIndex: z.int().nonnegative(),
   blocks: z.int().positive(),
   uploads: z.array(z.strictObject({ site: siteIdSchema, root: sha256Schema })).max(MAX_KEY_HOLDERS),
   /** Merkle root over the SHA-256 of the sum's blocks. */
   sumRoot: sha256Schema,
-  activeSet: z.array(siteIdSchema).max(MAX_KEY_HOLDERS),
+  decryptors: z.array(siteIdSchema).max(MAX_KEY_HOLDERS),
 });
 
 /** A site's decryption share, by digest; the bytes travel beside it. */
-export const shareStatement = record('share', {
+export const decryptionShareStatement = record('share', {
   sumId: uuidSchema,
   site: siteIdSchema,
-  closingSha256: sha256Schema,
+  commitmentSha256: sha256Schema,
   shareSha256: sha256Schema,
   /** Blocks this site recomputed from the committed uploads before it made its share. */
   blocksChecked: z.int().nonnegative(),
@@ -105,6 +105,6 @@ export type RequestStatement = z.infer<typeof requestStatement.schema>;
 export type EnrolmentStatement = z.infer<typeof enrolmentStatement.schema>;
 export type CeremonyStatement = z.infer<typeof ceremonyStatement.schema>;
 export type UploadStatement = z.infer<typeof uploadStatement.schema>;
-export type ClosingStatement = z.infer<typeof closingStatement.schema>;
-export type ShareStatement = z.infer<typeof shareStatement.schema>;
+export type AggregationCommitment = z.infer<typeof aggregationCommitmentStatement.schema>;
+export type DecryptionShareStatement = z.infer<typeof decryptionShareStatement.schema>;
 export type ReleaseStatement = z.infer<typeof releaseStatement.schema>;

@@ -1,6 +1,6 @@
 /**
- * How many key holders open a sum together. Any two groups of more than half share a member, and an honest one gives
- * one decryption share per sum: with less, two disjoint groups could open two lists, whose difference is one site.
+ * How many key holders decrypt a sum together. Any two groups of more than half share a member, and an honest one gives
+ * one decryption share per sum: with less, two disjoint groups could decrypt over two lists, whose difference is one site.
  */
 import { z } from 'zod';
 import { CodedError } from './errors.js';
@@ -19,6 +19,6 @@ export function thresholdOf(asked: Threshold, holders: number): number {
 /** @throws CodedError REQUEST_INVALID when a number asked for is no majority of the sites that could hold the key */
 export function checkThreshold(asked: Threshold, sites: number): void {
   if (asked === 'majority' || asked >= majorityOf(sites)) return;
-  const message = `${asked} of ${sites} sites are no majority: two groups could open two lists that differ in one site; say majority or ${majorityOf(sites)}`;
+  const message = `${asked} of ${sites} sites are no majority: two groups could decrypt over two lists that differ in one site; say majority or ${majorityOf(sites)}`;
   throw new CodedError('REQUEST_INVALID', `sites.threshold: ${message}`, [{ path: 'spec.sites.threshold', message }]);
 }

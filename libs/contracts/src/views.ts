@@ -13,7 +13,7 @@ export const siteViewSchema = z.object({
   id: siteIdSchema,
   name: z.string(),
   state: z.enum(['invited', 'enrolled']),
-  identityFingerprint: sha256Schema.nullable(),
+  keyFingerprint: sha256Schema.nullable(),
   enrolledAt: instant.nullable(),
   lastSeenAt: instant.nullable(),
   status: siteStatusSchema.nullable(),
@@ -35,7 +35,7 @@ export const invitationSchema = z.object({
 export const roundPhases = [
   'planned',
   'collecting',
-  'closing',
+  'freezing',
   'aggregating',
   'decrypting',
   'updating',
@@ -56,8 +56,8 @@ export const roundViewSchema = z.object({
   cohort: z.array(siteIdSchema),
   participants: z.array(siteIdSchema),
   exclusions: z.array(z.object({ site: siteIdSchema, code: errorCodeSchema })),
-  activeSet: z.array(siteIdSchema),
-  epochId: uuidSchema.nullable(),
+  decryptors: z.array(siteIdSchema),
+  keyEpochId: uuidSchema.nullable(),
   startedAt: instant,
   finishedAt: instant.nullable(),
   /** When each state was entered. */
@@ -145,19 +145,28 @@ const presentLineage = z.object({
   encryption: z
     .object({
       scheme: z.string(),
-      epochId: uuidSchema,
+      keyEpochId: uuidSchema,
       threshold: z.int(),
       sumRoot: sha256Schema,
-      activeSet: z.array(siteIdSchema),
+      decryptors: z.array(siteIdSchema),
     })
     .nullable(),
   recordsSchemaSha256: sha256Schema.nullable(),
   code: z.object({ version: z.string(), lockfileSha256: sha256Schema.nullable() }),
 });
-/** Versions of before were signed with the name of before for the digest of the records schema; it is read as what it is called now. */
+/** Names in lineages that were signed before, and what they are called now. */
+const FORMER: Readonly<Record<string, string>> = {
+  featureSchemaSha256: 'recordsSchemaSha256',
+  epochId: 'keyEpochId',
+  activeSet: 'decryptors',
+};
+const renamed = <T>(value: T): T =>
+  value !== null && typeof value === 'object'
+    ? (Object.fromEntries(Object.entries(value).map(([name, of]) => [FORMER[name] ?? name, of])) as T)
+    : value;
 export const lineageSchema = z.preprocess((signed) => {
-  const { featureSchemaSha256, ...rest } = (signed ?? {}) as Readonly<Record<string, unknown>>;
-  return featureSchemaSha256 === undefined ? signed : { ...rest, recordsSchemaSha256: featureSchemaSha256 };
+  const lineage = renamed((signed ?? {}) as Readonly<Record<string, unknown>>);
+  return { ...lineage, encryption: renamed(lineage['encryption']) };
 }, presentLineage);
 export type Lineage = z.infer<typeof lineageSchema>;
 export const versionDetailSchema = versionViewSchema.extend({ lineage: lineageSchema, statement: envelopeSchema });
@@ -165,7 +174,7 @@ export type VersionDetail = z.infer<typeof versionDetailSchema>;
 
 /** Server-sent events: what changed, by id. Readers fetch the view again. */
 export const eventSchema = z.object({
-  topic: z.enum(['site', 'epoch', 'round', 'run', 'version']),
+  topic: z.enum(['site', 'key-epoch', 'round', 'run', 'version']),
   id: z.string(),
   runId: uuidSchema.nullable(),
   at: instant,

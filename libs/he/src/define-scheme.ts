@@ -1,6 +1,6 @@
 import { siteIndex } from './header.js';
-import { SiteKeyEpoch, type SecretHalf } from './site-key-epoch.js';
-import type { BlockAdder, BlockLayout, EpochHeader, Scheme, SumToDecrypt } from './scheme.js';
+import { KeyEpochAtSite, type SecretHalf } from './site-key-epoch.js';
+import type { BlockAdder, BlockLayout, KeyEpochHeader, Scheme, SumToDecrypt } from './scheme.js';
 import { SiteState } from './site-state.js';
 import { checkSumToDecrypt, decryptionShareBodies } from './sum-to-decrypt.js';
 
@@ -19,7 +19,7 @@ export interface SchemeDefinition<Parameters extends BlockLayout, Section extend
   /** Names of what the site keeps between steps, besides what every scheme keeps. */
   readonly stateSections: readonly Section[];
   /** Checked parameters. @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED */
-  parameters(header: EpochHeader): Parameters;
+  parameters(header: KeyEpochHeader): Parameters;
   /** Loads the secret half; whatever is large or native is loaded here and not before. */
   secretHalf(): Promise<(parameters: Parameters, site: string, state: SiteState<Section>) => SecretHalf>;
   publicHalf(): Promise<PublicHalf<Parameters>>;
@@ -30,7 +30,7 @@ export function defineScheme<Parameters extends BlockLayout, Section extends str
   definition: SchemeDefinition<Parameters, Section>,
 ): Scheme {
   const { name, title, dkgSteps, stateSections } = definition;
-  const parameters = (header: EpochHeader): Parameters => definition.parameters(header);
+  const parameters = (header: KeyEpochHeader): Parameters => definition.parameters(header);
   const secretHalf = once(() => definition.secretHalf());
   const publicHalf = once(() => definition.publicHalf());
   return {
@@ -40,11 +40,11 @@ export function defineScheme<Parameters extends BlockLayout, Section extends str
     layout: parameters,
     async site() {
       const halfOf = await secretHalf();
-      const start = (header: EpochHeader, site: string, stateOf: () => SiteState<Section>): SiteKeyEpoch => {
+      const start = (header: KeyEpochHeader, site: string, stateOf: () => SiteState<Section>): KeyEpochAtSite => {
         const checked = parameters(header);
         siteIndex(header, site);
         const state = stateOf();
-        return new SiteKeyEpoch({
+        return new KeyEpochAtSite({
           header,
           site,
           layout: checked,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HeError } from './errors.js';
-import type { EpochHeader } from './scheme.js';
+import type { KeyEpochHeader } from './scheme.js';
 
 export const MAX_SITES = 64;
 /** One key epoch serves one round; this leaves room for more than its two sums. */
@@ -8,14 +8,14 @@ export const MAX_SUMS = 16;
 const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
 
 /** The rules of every scheme. @param scheme name of the one that asks. @throws HeError HEADER_INVALID naming the rule that is broken */
-export function checkHeader(header: EpochHeader, scheme: string): void {
+export function checkHeader(header: KeyEpochHeader, scheme: string): void {
   const rule = (holds: boolean, text: string): void => {
     if (!holds) throw new HeError('HEADER_INVALID', `key epoch header: ${text}`);
   };
   const n = header.roster.length;
   rule(header.scheme === scheme, `it is not of the scheme ${scheme}`);
   rule(header.version === 1, 'version must be 1');
-  rule(PRINTABLE.test(header.epochId), 'epochId must be 1 to 128 printable ASCII characters');
+  rule(PRINTABLE.test(header.keyEpochId), 'keyEpochId must be 1 to 128 printable ASCII characters');
   rule(/^[0-9a-f]{64}$/.test(header.seed), 'seed must be 64 lower-case hex characters');
   rule(n >= 2 && n <= MAX_SITES, `the roster must have 2 to ${MAX_SITES} sites`);
   rule(
@@ -41,14 +41,14 @@ export function checkHeader(header: EpochHeader, scheme: string): void {
 }
 
 /** SHA-256 in hex over the header in its one canonical form. Changes with any field. */
-export function headerDigest(header: EpochHeader): string {
-  const { scheme, version, epochId, seed, roster, threshold, minUploads, bits, sums } = header;
-  const canonical = JSON.stringify([scheme, version, epochId, seed, roster, threshold, minUploads, bits, sums]);
+export function headerDigest(header: KeyEpochHeader): string {
+  const { scheme, version, keyEpochId, seed, roster, threshold, minUploads, bits, sums } = header;
+  const canonical = JSON.stringify([scheme, version, keyEpochId, seed, roster, threshold, minUploads, bits, sums]);
   return createHash('sha256').update('koinon/he/header/v1\0').update(canonical).digest('hex');
 }
 
 /** @throws HeError HEADER_INVALID when the site is not in the roster */
-export function siteIndex(header: EpochHeader, site: string): number {
+export function siteIndex(header: KeyEpochHeader, site: string): number {
   const index = header.roster.indexOf(site);
   if (index < 0) throw new HeError('HEADER_INVALID', 'the site is not in the roster of this key epoch', site);
   return index;

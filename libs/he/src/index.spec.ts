@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { HeError, type EpochHeader, headerDigest, schemes } from './index.js';
+import { HeError, type KeyEpochHeader, headerDigest, schemes } from './index.js';
 import { headerOf } from './testing/federation.js';
 
 vi.mock('node-seal/allows', () => {
@@ -29,10 +29,10 @@ describe('package', () => {
 
   it('digests every field of a header', () => {
     const header = headerOf('ckks-threshold', 3, 2);
-    const changes: Partial<EpochHeader>[] = [
+    const changes: Partial<KeyEpochHeader>[] = [
       {},
       { scheme: 'one-time-key' },
-      { epochId: 'other' },
+      { keyEpochId: 'other' },
       { seed: '00'.repeat(32) },
       { roster: header.roster.toReversed() },
       { threshold: 3 },

@@ -8,11 +8,11 @@
  */
 
 /** What every party of a key epoch agrees on. Public; its digest binds every message. */
-export interface EpochHeader {
+export interface KeyEpochHeader {
   /** Name of a registered scheme. */
   readonly scheme: string;
   readonly version: 1;
-  readonly epochId: string;
+  readonly keyEpochId: string;
   /** 64 hex characters: public randomness that seeds the common polynomials. */
   readonly seed: string;
   /** Site ids. The Shamir x coordinate of a site is its index here plus one. */
@@ -57,7 +57,7 @@ export interface SumToDecrypt {
 }
 
 /** A site's secret half of one key epoch. Dispose it: it owns native memory and secrets. */
-export interface SiteEpoch extends Disposable {
+export interface SiteKeyEpoch extends Disposable {
   readonly layout: BlockLayout;
   /**
    * Runs one step of the DKG.
@@ -76,9 +76,9 @@ export interface SiteEpoch extends Disposable {
 
 /** A scheme at a site: begins key epochs and restores stored ones. */
 export interface SiteProtocol {
-  begin(header: EpochHeader, site: string): SiteEpoch;
+  begin(header: KeyEpochHeader, site: string): SiteKeyEpoch;
   /** @throws HeError STATE_INVALID */
-  restore(header: EpochHeader, site: string, state: Uint8Array): SiteEpoch;
+  restore(header: KeyEpochHeader, site: string, state: Uint8Array): SiteKeyEpoch;
 }
 
 /** Adds the uploads of one block index; memory does not grow with the number of uploads. */
@@ -91,13 +91,13 @@ export interface BlockAdder {
 
 /** A scheme at the coordinator: public arithmetic only, no secret, no SEAL. */
 export interface Aggregator {
-  adder(header: EpochHeader): BlockAdder;
+  adder(header: KeyEpochHeader): BlockAdder;
   /**
    * Integer sums, block by block, `valuesPerBlock` each.
    * @param shares one decryption share of each decryptor
    */
   combine(
-    header: EpochHeader,
+    header: KeyEpochHeader,
     sum: SumToDecrypt,
     shares: ReadonlyMap<string, Uint8Array>,
   ): Generator<Uint32Array, void>;
@@ -112,7 +112,7 @@ export interface Scheme {
   /** Names of the steps of its DKG, in order. */
   readonly dkgSteps: readonly string[];
   /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED when the scheme cannot serve this header */
-  layout(header: EpochHeader): BlockLayout;
+  layout(header: KeyEpochHeader): BlockLayout;
   site(): Promise<SiteProtocol>;
   aggregator(): Promise<Aggregator>;
 }

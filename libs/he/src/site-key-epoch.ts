@@ -1,6 +1,6 @@
 import { HeError } from './errors.js';
 import { derive } from './random.js';
-import type { BlockLayout, CeremonyMessage, EpochHeader, SiteEpoch, SumToDecrypt } from './scheme.js';
+import type { BlockLayout, CeremonyMessage, KeyEpochHeader, SiteKeyEpoch, SumToDecrypt } from './scheme.js';
 import type { CommonState } from './site-state.js';
 import { Spent } from './spent.js';
 import { checkSumIndex, checkSumToDecrypt, checkValues, decryptionShareLabel } from './sum-to-decrypt.js';
@@ -16,7 +16,7 @@ export interface SecretHalf extends Disposable {
 }
 
 interface Start {
-  readonly header: EpochHeader;
+  readonly header: KeyEpochHeader;
   readonly site: string;
   readonly layout: BlockLayout;
   readonly dkgSteps: readonly string[];
@@ -25,7 +25,7 @@ interface Start {
 }
 
 /** A site's key epoch under any scheme: what may be asked of it, in which order and how often. */
-export class SiteKeyEpoch implements SiteEpoch {
+export class KeyEpochAtSite implements SiteKeyEpoch {
   readonly layout: BlockLayout;
   private readonly spent: Spent;
   private disposed = false;

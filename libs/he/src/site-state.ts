@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { HeError } from './errors.js';
 import { siteIndex } from './header.js';
-import type { EpochHeader } from './scheme.js';
+import type { KeyEpochHeader } from './scheme.js';
 import { wipe } from './secrets.js';
 import { KIND, PREFIX_BYTES, concat, equal, prefix } from './wire.js';
 
@@ -13,7 +13,7 @@ type Common = (typeof SECTIONS)[number];
 export type CommonState = Pick<SiteState, keyof SiteState>;
 
 interface Stored {
-  readonly header: EpochHeader;
+  readonly header: KeyEpochHeader;
   readonly site: string;
   readonly bytes: Uint8Array;
   /** Steps of the DKG. */
@@ -67,7 +67,7 @@ export class SiteState<Section extends string = never> {
     this.forget(...this.names);
   }
 
-  save(header: EpochHeader, site: string): Uint8Array {
+  save(header: KeyEpochHeader, site: string): Uint8Array {
     const parts = [prefix(header, KIND.state), Uint8Array.of(this.finished, siteIndex(header, site))];
     for (const name of this.names) {
       const bytes = this.sections.get(name) ?? new Uint8Array(0);

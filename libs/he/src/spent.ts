@@ -1,12 +1,12 @@
 import { HeError } from './errors.js';
-import type { EpochHeader } from './scheme.js';
+import type { KeyEpochHeader } from './scheme.js';
 import { present } from './secrets.js';
 
 /** Which sums of the key epoch this site has encrypted for and which it has helped to decrypt: one byte each. */
 export class Spent {
   private constructor(private readonly flags: Uint8Array) {}
 
-  static from(header: EpochHeader, stored: Uint8Array | undefined): Spent {
+  static from(header: KeyEpochHeader, stored: Uint8Array | undefined): Spent {
     const flags = stored ? stored.slice() : new Uint8Array(header.sums);
     if (flags.length !== header.sums) throw new HeError('STATE_INVALID', 'the stored state is of another key epoch');
     return new Spent(flags);

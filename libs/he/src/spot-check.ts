@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HeError } from './errors.js';
 import { MerkleTree } from './merkle-tree.js';
-import type { Aggregator, EpochHeader } from './scheme.js';
+import type { Aggregator, KeyEpochHeader } from './scheme.js';
 import { equal } from './wire.js';
 
 /** One block with the proof that it is block `index` under a committed root. */
@@ -25,7 +25,7 @@ export interface BlockToCheck {
  * Adds the committed uploads' blocks again and compares with the committed sum's.
  * @throws HeError SPOT_CHECK_FAILED, with the site whose block does not belong to its commitment
  */
-export function spotCheck(aggregator: Aggregator, header: EpochHeader, check: BlockToCheck): void {
+export function spotCheck(aggregator: Aggregator, header: KeyEpochHeader, check: BlockToCheck): void {
   const adder = aggregator.adder(header);
   for (const [site, upload] of check.uploads) {
     if (!belongs(upload, check))

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HeError } from './errors.js';
 import { headerDigest } from './header.js';
-import type { EpochHeader, SumToDecrypt } from './scheme.js';
+import type { KeyEpochHeader, SumToDecrypt } from './scheme.js';
 import { KIND, PREFIX_BYTES, concat, payload, prefix } from './wire.js';
 
 const LABEL_BYTES = 16;
@@ -12,7 +12,7 @@ export const DECRYPTION_SHARE_HEAD_BYTES = PREFIX_BYTES + LABEL_BYTES;
  * The rules of every scheme for what may be decrypted.
  * @throws HeError SUM_INDEX_INVALID, UPLOADERS_INVALID, TOO_FEW_UPLOADS, DECRYPTORS_INVALID
  */
-export function checkSumToDecrypt(header: EpochHeader, sum: SumToDecrypt): void {
+export function checkSumToDecrypt(header: KeyEpochHeader, sum: SumToDecrypt): void {
   checkSumIndex(header, sum.sumIndex);
   if (!isOrderedSubset(header.roster, sum.uploaders)) {
     throw new HeError('UPLOADERS_INVALID', 'uploaders must be distinct sites of the roster, in its order');
@@ -28,14 +28,14 @@ export function checkSumToDecrypt(header: EpochHeader, sum: SumToDecrypt): void 
   }
 }
 
-export function checkSumIndex(header: EpochHeader, sumIndex: number): void {
+export function checkSumIndex(header: KeyEpochHeader, sumIndex: number): void {
   if (!Number.isInteger(sumIndex) || sumIndex < 0 || sumIndex >= header.sums) {
     throw new HeError('SUM_INDEX_INVALID', `this key epoch serves sums 0 to ${header.sums - 1}; begin a new one`);
   }
 }
 
 /** @throws HeError VALUE_OUT_OF_RANGE when there is no value or one has more bits than the epoch */
-export function checkValues(header: EpochHeader, values: Uint32Array): void {
+export function checkValues(header: KeyEpochHeader, values: Uint32Array): void {
   let all = 0;
   for (let i = 0; i < values.length; i++) all |= values[i]!;
   if (values.length === 0 || all >>> header.bits !== 0) {
@@ -44,7 +44,7 @@ export function checkValues(header: EpochHeader, values: Uint32Array): void {
 }
 
 /** Ties a decryption share to its site, sum index, uploaders and decryptors, so that a mix-up is named as one. */
-export function decryptionShareLabel(header: EpochHeader, sum: SumToDecrypt, site: string): Uint8Array {
+export function decryptionShareLabel(header: KeyEpochHeader, sum: SumToDecrypt, site: string): Uint8Array {
   const canonical = JSON.stringify([headerDigest(header), sum.sumIndex, sum.uploaders, sum.decryptors, site]);
   return new Uint8Array(
     createHash('sha256').update('koinon/he/share/v1\0').update(canonical).digest().subarray(0, LABEL_BYTES),
@@ -56,7 +56,7 @@ export function decryptionShareLabel(header: EpochHeader, sum: SumToDecrypt, sit
  * @throws HeError DECRYPTION_SHARE_MISSING, DECRYPTION_SHARE_MALFORMED, DECRYPTORS_INVALID naming the site
  */
 export function decryptionShareBodies(
-  header: EpochHeader,
+  header: KeyEpochHeader,
   sum: SumToDecrypt,
   shares: ReadonlyMap<string, Uint8Array>,
 ): Uint8Array[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HeError } from './errors.js';
 import { headerDigest } from './header.js';
-import type { CeremonyMessage, EpochHeader } from './scheme.js';
+import type { CeremonyMessage, KeyEpochHeader } from './scheme.js';
 import { KIND, concat, equal, payload, prefix } from './wire.js';
 
 /**
@@ -10,7 +10,7 @@ import { KIND, concat, equal, payload, prefix } from './wire.js';
  * @throws HeError MESSAGE_MISSING, MESSAGE_UNEXPECTED, MESSAGE_CHANGED with the site that caused it
  */
 export function bodiesOf(
-  header: EpochHeader,
+  header: KeyEpochHeader,
   inbox: readonly CeremonyMessage[],
   step: string,
   self: string,
@@ -50,11 +50,11 @@ export function extend(transcript: Uint8Array, step: string, bodies: readonly Ui
   return new Uint8Array(hash.digest());
 }
 
-export function emptyTranscript(header: EpochHeader): Uint8Array {
+export function emptyTranscript(header: KeyEpochHeader): Uint8Array {
   return new Uint8Array(Buffer.from(headerDigest(header), 'hex'));
 }
 
-export function confirmation(header: EpochHeader, transcript: Uint8Array): Uint8Array {
+export function confirmation(header: KeyEpochHeader, transcript: Uint8Array): Uint8Array {
   return concat(prefix(header, KIND.confirm), transcript);
 }
 
@@ -63,7 +63,7 @@ export function confirmation(header: EpochHeader, transcript: Uint8Array): Uint8
  * @param messages the broadcasts of the step `confirm`
  * @throws HeError TRANSCRIPT_DIFFERS naming the first site that disagrees with the majority
  */
-export function confirmedTranscript(header: EpochHeader, messages: readonly CeremonyMessage[]): string {
+export function confirmedTranscript(header: KeyEpochHeader, messages: readonly CeremonyMessage[]): string {
   const digests = bodiesOf(header, messages, 'confirm', '', undefined).map((body, i) =>
     Buffer.from(payload(body, prefix(header, KIND.confirm), 32, 'MESSAGE_MALFORMED', header.roster[i])).toString('hex'),
   );

@@ -1,6 +1,6 @@
 import { HeError, type HeErrorCode } from './errors.js';
 import { headerDigest } from './header.js';
-import type { EpochHeader } from './scheme.js';
+import type { KeyEpochHeader } from './scheme.js';
 
 /**
  * Every byte string of this package starts with the same 16 bytes:
@@ -13,7 +13,7 @@ const FORMAT_VERSION = 2;
 export const KIND = { upload: 1, sum: 2, decryptionShare: 3, confirm: 4, state: 5 } as const;
 
 /** @param kind of `KIND`, or a scheme's own */
-export function prefix(header: EpochHeader, kind: number): Uint8Array {
+export function prefix(header: KeyEpochHeader, kind: number): Uint8Array {
   const bytes = new Uint8Array(PREFIX_BYTES);
   bytes.set([0x4b, 0x4e, 0x48, 0x45, FORMAT_VERSION, kind, header.bits, 0]);
   bytes.set(Buffer.from(headerDigest(header), 'hex').subarray(0, 8), 8);

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { fromBase64, toBase64 } from './base64.js';
 import {
   generateSigningKey,
-  keyIdOf,
-  openStatement,
+  keyFingerprintOf,
+  verifyStatement,
   preAuthEncoding,
   signStatement,
   signerFrom,
@@ -51,7 +51,7 @@ describe('Ed25519 against RFC 8032', () => {
     const publicKey = toBase64(hex(expected.public_key_hex!));
     const signer = await signerFrom(pkcs8(input.secret_key_hex!), publicKey);
     expect(Buffer.from(await signer.sign(hex(input.message_hex))).toString('hex')).toBe(expected.signature_hex);
-    expect(signer.keyId).toBe(await keyIdOf(publicKey));
+    expect(signer.keyFingerprint).toBe(await keyFingerprintOf(publicKey));
   });
 });
 
@@ -87,17 +87,17 @@ describe('DSSE against the protocol', () => {
       await signerFrom(pkcs8(input.secret_key_hex!), publicKey),
     );
     expect(envelope.payload).toBe(expected.payload_b64);
-    expect(envelope.signatures).toEqual([{ keyid: await keyIdOf(publicKey), sig: expected.signature_b64 }]);
-    expect(await openStatement(envelope, input.payload_type, z.unknown(), publicKey)).toEqual(input.statement);
+    expect(envelope.signatures).toEqual([{ keyid: await keyFingerprintOf(publicKey), sig: expected.signature_b64 }]);
+    expect(await verifyStatement(envelope, input.payload_type, z.unknown(), publicKey)).toEqual(input.statement);
   });
 });
 
-describe('openStatement', () => {
+describe('verifyStatement', () => {
   const signed = async (signer: Signer): Promise<Envelope> => signStatement(TYPE, statement, signer);
 
   it('gives back what was signed', async () => {
     const signer = await freshSigner();
-    expect(await openStatement(await signed(signer), TYPE, schema, signer.publicKey)).toEqual(statement);
+    expect(await verifyStatement(await signed(signer), TYPE, schema, signer.publicKey)).toEqual(statement);
   });
 
   it('refuses every single flipped bit of payload and signature', async () => {
@@ -109,12 +109,12 @@ describe('openStatement', () => {
       toBase64(bytes.map((b, i) => (i === bit >> 3 ? b ^ (1 << (bit & 7)) : b)));
     for (let bit = 0; bit < 8 * payload.length; bit += 7) {
       expect(
-        await codeOf(openStatement({ ...envelope, payload: flip(payload, bit) }, TYPE, schema, signer.publicKey)),
+        await codeOf(verifyStatement({ ...envelope, payload: flip(payload, bit) }, TYPE, schema, signer.publicKey)),
       ).toBe('SIGNATURE_INVALID');
     }
     for (let bit = 0; bit < 512; bit += 11) {
-      const signatures = [{ keyid: signer.keyId, sig: flip(sig, bit) }];
-      expect(await codeOf(openStatement({ ...envelope, signatures }, TYPE, schema, signer.publicKey))).toBe(
+      const signatures = [{ keyid: signer.keyFingerprint, sig: flip(sig, bit) }];
+      expect(await codeOf(verifyStatement({ ...envelope, signatures }, TYPE, schema, signer.publicKey))).toBe(
         'SIGNATURE_INVALID',
       );
     }
@@ -123,15 +123,20 @@ describe('openStatement', () => {
   it('refuses another key, another type, and a type swapped in the envelope', async () => {
     const signer = await freshSigner();
     const envelope = await signed(signer);
-    expect(await codeOf(openStatement(envelope, TYPE, schema, (await freshSigner()).publicKey))).toBe(
+    expect(await codeOf(verifyStatement(envelope, TYPE, schema, (await freshSigner()).publicKey))).toBe(
       'SIGNATURE_INVALID',
     );
-    expect(await codeOf(openStatement(envelope, 'application/other', schema, signer.publicKey))).toBe(
+    expect(await codeOf(verifyStatement(envelope, 'application/other', schema, signer.publicKey))).toBe(
       'SIGNATURE_INVALID',
     );
     expect(
       await codeOf(
-        openStatement({ ...envelope, payloadType: 'application/other' }, 'application/other', schema, signer.publicKey),
+        verifyStatement(
+          { ...envelope, payloadType: 'application/other' },
+          'application/other',
+          schema,
+          signer.publicKey,
+        ),
       ),
     ).toBe('SIGNATURE_INVALID');
   });
@@ -139,7 +144,7 @@ describe('openStatement', () => {
   it('checks the schema behind the signature', async () => {
     const signer = await freshSigner();
     const envelope = await signStatement(TYPE, { ...statement, extra: true }, signer);
-    expect(await codeOf(openStatement(envelope, TYPE, schema, signer.publicKey))).toBe('REQUEST_INVALID');
+    expect(await codeOf(verifyStatement(envelope, TYPE, schema, signer.publicKey))).toBe('REQUEST_INVALID');
   });
 
   it.each([
@@ -151,14 +156,14 @@ describe('openStatement', () => {
     const signer = await freshSigner();
     const envelope = { ...(await signed(signer)), ...part };
     expect(envelopeSchema.safeParse(envelope).success).toBe(true);
-    expect(await codeOf(openStatement(envelope, TYPE, schema, signer.publicKey))).toBe('SIGNATURE_INVALID');
+    expect(await codeOf(verifyStatement(envelope, TYPE, schema, signer.publicKey))).toBe('SIGNATURE_INVALID');
   });
 
   it('answers with a code to a public key that is none', async () => {
     const signer = await freshSigner();
     const envelope = await signed(signer);
     for (const key of ['QUJD', toBase64(new Uint8Array(33)), 'no base64 at all']) {
-      expect(await codeOf(openStatement(envelope, TYPE, schema, key))).toBe('SIGNATURE_INVALID');
+      expect(await codeOf(verifyStatement(envelope, TYPE, schema, key))).toBe('SIGNATURE_INVALID');
     }
   });
 
@@ -169,9 +174,9 @@ describe('openStatement', () => {
       const envelope = {
         payloadType: TYPE,
         payload: toBase64(payload),
-        signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }],
+        signatures: [{ keyid: signer.keyFingerprint, sig: toBase64(sig) }],
       };
-      expect(await codeOf(openStatement(envelope, TYPE, schema, signer.publicKey))).toBe('REQUEST_INVALID');
+      expect(await codeOf(verifyStatement(envelope, TYPE, schema, signer.publicKey))).toBe('REQUEST_INVALID');
     }
   });
 });
@@ -182,8 +187,12 @@ describe('a signed payload that is not canonical', () => {
     const payload = new TextEncoder().encode(text);
     const sig = await signer.sign(preAuthEncoding(TYPE, payload));
     return codeOf(
-      openStatement(
-        { payloadType: TYPE, payload: toBase64(payload), signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }] },
+      verifyStatement(
+        {
+          payloadType: TYPE,
+          payload: toBase64(payload),
+          signatures: [{ keyid: signer.keyFingerprint, sig: toBase64(sig) }],
+        },
         TYPE,
         z.unknown(),
         signer.publicKey,

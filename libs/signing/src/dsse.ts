@@ -8,10 +8,10 @@ import { canonicalBytes, sha256Hex } from './canonical.js';
 import { fromBase64, toBase64 } from './base64.js';
 import { type Envelope, CodedError, parse } from '@koinon/contracts';
 
-/** An Ed25519 key pair. `publicKey` is the 32 raw bytes in base64; `keyId` their SHA-256. */
+/** An Ed25519 key pair. `publicKey` is the 32 raw bytes in base64; `keyFingerprint` their SHA-256. */
 export interface Signer {
   readonly publicKey: string;
-  readonly keyId: string;
+  readonly keyFingerprint: string;
   sign(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -29,7 +29,7 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
   return out;
 }
 
-export async function keyIdOf(publicKey: string): Promise<string> {
+export async function keyFingerprintOf(publicKey: string): Promise<string> {
   return sha256Hex(fromBase64(publicKey));
 }
 
@@ -39,8 +39,8 @@ export async function signerFrom(pkcs8: Uint8Array, publicKey: string): Promise<
     const key = await crypto.subtle.importKey('pkcs8', pkcs8 as Uint8Array<ArrayBuffer>, ED25519, false, ['sign']);
     const sign = async (bytes: Uint8Array) =>
       new Uint8Array(await crypto.subtle.sign(ED25519, key, bytes as Uint8Array<ArrayBuffer>));
-    const signer = { publicKey, keyId: await keyIdOf(publicKey), sign };
-    await openStatement(await signStatement(PAIR_CHECK, {}, signer), PAIR_CHECK, z.strictObject({}), publicKey);
+    const signer = { publicKey, keyFingerprint: await keyFingerprintOf(publicKey), sign };
+    await verifyStatement(await signStatement(PAIR_CHECK, {}, signer), PAIR_CHECK, z.strictObject({}), publicKey);
     return signer;
   } catch {
     // The cause may quote the key.
@@ -60,14 +60,18 @@ export async function generateSigningKey(): Promise<{ pkcs8: Uint8Array; publicK
 export async function signStatement(payloadType: string, statement: unknown, signer: Signer): Promise<Envelope> {
   const payload = canonicalBytes(statement);
   const sig = await signer.sign(preAuthEncoding(payloadType, payload));
-  return { payloadType, payload: toBase64(payload), signatures: [{ keyid: signer.keyId, sig: toBase64(sig) }] };
+  return {
+    payloadType,
+    payload: toBase64(payload),
+    signatures: [{ keyid: signer.keyFingerprint, sig: toBase64(sig) }],
+  };
 }
 
 /**
  * Checks the signature, then that the payload is canonical, then the schema.
  * @throws CodedError SIGNATURE_INVALID or REQUEST_INVALID
  */
-export async function openStatement<T>(
+export async function verifyStatement<T>(
   envelope: Envelope,
   payloadType: string,
   schema: z.ZodType<T>,

@@ -7,7 +7,7 @@ import {
   parse,
   identityStatement,
 } from '@koinon/contracts';
-import { keyIdOf, openStatement, signStatement, type Signer } from './dsse.js';
+import { keyFingerprintOf, verifyStatement, signStatement, type Signer } from './dsse.js';
 
 /** Answers a challenge: 32 random bytes in hex, so that no answer of before fits. @throws CodedError REQUEST_INVALID */
 export async function proveIdentity(signer: Signer, site: string, challenge: string): Promise<IdentityProof> {
@@ -21,9 +21,9 @@ export async function checkIdentity(
   expected: { readonly site: string; readonly fingerprint: string; readonly challenge: string },
 ): Promise<void> {
   const { success, data } = identityProofSchema.safeParse(answer);
-  if (!success || (await keyIdOf(data.identityKey)) !== expected.fingerprint)
+  if (!success || (await keyFingerprintOf(data.identityKey)) !== expected.fingerprint)
     throw new CodedError('SIGNATURE_INVALID', `the node is not ${expected.site}’s: its key has another fingerprint`);
-  const { site, challenge } = await openStatement(
+  const { site, challenge } = await verifyStatement(
     data.proof,
     identityStatement.type,
     identityStatement.schema,

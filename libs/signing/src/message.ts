@@ -1,6 +1,6 @@
 import { parseMessage, type Envelope } from '@koinon/contracts';
 import { z } from 'zod';
-import { openStatement } from './dsse.js';
+import { verifyStatement } from './dsse.js';
 
 /** A node's signed message: its signature first, then its protocol, then the rest. @throws CodedError SIGNATURE_INVALID, PROTOCOL_DIFFERS, REQUEST_INVALID */
 export async function openMessage<T>(
@@ -8,5 +8,5 @@ export async function openMessage<T>(
   { type, schema }: { readonly type: string; readonly schema: z.ZodType<T> },
   publicKey: string,
 ): Promise<T> {
-  return parseMessage(schema, await openStatement(envelope, type, z.unknown(), publicKey));
+  return parseMessage(schema, await verifyStatement(envelope, type, z.unknown(), publicKey));
 }

@@ -75,7 +75,7 @@ function detail(v: VersionDetail): string {
     [
       'encryption',
       lineage.encryption
-        ? `${lineage.encryption.scheme}, t = ${lineage.encryption.threshold}, opened by ${lineage.encryption.activeSet.join(', ')}`
+        ? `${lineage.encryption.scheme}, t = ${lineage.encryption.threshold}, opened by ${lineage.encryption.decryptors.join(', ')}`
         : '–',
     ],
     [

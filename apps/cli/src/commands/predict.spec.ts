@@ -45,7 +45,7 @@ async function node(
     if (pathname === '/v2/identity') return proveIdentity(signer, site, searchParams.get('challenge')!);
     return pathname.endsWith('/infer') ? infer(request, response) : { name: 'heart-disease' };
   });
-  return { ...listening, fingerprint: signer.keyId };
+  return { ...listening, fingerprint: signer.keyFingerprint };
 }
 
 describe('koinon predict', () => {

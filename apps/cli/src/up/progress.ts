@@ -4,7 +4,7 @@ import type { RoundPhase, RoundView, RunView } from '@koinon/contracts';
 const doing: Record<RoundPhase, string> = {
   planned: 'agreeing on a key',
   collecting: 'training and encrypting',
-  closing: 'adding up ciphertexts',
+  freezing: 'adding up ciphertexts',
   aggregating: 'adding up ciphertexts',
   decrypting: 'decrypting the sum together',
   updating: 'making the new version',

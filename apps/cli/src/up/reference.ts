@@ -27,7 +27,7 @@ export class Reference {
   /** Starts, and starts over when other hospitals take part than were known. */
   follow(run: RunView): void {
     // Until its uploads are fixed, a round does not know who takes part.
-    const fixed = run.rounds.findLast(({ activeSet }) => activeSet.length > 0);
+    const fixed = run.rounds.findLast(({ decryptors }) => decryptors.length > 0);
     if (!fixed || isDeepStrictEqual(fixed.participants.toSorted(), this.sites)) return;
     this.sites = fixed.participants.toSorted();
     this.superseded.abort();

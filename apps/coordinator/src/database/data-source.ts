@@ -14,6 +14,7 @@ import { CONNECTION } from '../platform/database/connection.js';
 import { Federation20261123060000 } from './migrations/20261123-federation.js';
 import { BlobDigests20261127080000 } from './migrations/20261127-blob-digests.js';
 import { Heartbeats20261127130000 } from './migrations/20261127-heartbeats.js';
+import { KeyEpochNames20261128040000 } from './migrations/20261128-key-epoch-names.js';
 import { KeyEpochsEnd20261128010000 } from './migrations/20261128-key-epochs-end.js';
 import { RoundStates20261128020000 } from './migrations/20261128-round-states.js';
 import { OneWriter20261128030000 } from './migrations/20261128-one-writer.js';
@@ -55,6 +56,7 @@ export function dataSource(url: string): DataSource {
       RoundStates20261128020000,
       OneWriter20261128030000,
       PresentWords20261128040000,
+      KeyEpochNames20261128040000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

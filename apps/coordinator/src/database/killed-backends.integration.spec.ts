@@ -31,7 +31,7 @@ describe('coordinator and worker whose database connections are all killed', () 
     const moments = [
       'r.number = 1',
       "r.number = 1 AND r.state <> 'planned'",
-      'r.number = 1 AND s.closing IS NOT NULL',
+      'r.number = 1 AND s.commitment IS NOT NULL',
       "r.number = 2 AND r.state <> 'planned'",
     ];
     for (const moment of moments) {

@@ -158,7 +158,7 @@ describe('the migrations', () => {
       expect(await rows('runs')).toEqual([done, failed, failed]);
       expect(await rows('rounds')).toEqual([done, failed, failed]);
       const over = { state: 'over', failure: null };
-      expect(await rows('epochs')).toEqual([over, over, { state: 'failed', failure: { ...failure, sites: [] } }]);
+      expect(await rows('key_epochs')).toEqual([over, over, { state: 'failed', failure: { ...failure, sites: [] } }]);
       expect(await rows('sums')).toEqual([done, failed]);
       const ends = await source.getRepository(RoundRow).find({ order: { id: 'ASC' } });
       expect(ends.map((r) => [r.timeline.map((t) => t.state), r.timeline[1]?.at])).toEqual(
@@ -171,6 +171,48 @@ describe('the migrations', () => {
         Array.from({ length: 2 }, () => ['run.failed', { code: failure.code }]),
       );
       expect(await audit.verify()).toMatchObject({ entries: 2, intact: true });
+    } finally {
+      await source.destroy();
+    }
+  });
+});
+
+describe('the names of key epochs', () => {
+  const database = withDatabase();
+
+  it('reach rows that were written under the old ones, and go back', async () => {
+    const source = await connectDatabase(database.url, 10_000);
+    const id = '00000000-0000-4000-8000-000000000001';
+    const timeline = (state: string) => [
+      { state: 'collecting', at: '2026-01-01T00:00:00.000Z' },
+      { state, at: '2026-01-01T00:00:01.000Z' },
+    ];
+    const read = () => source.query<object[]>('SELECT state, timeline FROM sums');
+    try {
+      const from = source.migrations.findIndex((m) => m.name === 'KeyEpochNames20261128040000');
+      const back = async () => {
+        for (const _ of source.migrations.slice(from)) await source.undoLastMigration();
+      };
+      await back();
+      await source.query(`
+        INSERT INTO runs (id, federation, spec, model_sha256, feature_schema_sha256, parameters, noise_multiplier, epsilon_after, state, started_at)
+          VALUES ('${id}', 'f', '{}', '', '', 1, 0, '{}', 'running', now());
+        INSERT INTO rounds (id, run_id, number, state, cohort, exclusions, fit, base_version, timeline, started_at, epoch_id)
+          VALUES ('${id}', '${id}', 1, 'collecting', '{}', '[]', '{}', 1, '[]', now(), '${id}');
+        INSERT INTO epochs (id, round_id, header, header_sha256, roster, state, step_index, step_deadline_at)
+          VALUES ('${id}', '${id}', '{"epochId": "${id}", "sums": 2}', '', '[]', 'ready', 0, now());
+        INSERT INTO sums (id, round_id, epoch_id, purpose, sum_index, state, cohort, length, blocks, model_sha256, deadline_at, active_set, timeline)
+          VALUES ('${id}', '${id}', '${id}', 'update', 0, 'closing', '{}', 1, 1, '', now(), '{a,b}', '${JSON.stringify(timeline('closing'))}')`);
+      const before = await read();
+      await source.runMigrations();
+      expect(await source.query('SELECT key_epoch_id, decryptors FROM sums')).toEqual([
+        { key_epoch_id: id, decryptors: ['a', 'b'] },
+      ]);
+      expect(await read()).toEqual([{ state: 'freezing', timeline: timeline('freezing') }]);
+      expect(await source.query('SELECT header FROM key_epochs')).toEqual([{ header: { keyEpochId: id, sums: 2 } }]);
+      await back();
+      expect(await read()).toEqual(before);
+      expect(await source.query('SELECT header FROM epochs')).toEqual([{ header: { epochId: id, sums: 2 } }]);
     } finally {
       await source.destroy();
     }

@@ -33,7 +33,7 @@ export type RoundState = 'planned' | 'collecting' | 'updating' | 'evaluating' | 
 
 /**
  * `planned → collecting → updating → evaluating → done | failed`; `finishedAt` says that it is over, `failure` that it failed.
- * - planned: `cohort` is who was drawn; each ceremony that is begun sets `epochId`, and `cohort` to its roster.
+ * - planned: `cohort` is who was drawn; each ceremony that is begun sets `keyEpochId`, and `cohort` to its roster.
  * - collecting: the cohort is fixed. What its update is doing stands in the row of its sum.
  * - updating: `version` and `strategySha256` are null until the new version is recorded, and then set together.
  * - done: `metrics` are those of `version`. A failed round may have a version, which no alias ever points at.
@@ -53,7 +53,7 @@ export class RoundRow {
   @Column('jsonb') exclusions!: { site: string; code: ErrorCode }[];
   /** What the strategy asked of this round's sites. */
   @Column('jsonb') fit!: Fit;
-  @Column('uuid', { name: 'epoch_id', nullable: true }) epochId!: string | null;
+  @Column('uuid', { name: 'key_epoch_id', nullable: true }) keyEpochId!: string | null;
   @Column('int', { name: 'base_version' }) baseVersion!: number;
   @Column('int', { nullable: true }) version!: number | null;
   /** Digest of the strategy's state after this round. */

@@ -31,7 +31,7 @@ export class AssignmentsService {
         defaultValue: STOPPED,
       });
       const now = await this.current(site);
-      const isOver = before?.epochs.some((epoch) => !now.epochs.includes(epoch));
+      const isOver = before?.keyEpochs.some((epoch) => !now.keyEpochs.includes(epoch));
       if (now.assignments.length > 0 || isOver || Date.now() >= giveUpAt) return now;
       before = now;
       if ((await changed) === STOPPED) return now;

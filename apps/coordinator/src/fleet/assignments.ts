@@ -27,26 +27,28 @@ export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Ass
         .filter((due) => due.site === site)
         .map(({ model, alias, release }) => ({ kind: 'release' as const, model, release, alias })),
     ],
-    epochs: own.map(({ epochId }) => epochId),
+    keyEpochs: own.map(({ keyEpochId }) => keyEpochId),
   };
 }
 
-function ceremony(site: string, { epochId, header, roster, stepIndex, posted, refusedBy }: OpenRound): Assignment[] {
+function ceremony(site: string, { keyEpochId, header, roster, stepIndex, posted, refusedBy }: OpenRound): Assignment[] {
   if (stepIndex === null || refusedBy.includes(site)) return [];
   const step = schemes.named(header.scheme).dkgSteps[stepIndex]!;
   if (posted.some((message) => message.step === step && message.site === site)) return [];
-  return [{ kind: 'ceremony', epochId, header: { ...header, roster: [...header.roster] }, roster: [...roster], step }];
+  return [
+    { kind: 'ceremony', keyEpochId, header: { ...header, roster: [...header.roster] }, roster: [...roster], step },
+  ];
 }
 
 function sumTask(site: string, round: OpenRound, sum: OpenSum): Assignment[] {
   const { sumId, sumIndex, modelSha256 } = sum;
-  const { epochId, runId, roundId, federation, recordsSchemaSha256, noiseMultiplier, fit, seed } = round;
+  const { keyEpochId, runId, roundId, federation, recordsSchemaSha256, noiseMultiplier, fit, seed } = round;
   if (sum.state === 'decrypting') {
-    if (!sum.activeSet!.includes(site) || sum.sharedBy.includes(site)) return [];
-    return [{ kind: 'share', epochId, sumId, closing: sum.closing!, uploads: [...sum.uploads] }];
+    if (!sum.decryptors!.includes(site) || sum.sharedBy.includes(site)) return [];
+    return [{ kind: 'decrypt', keyEpochId, sumId, commitment: sum.commitment!, uploads: [...sum.uploads] }];
   }
   if (!sum.cohort.includes(site) || sum.uploadedBy.includes(site)) return [];
-  const common = { runId, roundId, epochId, sumId, sumIndex, federation, recordsSchemaSha256, modelSha256 };
+  const common = { runId, roundId, keyEpochId, sumId, sumIndex, federation, recordsSchemaSha256, modelSha256 };
   if (sum.purpose === 'evaluation') return [{ kind: 'evaluate', ...common }];
   return [{ kind: 'train', ...common, round: round.number, noiseMultiplier, fit, ...(seed === null ? {} : { seed }) }];
 }

@@ -1,5 +1,5 @@
 import type { Envelope, Federation, Fit, RosterEntry } from '@koinon/contracts';
-import type { EpochHeader } from '@koinon/he';
+import type { KeyEpochHeader } from '@koinon/he';
 import type { EntityManager } from 'typeorm';
 
 /** All that running rounds and released models wait for, of every site. */
@@ -18,8 +18,8 @@ export interface OpenRound {
   readonly recordsSchemaSha256: string;
   readonly noiseMultiplier: number;
   readonly seed: number | null;
-  readonly epochId: string;
-  readonly header: EpochHeader;
+  readonly keyEpochId: string;
+  readonly header: KeyEpochHeader;
   readonly roster: readonly RosterEntry[];
   /** Index of the step that a ceremony stands in; null once it is over. */
   readonly stepIndex: number | null;
@@ -37,12 +37,12 @@ export interface OpenSum {
   readonly state: 'collecting' | 'decrypting';
   readonly cohort: readonly string[];
   readonly modelSha256: string;
-  readonly activeSet: readonly string[] | null;
-  readonly closing: Envelope | null;
+  readonly decryptors: readonly string[] | null;
+  readonly commitment: Envelope | null;
   readonly uploadedBy: readonly string[];
   readonly sharedBy: readonly string[];
   readonly refusedBy: readonly string[];
-  /** What the sites of the closing signed about their uploads; only where the sum is decrypted. */
+  /** What the sites of the commitment signed about their uploads; only where the sum is decrypted. */
   readonly uploads: readonly Envelope[];
 }
 
@@ -56,20 +56,20 @@ export interface DueRelease {
 
 const ROUNDS = `
   SELECT run.id AS "runId", r.id AS "roundId", r.number, r.fit, run.spec AS federation, run.feature_schema_sha256 AS "recordsSchemaSha256",
-    run.noise_multiplier AS "noiseMultiplier", run.seed, e.id AS "epochId", e.header, e.roster,
+    run.noise_multiplier AS "noiseMultiplier", run.seed, e.id AS "keyEpochId", e.header, e.roster,
     CASE e.state WHEN 'running' THEN e.step_index END AS "stepIndex",
-    ARRAY(SELECT jsonb_build_object('step', m.step, 'site', m.site) FROM epoch_messages m WHERE m.epoch_id = e.id AND e.state = 'running') AS posted,
-    ARRAY(SELECT f.site FROM epoch_refusals f WHERE f.epoch_id = e.id) AS "refusedBy",
+    ARRAY(SELECT jsonb_build_object('step', m.step, 'site', m.site) FROM key_epoch_messages m WHERE m.key_epoch_id = e.id AND e.state = 'running') AS posted,
+    ARRAY(SELECT f.site FROM key_epoch_refusals f WHERE f.key_epoch_id = e.id) AS "refusedBy",
     ARRAY(SELECT jsonb_build_object(
       'sumId', s.id, 'sumIndex', s.sum_index, 'purpose', s.purpose, 'state', s.state, 'cohort', s.cohort, 'modelSha256', s.model_sha256,
-      'activeSet', s.active_set, 'closing', s.closing,
+      'decryptors', s.decryptors, 'commitment', s.commitment,
       'uploadedBy', ARRAY(SELECT u.site FROM uploads u WHERE u.sum_id = s.id),
-      'sharedBy', ARRAY(SELECT h.site FROM shares h WHERE h.sum_id = s.id),
+      'sharedBy', ARRAY(SELECT h.site FROM decryption_shares h WHERE h.sum_id = s.id),
       'refusedBy', ARRAY(SELECT f.site FROM sum_refusals f WHERE f.sum_id = s.id),
       'uploads', ARRAY(SELECT u.statement FROM uploads u, jsonb_array_elements(s.uploads) listed
         WHERE s.state = 'decrypting' AND u.sum_id = s.id AND u.site = listed ->> 'site')
-    ) FROM sums s WHERE s.epoch_id = e.id AND s.state IN ('collecting', 'decrypting') ORDER BY s.sum_index) AS sums
-  FROM rounds r JOIN runs run ON run.id = r.run_id JOIN epochs e ON e.id = r.epoch_id
+    ) FROM sums s WHERE s.key_epoch_id = e.id AND s.state IN ('collecting', 'decrypting') ORDER BY s.sum_index) AS sums
+  FROM rounds r JOIN runs run ON run.id = r.run_id JOIN key_epochs e ON e.id = r.key_epoch_id
   WHERE run.state = 'running' AND r.state NOT IN ('done', 'failed') ORDER BY run.started_at, run.id`;
 
 /** Of each model what was released last, whatever its alias is called: a node answers with one version of a model. */

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { SiteStatus, SiteView } from '@koinon/contracts';
-import { keyIdOf } from '@koinon/signing';
+import { keyFingerprintOf } from '@koinon/signing';
 import type { DataSource } from 'typeorm';
 import { SiteRow } from '../identity/identity.entities.js';
 import { AuditService } from '../platform/audit/audit.service.js';
@@ -61,7 +61,7 @@ async function viewOf(site: SiteRow, reported: SiteStatusRow | undefined): Promi
     id: site.id,
     name: site.name,
     state: site.state,
-    identityFingerprint: site.identityKey ? await keyIdOf(site.identityKey) : null,
+    keyFingerprint: site.identityKey ? await keyFingerprintOf(site.identityKey) : null,
     enrolledAt: site.enrolledAt?.toISOString() ?? null,
     lastSeenAt: site.lastSeenAt?.toISOString() ?? null,
     status: reported?.status ?? null,

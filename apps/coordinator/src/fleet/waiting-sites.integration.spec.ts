@@ -9,7 +9,7 @@ import { withFederation } from '../testing/federation.fixture.js';
 import { digest, tinyModel } from '../testing/tiny-federation.fixture.js';
 import { AssignmentsService } from './assignments.service.js';
 
-const nothing = { protocol: PROTOCOL, assignments: [], epochs: [] };
+const nothing = { protocol: PROTOCOL, assignments: [], keyEpochs: [] };
 
 const database = withDatabase();
 const federation = withFederation(() => ({ databaseUrl: database.url, worker: false }), {

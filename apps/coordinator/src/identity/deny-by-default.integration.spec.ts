@@ -76,7 +76,7 @@ describe('every route of the HTTP app', () => {
 
   it('is known to this test', () => {
     const printed = coordinator.app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false });
-    for (const path of ['blobs', 'commit', 'openings', 'refusals', 'events', 'cancel', 'verify', 'file'])
+    for (const path of ['blobs', 'finish', 'openings', 'refusals', 'events', 'cancel', 'verify', 'file'])
       expect(printed).toContain(path);
     expect(routes.filter((r) => r.method !== 'HEAD' && r.path.startsWith('/v1')).length).toBeGreaterThan(25);
     expect(routes.filter((r) => !r.path.startsWith('/v1')).map(key)).toEqual([]);

@@ -31,7 +31,7 @@ describe('enrolment', () => {
     const coordinatorKey = fromBase64(body['coordinatorKey'] as string);
     expect(createHash('sha256').update(coordinatorKey).digest('hex')).toBe(coordinatorFingerprint);
     const site = (await federation.coordinator.client.sites()).find((s) => s.id === 'first')!;
-    expect(site).toMatchObject({ state: 'enrolled', identityFingerprint: signer.keyId });
+    expect(site).toMatchObject({ state: 'enrolled', keyFingerprint: signer.keyFingerprint });
     expect(
       (await new SiteLink(federation.coordinator.url, 'first', signer).request('GET', '/v1/site/assignments')).status,
     ).toBe(200);
@@ -88,7 +88,7 @@ describe('enrolment', () => {
     expect(await post(await enrolmentOf('target', foreign, await freshSigner(), sealingKey))).toMatchObject(denied);
     expect(await post(await enrolmentOf('nobody', token, await freshSigner(), sealingKey))).toMatchObject(denied);
     const site = (await federation.coordinator.client.sites()).find((s) => s.id === 'target')!;
-    expect(site).toMatchObject({ state: 'invited', identityFingerprint: null });
+    expect(site).toMatchObject({ state: 'invited', keyFingerprint: null });
   });
 
   it('takes no expired token, and a new invitation replaces the old token', async () => {

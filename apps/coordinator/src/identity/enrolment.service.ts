@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, PROTOCOL, enrolmentStatement, publicKeySchema, type Envelope } from '@koinon/contracts';
-import { fromBase64, keyIdOf, openMessage, type Signer } from '@koinon/signing';
+import { fromBase64, keyFingerprintOf, openMessage, type Signer } from '@koinon/signing';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { AuditService } from '../platform/audit/audit.service.js';
@@ -45,7 +45,7 @@ export class EnrolmentService {
       await this.audit.append(m, { actor, action: 'site.invited', subject: id, detail: { name } });
       await this.events.publish(m, 'site', id, null);
     });
-    return { site: id, token, expiresAt: expiresAt.toISOString(), coordinatorFingerprint: this.signer.keyId };
+    return { site: id, token, expiresAt: expiresAt.toISOString(), coordinatorFingerprint: this.signer.keyFingerprint };
   }
 
   /** Registers the keys a node made for itself. The token works once; the same node may repeat itself, as the answer may have been lost. */
@@ -76,7 +76,7 @@ export class EnrolmentService {
           lastSeenAt: CLOCK,
         },
       );
-      const fingerprint = await keyIdOf(statement.identityKey);
+      const fingerprint = await keyFingerprintOf(statement.identityKey);
       await this.audit.append(m, {
         actor: site.id,
         action: 'site.enrolled',

@@ -29,7 +29,7 @@ describe('a signed site request', () => {
     expect(await (await link().request('GET', PATH)).json()).toEqual({
       protocol: PROTOCOL,
       assignments: [],
-      epochs: [],
+      keyEpochs: [],
     });
   });
 

@@ -12,15 +12,15 @@ import {
   type CeremonyStatement,
   type Envelope,
 } from '@koinon/contracts';
-import { openStatement, sha256Hex } from '@koinon/signing';
+import { verifyStatement, sha256Hex } from '@koinon/signing';
 import type { DataSource } from 'typeorm';
 import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
-import { EpochMessageRow, EpochRow } from './key-epochs.entities.js';
+import { KeyEpochMessageRow, KeyEpochRow } from './key-epochs.entities.js';
 import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf } from '../platform/database/transition.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { bodyKey, payloadOf, stepsOf } from './ceremony.js';
-import { EpochTransitions } from './epoch-transitions.js';
+import { KeyEpochTransitions } from './key-epoch-transitions.js';
 
 /** Relays the key ceremony. It stores and forwards signed statements; sealed bodies stay sealed. */
 @Injectable()
@@ -28,7 +28,7 @@ export class CeremonyRelay {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     @Inject(BLOBS) private readonly blobs: BlobStore,
-    private readonly transitions: EpochTransitions,
+    private readonly transitions: KeyEpochTransitions,
     private readonly jobs: JobsService,
   ) {}
 
@@ -36,11 +36,11 @@ export class CeremonyRelay {
    * Takes all of a site's messages of the current step, one body in memory at a time; the same statement again is fine,
    * another one is not.
    */
-  async post(epochId: string, site: string, body: Readable, sha256: string): Promise<void> {
+  async post(keyEpochId: string, site: string, body: Readable, sha256: string): Promise<void> {
     const hash = createHash('sha256');
     const source = hashed(body, hash);
     try {
-      await this.take(epochId, site, source, () => hash.digest('hex') === sha256);
+      await this.take(keyEpochId, site, source, () => hash.digest('hex') === sha256);
     } finally {
       // What is left is dropped: a request that is left half-read would block its connection for the next one.
       await source.return(undefined);
@@ -49,16 +49,16 @@ export class CeremonyRelay {
   }
 
   private async take(
-    epochId: string,
+    keyEpochId: string,
     site: string,
     source: AsyncIterable<Uint8Array>,
     isWhatWasSigned: () => boolean,
   ): Promise<void> {
     const { statement: envelope, bodies } = await readPost(source);
-    const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
+    const epoch = await this.database.manager.findOneBy(KeyEpochRow, { id: keyEpochId });
     const entry = epoch?.roster.find((r) => r.site === site);
     if (!epoch || !entry) throw new CodedError('NOT_FOUND');
-    const statement = await openStatement(
+    const statement = await verifyStatement(
       envelope,
       ceremonyStatement.type,
       ceremonyStatement.schema,
@@ -71,23 +71,23 @@ export class CeremonyRelay {
     await this.database.manager
       .createQueryBuilder()
       .insert()
-      .into(EpochMessageRow)
-      .values({ epochId, step: statement.step, site, statement: envelope })
+      .into(KeyEpochMessageRow)
+      .values({ keyEpochId, step: statement.step, site, statement: envelope })
       .orIgnore()
       .execute();
     // Of two posts that arrive at once one was ignored.
     await this.isStored(statement, envelope);
     // The step moves on with its last post: whoever comes last sees all of them.
-    const posted = await this.database.manager.countBy(EpochMessageRow, { epochId, step: statement.step });
-    if (posted === epoch.roster.length) await this.wake(epoch, `${epochId}-${statement.step}`);
+    const posted = await this.database.manager.countBy(KeyEpochMessageRow, { keyEpochId, step: statement.step });
+    if (posted === epoch.roster.length) await this.wake(epoch, `${keyEpochId}-${statement.step}`);
   }
 
   /**
    * The statements of a step that is over, each with the bodies for this site: what others posted to all or to it. One body
    * is in memory at a time.
    */
-  async inbox(epochId: string, site: string, step: string): Promise<AsyncIterable<Uint8Array>> {
-    const epoch = await this.database.manager.findOneBy(EpochRow, { id: epochId });
+  async inbox(keyEpochId: string, site: string, step: string): Promise<AsyncIterable<Uint8Array>> {
+    const epoch = await this.database.manager.findOneBy(KeyEpochRow, { id: keyEpochId });
     if (!epoch?.roster.some((r) => r.site === site)) throw new CodedError('NOT_FOUND');
     const steps = stepsOf(epoch);
     const index = steps.indexOf(step);
@@ -95,8 +95,8 @@ export class CeremonyRelay {
       epoch.state
     ];
     if (index < 0 || index >= shown) throw new CodedError('STEP_OUT_OF_ORDER');
-    const rows = await this.database.manager.find(EpochMessageRow, {
-      where: { epochId, step },
+    const rows = await this.database.manager.find(KeyEpochMessageRow, {
+      where: { keyEpochId, step },
       order: { site: 'ASC' },
     });
     return this.framesFor(site, epoch, rows);
@@ -104,8 +104,8 @@ export class CeremonyRelay {
 
   private async *framesFor(
     reader: string,
-    epoch: EpochRow,
-    rows: readonly EpochMessageRow[],
+    epoch: KeyEpochRow,
+    rows: readonly KeyEpochMessageRow[],
   ): AsyncGenerator<Uint8Array> {
     for (const { step, site, statement } of rows) {
       const wanted = payloadOf(statement).messages.filter((message) => isFor(reader, site, message));
@@ -116,7 +116,7 @@ export class CeremonyRelay {
   }
 
   /** What cannot be shown to its readers is no fault of theirs: the epoch fails now, and with it the sums that it serves. */
-  private async show(epoch: EpochRow, ref: BlobRef): Promise<Buffer> {
+  private async show(epoch: KeyEpochRow, ref: BlobRef): Promise<Buffer> {
     return this.blobs.get(ref).catch(async (error: unknown) => {
       if (error instanceof CodedError) {
         const { id } = epoch;
@@ -128,8 +128,8 @@ export class CeremonyRelay {
     });
   }
 
-  private async check(epoch: EpochRow, site: string, statement: CeremonyStatement): Promise<void> {
-    if (statement.site !== site || statement.epochId !== epoch.id || statement.headerSha256 !== epoch.headerSha256)
+  private async check(epoch: KeyEpochRow, site: string, statement: CeremonyStatement): Promise<void> {
+    if (statement.site !== site || statement.keyEpochId !== epoch.id || statement.headerSha256 !== epoch.headerSha256)
       throw new CodedError('SIGNATURE_INVALID');
     const steps = stepsOf(epoch);
     const index = steps.indexOf(statement.step);
@@ -139,27 +139,27 @@ export class CeremonyRelay {
   }
 
   /** @throws CodedError MESSAGE_CONFLICT when the site has posted another statement of this step */
-  private async isStored({ epochId, step, site }: CeremonyStatement, envelope: Envelope): Promise<boolean> {
-    const stored = await this.database.manager.findOneBy(EpochMessageRow, { epochId, step, site });
+  private async isStored({ keyEpochId, step, site }: CeremonyStatement, envelope: Envelope): Promise<boolean> {
+    const stored = await this.database.manager.findOneBy(KeyEpochMessageRow, { keyEpochId, step, site });
     if (stored && stored.statement.payload !== envelope.payload) throw new CodedError('MESSAGE_CONFLICT');
     return stored !== null;
   }
 
   private async storeBodies(
-    { epochId, step, site, messages }: CeremonyStatement,
+    { keyEpochId, step, site, messages }: CeremonyStatement,
     bodies: AsyncIterable<Uint8Array>,
   ): Promise<void> {
     let stored = 0;
     for await (const body of bodies) {
       const sha256 = await sha256Hex(body);
       if (sha256 !== messages[stored++]?.sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
-      await this.blobs.put(bodyKey(epochId, step, site, sha256), body);
+      await this.blobs.put(bodyKey(keyEpochId, step, site, sha256), body);
     }
     if (stored !== messages.length)
       throw new CodedError('REQUEST_INVALID', 'bodies and signed digests differ in number');
   }
 
-  private async wake(epoch: EpochRow, id: string): Promise<void> {
+  private async wake(epoch: KeyEpochRow, id: string): Promise<void> {
     await this.jobs.wake(await runOf(this.database.manager, epoch.roundId), id);
   }
 }

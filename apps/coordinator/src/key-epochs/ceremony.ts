@@ -1,14 +1,14 @@
 import { ceremonyStatement, type CeremonyStatement, type Envelope } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
-import type { EpochRow } from './key-epochs.entities.js';
+import type { KeyEpochRow } from './key-epochs.entities.js';
 
-export const stepsOf = ({ header }: EpochRow): readonly string[] => schemes.named(header.scheme).dkgSteps;
+export const stepsOf = ({ header }: KeyEpochRow): readonly string[] => schemes.named(header.scheme).dkgSteps;
 
 /** Below it lie the bodies of a ceremony. */
-export const ceremonyKey = (epochId: string): string => `epochs/${epochId}`;
+export const ceremonyKey = (keyEpochId: string): string => `epochs/${keyEpochId}`;
 /** By digest: two posts of one step that arrive at once overwrite nothing of each other. */
-export const bodyKey = (epochId: string, step: string, site: string, sha256: string): string =>
-  `${ceremonyKey(epochId)}/${step}/${site}/${sha256}`;
+export const bodyKey = (keyEpochId: string, step: string, site: string, sha256: string): string =>
+  `${ceremonyKey(keyEpochId)}/${step}/${site}/${sha256}`;
 
 /** A stored statement was verified when it came in. */
 export const payloadOf = (envelope: Envelope): CeremonyStatement =>

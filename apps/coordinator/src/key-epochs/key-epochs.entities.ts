@@ -1,6 +1,6 @@
-/** Key epochs. `key-epochs` alone writes them, and a state or step is written by EpochTransitions alone. */
+/** Key epochs. `key-epochs` alone writes them, and a state or step is written by KeyEpochTransitions alone. */
 import type { Envelope, ErrorCode, Failure, RosterEntry } from '@koinon/contracts';
-import type { EpochHeader } from '@koinon/he';
+import type { KeyEpochHeader } from '@koinon/he';
 import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalJson } from '../platform/database/columns.js';
 
@@ -10,12 +10,14 @@ import { instant, optionalJson } from '../platform/database/columns.js';
  * - ready: every site confirmed the same transcript; step and deadline mean nothing any more.
  * - failed: `failure` names the sites that spoiled the ceremony, and none where nobody is to blame. Its sums end with it.
  */
-@Entity('epochs')
-export class EpochRow {
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epochs_pk' }) id!: string;
+@Entity('key_epochs')
+export class KeyEpochRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'key_epochs_pk' }) id!: string;
   @Column('uuid', { name: 'round_id' }) roundId!: string;
-  @ManyToOne('RoundRow') @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'epochs_round_fk' }) round?: unknown;
-  @Column('jsonb') header!: EpochHeader;
+  @ManyToOne('RoundRow')
+  @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'key_epochs_round_fk' })
+  round?: unknown;
+  @Column('jsonb') header!: KeyEpochHeader;
   @Column('text', { name: 'header_sha256' }) headerSha256!: string;
   @Column('jsonb') roster!: RosterEntry[];
   @Column('text') state!: 'running' | 'ready' | 'over' | 'failed';
@@ -27,27 +29,29 @@ export class EpochRow {
 }
 
 /** What a site signed in a step of the ceremony, once; the bodies lie in the blob store under the digests it names. */
-@Entity('epoch_messages')
-export class EpochMessageRow {
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epoch_messages_pk', name: 'epoch_id' }) epochId!: string;
-  @ManyToOne(() => EpochRow)
-  @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'epoch_messages_epoch_fk' })
-  epoch?: Relation<EpochRow>;
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'epoch_messages_pk' }) step!: string;
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'epoch_messages_pk' }) site!: string;
+@Entity('key_epoch_messages')
+export class KeyEpochMessageRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'key_epoch_messages_pk', name: 'key_epoch_id' })
+  keyEpochId!: string;
+  @ManyToOne(() => KeyEpochRow)
+  @JoinColumn({ name: 'key_epoch_id', foreignKeyConstraintName: 'key_epoch_messages_epoch_fk' })
+  epoch?: Relation<KeyEpochRow>;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'key_epoch_messages_pk' }) step!: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'key_epoch_messages_pk' }) site!: string;
   @Column('jsonb') statement!: Envelope;
 }
 
 /** Why a site takes no part; one that refuses while the ceremony runs ends it. */
-@Entity('epoch_refusals')
-export class EpochRefusalRow {
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'epoch_refusals_pk', name: 'epoch_id' }) epochId!: string;
-  @ManyToOne(() => EpochRow)
-  @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'epoch_refusals_epoch_fk' })
-  epoch?: Relation<EpochRow>;
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'epoch_refusals_pk' }) site!: string;
+@Entity('key_epoch_refusals')
+export class KeyEpochRefusalRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'key_epoch_refusals_pk', name: 'key_epoch_id' })
+  keyEpochId!: string;
+  @ManyToOne(() => KeyEpochRow)
+  @JoinColumn({ name: 'key_epoch_id', foreignKeyConstraintName: 'key_epoch_refusals_epoch_fk' })
+  epoch?: Relation<KeyEpochRow>;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'key_epoch_refusals_pk' }) site!: string;
   @Column('text') code!: ErrorCode;
   @Column('text', { nullable: true }) detail!: string | null;
 }
 
-export const keyEpochsEntities = [EpochRow, EpochMessageRow, EpochRefusalRow];
+export const keyEpochsEntities = [KeyEpochRow, KeyEpochMessageRow, KeyEpochRefusalRow];

@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { CeremonyRelay } from './ceremony-relay.service.js';
-import { EpochTransitions } from './epoch-transitions.js';
-import { EpochsController } from './epochs.controller.js';
+import { KeyEpochTransitions } from './key-epoch-transitions.js';
+import { KeyEpochsController } from './key-epochs.controller.js';
 import { KeyEpochsService } from './key-epochs.service.js';
 
-@Module({ providers: [EpochTransitions, KeyEpochsService], exports: [EpochTransitions, KeyEpochsService] })
+@Module({ providers: [KeyEpochTransitions, KeyEpochsService], exports: [KeyEpochTransitions, KeyEpochsService] })
 export class KeyEpochsModule {}
 
-@Module({ imports: [KeyEpochsModule], controllers: [EpochsController], providers: [CeremonyRelay] })
+@Module({ imports: [KeyEpochsModule], controllers: [KeyEpochsController], providers: [CeremonyRelay] })
 export class KeyEpochsHttpModule {}

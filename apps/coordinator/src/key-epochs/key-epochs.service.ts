@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CodedError, type Refusal, type RosterEntry } from '@koinon/contracts';
-import { headerDigest, type EpochHeader } from '@koinon/he';
+import { headerDigest, type KeyEpochHeader } from '@koinon/he';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../platform/config.js';
 import { runOf } from '../platform/database/run-lock.js';
@@ -10,12 +10,12 @@ import { AuditService } from '../platform/audit/audit.service.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { isLate, type Pulse } from '../platform/liveness/pause.js';
 import { firstDigest, stepsOf } from './ceremony.js';
-import { nextEpochStep } from './epoch-state.js';
-import { EpochTransitions } from './epoch-transitions.js';
-import { EpochMessageRow, EpochRefusalRow, EpochRow } from './key-epochs.entities.js';
+import { nextKeyEpochTransition } from './key-epoch-state.js';
+import { KeyEpochTransitions } from './key-epoch-transitions.js';
+import { KeyEpochMessageRow, KeyEpochRefusalRow, KeyEpochRow } from './key-epochs.entities.js';
 
 /** What a round wants a key for. */
-export interface EpochRequest extends Pick<EpochHeader, 'scheme' | 'threshold' | 'minUploads' | 'bits' | 'sums'> {
+export interface KeyEpochRequest extends Pick<KeyEpochHeader, 'scheme' | 'threshold' | 'minUploads' | 'bits' | 'sums'> {
   readonly roundId: string;
   readonly roster: readonly RosterEntry[];
 }
@@ -25,22 +25,22 @@ export interface EpochRequest extends Pick<EpochHeader, 'scheme' | 'threshold' |
 export class KeyEpochsService {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly transitions: EpochTransitions,
+    private readonly transitions: KeyEpochTransitions,
     private readonly audit: AuditService,
     private readonly events: EventsService,
   ) {}
 
   /** @returns the id of an epoch whose ceremony begins now */
-  async create(m: EntityManager, { roundId, roster, ...wanted }: EpochRequest, now: Date): Promise<string> {
-    const header: EpochHeader = {
+  async create(m: EntityManager, { roundId, roster, ...wanted }: KeyEpochRequest, now: Date): Promise<string> {
+    const header: KeyEpochHeader = {
       ...wanted,
       version: 1,
-      epochId: randomUUID(),
+      keyEpochId: randomUUID(),
       seed: randomBytes(32).toString('hex'),
       roster: roster.map((entry) => entry.site),
     };
-    await m.insert(EpochRow, {
-      id: header.epochId,
+    await m.insert(KeyEpochRow, {
+      id: header.keyEpochId,
       roundId,
       header: header as never,
       headerSha256: headerDigest(header),
@@ -50,13 +50,13 @@ export class KeyEpochsService {
       stepDeadlineAt: new Date(now.getTime() + this.config.ceremonyStepMs),
       failure: null,
     });
-    await this.events.publish(m, 'epoch', header.epochId, await runOf(m, roundId));
-    return header.epochId;
+    await this.events.publish(m, 'key-epoch', header.keyEpochId, await runOf(m, roundId));
+    return header.keyEpochId;
   }
 
   /** The round whose epoch a site was asked to take part in. @throws CodedError NOT_FOUND */
   async roundOf(m: EntityManager, id: string, site: string): Promise<string> {
-    const epoch = await m.findOneBy(EpochRow, { id });
+    const epoch = await m.findOneBy(KeyEpochRow, { id });
     if (!epoch?.header.roster.includes(site)) throw new CodedError('NOT_FOUND');
     return epoch.roundId;
   }
@@ -64,28 +64,28 @@ export class KeyEpochsService {
   /** The run is locked. @returns whether the ceremony waits for the site no longer: one that is over may have begun again with it */
   async refuse(m: EntityManager, site: string, { id, code, detail: said }: Refusal): Promise<boolean> {
     const detail = said ?? null;
-    const row = { epochId: id, site, code, detail };
+    const row = { keyEpochId: id, site, code, detail };
     const added = await m
       .createQueryBuilder()
       .insert()
-      .into(EpochRefusalRow)
+      .into(KeyEpochRefusalRow)
       .values(row)
       .orIgnore()
       .returning('site')
       .execute();
     if ((added.raw as unknown[]).length === 0) return false;
     await this.audit.append(m, { actor: site, action: 'epoch.refused', subject: id, detail: { code, detail } });
-    return m.existsBy(EpochRow, { id, state: 'running' });
+    return m.existsBy(KeyEpochRow, { id, state: 'running' });
   }
 
   /** One transition inside the driver's transaction; false while the epoch waits. */
-  async advance(m: EntityManager, epoch: EpochRow, pulse: Pulse): Promise<boolean> {
+  async advance(m: EntityManager, epoch: KeyEpochRow, pulse: Pulse): Promise<boolean> {
     if (epoch.state !== 'running') return false;
     const steps = stepsOf(epoch);
-    const messages = await m.findBy(EpochMessageRow, { epochId: epoch.id, step: steps[epoch.stepIndex]! });
-    const refusals = await m.findBy(EpochRefusalRow, { epochId: epoch.id });
+    const messages = await m.findBy(KeyEpochMessageRow, { keyEpochId: epoch.id, step: steps[epoch.stepIndex]! });
+    const refusals = await m.findBy(KeyEpochRefusalRow, { keyEpochId: epoch.id });
     const last = epoch.stepIndex === steps.length - 1;
-    const step = nextEpochStep({
+    const step = nextKeyEpochTransition({
       state: epoch.state,
       roster: epoch.header.roster,
       steps,

@@ -8,7 +8,7 @@ export const COORDINATOR_KEY = Symbol('CoordinatorKey');
 const fileSchema = z.strictObject({ publicKey: z.string(), pkcs8: z.string() });
 
 /**
- * The coordinator's Ed25519 key: signs closings, releases and lineage. Made once, and never again by itself:
+ * The coordinator's Ed25519 key: signs aggregation commitments, releases and lineage. Made once, and never again by itself:
  * every enrolled site has pinned it.
  * @throws CodedError KEY_UNUSABLE, DISK_FULL, HOME_NOT_WRITABLE
  */

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { updateLength, type ClosingStatement } from '@koinon/contracts';
-import { HeError, schemes, type EpochHeader, type SumToDecrypt } from '@koinon/he';
+import { updateLength, type AggregationCommitment } from '@koinon/contracts';
+import { HeError, schemes, type KeyEpochHeader, type SumToDecrypt } from '@koinon/he';
 import { withDatabase } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sentIn } from '../testing/fed-avg-check.fixture.js';
@@ -70,7 +70,7 @@ describe('what a run leaves on the wire and in the blob store', () => {
   const federation = withFederation(() => ({ databaseUrl: database.url }), { alpha: {}, beta: {}, gamma: {} });
   const files = new Map<string, Buffer>();
   let updates: SentSum[] = [];
-  let header: EpochHeader;
+  let header: KeyEpochHeader;
   let toDecrypt: SumToDecrypt;
   let shares: Map<string, Uint8Array>;
 
@@ -84,21 +84,21 @@ describe('what a run leaves on the wire and in the blob store', () => {
       if (statSync(join(root, name)).isFile()) files.set(name, readFileSync(join(root, name)));
     const [sum] = await federation.coordinator.query<{
       id: string;
-      header: EpochHeader;
-      uploads: ClosingStatement['uploads'];
-      active_set: string[];
+      header: KeyEpochHeader;
+      uploads: AggregationCommitment['uploads'];
+      decryptors: string[];
     }>(
-      "SELECT s.id, e.header, s.uploads, s.active_set FROM sums s JOIN epochs e ON e.id = s.epoch_id WHERE purpose = 'update'",
+      "SELECT s.id, e.header, s.uploads, s.decryptors FROM sums s JOIN key_epochs e ON e.id = s.key_epoch_id WHERE purpose = 'update'",
     );
     header = sum!.header;
     const stored = (name: string) => new Uint8Array(files.get(`sums/${sum!.id}/${name}`)!);
     toDecrypt = {
       sumIndex: 0,
       uploaders: sum!.uploads.map((u) => u.site),
-      decryptors: sum!.active_set,
+      decryptors: sum!.decryptors,
       blocks: [stored('sum/0')],
     };
-    shares = new Map(sum!.active_set.map((site) => [site, stored(`shares/${site}`)]));
+    shares = new Map(sum!.decryptors.map((site) => [site, stored(`shares/${site}`)]));
   });
 
   /** What somebody with these shares reads of these blocks, or the code with which they do not open. */

@@ -3,25 +3,27 @@ import type { Envelope, ErrorCode, Failure } from '@koinon/contracts';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalJson, wholeNumber } from '../platform/database/columns.js';
 
-export type SumState = 'collecting' | 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' | 'failed';
+export type SumState = 'collecting' | 'freezing' | 'aggregating' | 'decrypting' | 'combining' | 'done' | 'failed';
 
 /**
- * `collecting → closing → aggregating → decrypting → combining → done`, or `failed` from any. What a state sets stays.
+ * `collecting → commitment → aggregating → decrypting → combining → done`, or `failed` from any. What a state sets stays.
  * - collecting: waits until `deadlineAt` for uploads of `cohort`.
- * - closing: `uploads` are fixed, in the order of the cohort, and never change again.
+ * - commitment: `uploads` are fixed, in the order of the cohort, and never change again.
  * - aggregating: `sumRoot` is null until every block is added.
- * - decrypting: `activeSet` and the signed `closing` are fixed; waits until `deadlineAt` for one share of each.
+ * - decrypting: `decryptors` and the signed `commitment` are fixed; waits until `deadlineAt` for one share of each.
  * - combining: `combined` and `resultSha256` are set together.
  * In the other states `deadlineAt` means nothing.
  */
 @Entity('sums')
-@Index('sums_epoch_index', ['epochId', 'sumIndex'], { unique: true })
+@Index('sums_key_epoch_index', ['keyEpochId', 'sumIndex'], { unique: true })
 export class SumRow {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'sums_pk' }) id!: string;
   @Column('uuid', { name: 'round_id' }) roundId!: string;
   @ManyToOne('RoundRow') @JoinColumn({ name: 'round_id', foreignKeyConstraintName: 'sums_round_fk' }) round?: unknown;
-  @Column('uuid', { name: 'epoch_id' }) epochId!: string;
-  @ManyToOne('EpochRow') @JoinColumn({ name: 'epoch_id', foreignKeyConstraintName: 'sums_epoch_fk' }) epoch?: unknown;
+  @Column('uuid', { name: 'key_epoch_id' }) keyEpochId!: string;
+  @ManyToOne('KeyEpochRow')
+  @JoinColumn({ name: 'key_epoch_id', foreignKeyConstraintName: 'sums_key_epoch_fk' })
+  epoch?: unknown;
   @Column('text') purpose!: 'update' | 'evaluation';
   @Column('int', { name: 'sum_index' }) sumIndex!: number;
   @Column('text') state!: SumState;
@@ -34,11 +36,11 @@ export class SumRow {
   @Column({ name: 'deadline_at', ...instant }) deadlineAt!: Date;
   /** How often this deadline was set again after a pause of the coordinator. */
   @Column('int', { default: 0 }) extensions!: number;
-  /** Fixed when the sum closes, never changed after. */
+  /** Frozen with the state `freezing`, never changed after. */
   @Column(optionalJson) uploads!: { site: string; root: string }[] | null;
-  @Column('text', { name: 'active_set', array: true, nullable: true }) activeSet!: string[] | null;
+  @Column('text', { name: 'decryptors', array: true, nullable: true }) decryptors!: string[] | null;
   @Column('text', { name: 'sum_root', nullable: true }) sumRoot!: string | null;
-  @Column(optionalJson) closing!: Envelope | null;
+  @Column(optionalJson) commitment!: Envelope | null;
   @Column('boolean', { default: false }) combined!: boolean;
   /** Digest of the decrypted sum, from the moment it is combined. */
   @Column('text', { name: 'result_sha256', nullable: true }) resultSha256!: string | null;
@@ -85,13 +87,13 @@ export class UploadRow {
 }
 
 /** A site's decryption share, stored and signed: one for each site and sum, for good. */
-@Entity('shares')
-export class ShareRow {
-  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'shares_pk', name: 'sum_id' }) sumId!: string;
+@Entity('decryption_shares')
+export class DecryptionShareRow {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'decryption_shares_pk', name: 'sum_id' }) sumId!: string;
   @ManyToOne(() => SumRow)
-  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'shares_sum_fk' })
+  @JoinColumn({ name: 'sum_id', foreignKeyConstraintName: 'decryption_shares_sum_fk' })
   sum?: Relation<SumRow>;
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'shares_pk' }) site!: string;
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'decryption_shares_pk' }) site!: string;
   @Column('text') sha256!: string;
   @Column('jsonb') statement!: Envelope;
 }
@@ -108,4 +110,4 @@ export class SumRefusalRow {
   @Column('text', { nullable: true }) detail!: string | null;
 }
 
-export const secureSumsEntities = [SumRow, UploadBlockRow, SumBlockRow, UploadRow, ShareRow, SumRefusalRow];
+export const secureSumsEntities = [SumRow, UploadBlockRow, SumBlockRow, UploadRow, DecryptionShareRow, SumRefusalRow];

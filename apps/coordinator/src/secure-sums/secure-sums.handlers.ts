@@ -5,16 +5,16 @@ import { CodedError } from '@koinon/contracts';
 import { HeError, schemes } from '@koinon/he';
 import type { DataSource } from 'typeorm';
 import { BLOBS, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
-import { EpochRow } from '../key-epochs/key-epochs.entities.js';
-import { ShareRow, SumBlockRow, SumRow, UploadBlockRow } from './secure-sums.entities.js';
+import { KeyEpochRow } from '../key-epochs/key-epochs.entities.js';
+import { DecryptionShareRow, SumBlockRow, SumRow, UploadBlockRow } from './secure-sums.entities.js';
 import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf } from '../platform/database/transition.js';
 import { failureOf } from '../platform/jobs/job-failure.js';
 import type { JobHandler, JobPayload } from '../platform/jobs/job-map.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
-import { ClosingService } from './closing.service.js';
+import { AggregationService } from './aggregation.service.js';
 import { SumTransitions } from './sum-transitions.js';
-import { resultKey, shareKey, sumBlockKey, uploadBlockKey } from './blob-keys.js';
+import { resultKey, decryptionShareKey, sumBlockKey, uploadBlockKey } from './blob-keys.js';
 
 /** What the three jobs of a sum share: loading it, and ending it with a coded reason. */
 @Injectable()
@@ -28,7 +28,7 @@ export class SumJobs {
 
   async load(sumId: string) {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
-    const { header } = await this.database.manager.findOneByOrFail(EpochRow, { id: sum.epochId });
+    const { header } = await this.database.manager.findOneByOrFail(KeyEpochRow, { id: sum.keyEpochId });
     return { sum, header, aggregator: await schemes.named(header.scheme).aggregator() };
   }
 
@@ -67,7 +67,7 @@ export class SumShardHandler implements JobHandler<'sum.shard'> {
 
   async handle({ sumId, from, to }: JobPayload<'sum.shard'>): Promise<void> {
     const { sum, header, aggregator } = await this.sums.load(sumId);
-    // The sum may be committed or its run be over since this was asked for.
+    // The sum may have its root or its run be over since this was asked for.
     if (sum.state !== 'aggregating' || sum.sumRoot) return;
     const adder = aggregator.adder(header);
     const rows = this.sums.database.getRepository(SumBlockRow);
@@ -93,26 +93,26 @@ export class SumShardHandler implements JobHandler<'sum.shard'> {
 }
 
 @Injectable()
-export class SumCloseHandler implements JobHandler<'sum.close'> {
-  readonly job = 'sum.close';
+export class SumRootHandler implements JobHandler<'sum.root'> {
+  readonly job = 'sum.root';
   constructor(
     private readonly sums: SumJobs,
-    private readonly closings: ClosingService,
+    private readonly aggregations: AggregationService,
   ) {}
 
-  async handle({ sumId }: JobPayload<'sum.close'>): Promise<void> {
+  async handle({ sumId }: JobPayload<'sum.root'>): Promise<void> {
     const { sum } = await this.sums.load(sumId);
     if (sum.state !== 'aggregating') return;
-    if (!sum.sumRoot) await this.closings.commit(sumId);
-    await this.sums.advance(sumId, 'closed');
+    if (!sum.sumRoot) await this.aggregations.storeRoot(sumId);
+    await this.sums.advance(sumId, 'root');
   }
 
-  gaveUp({ sumId }: JobPayload<'sum.close'>, error: unknown): Promise<void> {
+  gaveUp({ sumId }: JobPayload<'sum.root'>, error: unknown): Promise<void> {
     return this.sums.fail(sumId, error);
   }
 }
 
-/** Opens the sum. Only rounded integer sums leave this function, never the decoded polynomial. */
+/** Decrypts the sum. Only rounded integer sums leave this function, never the decoded polynomial. */
 @Injectable()
 export class SumCombineHandler implements JobHandler<'sum.combine'> {
   readonly job = 'sum.combine';
@@ -124,8 +124,8 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
     // A run may have been cancelled since this was asked for.
     if (sum.state !== 'combining') return;
     const shares = new Map<string, Uint8Array>();
-    for (const { site, sha256 } of await this.sums.database.manager.findBy(ShareRow, { sumId })) {
-      shares.set(site, await this.sums.read({ key: shareKey(sumId, site), sha256 }, site));
+    for (const { site, sha256 } of await this.sums.database.manager.findBy(DecryptionShareRow, { sumId })) {
+      shares.set(site, await this.sums.read({ key: decryptionShareKey(sumId, site), sha256 }, site));
     }
     const blocks: Uint8Array[] = [];
     for (const ref of await this.sums.blockRefs(sumId)) blocks.push(await this.sums.blobs.get(ref));
@@ -134,7 +134,7 @@ export class SumCombineHandler implements JobHandler<'sum.combine'> {
     const toDecrypt = {
       sumIndex: sum.sumIndex,
       uploaders: sum.uploads!.map((u) => u.site),
-      decryptors: sum.activeSet!,
+      decryptors: sum.decryptors!,
       blocks,
     };
     for (const values of aggregator.combine(header, toDecrypt, shares)) {

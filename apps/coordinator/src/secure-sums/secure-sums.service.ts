@@ -4,14 +4,14 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, type Refusal } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
-import type { EpochRow } from '../key-epochs/key-epochs.entities.js';
+import type { KeyEpochRow } from '../key-epochs/key-epochs.entities.js';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { becauseOf, byCoordinator } from '../platform/database/transition.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { isLate, type Pulse } from '../platform/liveness/pause.js';
-import { ClosingService } from './closing.service.js';
-import { ShareRow, SumRefusalRow, SumRow, UploadRow } from './secure-sums.entities.js';
-import { absentFrom, nextSumStep, type Absence, type SumFacts, type SumStep } from './sum-state.js';
+import { AggregationService } from './aggregation.service.js';
+import { DecryptionShareRow, SumRefusalRow, SumRow, UploadRow } from './secure-sums.entities.js';
+import { absentFrom, nextSumTransition, type Absence, type SumFacts, type SumTransition } from './sum-state.js';
 import { SumTransitions } from './sum-transitions.js';
 
 /** What a round wants summed. */
@@ -26,23 +26,23 @@ export class SecureSumsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly transitions: SumTransitions,
-    private readonly closings: ClosingService,
+    private readonly aggregations: AggregationService,
     private readonly audit: AuditService,
     private readonly jobs: JobsService,
   ) {}
 
-  async create(m: EntityManager, { id: epochId, header }: EpochRow, request: SumRequest): Promise<void> {
+  async create(m: EntityManager, { id: keyEpochId, header }: KeyEpochRow, request: SumRequest): Promise<void> {
     const { valuesPerBlock } = schemes.named(header.scheme).layout(header);
     await m.insert(SumRow, {
       ...request,
       id: randomUUID(),
-      epochId,
+      keyEpochId,
       state: 'collecting',
       blocks: Math.ceil(request.length / valuesPerBlock),
       uploads: null,
-      activeSet: null,
+      decryptors: null,
       sumRoot: null,
-      closing: null,
+      commitment: null,
       combined: false,
       resultSha256: null,
       failure: null,
@@ -58,12 +58,12 @@ export class SecureSumsService {
   async advance(
     m: EntityManager,
     sum: SumRow,
-    epoch: EpochRow,
+    epoch: KeyEpochRow,
     stepMs: number,
     pulse: Pulse,
   ): Promise<Absence[] | null> {
     const facts = await factsOf(m, sum, epoch, pulse);
-    const step = nextSumStep(facts);
+    const step = nextSumTransition(facts);
     if (!step) return null;
     const detail = epoch.failure?.detail ?? null;
     return (await this.apply(m, sum, step, { detail, stepMs, now: pulse.now })) ? absentFrom(facts, step) : null;
@@ -101,14 +101,14 @@ export class SecureSumsService {
     })) {
       if (sum.state === 'combining') {
         await this.jobs.enqueue({ name: 'sum.combine', data: { sumId: sum.id }, id: `combine-${sum.id}` });
-      } else if (!sum.sumRoot) await this.closings.enqueueAggregation(sum);
+      } else if (!sum.sumRoot) await this.aggregations.enqueueAggregation(sum);
     }
   }
 
   private async apply(
     m: EntityManager,
     sum: SumRow,
-    step: SumStep,
+    step: SumTransition,
     { detail, stepMs, now }: Circumstances,
   ): Promise<boolean> {
     switch (step.to) {
@@ -116,13 +116,13 @@ export class SecureSumsService {
         const failure = { code: step.code, detail: step.sites.join(', ') || detail };
         return this.transitions.transition(m, sum.id, 'failed', becauseOf(failure));
       }
-      case 'closing': {
-        const uploads = await this.closings.uploads(m, sum);
-        return this.transitions.transition(m, sum.id, 'closing', byCoordinator({ uploads }), { uploads });
+      case 'freezing': {
+        const uploads = await this.aggregations.uploads(m, sum);
+        return this.transitions.transition(m, sum.id, 'freezing', byCoordinator({ uploads }), { uploads });
       }
       case 'decrypting': {
-        const signed = await this.closings.sign(m, sum, new Date(now.getTime() + stepMs));
-        const why = byCoordinator({ sumRoot: sum.sumRoot, activeSet: signed.activeSet });
+        const signed = await this.aggregations.sign(m, sum, new Date(now.getTime() + stepMs));
+        const why = byCoordinator({ sumRoot: sum.sumRoot, decryptors: signed.decryptors });
         return this.transitions.transition(m, sum.id, 'decrypting', why, signed);
       }
       default:
@@ -138,19 +138,24 @@ interface Circumstances {
   readonly now: Date;
 }
 
-async function factsOf(m: EntityManager, sum: SumRow, { header, failure }: EpochRow, pulse: Pulse): Promise<SumFacts> {
+async function factsOf(
+  m: EntityManager,
+  sum: SumRow,
+  { header, failure }: KeyEpochRow,
+  pulse: Pulse,
+): Promise<SumFacts> {
   const sites = async (rows: Promise<{ site: string }[]>) => (await rows).map((r) => r.site);
   return {
     state: sum.state,
-    epochFailure: failure,
+    keyEpochFailure: failure,
     cohort: sum.cohort,
     quorum: header.minUploads,
-    committed: await sites(m.find(UploadRow, { where: { sumId: sum.id }, select: { site: true } })),
+    uploaded: await sites(m.find(UploadRow, { where: { sumId: sum.id }, select: { site: true } })),
     refused: await sites(m.find(SumRefusalRow, { where: { sumId: sum.id }, select: { site: true } })),
     deadlinePassed: isLate(sum, pulse),
-    sumCommitted: sum.sumRoot !== null,
-    activeSet: sum.activeSet,
-    shared: await sites(m.find(ShareRow, { where: { sumId: sum.id }, select: { site: true } })),
+    hasRoot: sum.sumRoot !== null,
+    decryptors: sum.decryptors,
+    decryptedBy: await sites(m.find(DecryptionShareRow, { where: { sumId: sum.id }, select: { site: true } })),
     combined: sum.combined,
   };
 }

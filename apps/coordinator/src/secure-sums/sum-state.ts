@@ -5,31 +5,31 @@ import type { SumState } from './secure-sums.entities.js';
 export interface SumFacts {
   readonly state: SumState;
   /** Why its key epoch failed, where it did: nothing under that key can be decrypted. */
-  readonly epochFailure: Failure | null;
+  readonly keyEpochFailure: Failure | null;
   readonly cohort: readonly string[];
   /** Fewest uploads to go on with. */
   readonly quorum: number;
-  readonly committed: readonly string[];
+  readonly uploaded: readonly string[];
   readonly refused: readonly string[];
   readonly deadlinePassed: boolean;
-  readonly sumCommitted: boolean;
-  readonly activeSet: readonly string[] | null;
-  readonly shared: readonly string[];
+  readonly hasRoot: boolean;
+  readonly decryptors: readonly string[] | null;
+  readonly decryptedBy: readonly string[];
   readonly combined: boolean;
 }
 
 /** The way of a sum to its good end; `failed` is the other one. */
 export const sumOrder: readonly SumState[] = [
   'collecting',
-  'closing',
+  'freezing',
   'aggregating',
   'decrypting',
   'combining',
   'done',
 ];
 
-export type SumStep =
-  | { readonly to: 'closing' | 'aggregating' | 'decrypting' | 'combining' | 'done' }
+export type SumTransition =
+  | { readonly to: 'freezing' | 'aggregating' | 'decrypting' | 'combining' | 'done' }
   | { readonly to: 'failed'; readonly code: ErrorCode; readonly sites: readonly string[] };
 
 /** A site that did not deliver what a sum waited for; who refused is recorded with a reason of its own. */
@@ -41,26 +41,26 @@ export interface Absence {
 const without = (all: readonly string[], ...taken: (readonly string[])[]): string[] =>
   all.filter((s) => !taken.some((t) => t.includes(s)));
 
-/** The next step of a sum, or null while it waits. Pure; the driver applies it in one transaction. */
-export function nextSumStep(sum: SumFacts): SumStep | null {
+/** The next transition of a sum, or null while it waits. Pure; the driver applies it in one transaction. */
+export function nextSumTransition(sum: SumFacts): SumTransition | null {
   if (sum.state === 'done' || sum.state === 'failed') return null;
-  if (sum.epochFailure) return { to: 'failed', code: sum.epochFailure.code, sites: [] };
+  if (sum.keyEpochFailure) return { to: 'failed', code: sum.keyEpochFailure.code, sites: [] };
   switch (sum.state) {
     case 'collecting': {
-      const waiting = without(sum.cohort, sum.committed, sum.refused);
+      const waiting = without(sum.cohort, sum.uploaded, sum.refused);
       if (waiting.length > 0 && !sum.deadlinePassed) return null;
-      if (sum.committed.length >= sum.quorum) return { to: 'closing' };
-      return { to: 'failed', code: 'ROUND_QUORUM_MISSED', sites: without(sum.cohort, sum.committed) };
+      if (sum.uploaded.length >= sum.quorum) return { to: 'freezing' };
+      return { to: 'failed', code: 'ROUND_QUORUM_MISSED', sites: without(sum.cohort, sum.uploaded) };
     }
-    case 'closing':
+    case 'freezing':
       return { to: 'aggregating' };
     case 'aggregating':
-      return sum.sumCommitted ? { to: 'decrypting' } : null;
+      return sum.hasRoot ? { to: 'decrypting' } : null;
     case 'decrypting': {
-      const active = sum.activeSet ?? [];
-      const missing = without(active, sum.shared);
+      const active = sum.decryptors ?? [];
+      const missing = without(active, sum.decryptedBy);
       if (missing.length === 0) return { to: 'combining' };
-      // A share already sent fixes the active set for good: another set would need a second share of the same sum.
+      // A decryption share already sent fixes the decryptors for good: others would need a second share of the same sum.
       const refusing = missing.filter((s) => sum.refused.includes(s));
       if (refusing.length > 0) return { to: 'failed', code: 'SHARE_REFUSED', sites: refusing };
       return sum.deadlinePassed ? { to: 'failed', code: 'SHARES_MISSING', sites: missing } : null;
@@ -71,9 +71,8 @@ export function nextSumStep(sum: SumFacts): SumStep | null {
 }
 
 /** Who had not delivered what the sum waited for when it stopped waiting. Nobody is to blame for a key epoch's end. */
-export function absentFrom({ state, cohort, committed, epochFailure }: SumFacts, step: SumStep): Absence[] {
-  if (epochFailure) return [];
-  if (state === 'collecting')
-    return without(cohort, committed).map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' }));
+export function absentFrom({ state, cohort, uploaded, keyEpochFailure }: SumFacts, step: SumTransition): Absence[] {
+  if (keyEpochFailure) return [];
+  if (state === 'collecting') return without(cohort, uploaded).map((site) => ({ site, code: 'ROUND_DEADLINE_PASSED' }));
   return step.to === 'failed' ? step.sites.map((site) => ({ site, code: step.code })) : [];
 }

@@ -9,7 +9,7 @@ import { EventsService } from '../platform/events/events.service.js';
 import { sumOrder } from './sum-state.js';
 
 /** What a sum learns when it enters a state. */
-export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'activeSet' | 'closing' | 'deadlineAt' | 'extensions'>>;
+export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'decryptors' | 'commitment' | 'deadlineAt' | 'extensions'>>;
 
 /** The only way into another state of a sum: state, timeline, audit record and event stand or fall together. */
 @Injectable()

@@ -42,15 +42,15 @@ export class SumsController {
     return this.uploads.putBlock(id, caller.name, index, streamed(body), caller.bodySha256!);
   }
 
-  @Post('commit')
+  @Post('finish')
   @HttpCode(204)
   @Allow('site', MAX_STATEMENT_BYTES)
-  commit(
+  finishUpload(
     @Param('id', ParseUUIDPipe) id: string,
     @CallerOf() caller: Caller,
     @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope,
   ) {
-    return this.uploads.commit(id, caller.name, envelope);
+    return this.uploads.finishUpload(id, caller.name, envelope);
   }
 
   @Get('sum/:index')
@@ -73,21 +73,21 @@ export class SumsController {
     return this.uploads.opening(id, caller.name, index);
   }
 
-  @Put('share')
+  @Put('decryption-share')
   @HttpCode(204)
   @Allow('site')
-  putShare(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body() body: Readable) {
-    return this.uploads.putShareBytes(id, caller.name, streamed(body), caller.bodySha256!);
+  putDecryptionShare(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller, @Body() body: Readable) {
+    return this.uploads.putDecryptionShare(id, caller.name, streamed(body), caller.bodySha256!);
   }
 
-  @Post('share')
+  @Post('decryption-share')
   @HttpCode(204)
   @Allow('site', MAX_STATEMENT_BYTES)
-  commitShare(
+  finishDecryptionShare(
     @Param('id', ParseUUIDPipe) id: string,
     @CallerOf() caller: Caller,
     @Body(new SchemaPipe(envelopeSchema)) envelope: Envelope,
   ) {
-    return this.uploads.commitShare(id, caller.name, envelope);
+    return this.uploads.finishDecryptionShare(id, caller.name, envelope);
   }
 }

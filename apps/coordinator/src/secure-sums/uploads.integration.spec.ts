@@ -120,7 +120,7 @@ describe('an upload', () => {
       alpha.link.signer,
     );
     expect(
-      await codeOf(await alpha.link.request('POST', `/v1/site/sums/${train.sumId}/commit`, { json: statement })),
+      await codeOf(await alpha.link.request('POST', `/v1/site/sums/${train.sumId}/finish`, { json: statement })),
     ).toBe('SIGNATURE_INVALID');
     expect(await federation.coordinator.query('SELECT 1 FROM uploads WHERE sum_id = $1', [train.sumId])).toEqual([]);
   });
@@ -160,7 +160,9 @@ describe('an upload', () => {
         'STEP_OUT_OF_ORDER',
       );
     expect(
-      await codeOf(await alpha.link.request('PUT', `/v1/site/sums/${train.sumId}/share`, { bytes: randomBytes(10) })),
+      await codeOf(
+        await alpha.link.request('PUT', `/v1/site/sums/${train.sumId}/decryption-share`, { bytes: randomBytes(10) }),
+      ),
     ).toBe('STEP_OUT_OF_ORDER');
   });
 

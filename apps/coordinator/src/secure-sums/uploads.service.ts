@@ -1,28 +1,35 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, shareStatement, uploadStatement, type Envelope, type Opening } from '@koinon/contracts';
-import { openStatement, sha256Hex, toBase64, fromBase64 } from '@koinon/signing';
+import { CodedError, decryptionShareStatement, uploadStatement, type Envelope, type Opening } from '@koinon/contracts';
+import { verifyStatement, sha256Hex, toBase64, fromBase64 } from '@koinon/signing';
 import { MerkleTree, schemes, type BlockLayout } from '@koinon/he';
 import type { DataSource, EntityManager } from 'typeorm';
 import { BLOBS, type Admit, type BlobRef, type BlobStore } from '../platform/blobs/blob-store.js';
-import { EpochRow } from '../key-epochs/key-epochs.entities.js';
-import { ShareRow, SumBlockRow, SumRefusalRow, SumRow, UploadBlockRow, UploadRow } from './secure-sums.entities.js';
+import { KeyEpochRow } from '../key-epochs/key-epochs.entities.js';
+import {
+  DecryptionShareRow,
+  SumBlockRow,
+  SumRefusalRow,
+  SumRow,
+  UploadBlockRow,
+  UploadRow,
+} from './secure-sums.entities.js';
 import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf } from '../platform/database/transition.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { failureOf } from '../platform/jobs/job-failure.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
-import { shareKey, sumBlockKey, uploadBlockKey } from './blob-keys.js';
+import { decryptionShareKey, sumBlockKey, uploadBlockKey } from './blob-keys.js';
 import { SumTransitions } from './sum-transitions.js';
 
 interface SumContext {
   readonly sum: SumRow;
-  readonly epoch: EpochRow;
+  readonly epoch: KeyEpochRow;
   readonly layout: BlockLayout;
 }
 
-/** Takes blocks, commits and shares from sites, and shows them what a spot check needs. */
+/** Takes uploads and decryption shares from sites, and shows them what a spot check needs. */
 @Injectable()
 export class UploadsService {
   constructor(
@@ -33,7 +40,7 @@ export class UploadsService {
     private readonly transitions: SumTransitions,
   ) {}
 
-  /** Stores one block. Blocks may be sent again until the upload is committed, never after. */
+  /** Stores one block. Blocks may be sent again until the upload is finished, never after. */
   async putBlock(sumId: string, site: string, index: number, body: Readable, sha256: string): Promise<void> {
     const { sum, layout } = await this.context(sumId, site);
     if (index < 0 || index >= sum.blocks) throw new CodedError('REQUEST_INVALID', 'block index out of range');
@@ -43,7 +50,7 @@ export class UploadsService {
     const size = layout.uploadBlockBytes;
     const admit: Admit = (keep) =>
       this.database.transaction(async (m) => {
-        // The body took its time: the upload may have been committed or the sum closed meanwhile.
+        // The body took its time: the upload may have been finished or the uploads frozen meanwhile.
         const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
         if (state !== 'collecting') throw new CodedError('ROUND_DEADLINE_PASSED');
         if (await m.existsBy(UploadRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
@@ -65,9 +72,9 @@ export class UploadsService {
     return rows.map(({ index, sha256 }) => ({ index, sha256 }));
   }
 
-  async commit(sumId: string, site: string, envelope: Envelope): Promise<void> {
+  async finishUpload(sumId: string, site: string, envelope: Envelope): Promise<void> {
     const { sum, epoch, layout } = await this.context(sumId, site);
-    const statement = await openStatement(
+    const statement = await verifyStatement(
       envelope,
       uploadStatement.type,
       uploadStatement.schema,
@@ -77,7 +84,7 @@ export class UploadsService {
       throw new CodedError('SIGNATURE_INVALID');
     const runId = await runOf(this.database.manager, sum.roundId);
     const completes = await this.database.transaction(async (m) => {
-      // The lock orders this commit against the driver's closing: an upload is in the list or it is late.
+      // The lock orders this against the driver that freezes the uploads: an upload is in the list or it is late.
       const locked = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_write' } });
       const stored = await m.findOneBy(UploadRow, { sumId, site });
       if (stored && stored.root !== statement.root) throw new CodedError('MESSAGE_CONFLICT');
@@ -142,47 +149,53 @@ export class UploadsService {
   }
 
   /** Takes a site's one share: the bytes first, then the signed statement about them. */
-  async putShareBytes(sumId: string, site: string, body: Readable, sha256: string): Promise<void> {
+  async putDecryptionShare(sumId: string, site: string, body: Readable, sha256: string): Promise<void> {
     const { sum, layout } = await this.opened(sumId, site);
     const expected = layout.decryptionShareBytes(sum.blocks);
-    if (await this.database.manager.existsBy(ShareRow, { sumId, site })) return;
+    if (await this.database.manager.existsBy(DecryptionShareRow, { sumId, site })) return;
     if (sum.state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
     const admit: Admit = (keep) =>
       this.database.transaction(async (m) => {
         const { state } = await m.findOneOrFail(SumRow, { where: { id: sumId }, lock: { mode: 'pessimistic_read' } });
-        if (await m.existsBy(ShareRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
+        if (await m.existsBy(DecryptionShareRow, { sumId, site })) throw new CodedError('MESSAGE_CONFLICT');
         if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
         await keep();
       });
-    await this.blobs.receive(shareKey(sumId, site), body, { sha256, maxBytes: expected, minBytes: expected }, admit);
+    await this.blobs.receive(
+      decryptionShareKey(sumId, site),
+      body,
+      { sha256, maxBytes: expected, minBytes: expected },
+      admit,
+    );
   }
 
-  async commitShare(sumId: string, site: string, envelope: Envelope): Promise<void> {
+  async finishDecryptionShare(sumId: string, site: string, envelope: Envelope): Promise<void> {
     const { sum, epoch } = await this.opened(sumId, site);
-    const statement = await openStatement(
+    const statement = await verifyStatement(
       envelope,
-      shareStatement.type,
-      shareStatement.schema,
+      decryptionShareStatement.type,
+      decryptionShareStatement.schema,
       identityOf(epoch, site),
     );
-    const closingSha256 = await sha256Hex(fromBase64(sum.closing!.payload));
-    if (statement.site !== site || statement.sumId !== sumId || statement.closingSha256 !== closingSha256)
+    const commitmentSha256 = await sha256Hex(fromBase64(sum.commitment!.payload));
+    if (statement.site !== site || statement.sumId !== sumId || statement.commitmentSha256 !== commitmentSha256)
       throw new CodedError('SIGNATURE_INVALID');
     const sha256 = statement.shareSha256;
     const runId = await runOf(this.database.manager, sum.roundId);
     const completes = await this.database.transaction(async (m) => {
       // The lock orders two posts of one site, and a post against other bytes on their way and the end of the sum.
-      const { state, activeSet } = await m.findOneOrFail(SumRow, {
+      const { state, decryptors } = await m.findOneOrFail(SumRow, {
         where: { id: sumId },
         lock: { mode: 'pessimistic_write' },
       });
-      const earlier = await m.findOneBy(ShareRow, { sumId, site });
+      const earlier = await m.findOneBy(DecryptionShareRow, { sumId, site });
       if (earlier && earlier.sha256 !== sha256) throw new CodedError('MESSAGE_CONFLICT');
-      const isComplete = async () => (await m.countBy(ShareRow, { sumId })) === activeSet!.length;
+      const isComplete = async () => (await m.countBy(DecryptionShareRow, { sumId })) === decryptors!.length;
       if (earlier) return isComplete();
       if (state !== 'decrypting') throw new CodedError('ROUND_DEADLINE_PASSED');
-      if ((await this.blobs.digest(shareKey(sumId, site))) !== sha256) throw new CodedError('BLOCK_DIGEST_MISMATCH');
-      await m.insert(ShareRow, { sumId, site, sha256, statement: envelope });
+      if ((await this.blobs.digest(decryptionShareKey(sumId, site))) !== sha256)
+        throw new CodedError('BLOCK_DIGEST_MISMATCH');
+      await m.insert(DecryptionShareRow, { sumId, site, sha256, statement: envelope });
       await this.events.publish(m, 'round', sum.roundId, runId);
       return isComplete();
     });
@@ -215,15 +228,16 @@ export class UploadsService {
   private async context(sumId: string, site: string): Promise<SumContext> {
     const sum = await this.database.manager.findOneBy(SumRow, { id: sumId });
     if (!sum?.cohort.includes(site)) throw new CodedError('NOT_FOUND');
-    const epoch = await this.database.manager.findOneByOrFail(EpochRow, { id: sum.epochId });
+    const epoch = await this.database.manager.findOneByOrFail(KeyEpochRow, { id: sum.keyEpochId });
     return { sum, epoch, layout: schemes.named(epoch.header.scheme).layout(epoch.header) };
   }
 
-  /** Only the active set may look, and only once the sum is committed. */
+  /** Only the decryptors may look, and only once they are asked. */
   private async opened(sumId: string, site: string): Promise<SumContext> {
     const context = await this.context(sumId, site);
-    if (!context.sum.closing) throw new CodedError('STEP_OUT_OF_ORDER');
-    if (!context.sum.activeSet!.includes(site)) throw new CodedError('FORBIDDEN', 'this site is not in the active set');
+    if (!context.sum.commitment) throw new CodedError('STEP_OUT_OF_ORDER');
+    if (!context.sum.decryptors!.includes(site))
+      throw new CodedError('FORBIDDEN', 'this site is not one of the decryptors');
     return context;
   }
 
@@ -239,4 +253,4 @@ export class UploadsService {
 const treeOf = (digests: readonly string[]): MerkleTree =>
   MerkleTree.from(digests.map((sha256) => Buffer.from(sha256, 'hex')));
 
-const identityOf = (epoch: EpochRow, site: string): string => epoch.roster.find((r) => r.site === site)!.identityKey;
+const identityOf = (epoch: KeyEpochRow, site: string): string => epoch.roster.find((r) => r.site === site)!.identityKey;

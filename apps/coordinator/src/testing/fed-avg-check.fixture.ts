@@ -1,11 +1,11 @@
 import {
-  closingStatement,
+  aggregationCommitmentStatement,
   lineageSchema,
   releaseStatement,
   versionDetailSchema,
   type RunView,
 } from '@koinon/contracts';
-import { openStatement } from '@koinon/signing';
+import { verifyStatement } from '@koinon/signing';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { readWeights } from '../registry/model-weights.js';
@@ -65,13 +65,13 @@ export async function expectPlainFedAvg({ coordinator, sites }: FederationFixtur
     expect(detail.lineage).toMatchObject({
       runId: run.id,
       round: round.number,
-      encryption: { epochId: round.epochId, activeSet: round.activeSet },
+      encryption: { keyEpochId: round.keyEpochId, decryptors: round.decryptors },
     });
     const inToto = z.object({
       subject: z.array(z.object({ digest: z.object({ sha256: z.string() }) })),
       predicate: lineageSchema,
     });
-    const statement = await openStatement(detail.statement, 'application/vnd.in-toto+json', inToto, signer.publicKey);
+    const statement = await verifyStatement(detail.statement, 'application/vnd.in-toto+json', inToto, signer.publicKey);
     expect(statement.subject[0]!.digest.sha256).toBe(detail.sha256);
     expect(statement.predicate).toEqual(detail.lineage);
   }
@@ -85,7 +85,7 @@ async function expectReleased(coordinator: FederationFixture['coordinator'], run
     [run.spec.name, 'champion'],
   );
   expect(row!.version).toBe(version);
-  const release = await openStatement(
+  const release = await verifyStatement(
     row!.release,
     releaseStatement.type,
     releaseStatement.schema,
@@ -99,7 +99,7 @@ export function sentIn(site: SimulatedSite, round: number): SentSum {
   return [...site.sent.values()].find((s) => s.purpose === 'update' && s.round === round)!;
 }
 
-/** No sum was opened twice: one signed closing per sum, and at most one share of every site. */
+/** No sum was decrypted twice: one signed commitment per sum, and at most one share of every site. */
 export async function expectOpenedOnce({
   coordinator,
   sites,
@@ -110,30 +110,30 @@ export async function expectOpenedOnce({
   expect(committed.every(({ n }) => Number(n) === 1)).toBe(true);
   const sums = await coordinator.query<{
     id: string;
-    closing: never;
+    commitment: never;
     sum_root: string;
     uploads: unknown;
-    active_set: unknown;
-  }>('SELECT id, closing, sum_root, uploads, active_set FROM sums WHERE closing IS NOT NULL');
+    decryptors: unknown;
+  }>('SELECT id, commitment, sum_root, uploads, decryptors FROM sums WHERE commitment IS NOT NULL');
   expect(committed.map((c) => c.subject).toSorted()).toEqual(sums.map((s) => s.id).toSorted());
   for (const sum of sums) {
-    const closing = await openStatement(
-      sum.closing,
-      closingStatement.type,
-      closingStatement.schema,
+    const commitment = await verifyStatement(
+      sum.commitment,
+      aggregationCommitmentStatement.type,
+      aggregationCommitmentStatement.schema,
       coordinator.foundations.signer.publicKey,
     );
-    expect(closing).toMatchObject({
+    expect(commitment).toMatchObject({
       sumId: sum.id,
       sumRoot: sum.sum_root,
       uploads: sum.uploads,
-      activeSet: sum.active_set,
+      decryptors: sum.decryptors,
     });
     for (const site of sites)
-      expect(site.shares.get(sum.id)?.length ?? 0).toBe(closing.activeSet.includes(site.id) ? 1 : 0);
+      expect(site.shares.get(sum.id)?.length ?? 0).toBe(commitment.decryptors.includes(site.id) ? 1 : 0);
   }
   const shares = await coordinator.query<{ sum_id: string; site: string; sha256: string }>(
-    'SELECT sum_id, site, sha256 FROM shares',
+    'SELECT sum_id, site, sha256 FROM decryption_shares',
   );
   for (const share of shares)
     expect(digest(sites.find((s) => s.id === share.site)!.shares.get(share.sum_id)![0]!)).toBe(share.sha256);

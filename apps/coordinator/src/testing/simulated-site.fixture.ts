@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import {
   PROTOCOL,
   ceremonyStatement,
-  closingStatement,
+  aggregationCommitmentStatement,
   countsLength,
   digitsOfCounts,
   framed,
   isFor,
   postHead,
   readInbox,
-  shareStatement,
+  decryptionShareStatement,
   updateVector,
   uploadStatement,
   type Assignment,
@@ -17,7 +17,7 @@ import {
   type Assignments,
   type CeremonyPost,
   type CeremonyStatement,
-  type ClosingStatement,
+  type AggregationCommitment,
   type Envelope,
   type ErrorCode,
   type Opening,
@@ -27,8 +27,8 @@ import {
 import {
   fromBase64,
   generateSigningKey,
-  keyIdOf,
-  openStatement,
+  keyFingerprintOf,
+  verifyStatement,
   signStatement,
   signerFrom,
   type Signer,
@@ -40,7 +40,7 @@ import {
   schemes,
   spotCheck,
   type CeremonyMessage,
-  type SiteEpoch,
+  type SiteKeyEpoch,
 } from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
 import type { InProcessCoordinator } from './in-process.fixture.js';
@@ -72,7 +72,7 @@ export class SimulatedSite implements AsyncDisposable {
   readonly serving = new Map<string, ServedModel>();
   /** Bytes of the last inbox, by its step. */
   readonly inboxBytes = new Map<string, number>();
-  private readonly epochs = new Map<string, SiteEpoch>();
+  private readonly epochs = new Map<string, SiteKeyEpoch>();
   private readonly headers = new Map<string, AssignmentOf<'ceremony'>['header']>();
   private readonly rosters = new Map<string, AssignmentOf<'ceremony'>['roster']>();
   private readonly ceremonies = new Map<string, CeremonyMessage[]>();
@@ -133,7 +133,7 @@ export class SimulatedSite implements AsyncDisposable {
       case 'train':
       case 'evaluate':
         return this.upload(assignment);
-      case 'share':
+      case 'decrypt':
         return this.share(assignment);
       case 'release':
         return this.install(assignment);
@@ -144,7 +144,7 @@ export class SimulatedSite implements AsyncDisposable {
   async encrypted(assignment: AssignmentOf<'train'> | AssignmentOf<'evaluate'>): Promise<SentSum> {
     const known = this.sent.get(assignment.sumId);
     if (known) return known;
-    await this.agreed(assignment.epochId);
+    await this.agreed(assignment.keyEpochId);
     const { federation } = assignment;
     const round = assignment.kind === 'train' ? assignment.round : 0;
     const rows = 10 + 13 * seedOf(this.id);
@@ -157,7 +157,7 @@ export class SimulatedSite implements AsyncDisposable {
             randomBytes,
           )
         : digitsOfCounts(scoreCounts(seedOf(this.id)), federation.encryption.bits);
-    const blocks = [...this.epochs.get(assignment.epochId)!.encrypt(assignment.sumIndex, quantised)];
+    const blocks = [...this.epochs.get(assignment.keyEpochId)!.encrypt(assignment.sumIndex, quantised)];
     const root = rootOf(blocks);
     const sent: SentSum = {
       purpose: assignment.kind === 'train' ? 'update' : 'evaluation',
@@ -174,23 +174,23 @@ export class SimulatedSite implements AsyncDisposable {
 
   async commit(sumId: string, blocks: number, root: string): Promise<void> {
     const statement = { protocol: PROTOCOL, sumId, site: this.id, blocks, root };
-    await this.link.ask('POST', `/v1/site/sums/${sumId}/commit`, {
+    await this.link.ask('POST', `/v1/site/sums/${sumId}/finish`, {
       json: await signStatement(uploadStatement.type, statement, this.link.signer),
     });
   }
 
-  async putShare(sumId: string, closingPayload: string, share: Uint8Array): Promise<void> {
-    await this.link.ask('PUT', `/v1/site/sums/${sumId}/share`, { bytes: share });
+  async putDecryptionShare(sumId: string, closingPayload: string, share: Uint8Array): Promise<void> {
+    await this.link.ask('PUT', `/v1/site/sums/${sumId}/decryption-share`, { bytes: share });
     const statement = {
       protocol: PROTOCOL,
       sumId,
       site: this.id,
-      closingSha256: digest(fromBase64(closingPayload)),
+      commitmentSha256: digest(fromBase64(closingPayload)),
       shareSha256: digest(share),
       blocksChecked: 1,
     };
-    await this.link.ask('POST', `/v1/site/sums/${sumId}/share`, {
-      json: await signStatement(shareStatement.type, statement, this.link.signer),
+    await this.link.ask('POST', `/v1/site/sums/${sumId}/decryption-share`, {
+      json: await signStatement(decryptionShareStatement.type, statement, this.link.signer),
     });
   }
 
@@ -209,49 +209,50 @@ export class SimulatedSite implements AsyncDisposable {
     if (assignment.kind === 'release') return;
     const subject =
       assignment.kind === 'ceremony'
-        ? { subject: 'epoch', id: assignment.epochId }
+        ? { subject: 'key-epoch', id: assignment.keyEpochId }
         : { subject: 'sum', id: assignment.sumId };
     if (this.refused.has(subject.id)) return this.idle();
     this.refused.add(subject.id);
     await this.link.ask('POST', '/v1/site/refusals', { json: { ...subject, code } });
   }
 
-  private async ceremony({ epochId, header, roster, step }: AssignmentOf<'ceremony'>): Promise<void> {
-    const key = `${epochId} ${step}`;
-    this.headers.set(epochId, header);
-    this.rosters.set(epochId, roster);
-    if (!this.epochs.has(epochId))
-      this.epochs.set(epochId, (await schemes.named(header.scheme).site()).begin(header, this.id));
+  private async ceremony({ keyEpochId, header, roster, step }: AssignmentOf<'ceremony'>): Promise<void> {
+    const key = `${keyEpochId} ${step}`;
+    this.headers.set(keyEpochId, header);
+    this.rosters.set(keyEpochId, roster);
+    if (!this.epochs.has(keyEpochId))
+      this.epochs.set(keyEpochId, (await schemes.named(header.scheme).site()).begin(header, this.id));
     const messages =
-      this.ceremonies.get(key) ?? this.epochs.get(epochId)!.runDkgStep(step, await this.inbox(epochId, header, step));
+      this.ceremonies.get(key) ??
+      this.epochs.get(keyEpochId)!.runDkgStep(step, await this.inbox(keyEpochId, header, step));
     this.ceremonies.set(key, messages);
     const bodies = messages.map(({ to, body }) =>
       to === undefined ? body : SealedBox.seal(roster.find((r) => r.site === to)!.sealingKey, body),
     );
     const statement: CeremonyStatement = {
       protocol: PROTOCOL,
-      epochId,
+      keyEpochId,
       headerSha256: headerDigest(header),
       site: this.id,
       step,
       messages: messages.map(({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: digest(bodies[i]!) })),
     };
     const head = postHead(await signStatement(ceremonyStatement.type, statement, this.link.signer), bodies.length);
-    await this.link.ask('POST', `/v1/site/epochs/${epochId}/messages`, {
+    await this.link.ask('POST', `/v1/site/key-epochs/${keyEpochId}/messages`, {
       bytes: Buffer.concat([...framed([head, ...bodies])]),
     });
   }
 
   /** All sites of the epoch signed the same confirmation. */
-  private async agreed(epochId: string): Promise<void> {
-    const last = schemes.named(this.headers.get(epochId)!.scheme).dkgSteps.at(-1)!;
-    const posts = await this.posted(epochId, last);
+  private async agreed(keyEpochId: string): Promise<void> {
+    const last = schemes.named(this.headers.get(keyEpochId)!.scheme).dkgSteps.at(-1)!;
+    const posts = await this.posted(keyEpochId, last);
     const confirmations = await Promise.all(
-      this.rosters.get(epochId)!.map(async ({ site, identityKey }) => {
-        const keyId = await keyIdOf(identityKey);
-        const own = posts.filter((p) => p.statement.signatures[0]!.keyid === keyId);
+      this.rosters.get(keyEpochId)!.map(async ({ site, identityKey }) => {
+        const keyFingerprint = await keyFingerprintOf(identityKey);
+        const own = posts.filter((p) => p.statement.signatures[0]!.keyid === keyFingerprint);
         const statements = await Promise.all(
-          own.map((p) => openStatement(p.statement, ceremonyStatement.type, ceremonyStatement.schema, identityKey)),
+          own.map((p) => verifyStatement(p.statement, ceremonyStatement.type, ceremonyStatement.schema, identityKey)),
         );
         return statements.find((s) => s.step === last && s.site === site)?.messages[0]!.sha256;
       }),
@@ -260,20 +261,20 @@ export class SimulatedSite implements AsyncDisposable {
       throw new Error('the sites did not confirm one transcript');
   }
 
-  private async posted(epochId: string, step: string): Promise<CeremonyPost[]> {
-    const bytes = await this.link.bytes(`/v1/site/epochs/${epochId}/inbox?step=${step}`);
+  private async posted(keyEpochId: string, step: string): Promise<CeremonyPost[]> {
+    const bytes = await this.link.bytes(`/v1/site/key-epochs/${keyEpochId}/inbox?step=${step}`);
     this.inboxBytes.set(step, bytes.length);
     return readInbox([bytes]);
   }
 
   private async inbox(
-    epochId: string,
+    keyEpochId: string,
     { scheme }: AssignmentOf<'ceremony'>['header'],
     step: string,
   ): Promise<CeremonyMessage[]> {
     const { dkgSteps } = schemes.named(scheme);
     const before = dkgSteps[dkgSteps.indexOf(step) - 1];
-    const posts = before === undefined ? [] : await this.posted(epochId, before);
+    const posts = before === undefined ? [] : await this.posted(keyEpochId, before);
     return posts.flatMap(({ statement, bodies }) => {
       const {
         site: from,
@@ -300,37 +301,42 @@ export class SimulatedSite implements AsyncDisposable {
     await this.commit(assignment.sumId, blocks.length, root);
   }
 
-  private async share({ sumId, epochId, closing: envelope, uploads }: AssignmentOf<'share'>): Promise<void> {
-    const closing = await openStatement(envelope, closingStatement.type, closingStatement.schema, this.coordinatorKey);
+  private async share({ sumId, keyEpochId, commitment: envelope, uploads }: AssignmentOf<'decrypt'>): Promise<void> {
+    const commitment = await verifyStatement(
+      envelope,
+      aggregationCommitmentStatement.type,
+      aggregationCommitmentStatement.schema,
+      this.coordinatorKey,
+    );
     if (!this.shares.has(sumId)) {
       const blocks: Uint8Array[] = [];
-      for (let index = 0; index < closing.blocks; index++)
+      for (let index = 0; index < commitment.blocks; index++)
         blocks.push(await this.link.bytes(`/v1/site/sums/${sumId}/sum/${index}`));
-      if (rootOf(blocks) !== closing.sumRoot) throw new Error('the sum is not the committed one');
-      await this.check(closing);
-      await this.checkUploads(closing, uploads);
-      const share = this.epochs.get(epochId)!.decryptionShare({
-        sumIndex: closing.sumIndex,
-        uploaders: closing.uploads.map((u) => u.site),
-        decryptors: closing.activeSet,
+      if (rootOf(blocks) !== commitment.sumRoot) throw new Error('the sum is not the committed one');
+      await this.check(commitment);
+      await this.checkUploads(commitment, uploads);
+      const share = this.epochs.get(keyEpochId)!.decryptionShare({
+        sumIndex: commitment.sumIndex,
+        uploaders: commitment.uploads.map((u) => u.site),
+        decryptors: commitment.decryptors,
         blocks,
       });
       this.shares.set(sumId, [...(this.shares.get(sumId) ?? []), share]);
     }
-    await this.putShare(sumId, envelope.payload, this.shares.get(sumId)![0]!);
+    await this.putDecryptionShare(sumId, envelope.payload, this.shares.get(sumId)![0]!);
   }
 
-  /** One statement for each line of the closing, signed by its site. */
-  private async checkUploads(closing: ClosingStatement, uploads: readonly Envelope[]): Promise<void> {
+  /** One statement for each line of the commitment, signed by its site. */
+  private async checkUploads(commitment: AggregationCommitment, uploads: readonly Envelope[]): Promise<void> {
     const signed = await Promise.all(
       uploads.map(async (envelope) => {
         const { site } = JSON.parse(Buffer.from(envelope.payload, 'base64').toString('utf8')) as UploadStatement;
-        const { identityKey } = this.rosters.get(closing.epochId)!.find((r) => r.site === site)!;
-        return openStatement(envelope, uploadStatement.type, uploadStatement.schema, identityKey);
+        const { identityKey } = this.rosters.get(commitment.keyEpochId)!.find((r) => r.site === site)!;
+        return verifyStatement(envelope, uploadStatement.type, uploadStatement.schema, identityKey);
       }),
     );
-    const listed = closing.uploads
-      .map(({ site, root }) => `${closing.sumId} ${site} ${root} ${closing.blocks}`)
+    const listed = commitment.uploads
+      .map(({ site, root }) => `${commitment.sumId} ${site} ${root} ${commitment.blocks}`)
       .toSorted();
     if (
       signed
@@ -338,13 +344,13 @@ export class SimulatedSite implements AsyncDisposable {
         .toSorted()
         .join() !== listed.join()
     )
-      throw new Error('the signed uploads are not those of the closing');
+      throw new Error('the signed uploads are not those of the commitment');
   }
 
   /** Recomputes the first block from the committed uploads. */
-  private async check(closing: ClosingStatement): Promise<void> {
-    const opening = await this.link.ask<Opening>('GET', `/v1/site/sums/${closing.sumId}/openings/0`);
-    const header = this.headers.get(closing.epochId)!;
+  private async check(commitment: AggregationCommitment): Promise<void> {
+    const opening = await this.link.ask<Opening>('GET', `/v1/site/sums/${commitment.sumId}/openings/0`);
+    const header = this.headers.get(commitment.keyEpochId)!;
     const proven = (root: string, { block, proof }: { block: string; proof: string[] }) => ({
       root: Buffer.from(root, 'hex'),
       block: fromBase64(block),
@@ -352,10 +358,10 @@ export class SimulatedSite implements AsyncDisposable {
     });
     spotCheck(await schemes.named(header.scheme).aggregator(), header, {
       index: 0,
-      size: closing.blocks,
-      sum: proven(closing.sumRoot, opening.sum),
+      size: commitment.blocks,
+      sum: proven(commitment.sumRoot, opening.sum),
       uploads: new Map(
-        closing.uploads.map(({ site, root }) => [
+        commitment.uploads.map(({ site, root }) => [
           site,
           proven(
             root,

@@ -117,12 +117,12 @@ function SecureSum({ detail: { lineage } }: { detail: VersionDetail }) {
             <code>{encryption.scheme}</code>
           </Fact>
           <Fact name="Key epoch">
-            <Digest value={encryption.epochId} label="id of the key epoch" />
+            <Digest value={encryption.keyEpochId} label="id of the key epoch" />
           </Fact>
           <Fact name="Opened by">
-            <span className="active-set">
+            <span className="decryptors">
               <Icon name="key" />
-              {encryption.activeSet.join(', ')}
+              {encryption.decryptors.join(', ')}
             </span>
           </Fact>
           <Fact name="Threshold">{count(encryption.threshold, 'site')} must agree</Fact>

@@ -50,12 +50,22 @@ describe('checkStatement', () => {
     expect(check(statement)).toBe('matches');
     expect(check({ ...statement, predicate: { ...lineage, approvedBy: 'somebody' } })).toBe('matches');
   });
-  it('accepts what was signed before the digest of the records schema got its present name', () => {
+  it('accepts what was signed before the digest of the records schema, key epoch and decryptors got their present names', () => {
     const { recordsSchemaSha256: _, ...rest } = lineage;
-    const before = { ...statement, predicate: { ...rest, featureSchemaSha256: 'd'.repeat(64) } };
+    const [key, sites] = ['00000000-0000-4000-8000-000000000001', ['cleveland', 'hungary']];
+    const encryption = { scheme: 'ckks-threshold', threshold: 2, sumRoot: 'e'.repeat(64) };
+    const before = {
+      ...statement,
+      predicate: {
+        ...rest,
+        featureSchemaSha256: 'd'.repeat(64),
+        encryption: { ...encryption, epochId: key, activeSet: sites },
+      },
+    };
     const payload = toBase64(canonicalBytes(before));
     const shown = lineageSchema.parse(before.predicate);
     expect(shown.recordsSchemaSha256).toBe('d'.repeat(64));
+    expect(shown.encryption).toEqual({ ...encryption, keyEpochId: key, decryptors: sites });
     expect(
       checkStatement({
         sha256,

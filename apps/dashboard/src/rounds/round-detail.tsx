@@ -97,9 +97,9 @@ function Cohort({ round }: { round: RoundView }) {
           ))}
         </tbody>
       </table>
-      {round.epochId === null ? null : (
+      {round.keyEpochId === null ? null : (
         <p className="quiet epoch">
-          key epoch <Digest value={round.epochId} label="id of the key epoch" />
+          key epoch <Digest value={round.keyEpochId} label="id of the key epoch" />
         </p>
       )}
     </>
@@ -110,7 +110,7 @@ function KeyHolder() {
   return (
     <span className="key-holder">
       <Icon name="key" />
-      active set
+      decryptor
     </span>
   );
 }

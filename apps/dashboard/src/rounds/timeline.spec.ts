@@ -59,14 +59,14 @@ describe('phasesOf', () => {
   });
   it('does not depend on the order of the entries', () => {
     const phases = phasesOf(
-      round('closing', [
-        ['closing', 5],
+      round('freezing', [
+        ['freezing', 5],
         ['planned', 0],
         ['collecting', 1],
       ]),
       start + 6000,
     );
-    expect(spent(phases)).toEqual({ planned: 1000, collecting: 4000, closing: 1000 });
+    expect(spent(phases)).toEqual({ planned: 1000, collecting: 4000, freezing: 1000 });
   });
   it('shows no negative time when clocks differ', () => {
     expect(spent(phasesOf(round('planned', [['planned', 10]]), start))).toEqual({ planned: 0 });
@@ -79,7 +79,7 @@ describe('rolesOf', () => {
       cohort: ['a1', 'b1', 'c1'],
       participants: ['a1', 'b1'],
       exclusions: [{ site: 'b1', code: 'ROUND_DEADLINE_PASSED' }],
-      activeSet: ['a1'],
+      decryptors: ['a1'],
     } as unknown as RoundView;
     expect(rolesOf(view)).toEqual([
       { site: 'a1', role: 'delivered', code: null, decrypts: true },

@@ -5,7 +5,7 @@ import type { RoundPhase, RoundView } from '@koinon/contracts';
 export const phaseNames = [
   'planned',
   'collecting',
-  'closing',
+  'freezing',
   'aggregating',
   'decrypting',
   'updating',
@@ -16,9 +16,9 @@ export type PhaseName = (typeof phaseNames)[number];
 export const phaseHints: Record<PhaseName, string> = {
   planned: 'cohort chosen, keys agreed',
   collecting: 'sites train, encrypt, upload',
-  closing: 'list of uploads fixed and signed',
+  freezing: 'uploads frozen',
   aggregating: 'ciphertexts added',
-  decrypting: 'active set checks and shares',
+  decrypting: 'decryptors check and send their shares',
   updating: 'strategy step, new version',
   evaluating: 'counts summed under encryption',
 };
@@ -67,11 +67,11 @@ export function durationMs(
 export type SiteRole = 'delivered' | 'excluded' | 'awaited';
 
 /** What each site of the cohort did in the round; `code` says why one was excluded. */
-export function rolesOf(round: Pick<RoundView, 'state' | 'cohort' | 'participants' | 'exclusions' | 'activeSet'>) {
+export function rolesOf(round: Pick<RoundView, 'state' | 'cohort' | 'participants' | 'exclusions' | 'decryptors'>) {
   const sites = [...new Set([...round.cohort, ...round.participants, ...round.exclusions.map((e) => e.site)])];
   return sites.map((site) => {
     const code = round.exclusions.find((e) => e.site === site)?.code ?? null;
     const role: SiteRole = code ? 'excluded' : round.participants.includes(site) ? 'delivered' : 'awaited';
-    return { site, role, code, decrypts: round.activeSet.includes(site) };
+    return { site, role, code, decrypts: round.decryptors.includes(site) };
   });
 }

@@ -111,10 +111,10 @@ function Row({ site, presence, budget }: { site: SiteView; presence: Presence; b
         )}
       </td>
       <td data-label="Identity key" className="span-2">
-        {site.identityFingerprint === null ? (
+        {site.keyFingerprint === null ? (
           <span className="quiet">not enrolled</span>
         ) : (
-          <Digest value={site.identityFingerprint} label={`identity fingerprint of ${site.name}`} />
+          <Digest value={site.keyFingerprint} label={`identity fingerprint of ${site.name}`} />
         )}
       </td>
     </tr>

@@ -24,7 +24,7 @@ const training = (
   runId: '00000000-0000-4000-8000-0000000000ff',
   roundId: randomUUID(),
   round: 1,
-  epochId: EPOCH,
+  keyEpochId: EPOCH,
   sumId: SUM,
   sumIndex: 0,
   noiseMultiplier: 9,
@@ -124,7 +124,7 @@ describe('the agent thread', () => {
       ['rows', true],
       ['1', true],
     ]);
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), 10_000);
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/finish`)).not.toEqual([]), 10_000);
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
     // The model lay there for the child process only.
     expect(readdirSync(join(home, 'work'))).toEqual([`${sha256(schema)}.json`]);
@@ -140,7 +140,7 @@ describe('the agent thread', () => {
     };
     coordinator.assign(training());
     await start();
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).not.toEqual([]), 20_000);
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/finish`)).not.toEqual([]), 20_000);
     expect(ledger().map(({ mechanism }) => mechanism.steps)).toEqual([undefined, 2, 7]);
     expect(coordinator.requests.filter(({ path }) => path === `/v1/site/blobs/${sha256(schema)}`)).toHaveLength(1);
   });
@@ -163,9 +163,9 @@ describe('the agent thread', () => {
       return undefined;
     };
     coordinator.assign(training({ runId: randomUUID(), sumId: OTHER_SUM, sumIndex: 1 }));
-    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).not.toEqual([]), 20_000);
+    await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/finish`)).not.toEqual([]), 20_000);
     expect(ledger().map(({ released }) => released)).toEqual([true, false, true, true]);
-    expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).toEqual([]);
+    expect(coordinator.posted(`/v1/site/sums/${SUM}/finish`)).toEqual([]);
     expect(coordinator.posted('/v1/site/refusals')).toEqual([]);
   });
 
@@ -190,7 +190,7 @@ describe('the agent thread', () => {
       runId: randomUUID(),
       roundId: randomUUID(),
       federation,
-      epochId: EPOCH,
+      keyEpochId: EPOCH,
       sumId: SUM,
       sumIndex: 0,
       recordsSchemaSha256: sha256(schema),

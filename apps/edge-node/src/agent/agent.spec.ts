@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import {
   CodedError,
   PROTOCOL,
-  closingStatement,
+  aggregationCommitmentStatement,
   framed,
   postHead,
   type AssignmentOf,
@@ -42,7 +42,7 @@ const train: AssignmentOf<'train'> = {
   runId: randomUUID(),
   roundId: randomUUID(),
   round: 1,
-  epochId: EPOCH,
+  keyEpochId: EPOCH,
   sumId: SUM,
   sumIndex: 0,
   federation,
@@ -65,21 +65,21 @@ describe('the agent', () => {
     const side = { url: 'http://127.0.0.1:8000', load, stats: () => ({ requests: 5, p50Ms: 1, p99Ms: null }) };
     running = (await Agent.start(config, side, stopping.signal, log)).run();
   };
-  const share = async (): Promise<AssignmentOf<'share'>> => ({
-    kind: 'share',
-    epochId: EPOCH,
+  const share = async (): Promise<AssignmentOf<'decrypt'>> => ({
+    kind: 'decrypt',
+    keyEpochId: EPOCH,
     sumId: SUM,
-    closing: await signStatement(
-      closingStatement.type,
+    commitment: await signStatement(
+      aggregationCommitmentStatement.type,
       {
         protocol: '1.0',
         sumId: SUM,
-        epochId: EPOCH,
+        keyEpochId: EPOCH,
         sumIndex: 0,
         blocks: 1,
         uploads: [],
         sumRoot: digest,
-        activeSet: [],
+        decryptors: [],
       },
       node.coordinatorSigner,
     ),
@@ -355,7 +355,7 @@ describe('the agent', () => {
       kind: 'evaluate',
       runId,
       roundId,
-      epochId: EPOCH,
+      keyEpochId: EPOCH,
       sumId: OTHER_SUM,
       sumIndex: 1,
       federation,
@@ -394,7 +394,7 @@ describe('the agent', () => {
     const hospitals = await Hospitals.ready(dir.path, scheme);
     const { roster } = hospitals.relay.header;
     for (const site of roster) await hospitals.upload(site, SUM, 0, Uint32Array.of(1, 2, 3));
-    await hospitals.site('cleveland').opener.take(await hospitals.close(SUM, 0, roster));
+    await hospitals.site('cleveland').decryptor.take(await hospitals.freeze(SUM, 0, roster));
     const secrets = [
       endOfKeyShare(),
       hospitals.relay.uploadsOf(SUM).get('cleveland')![0]!,
@@ -402,13 +402,13 @@ describe('the agent', () => {
     ];
     expect(secrets.every((secret) => secret.some((byte) => byte !== 0) && holding(secret).length > 0)).toBe(true);
 
-    let epochs = [EPOCH];
+    let keyEpochs = [EPOCH];
     coordinator.answer = ({ path }) =>
-      path.startsWith('/v1/site/assignments') ? { protocol: PROTOCOL, assignments: [], epochs } : undefined;
+      path.startsWith('/v1/site/assignments') ? { protocol: PROTOCOL, assignments: [], keyEpochs } : undefined;
     await start();
     await vi.waitFor(() => expect(polls()).toBeGreaterThan(2), 5000);
     expect(secrets.every((secret) => holding(secret).length > 0)).toBe(true);
-    epochs = [randomUUID()];
+    keyEpochs = [randomUUID()];
     await vi.waitFor(() => expect(secrets.flatMap(holding)).toEqual([]), 5000);
     // That a share of this sum was made stays known: no other is ever made.
     expect(readdirSync(join(home, 'shares'))).toEqual([`${SUM}.intent`]);

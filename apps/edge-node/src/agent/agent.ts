@@ -11,12 +11,12 @@ import {
   RosterPins,
   loadSiteKeys,
   Ceremony,
-  EpochStore,
+  KeyEpochStore,
   checkTerms,
   forgetAllBut,
   type SumStores,
-  Opener,
-  ShareStore,
+  Decryptor,
+  DecryptionShareStore,
   UploadStore,
   Uploader,
 } from '@koinon/site-client';
@@ -56,7 +56,7 @@ export class Agent {
     private readonly stores: SumStores,
     private readonly ceremony: Ceremony,
     private readonly uploader: Uploader,
-    private readonly opener: Opener,
+    private readonly decryptor: Decryptor,
     private readonly vectors: TaskVectors,
     private readonly releases: ReleaseStore,
     private readonly ledger: PrivacyLedger,
@@ -79,13 +79,13 @@ export class Agent {
     const coordinatorKey = await enrol(config, keys);
     const link = new CoordinatorLink(config.coordinatorUrl, config.site, keys.signer, signal);
     const stores = {
-      epochs: new EpochStore(at('epochs'), config.site),
+      keyEpochs: new KeyEpochStore(at('epochs'), config.site),
       uploads: new UploadStore(at('uploads')),
-      shares: new ShareStore(at('shares')),
+      shares: new DecryptionShareStore(at('shares')),
     };
-    const { epochs, uploads, shares } = stores;
-    const uploader = new Uploader(config.site, keys, link, epochs, uploads);
-    const opener = new Opener(config.site, keys, coordinatorKey, link, epochs, shares);
+    const { keyEpochs, uploads, shares } = stores;
+    const uploader = new Uploader(config.site, keys, link, keyEpochs, uploads);
+    const decryptor = new Decryptor(config.site, keys, coordinatorKey, link, keyEpochs, shares);
     const ledger = PrivacyLedger.open(ledgerFile, { budget: config.budget, accountant: 'pld', randomBytes });
     const pins = new RosterPins(config.home, (added, fingerprint) =>
       log({ level: 'info', event: 'roster', added, fingerprint }),
@@ -93,9 +93,9 @@ export class Agent {
     return new Agent(
       link,
       stores,
-      new Ceremony(config.site, keys, link, epochs, pins),
+      new Ceremony(config.site, keys, link, keyEpochs, pins),
       uploader,
-      opener,
+      decryptor,
       new TaskVectors(config, ledger, link, signal),
       new ReleaseStore(at('releases'), coordinatorKey, link, config.servesExpiredMs),
       ledger,
@@ -154,8 +154,8 @@ export class Agent {
 
   /** @returns false when asking again at once would only bring the same assignments */
   private async work(): Promise<boolean> {
-    const { assignments, epochs } = await this.link.assignments();
-    forgetAllBut(epochs, this.stores);
+    const { assignments, keyEpochs } = await this.link.assignments();
+    forgetAllBut(keyEpochs, this.stores);
     let moved = assignments.length === 0;
     for (const assignment of assignments) moved = (await this.take(assignment)) || moved;
     return moved;
@@ -175,7 +175,7 @@ export class Agent {
       if (assignment.kind === 'train') this.vectors.refused(assignment);
       const subject =
         assignment.kind === 'ceremony'
-          ? ({ subject: 'epoch', id: assignment.epochId } as const)
+          ? ({ subject: 'key-epoch', id: assignment.keyEpochId } as const)
           : ({ subject: 'sum', id: assignment.sumId } as const);
       await this.link.refuse({ ...subject, code: refusalCode(error) });
       return true;
@@ -189,7 +189,7 @@ export class Agent {
         return true;
       case 'train':
         // Stored under another sum and never sent: the answer of this round is that one.
-        if (this.stores.epochs.answers(assignment)) this.vectors.released(assignment);
+        if (this.stores.keyEpochs.answers(assignment)) this.vectors.released(assignment);
         await this.encryptOnce(assignment, (signal) => this.vectors.update(assignment, signal));
         await this.send(assignment);
         return true;
@@ -197,8 +197,8 @@ export class Agent {
         await this.encryptOnce(assignment, (signal) => this.vectors.evaluation(assignment, signal));
         await this.send(assignment);
         return true;
-      case 'share':
-        await this.opener.take(assignment);
+      case 'decrypt':
+        await this.decryptor.take(assignment);
         return true;
       case 'release':
         return this.install(assignment);
@@ -213,22 +213,22 @@ export class Agent {
     assignment: AssignmentOf<'train' | 'evaluate'>,
     values: (signal: AbortSignal) => Promise<Uint32Array>,
   ): Promise<void> {
-    const { epochId, sumId, sumIndex, federation } = assignment;
-    if (this.uploader.made(epochId, sumId)) return;
-    checkTerms(this.stores.epochs.ceremony(epochId).header, federation);
-    this.uploader.checkFree(epochId, sumIndex);
-    await this.ceremony.agreed(epochId);
+    const { keyEpochId, sumId, sumIndex, federation } = assignment;
+    if (this.uploader.made(keyEpochId, sumId)) return;
+    checkTerms(this.stores.keyEpochs.ceremony(keyEpochId).header, federation);
+    this.uploader.checkFree(keyEpochId, sumIndex);
+    await this.ceremony.agreed(keyEpochId);
     const answers = assignment.kind === 'train' ? { runId: assignment.runId, round: assignment.round } : undefined;
-    await this.uploader.encrypt(epochId, sumId, sumIndex, await whileAssigned(this.link, sumId, values), answers);
+    await this.uploader.encrypt(keyEpochId, sumId, sumIndex, await whileAssigned(this.link, sumId, values), answers);
   }
 
   /** What is released is the round that was encrypted, whatever the coordinator says of the sum now. */
   private async send(assignment: AssignmentOf<'train' | 'evaluate'>): Promise<void> {
-    const { epochId, sumId } = assignment;
+    const { keyEpochId, sumId } = assignment;
     const answers =
-      this.uploader.made(epochId, sumId)?.answers ?? (assignment.kind === 'train' ? assignment : undefined);
+      this.uploader.made(keyEpochId, sumId)?.answers ?? (assignment.kind === 'train' ? assignment : undefined);
     if (answers) this.vectors.released(answers);
-    await this.uploader.send(epochId, sumId);
+    await this.uploader.send(keyEpochId, sumId);
   }
 
   private async install({ model, release: envelope }: AssignmentOf<'release'>): Promise<boolean> {

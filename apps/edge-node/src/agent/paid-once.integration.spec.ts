@@ -19,7 +19,7 @@ const train: AssignmentOf<'train'> = {
   runId: randomUUID(),
   roundId: randomUUID(),
   round: 1,
-  epochId: EPOCH,
+  keyEpochId: EPOCH,
   sumId: SUM,
   sumIndex: 0,
   federation: recipe,
@@ -188,7 +188,7 @@ it.each<[string, () => Promise<void>]>([
   expect(rounds()).toMatchObject([{ released: false }]);
   trained.mockImplementation(unchanged);
   coordinator.assign(again);
-  await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/commit`)).not.toEqual([]), 20_000);
+  await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/finish`)).not.toEqual([]), 20_000);
   expect(refusals).toEqual([]);
   expect(rounds()).toMatchObject([{ released: true }]);
 });
@@ -208,19 +208,19 @@ const crashBeforeRelease = async (): Promise<void> => {
 
 it('the stored update of a round is its answer whatever the sum is asked for as', async () => {
   await crashBeforeRelease();
-  const { runId, roundId, epochId, sumId, sumIndex, recordsSchemaSha256, modelSha256 } = train;
+  const { runId, roundId, keyEpochId, sumId, sumIndex, recordsSchemaSha256, modelSha256 } = train;
   coordinator.assign({
     kind: 'evaluate',
     runId,
     roundId,
-    epochId,
+    keyEpochId,
     sumId,
     sumIndex,
     federation: recipe,
     recordsSchemaSha256,
     modelSha256,
   });
-  await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/commit`)).not.toEqual([]), 20_000);
+  await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/finish`)).not.toEqual([]), 20_000);
   expect(rounds()).toMatchObject([{ released: true }]);
 });
 

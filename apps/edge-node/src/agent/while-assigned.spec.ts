@@ -6,7 +6,7 @@ import { whileAssigned } from './while-assigned.js';
 
 const sumId = randomUUID();
 const evaluate = (id: string) => ({ kind: 'evaluate', sumId: id }) as unknown as Assignment;
-const list = (...assignments: Assignment[]): Assignments => ({ protocol: PROTOCOL, assignments, epochs: [] });
+const list = (...assignments: Assignment[]): Assignments => ({ protocol: PROTOCOL, assignments, keyEpochs: [] });
 const release = { kind: 'release', model: 'heart-disease' } as unknown as Assignment;
 /** A task that ends only when it is told to. */
 const endless = async (signal: AbortSignal): Promise<never> => {

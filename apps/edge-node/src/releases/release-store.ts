@@ -9,7 +9,7 @@ import {
   type Envelope,
   type ReleaseStatement,
 } from '@koinon/contracts';
-import { openStatement } from '@koinon/signing';
+import { verifyStatement } from '@koinon/signing';
 import { z } from 'zod';
 import { namesIn, readIfThere, removeUnfinished, writeDurably } from '@koinon/service';
 import type { CoordinatorLink } from '@koinon/site-client';
@@ -67,7 +67,7 @@ export class ReleaseStore {
 
   /** @throws CodedError SIGNATURE_INVALID, RELEASE_EXPIRED, RELEASE_ROLLED_BACK, RELEASE_RECORD_INVALID, BLOCK_DIGEST_MISMATCH */
   async fetch(model: string, envelope: Envelope): Promise<InstalledRelease> {
-    const statement = await openStatement(
+    const statement = await verifyStatement(
       envelope,
       releaseStatement.type,
       releaseStatement.schema,
@@ -128,7 +128,12 @@ export class ReleaseStore {
       const release =
         'release' in record
           ? this.signed(
-              await openStatement(record.release, releaseStatement.type, releaseStatement.schema, this.coordinatorKey),
+              await verifyStatement(
+                record.release,
+                releaseStatement.type,
+                releaseStatement.schema,
+                this.coordinatorKey,
+              ),
               record.release,
             )
           : { ...record, file: this.file(record.sha256), signed: null };

@@ -1,7 +1,7 @@
 /** A node's home after enrolment with a coordinator of the test, which signs what the node is to believe. */
 import { join } from 'node:path';
 import { PROTOCOL, releaseStatement, type AssignmentOf, type ReleaseStatement } from '@koinon/contracts';
-import { keyIdOf, signStatement, type Signer } from '@koinon/signing';
+import { keyFingerprintOf, signStatement, type Signer } from '@koinon/signing';
 import type { NodeConfig } from '../config.js';
 import { writeEnrolment, loadSiteKeys } from '@koinon/site-client';
 import { PrivacyLedger } from '@koinon/local-training';
@@ -19,7 +19,7 @@ export async function enrolledNode(
   signer?: Signer,
 ): Promise<EnrolledNode> {
   const coordinatorSigner = signer ?? (await newSigner());
-  const config = { ...configOf(home, coordinator.url, await keyIdOf(coordinatorSigner.publicKey)), port: 0 };
+  const config = { ...configOf(home, coordinator.url, await keyFingerprintOf(coordinatorSigner.publicKey)), port: 0 };
   const target = coordinator;
   target.identityKey = (await loadSiteKeys(home)).signer.publicKey;
   PrivacyLedger.create(join(home, 'privacy-ledger.json'));

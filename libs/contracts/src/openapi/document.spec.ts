@@ -59,7 +59,7 @@ describe('the OpenAPI document', () => {
     });
     expect(operationOf('ceremonyInbox')).toMatchObject({
       security: [{ site: [], signedRequest: [] }],
-      parameters: [{ name: 'epochId' }, { name: 'step', in: 'query', required: true }],
+      parameters: [{ name: 'keyEpochId' }, { name: 'step', in: 'query', required: true }],
     });
     expect(operationOf('assignments').parameters).toEqual([
       {

@@ -96,8 +96,8 @@ describe('requestOf', () => {
     expect(requestOf(routes.version, { params: { model: '../runs?x#y', version: 1 } }).path).toBe(
       '/v1/models/..%2Fruns%3Fx%23y/versions/1',
     );
-    expect(requestOf(routes.ceremonyInbox, { params: { epochId: 'e' }, query: { step: 'a&b=c' } }).path).toBe(
-      '/v1/site/epochs/e/inbox?step=a%26b%3Dc',
+    expect(requestOf(routes.ceremonyInbox, { params: { keyEpochId: 'e' }, query: { step: 'a&b=c' } }).path).toBe(
+      '/v1/site/key-epochs/e/inbox?step=a%26b%3Dc',
     );
   });
 

@@ -33,15 +33,14 @@ export const sumRoutes = {
     method: 'PUT',
     path: '/v1/site/sums/:sumId/blocks/:index',
     access: 'site',
-    summary:
-      'Stores one encrypted block of this site’s upload. Blocks may be sent again until the upload is committed.',
+    summary: 'Stores one encrypted block of this site’s upload. Blocks may be sent again until the upload is finished.',
     params: blockOfSum,
     body: octets('A block of the length that the scheme fixes.'),
     errors: ['NOT_FOUND', 'ROUND_DEADLINE_PASSED', 'MESSAGE_CONFLICT', 'BLOCK_SIZE_INVALID', ...writeFailures],
   }),
-  commitUpload: route({
+  finishUpload: route({
     method: 'POST',
-    path: '/v1/site/sums/:sumId/commit',
+    path: '/v1/site/sums/:sumId/finish',
     access: 'site',
     summary: 'Ends this site’s upload with its signed statement; after it no block changes.',
     params: sum,
@@ -68,9 +67,9 @@ export const sumRoutes = {
     answer: openingSchema,
     errors: ['NOT_FOUND', 'FORBIDDEN', 'STEP_OUT_OF_ORDER', ...readFailures],
   }),
-  putShare: route({
+  putDecryptionShare: route({
     method: 'PUT',
-    path: '/v1/site/sums/:sumId/share',
+    path: '/v1/site/sums/:sumId/decryption-share',
     access: 'site',
     summary: 'Stores the bytes of this site’s decryption share.',
     params: sum,
@@ -85,9 +84,9 @@ export const sumRoutes = {
       ...writeFailures,
     ],
   }),
-  commitShare: route({
+  finishDecryptionShare: route({
     method: 'POST',
-    path: '/v1/site/sums/:sumId/share',
+    path: '/v1/site/sums/:sumId/decryption-share',
     access: 'site',
     summary: 'Gives this site’s one decryption share with its signed statement about the bytes.',
     params: sum,

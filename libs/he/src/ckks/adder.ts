@@ -1,6 +1,6 @@
 import { HeError } from '../errors.js';
 import { instantiate, type Kernel60 } from '../ring/kernel.js';
-import type { BlockAdder, EpochHeader } from '../scheme.js';
+import type { BlockAdder, KeyEpochHeader } from '../scheme.js';
 import { KIND, concat, payload, prefix, toBytes } from '../wire.js';
 import { DEGREE, PRIMES } from './parameters.js';
 
@@ -21,7 +21,7 @@ export class ResidueAdder implements BlockAdder {
   #count = 0;
   #broken = false;
 
-  constructor(module: WebAssembly.Module, header: EpochHeader) {
+  constructor(module: WebAssembly.Module, header: KeyEpochHeader) {
     this.#kernel = instantiate(module, STAGE_AT + POLY_BYTES) as Kernel60;
     this.#sum = new BigUint64Array(this.#kernel.memory.buffer, SUM_AT, 4 * DEGREE);
     this.#stage = new Uint8Array(this.#kernel.memory.buffer, STAGE_AT, POLY_BYTES);

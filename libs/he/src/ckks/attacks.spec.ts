@@ -160,7 +160,7 @@ describe('attacks on threshold CKKS', () => {
     expect(candidates[0]?.filter((x, i) => x === candidates[1]?.[i])).toHaveLength(0);
   });
 
-  it('repeated share: a second one for another active set or sum is not made, the same one is not fresh', () => {
+  it('repeated share: a second one for other decryptors or another sum is not made, the same one is not fresh', () => {
     using federation = Federation.ready(loaded, header);
     const sum = federation.sumOf(0, new Map([0, 1, 2].map((i) => [i, Uint32Array.of(i)])));
     const before = federation.site(0).save();
@@ -212,7 +212,7 @@ describe('attacks on threshold CKKS', () => {
         decryptors: ['hospital-1', 'hospital-3'],
         blocks: lone,
       };
-      // Control: sites that do not look would open hospital-2 alone.
+      // Control: sites that do not look would decrypt hospital-2 alone.
       expect(federation.decrypt(sum, federation.shares(sum))[0]).toBe(101);
       const committed = new Map(
         uploads.map(([block = new Uint8Array(0)], i) => [header.roster[i] ?? '', proven(block)]),
@@ -261,7 +261,7 @@ describe('attacks on threshold CKKS', () => {
 
   it("a malicious site with the coordinator's help reads the key of one epoch, and of no other", () => {
     using federation = Federation.ready(loaded, header);
-    using next = Federation.ready(loaded, { ...header, epochId: 'epoch-2' });
+    using next = Federation.ready(loaded, { ...header, keyEpochId: 'epoch-2' });
     const uploads = [0, 1, 2].map((i) => [...federation.site(i).encrypt(0, Uint32Array.of(500 + i))]);
     // hospital-3 adds 2^114 to c1; a constant is the same number at every place of the transformed order.
     const { data } = rings;
@@ -294,7 +294,7 @@ describe('attacks on threshold CKKS', () => {
     });
     expect(Math.max(...key)).toBeLessThanOrEqual(3);
     const stolen = data.forward(data.fromSmall(key));
-    // The threat model's caveat is real: with this key every upload of the epoch opens alone.
+    // The threat model's caveat is real: with this key every upload of the epoch decrypts alone.
     const mine = contentOf(uploads[0]?.[0] ?? new Uint8Array(0));
     expect(opensWith(mine.c0, mine.c1, stolen)[0]).toBe(500);
     const values = new Map([0, 1, 2].map((i) => [i, Uint32Array.of(900 + i)]));

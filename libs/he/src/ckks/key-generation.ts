@@ -2,7 +2,7 @@ import { HeError } from '../errors.js';
 import { siteIndex } from '../header.js';
 import { derive, keystreamWords } from '../random.js';
 import type { Poly } from '../ring/ring.js';
-import type { CeremonyMessage, EpochHeader } from '../scheme.js';
+import type { CeremonyMessage, KeyEpochHeader } from '../scheme.js';
 import { Secrets, present } from '../secrets.js';
 import type { SiteState } from '../site-state.js';
 import { bodiesOf, confirmation, emptyTranscript, extend } from '../transcript.js';
@@ -36,7 +36,7 @@ export class CkksKeyGeneration {
   private readonly selfTest: SelfTest;
 
   constructor(
-    private readonly header: EpochHeader,
+    private readonly header: KeyEpochHeader,
     private readonly site: string,
     private readonly rings: Rings,
     private readonly sampler: SealSampler,

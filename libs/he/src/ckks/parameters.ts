@@ -1,5 +1,5 @@
 import { MAX_SITES, checkHeader } from '../header.js';
-import type { BlockLayout, EpochHeader } from '../scheme.js';
+import type { BlockLayout, KeyEpochHeader } from '../scheme.js';
 import { DECRYPTION_SHARE_HEAD_BYTES } from '../sum-to-decrypt.js';
 import { PREFIX_BYTES } from '../wire.js';
 import { type NoiseBudget, noiseBudget } from './noise-budget.js';
@@ -29,13 +29,13 @@ export class CkksParameters implements BlockLayout {
   readonly valuesPerCoefficient: number;
   readonly fieldBits: number;
 
-  private constructor(readonly header: EpochHeader) {
+  private constructor(readonly header: KeyEpochHeader) {
     this.valuesPerCoefficient = header.bits === 16 ? 2 : 4;
     this.fieldBits = header.bits + GUARD_BITS;
   }
 
   /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED */
-  static from(header: EpochHeader): CkksParameters {
+  static from(header: KeyEpochHeader): CkksParameters {
     checkHeader(header, CKKS_NAME);
     const parameters = new CkksParameters(header);
     parameters.noise(header.roster.length);

@@ -3,7 +3,7 @@ import { HeError } from '../errors.js';
 import { headerDigest } from '../header.js';
 import { publicWords } from '../random.js';
 import type { Poly, RandomWords, Ring } from '../ring/ring.js';
-import type { EpochHeader } from '../scheme.js';
+import type { KeyEpochHeader } from '../scheme.js';
 import { Secrets } from '../secrets.js';
 import { PREFIX_BYTES, concat, equal, payload, prefix, toBytes, toWords } from '../wire.js';
 import { CKKS_KIND, NONCE_BYTES, PUBLIC_KEY_SHARE_BYTES, REVEAL_BYTES } from './parameters.js';
@@ -24,7 +24,7 @@ export class PublicKeyProtocol {
   /** @param ring at the key level */
   constructor(
     private readonly ring: Ring,
-    private readonly header: EpochHeader,
+    private readonly header: KeyEpochHeader,
   ) {}
 
   /** a: uniform modulo every prime, from the public seed and everything else in the header. */

@@ -2,7 +2,7 @@ import { HeError } from '../errors.js';
 import { publicWords } from '../random.js';
 import { invert } from '../ring/modular.js';
 import type { Poly, RandomWords, Ring } from '../ring/ring.js';
-import type { EpochHeader } from '../scheme.js';
+import type { KeyEpochHeader } from '../scheme.js';
 import { Secrets, present } from '../secrets.js';
 import { concat, payload, prefix, toBytes, toWords } from '../wire.js';
 import { ERROR_BOUND } from './noise-budget.js';
@@ -39,7 +39,7 @@ interface TestCiphertext {
 export class SelfTest {
   constructor(
     private readonly ring: Ring,
-    private readonly header: EpochHeader,
+    private readonly header: KeyEpochHeader,
     private readonly thresholdizer: Thresholdizer,
   ) {}
 

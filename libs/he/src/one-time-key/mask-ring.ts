@@ -3,7 +3,7 @@ import { headerDigest } from '../header.js';
 import { derive, keystream } from '../random.js';
 import { instantiate } from '../ring/kernel.js';
 import { bitReverse, invert, power, smallestRoot } from '../ring/modular.js';
-import type { EpochHeader } from '../scheme.js';
+import type { KeyEpochHeader } from '../scheme.js';
 import { cumulativeTable } from './gaussian.js';
 import { DEGREE, type OneTimeKeyParameters, PRIMES, SIGMA } from './parameters.js';
 
@@ -259,7 +259,7 @@ export class MaskRing {
 }
 
 /** AES-256 key of the public polynomials a_k of one sum: from everything the participants agreed on. */
-export function sumSeed(header: EpochHeader, sumIndex: number): KeyObject {
+export function sumSeed(header: KeyEpochHeader, sumIndex: number): KeyObject {
   const context = createHash('sha256')
     .update(Buffer.from(headerDigest(header), 'hex'))
     .update(Uint32Array.of(sumIndex))

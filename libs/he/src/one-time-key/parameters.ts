@@ -1,6 +1,6 @@
 import { HeError } from '../errors.js';
 import { checkHeader } from '../header.js';
-import type { BlockLayout, EpochHeader } from '../scheme.js';
+import type { BlockLayout, KeyEpochHeader } from '../scheme.js';
 import { DECRYPTION_SHARE_HEAD_BYTES } from '../sum-to-decrypt.js';
 import { PREFIX_BYTES } from '../wire.js';
 
@@ -37,7 +37,7 @@ export class OneTimeKeyParameters implements BlockLayout {
   /** Largest number on the wire. */
   readonly largestOnWire: bigint;
 
-  private constructor(readonly header: EpochHeader) {
+  private constructor(readonly header: KeyEpochHeader) {
     const wide = header.bits === 16;
     this.valuesPerCoefficient = wide ? 2 : 3;
     this.fieldBits = header.bits + GUARD_BITS;
@@ -48,7 +48,7 @@ export class OneTimeKeyParameters implements BlockLayout {
   }
 
   /** @throws HeError HEADER_INVALID, NOISE_BUDGET_EXCEEDED */
-  static from(header: EpochHeader): OneTimeKeyParameters {
+  static from(header: KeyEpochHeader): OneTimeKeyParameters {
     checkHeader(header, ONE_TIME_KEY_NAME);
     const parameters = new OneTimeKeyParameters(header);
     parameters.checkRoom();

@@ -77,7 +77,7 @@ export function describeCeremony({ loaded, header, random, vectors, keyShareByte
       expectCode('STATE_INVALID', () => loaded().site.restore(federation.header, 'hospital-1', new Uint8Array(0)));
       expectCode('STATE_INVALID', () => loaded().site.restore(federation.header, 'hospital-2', state));
       expectCode('STATE_INVALID', () =>
-        loaded().site.restore({ ...federation.header, epochId: 'epoch-2' }, 'hospital-1', state),
+        loaded().site.restore({ ...federation.header, keyEpochId: 'epoch-2' }, 'hospital-1', state),
       );
     });
   });

@@ -1,4 +1,4 @@
-import type { EpochHeader } from '../scheme.js';
+import type { KeyEpochHeader } from '../scheme.js';
 import type { Loaded } from './federation.js';
 import type { TestRandom } from './random.js';
 
@@ -6,7 +6,7 @@ import type { TestRandom } from './random.js';
 export interface Context {
   /** Set before the first test runs. */
   loaded(): Loaded;
-  header(sites: number, threshold: number, changes?: Partial<EpochHeader>): EpochHeader;
+  header(sites: number, threshold: number, changes?: Partial<KeyEpochHeader>): KeyEpochHeader;
   readonly random: TestRandom;
   /** What a site keeps to decrypt with, in an epoch of three sites and two sums. */
   readonly keyShareBytes: number;

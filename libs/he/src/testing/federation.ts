@@ -3,9 +3,9 @@ import { HeError, type HeErrorCode } from '../errors.js';
 import type {
   Aggregator,
   CeremonyMessage,
-  EpochHeader,
+  KeyEpochHeader,
   Scheme,
-  SiteEpoch,
+  SiteKeyEpoch,
   SiteProtocol,
   SumToDecrypt,
 } from '../scheme.js';
@@ -25,13 +25,13 @@ export function headerOf(
   scheme: string,
   sites: number,
   threshold: number,
-  changes: Partial<EpochHeader> = {},
-): EpochHeader {
+  changes: Partial<KeyEpochHeader> = {},
+): KeyEpochHeader {
   const roster = Array.from({ length: sites }, (_, i) => `hospital-${i + 1}`);
   return {
     scheme,
     version: 1,
-    epochId: 'epoch-1',
+    keyEpochId: 'epoch-1',
     seed: '5e'.repeat(32),
     roster,
     threshold,
@@ -45,17 +45,17 @@ export function headerOf(
 /** All sites of one epoch in one process, with the caller as the relay between them. */
 export class Federation implements Disposable {
   readonly messages: CeremonyMessage[] = [];
-  readonly sites: SiteEpoch[];
+  readonly sites: SiteKeyEpoch[];
 
   constructor(
     readonly loaded: Loaded,
-    readonly header: EpochHeader,
+    readonly header: KeyEpochHeader,
   ) {
     this.sites = header.roster.map((site) => loaded.site.begin(header, site));
   }
 
   /** A federation whose DKG is over. */
-  static ready(loaded: Loaded, header: EpochHeader): Federation {
+  static ready(loaded: Loaded, header: KeyEpochHeader): Federation {
     const federation = new Federation(loaded, header);
     for (const step of loaded.scheme.dkgSteps) federation.step(step);
     return federation;
@@ -74,7 +74,7 @@ export class Federation implements Disposable {
     );
   }
 
-  site(index: number): SiteEpoch {
+  site(index: number): SiteKeyEpoch {
     const site = this.sites[index];
     if (!site) throw new Error('no such site in this test');
     return site;

@@ -3,7 +3,7 @@ import { type PublicHalf, defineScheme } from '../define-scheme.js';
 import { HeError } from '../errors.js';
 import { checkHeader, siteIndex } from '../header.js';
 import { derive, keystream } from '../random.js';
-import type { BlockAdder, BlockLayout, CeremonyMessage, EpochHeader, SumToDecrypt } from '../scheme.js';
+import type { BlockAdder, BlockLayout, CeremonyMessage, KeyEpochHeader, SumToDecrypt } from '../scheme.js';
 import type { SecretHalf } from '../site-key-epoch.js';
 import type { SiteState } from '../site-state.js';
 import { DECRYPTION_SHARE_HEAD_BYTES } from '../sum-to-decrypt.js';
@@ -26,9 +26,9 @@ class MaskingParameters implements BlockLayout {
   readonly uploadBlockBytes = PREFIX_BYTES + BLOCK_BYTES;
   readonly sumBlockBytes = PREFIX_BYTES + BLOCK_BYTES;
 
-  private constructor(readonly header: EpochHeader) {}
+  private constructor(readonly header: KeyEpochHeader) {}
 
-  static from(header: EpochHeader): MaskingParameters {
+  static from(header: KeyEpochHeader): MaskingParameters {
     checkHeader(header, NAME);
     return new MaskingParameters(header);
   }
@@ -46,7 +46,7 @@ const SECTIONS = ['commitment', 'seeds'] as const;
 
 class MaskingSecretHalf implements SecretHalf {
   constructor(
-    private readonly header: EpochHeader,
+    private readonly header: KeyEpochHeader,
     private readonly site: string,
     private readonly state: SiteState<(typeof SECTIONS)[number]>,
   ) {}
@@ -135,7 +135,7 @@ const publicHalf: PublicHalf<MaskingParameters> = {
   },
 };
 
-function adderOf(header: EpochHeader): BlockAdder {
+function adderOf(header: KeyEpochHeader): BlockAdder {
   let [sum, count, broken] = [new Uint32Array(VALUES), 0, false];
   return {
     add(block) {

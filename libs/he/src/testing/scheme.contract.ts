@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { EpochHeader, Scheme } from '../scheme.js';
+import type { KeyEpochHeader, Scheme } from '../scheme.js';
 import { describeCeremony } from './ceremony.contract.js';
 import { MerkleTree, type ProvenBlock, spotCheck } from '../index.js';
 import { Federation, type Loaded, expectCode, load, headerOf, plainSum } from './federation.js';
@@ -16,7 +16,7 @@ export function describeScheme(scheme: Scheme, { keyShareBytes }: { readonly key
     let halves: Loaded;
     const loaded = (): Loaded => halves;
     const random = new TestRandom(3);
-    const header = (sites: number, threshold: number, changes: Partial<EpochHeader> = {}): EpochHeader =>
+    const header = (sites: number, threshold: number, changes: Partial<KeyEpochHeader> = {}): KeyEpochHeader =>
       headerOf(scheme.name, sites, threshold, changes);
 
     beforeAll(async () => {
@@ -130,7 +130,7 @@ export function describeScheme(scheme: Scheme, { keyShareBytes }: { readonly key
         using before = Federation.ready(loaded(), header(3, 2));
         using after = Federation.ready(
           loaded(),
-          header(3, 2, { epochId: 'epoch-2', roster: ['hospital-1', 'hospital-3', 'hospital-4'] }),
+          header(3, 2, { keyEpochId: 'epoch-2', roster: ['hospital-1', 'hospital-3', 'hospital-4'] }),
         );
         const values = vectors([0, 1, 2], 12, 16);
         expect(after.decrypt(after.sumOf(0, values)).subarray(0, 12)).toEqual(plainSum(values.values(), 12));

@@ -25,7 +25,7 @@ describe('the link to the coordinator', () => {
 
   it('signs method, path and body of every request, each with a nonce of its own', async () => {
     await link.report(status);
-    await link.putShare(randomUUID(), Uint8Array.of(1, 2, 3));
+    await link.putDecryptionShare(randomUUID(), Uint8Array.of(1, 2, 3));
     const [report, share] = coordinator.requests;
     expect(report!.signed).toMatchObject({
       site: 'basel',
@@ -136,7 +136,7 @@ describe('the link to the coordinator', () => {
   it('refuses an answer that is not what the protocol says', async () => {
     coordinator.answer = () => ({
       protocol: PROTOCOL,
-      assignments: [{ kind: 'share', sumId: '../../keys' }],
+      assignments: [{ kind: 'decrypt', sumId: '../../keys' }],
       epochs: [],
     });
     await expect(link.assignments()).rejects.toMatchObject({ code: 'REQUEST_INVALID' });

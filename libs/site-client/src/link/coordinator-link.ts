@@ -41,29 +41,30 @@ export class CoordinatorLink {
 
   assignments = (waitMs = WAIT_MS): Promise<Assignments> => this.call(routes.assignments, { query: { waitMs } });
 
-  postCeremony = (epochId: string, { statement, bodies }: CeremonyPost) =>
+  postCeremony = (keyEpochId: string, { statement, bodies }: CeremonyPost) =>
     this.call(routes.postCeremony, {
-      params: { epochId },
+      params: { keyEpochId },
       body: Buffer.concat([...framed([postHead(statement, bodies.length), ...bodies])]),
     });
 
   /** What a step that is over brought this site. */
-  inbox = (epochId: string, step: string): Promise<CeremonyPost[]> =>
-    this.send(requestOf(routes.ceremonyInbox, { params: { epochId }, query: { step } }), async (response) =>
+  inbox = (keyEpochId: string, step: string): Promise<CeremonyPost[]> =>
+    this.send(requestOf(routes.ceremonyInbox, { params: { keyEpochId }, query: { step } }), async (response) =>
       readInbox(await answerOf(routes.ceremonyInbox, response)),
     );
 
   blocks = (sumId: string) => this.call(routes.uploadedBlocks, { params: { sumId } });
   putBlock = (sumId: string, index: number, block: Uint8Array) =>
     this.call(routes.putBlock, { params: { sumId, index }, body: block });
-  commitUpload = (sumId: string, statement: Envelope) =>
-    this.call(routes.commitUpload, { params: { sumId }, body: statement });
+  finishUpload = (sumId: string, statement: Envelope) =>
+    this.call(routes.finishUpload, { params: { sumId }, body: statement });
   sumBlock = (sumId: string, index: number): Promise<Uint8Array> =>
     this.call(routes.sumBlock, { params: { sumId, index } });
   opening = (sumId: string, index: number): Promise<Opening> => this.call(routes.opening, { params: { sumId, index } });
-  putShare = (sumId: string, share: Uint8Array) => this.call(routes.putShare, { params: { sumId }, body: share });
-  commitShare = (sumId: string, statement: Envelope) =>
-    this.call(routes.commitShare, { params: { sumId }, body: statement });
+  putDecryptionShare = (sumId: string, share: Uint8Array) =>
+    this.call(routes.putDecryptionShare, { params: { sumId }, body: share });
+  finishDecryptionShare = (sumId: string, statement: Envelope) =>
+    this.call(routes.finishDecryptionShare, { params: { sumId }, body: statement });
   refuse = (refusal: Refusal) => this.call(routes.refuse, { body: refusal });
   report = (status: SiteStatus) => this.call(routes.reportStatus, { body: status });
 

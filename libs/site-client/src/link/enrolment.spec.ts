@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, PROTOCOL, enrolmentStatement, type Envelope } from '@koinon/contracts';
-import { keyIdOf, openStatement } from '@koinon/signing';
+import { keyFingerprintOf, verifyStatement } from '@koinon/signing';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.js';
@@ -29,7 +29,7 @@ describe('enrolment', () => {
     [coordinator, dir] = [await FakeCoordinator.start(), tempDir()];
     key = (await newSigner()).publicKey;
     coordinator.answer = () => ({ protocol: PROTOCOL, site: 'cleveland', coordinatorKey: key });
-    config = optionsOf(dir.path, coordinator.url, await keyIdOf(key));
+    config = optionsOf(dir.path, coordinator.url, await keyFingerprintOf(key));
     writeFileSync(join(dir.path, 'token'), `${TOKEN}\n`);
   });
   afterEach(async () => {
@@ -43,7 +43,7 @@ describe('enrolment', () => {
     expect(await enrol(config, await loadSiteKeys(dir.path))).toBe(key);
     expect(coordinator.requests).toHaveLength(1);
     const [{ token, statement }] = coordinator.posted('/v1/enrol') as [{ token: string; statement: Envelope }];
-    const signed = await openStatement(
+    const signed = await verifyStatement(
       statement,
       enrolmentStatement.type,
       enrolmentStatement.schema,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CodedError, PROTOCOL, answerOf, enrolmentStatement, requestOf, routes } from '@koinon/contracts';
-import { keyIdOf, signStatement } from '@koinon/signing';
+import { keyFingerprintOf, signStatement } from '@koinon/signing';
 import { readEnrolment, writeEnrolment } from './enrolment-file.js';
 import type { SiteKeys } from './site-keys.js';
 
@@ -59,7 +59,7 @@ export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<s
 
 /** The configured fingerprint holds at every start, not only at the first. */
 async function checked(coordinatorKey: string, { coordinatorFingerprint }: EnrolmentOptions): Promise<string> {
-  if ((await keyIdOf(coordinatorKey)) !== coordinatorFingerprint)
+  if ((await keyFingerprintOf(coordinatorKey)) !== coordinatorFingerprint)
     throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
   return coordinatorKey;
 }

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { SealedBox, type SealContext } from './sealed-box.js';
+import { SealedBox, type SealedBoxContext } from './sealed-box.js';
 
-const context: SealContext = { headerSha256: 'ab'.repeat(32), step: 'deal', from: 'basel', to: 'hungary' };
+const context: SealedBoxContext = { headerSha256: 'ab'.repeat(32), step: 'deal', from: 'basel', to: 'hungary' };
 const body = new Uint8Array(randomBytes(1000));
-const newBox = async () => SealedBox.open(await SealedBox.generateKey());
+const newBox = async () => SealedBox.from(await SealedBox.generateKey());
 const refused = { code: 'SIGNATURE_INVALID', detail: expect.stringContaining('basel') };
 
 describe('a sealed message', () => {
   it('opens for its recipient, also after the keys came back from disk', async () => {
     const key = await SealedBox.generateKey();
     const sealed = await SealedBox.seal(key.publicKey, body, context);
-    expect(await (await SealedBox.open(key)).unseal(sealed, context)).toEqual(body);
-    expect(await (await SealedBox.open(structuredClone(key))).unseal(new Uint8Array(sealed), context)).toEqual(body);
+    expect(await (await SealedBox.from(key)).unseal(sealed, context)).toEqual(body);
+    expect(await (await SealedBox.from(structuredClone(key))).unseal(new Uint8Array(sealed), context)).toEqual(body);
   });
 
   it('is 32 bytes of encapsulated key and 16 of tag longer, and never twice the same (RFC 9180 section 4.1)', async () => {
@@ -37,7 +37,7 @@ describe('a sealed message', () => {
     const box = await newBox();
     const sealed = await SealedBox.seal(box.publicKey, body, context);
     await expect(
-      box.unseal(sealed, { ...context, [field]: `${context[field as keyof SealContext]}x` }),
+      box.unseal(sealed, { ...context, [field]: `${context[field as keyof SealedBoxContext]}x` }),
     ).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
   });
 

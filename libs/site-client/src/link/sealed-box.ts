@@ -8,8 +8,8 @@ const INFO = new TextEncoder().encode('koinon/ceremony/v1');
 /** Bytes of the encapsulated X25519 key in front of the ciphertext. */
 const ENC_BYTES = 32;
 
-/** What a sealed message is about; the ciphertext opens in no other place. */
-export interface SealContext {
+/** What a sealed message is about; it unseals in no other place. */
+export interface SealedBoxContext {
   readonly headerSha256: string;
   readonly step: string;
   readonly from: string;
@@ -36,12 +36,12 @@ export class SealedBox {
     };
   }
 
-  static async open({ publicKey, privateKey }: SealingKey): Promise<SealedBox> {
+  static async from({ publicKey, privateKey }: SealingKey): Promise<SealedBox> {
     return new SealedBox(publicKey, await suite.kem.deserializePrivateKey(fromBase64(privateKey).buffer));
   }
 
   /** @returns enc ‖ ciphertext */
-  static async seal(recipient: string, body: Uint8Array, context: SealContext): Promise<Uint8Array> {
+  static async seal(recipient: string, body: Uint8Array, context: SealedBoxContext): Promise<Uint8Array> {
     const recipientPublicKey = await suite.kem.deserializePublicKey(fromBase64(recipient).buffer);
     const { ct, enc } = await suite.seal(
       { recipientPublicKey, info: INFO },
@@ -52,7 +52,7 @@ export class SealedBox {
   }
 
   /** @throws CodedError SIGNATURE_INVALID naming the sender when the message was not sealed for this place */
-  async unseal(sealed: Uint8Array, context: SealContext): Promise<Uint8Array> {
+  async unseal(sealed: Uint8Array, context: SealedBoxContext): Promise<Uint8Array> {
     try {
       const enc = copy(sealed.subarray(0, ENC_BYTES));
       const opened = await suite.open(
@@ -62,7 +62,7 @@ export class SealedBox {
       );
       return new Uint8Array(opened);
     } catch {
-      throw new CodedError('SIGNATURE_INVALID', `a sealed message of ${context.from} does not open`);
+      throw new CodedError('SIGNATURE_INVALID', `a sealed message of ${context.from} does not unseal`);
     }
   }
 }

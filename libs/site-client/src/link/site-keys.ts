@@ -31,7 +31,7 @@ export async function loadSiteKeys(home: string): Promise<SiteKeys> {
   try {
     const { identity, sealing } = fileSchema.parse(JSON.parse(readIfThere(file)!.toString('utf8')));
     const pkcs8 = fromBase64(identity.pkcs8);
-    const keys = { signer: await signerFrom(pkcs8, identity.publicKey), box: await SealedBox.open(sealing) };
+    const keys = { signer: await signerFrom(pkcs8, identity.publicKey), box: await SealedBox.from(sealing) };
     pkcs8.fill(0);
     await checkPair(keys.box);
     return keys;
@@ -41,7 +41,7 @@ export async function loadSiteKeys(home: string): Promise<SiteKeys> {
   }
 }
 
-/** The sealing key opens what is sealed to its public half; the signing key was checked likewise. @throws CodedError SIGNATURE_INVALID */
+/** The sealing key unseals what is sealed to its public half; the signing key was checked likewise. @throws CodedError SIGNATURE_INVALID */
 async function checkPair(box: SealedBox): Promise<void> {
   const context = { headerSha256: '', step: 'key-check', from: '', to: '' };
   await box.unseal(await SealedBox.seal(box.publicKey, new Uint8Array(), context), context);

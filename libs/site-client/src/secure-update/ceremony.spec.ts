@@ -14,7 +14,7 @@ import { tempDir, type TempDir } from '@koinon/testing';
 import { schemes } from '@koinon/he';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EPOCH, Hospitals, SUM, sha256 } from '../testing/hospitals.js';
-import { EpochStore } from './epoch-store.js';
+import { KeyEpochStore } from './key-epoch-store.js';
 
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 5 }, (_, i) => (seed * 1000 + i * 7) % 65536);
 const posted = (hospitals: Hospitals, site: string, step: string): CeremonyPost[] =>
@@ -43,9 +43,9 @@ describe.each(schemes.names)('the key ceremony of %s', (scheme) => {
       await hospitals.restart(site);
       await hospitals.upload(site, SUM, 0, values(i + 1));
     }
-    const closing = await hospitals.close(SUM, 0, relay.header.roster);
-    for (const site of ['basel', 'cleveland']) await (await hospitals.restart(site)).opener.take(closing);
-    const sums = await hospitals.open(SUM, 0, relay.header.roster, ['basel', 'cleveland']);
+    const commitment = await hospitals.freeze(SUM, 0, relay.header.roster);
+    for (const site of ['basel', 'cleveland']) await (await hospitals.restart(site)).decryptor.take(commitment);
+    const sums = await hospitals.decrypt(SUM, 0, relay.header.roster, ['basel', 'cleveland']);
     expect(sums.slice(0, 5)).toEqual([0, 1, 2, 3, 4].map((i) => values(1)[i]! + values(2)[i]! + values(3)[i]!));
   });
 
@@ -65,7 +65,7 @@ describe.each(schemes.names)('the key ceremony of %s', (scheme) => {
     await hospitals.upload('basel', SUM, 0, values(1));
   });
 
-  it('is refused by every site when two disjoint groups could open two lists, whose difference is one hospital', async () => {
+  it('is refused by every site when two disjoint groups could decrypt over two lists, whose difference is one hospital', async () => {
     using dir = tempDir();
     const roster = ['basel', 'cleveland', 'hungary', 'long-beach', 'padova', 'zurich'];
     const hospitals = await Hospitals.start(dir.path, scheme, { roster, threshold: 3, minUploads: 3 });
@@ -182,10 +182,10 @@ describe('what a site takes from the relay', () => {
     await expect(confirm(hospitals)).resolves.toBeUndefined();
   });
 
-  it.each(['epochId', 'headerSha256', 'site'])('is refused when a statement speaks of another %s', async (field) => {
+  it.each(['keyEpochId', 'headerSha256', 'site'])('is refused when a statement speaks of another %s', async (field) => {
     using dir = tempDir();
     const hospitals = await afterFirstStep(dir.path);
-    const other = { epochId: randomUUID(), headerSha256: sha256('another'), site: 'cleveland' }[field];
+    const other = { keyEpochId: randomUUID(), headerSha256: sha256('another'), site: 'cleveland' }[field];
     await resigned(hospitals, 'basel', (statement) => ({ ...statement, [field]: other }));
     await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
   });
@@ -202,7 +202,7 @@ describe('what a site takes from the relay', () => {
     Object.assign(post, {
       statement: {
         ...genuine,
-        signatures: [{ ...genuine.signatures[0]!, keyid: hospitals.site('cleveland').keys.signer.keyId }],
+        signatures: [{ ...genuine.signatures[0]!, keyid: hospitals.site('cleveland').keys.signer.keyFingerprint }],
       },
     });
     await expect(confirm(hospitals)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
@@ -315,12 +315,12 @@ describe('the agreement of all sites on their transcript', () => {
 
   it('is refused when a confirmation is forged', async () => {
     const [genuine] = posted(hospitals, 'cleveland', 'confirm');
-    const { keyId } = hospitals.site('cleveland').keys.signer;
+    const { keyFingerprint } = hospitals.site('cleveland').keys.signer;
     for (const signer of [hospitals.coordinator, hospitals.site('hungary').keys.signer]) {
       const forged = await signed(hospitals, {}, signer);
       shows(hospitals, {
         ...forged,
-        statement: { ...forged.statement, signatures: [{ ...forged.statement.signatures[0]!, keyid: keyId }] },
+        statement: { ...forged.statement, signatures: [{ ...forged.statement.signatures[0]!, keyid: keyFingerprint }] },
       });
       await expectRefused(hospitals);
     }
@@ -339,7 +339,7 @@ describe('the agreement of all sites on their transcript', () => {
   });
 
   it.each<[string, Partial<CeremonyStatement>]>([
-    ['epoch', { epochId: randomUUID() }],
+    ['epoch', { keyEpochId: randomUUID() }],
     ['header', { headerSha256: sha256('another') }],
     ['site', { site: 'hungary' }],
     ['step', { step: 'deal' }],
@@ -378,7 +378,7 @@ describe('the stored state of an epoch', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(join(folder, `${EPOCH}.epoch`)).mode & 0o777).toBe(0o600);
     writeFileSync(join(folder, `${EPOCH}.epoch.1.new`), 'secrets of a killed process');
-    void new EpochStore(folder, 'basel');
+    void new KeyEpochStore(folder, 'basel');
     expect(readdirSync(folder)).toEqual([`${EPOCH}.epoch`]);
   });
 
@@ -386,13 +386,15 @@ describe('the stored state of an epoch', () => {
     using dir = tempDir();
     const ids = Array.from({ length: 5 }, (_, i) => `00000000-0000-4000-8000-0000000000a${i}`);
     const folder = join(dir.path, 'basel', 'epochs');
-    for (const [i, epochId] of ids.entries()) {
-      const hospitals = await Hospitals.start(dir.path, 'one-time-key', { epochId });
+    for (const [i, keyEpochId] of ids.entries()) {
+      const hospitals = await Hospitals.start(dir.path, 'one-time-key', { keyEpochId });
       await hospitals.site('basel').ceremony.take(hospitals.ceremony('deal'));
-      utimesSync(join(folder, `${epochId}.epoch`), i, i);
+      utimesSync(join(folder, `${keyEpochId}.epoch`), i, i);
     }
     expect(readdirSync(folder).toSorted()).toEqual([`${ids[0]}.over`, ...ids.slice(1).map((id) => `${id}.epoch`)]);
-    await expect(new EpochStore(folder, 'basel').restore(ids[0]!)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(new KeyEpochStore(folder, 'basel').restore(ids[0]!)).rejects.toMatchObject({
+      code: 'SITE_STATE_LOST',
+    });
   });
 
   it.each([0, 3, 40, 2000])('is lost, not guessed, when %i bytes of it are left', async (length) => {
@@ -400,7 +402,7 @@ describe('the stored state of an epoch', () => {
     await Hospitals.ready(dir.path, 'one-time-key');
     const folder = join(dir.path, 'basel', 'epochs');
     writeFileSync(join(folder, `${EPOCH}.epoch`), Buffer.alloc(length, 1));
-    const store = new EpochStore(folder, 'basel');
+    const store = new KeyEpochStore(folder, 'basel');
     await expect(store.restore(EPOCH)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
     expect(store.sumIds()).toEqual([]);
   });
@@ -408,7 +410,7 @@ describe('the stored state of an epoch', () => {
   it('of one site is of no use to another', async () => {
     using dir = tempDir();
     await Hospitals.ready(dir.path, 'one-time-key');
-    await expect(new EpochStore(join(dir.path, 'basel', 'epochs'), 'hungary').restore(EPOCH)).rejects.toMatchObject({
+    await expect(new KeyEpochStore(join(dir.path, 'basel', 'epochs'), 'hungary').restore(EPOCH)).rejects.toMatchObject({
       code: 'STATE_INVALID',
     });
   });

@@ -7,21 +7,21 @@ import {
   type CeremonyPost,
   type RosterEntry,
 } from '@koinon/contracts';
-import { keyIdOf, openStatement, sha256Hex, signStatement } from '@koinon/signing';
-import { headerDigest, schemes, type CeremonyMessage, type EpochHeader } from '@koinon/he';
+import { keyFingerprintOf, verifyStatement, sha256Hex, signStatement } from '@koinon/signing';
+import { headerDigest, schemes, type CeremonyMessage, type KeyEpochHeader } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { RosterPins } from '../link/roster-pins.js';
 import type { SiteKeys } from '../link/site-keys.js';
-import type { EpochStore } from './epoch-store.js';
+import type { KeyEpochStore } from './key-epoch-store.js';
 import { SealedBox } from '../link/sealed-box.js';
 
-/** This site's part in a key ceremony: checks signatures, opens what is sealed to it, seals what it sends. */
+/** This site's part in the distributed key generation (DKG), the key ceremony: checks signatures, unseals what is sealed to it, seals what it sends. */
 export class Ceremony {
   constructor(
     private readonly site: string,
     private readonly keys: SiteKeys,
     private readonly link: Pick<CoordinatorLink, 'inbox' | 'postCeremony'>,
-    private readonly epochs: EpochStore,
+    private readonly epochs: KeyEpochStore,
     private readonly pins: RosterPins,
   ) {}
 
@@ -33,8 +33,8 @@ export class Ceremony {
       sealingKey: this.keys.box.publicKey,
     });
     const headerSha256 = headerDigest(header);
-    const post = this.epochs.posted(header, step) ?? (await this.step(header, headerSha256, step, roster));
-    await this.link.postCeremony(header.epochId, post);
+    const post = this.epochs.posted(header, step) ?? (await this.runStep(header, headerSha256, step, roster));
+    await this.link.postCeremony(header.keyEpochId, post);
   }
 
   /**
@@ -42,65 +42,76 @@ export class Ceremony {
    * ceremonies. Asked once per epoch, before anything is encrypted in it.
    * @throws CodedError EPOCH_TRANSCRIPT_DIFFERS naming the site
    */
-  async agreed(epochId: string): Promise<void> {
-    const { header, roster, post, agreed } = this.epochs.ceremony(epochId);
+  async agreed(keyEpochId: string): Promise<void> {
+    const { header, roster, post, agreed } = this.epochs.ceremony(keyEpochId);
     if (agreed) return;
-    const own = await openStatement(
+    const own = await verifyStatement(
       post.statement,
       ceremonyStatement.type,
       ceremonyStatement.schema,
       this.keys.signer.publicKey,
     );
     const confirmed = schemes.named(header.scheme).dkgSteps.at(-1)!;
-    const inbox = await this.link.inbox(epochId, confirmed);
+    const inbox = await this.link.inbox(keyEpochId, confirmed);
     for (const entry of roster) {
       if ((await confirmedBy(entry, header, confirmed, inbox)) !== own.messages[0]!.sha256)
         throw new CodedError('EPOCH_TRANSCRIPT_DIFFERS', entry.site);
     }
-    this.epochs.agree(epochId);
+    this.epochs.agree(keyEpochId);
   }
 
-  private async step(
-    header: EpochHeader,
+  private async runStep(
+    header: KeyEpochHeader,
     headerSha256: string,
     step: string,
     roster: readonly RosterEntry[],
   ): Promise<CeremonyPost> {
     const { dkgSteps, site } = schemes.named(header.scheme);
     // An epoch begins once: beginning it again would sign a second, different message of the same step.
-    const begins = step === dkgSteps[0] && !this.epochs.began(header.epochId);
-    using epoch = begins ? (await site()).begin(header, this.site) : (await this.epochs.restore(header.epochId)).epoch;
+    const begins = step === dkgSteps[0] && !this.epochs.began(header.keyEpochId);
+    using epoch = begins
+      ? (await site()).begin(header, this.site)
+      : (await this.epochs.restore(header.keyEpochId)).epoch;
     const before = dkgSteps[dkgSteps.indexOf(step) - 1];
     // What earlier steps brought is in the stored state: every message travels once.
     const inbox =
       before === undefined
         ? []
-        : await this.open(await this.link.inbox(header.epochId, before), header.epochId, headerSha256, roster);
-    const post = await this.seal(epoch.runDkgStep(step, inbox), headerSha256, header.epochId, step, roster);
+        : await this.unsealed(
+            await this.link.inbox(header.keyEpochId, before),
+            header.keyEpochId,
+            headerSha256,
+            roster,
+          );
+    const post = await this.seal(epoch.runDkgStep(step, inbox), headerSha256, header.keyEpochId, step, roster);
     this.epochs.save(header, roster, epoch, step, post);
     return post;
   }
 
-  private async open(
+  private async unsealed(
     inbox: readonly CeremonyPost[],
-    epochId: string,
+    keyEpochId: string,
     headerSha256: string,
     roster: readonly RosterEntry[],
   ): Promise<CeremonyMessage[]> {
     const senders = new Map(
-      await Promise.all(roster.map(async (entry) => [await keyIdOf(entry.identityKey), entry] as const)),
+      await Promise.all(roster.map(async (entry) => [await keyFingerprintOf(entry.identityKey), entry] as const)),
     );
     const all: CeremonyMessage[] = [];
     for (const { statement: envelope, bodies } of inbox) {
       const sender = senders.get(envelope.signatures[0]!.keyid);
       if (!sender) throw new CodedError('SIGNATURE_INVALID', 'a message from outside the roster');
-      const statement = await openStatement(
+      const statement = await verifyStatement(
         envelope,
         ceremonyStatement.type,
         ceremonyStatement.schema,
         sender.identityKey,
       );
-      if (statement.site !== sender.site || statement.epochId !== epochId || statement.headerSha256 !== headerSha256)
+      if (
+        statement.site !== sender.site ||
+        statement.keyEpochId !== keyEpochId ||
+        statement.headerSha256 !== headerSha256
+      )
         throw new CodedError('SIGNATURE_INVALID', sender.site);
       const { site: from, step } = statement;
       const wanted = statement.messages.filter((message) => isFor(this.site, from, message));
@@ -121,7 +132,7 @@ export class Ceremony {
   private async seal(
     messages: readonly CeremonyMessage[],
     headerSha256: string,
-    epochId: string,
+    keyEpochId: string,
     step: string,
     roster: readonly RosterEntry[],
   ): Promise<CeremonyPost> {
@@ -135,7 +146,7 @@ export class Ceremony {
     const signed = await Promise.all(
       messages.map(async ({ to }, i) => ({ ...(to === undefined ? {} : { to }), sha256: await sha256Hex(bodies[i]!) })),
     );
-    const statement = { protocol: PROTOCOL, epochId, headerSha256, site: this.site, step, messages: signed };
+    const statement = { protocol: PROTOCOL, keyEpochId, headerSha256, site: this.site, step, messages: signed };
     return { statement: await signStatement(ceremonyStatement.type, statement, this.keys.signer), bodies };
   }
 }
@@ -143,14 +154,14 @@ export class Ceremony {
 /** The digest a site confirmed in the last step; null unless it signed exactly one, of this epoch under this header. */
 async function confirmedBy(
   { site, identityKey }: RosterEntry,
-  header: EpochHeader,
+  header: KeyEpochHeader,
   step: string,
   inbox: readonly CeremonyPost[],
 ): Promise<string | null> {
-  const keyId = await keyIdOf(identityKey);
+  const keyFingerprint = await keyFingerprintOf(identityKey);
   const digests: string[] = [];
-  for (const { statement: envelope } of inbox.filter((p) => p.statement.signatures[0]!.keyid === keyId)) {
-    const statement = await openStatement(
+  for (const { statement: envelope } of inbox.filter((p) => p.statement.signatures[0]!.keyid === keyFingerprint)) {
+    const statement = await verifyStatement(
       envelope,
       ceremonyStatement.type,
       ceremonyStatement.schema,
@@ -159,7 +170,7 @@ async function confirmedBy(
     if (
       !statement ||
       statement.site !== site ||
-      statement.epochId !== header.epochId ||
+      statement.keyEpochId !== header.keyEpochId ||
       statement.headerSha256 !== headerDigest(header)
     )
       return null;

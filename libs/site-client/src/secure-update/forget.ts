@@ -1,20 +1,20 @@
-import type { EpochStore } from './epoch-store.js';
-import type { ShareStore } from './share-store.js';
+import type { KeyEpochStore } from './key-epoch-store.js';
+import type { DecryptionShareStore } from './decryption-share-store.js';
 import type { UploadStore } from './upload-store.js';
 
 export interface SumStores {
-  readonly epochs: EpochStore;
+  readonly keyEpochs: KeyEpochStore;
   readonly uploads: UploadStore;
-  readonly shares: ShareStore;
+  readonly shares: DecryptionShareStore;
 }
 
 /**
  * Forgets everything about key epochs in which nothing is open any more: key share, uploads and decryption shares. Who had
- * them later, with t−1 others, could read what was never opened.
+ * them later, with t−1 others, could read what was never decrypted.
  */
-export function forgetAllBut(epochIds: readonly string[], { epochs, uploads, shares }: SumStores): void {
-  epochs.keepOnly(epochIds);
-  const sums = epochs.sumIds();
+export function forgetAllBut(keyEpochIds: readonly string[], { keyEpochs, uploads, shares }: SumStores): void {
+  keyEpochs.keepOnly(keyEpochIds);
+  const sums = keyEpochs.sumIds();
   uploads.keepOnly(sums);
   shares.keepOnly(sums);
 }

@@ -10,13 +10,13 @@ const first = Uint32Array.from({ length: 5 }, (_, i) => i);
 const again = Uint32Array.from({ length: 5 }, (_, i) => 100 + i);
 
 const script = `
-  const { EpochStore } = await import(dist + 'secure-update/epoch-store.js');
+  const { KeyEpochStore } = await import(dist + 'secure-update/epoch-store.js');
   const { UploadStore } = await import(dist + 'secure-update/upload-store.js');
   const { Uploader } = await import(dist + 'secure-update/uploader.js');
-  const [folder, site, epochId, sumId] = args;
-  const uploader = new Uploader(site, {}, {}, new EpochStore(folder + '/epochs', site), new UploadStore(folder + '/uploads'));
+  const [folder, site, keyEpochId, sumId] = args;
+  const uploader = new Uploader(site, {}, {}, new KeyEpochStore(folder + '/epochs', site), new UploadStore(folder + '/uploads'));
   armKill();
-  await uploader.encrypt(epochId, sumId, 0, Uint32Array.from({ length: 5 }, (_, i) => i));
+  await uploader.encrypt(keyEpochId, sumId, 0, Uint32Array.from({ length: 5 }, (_, i) => i));
 `;
 
 describe('a site killed while it encrypts with a one-time key', () => {
@@ -37,9 +37,9 @@ describe('a site killed while it encrypts with a one-time key', () => {
       if (endings.has(ending)) continue;
       endings.add(ending);
       await hospitals.upload('cleveland', SUM, 0, again);
-      const closing = await hospitals.close(SUM, 0, ['basel', 'cleveland']);
-      for (const site of ['basel', 'cleveland']) await hospitals.site(site).opener.take(closing);
-      const sums = await hospitals.open(SUM, 0, ['basel', 'cleveland'], ['basel', 'cleveland']);
+      const commitment = await hospitals.freeze(SUM, 0, ['basel', 'cleveland']);
+      for (const site of ['basel', 'cleveland']) await hospitals.site(site).decryptor.take(commitment);
+      const sums = await hospitals.decrypt(SUM, 0, ['basel', 'cleveland'], ['basel', 'cleveland']);
       expect(sums.slice(0, 5), `killed at ${point}`).toEqual(
         [...again].map((v, i) => v + (stored ? first : again)[i]!),
       );

@@ -1,14 +1,14 @@
 import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, uploadStatement } from '@koinon/contracts';
-import { openStatement } from '@koinon/signing';
+import { verifyStatement } from '@koinon/signing';
 import { schemes } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.js';
-import { EpochStore } from './epoch-store.js';
+import { KeyEpochStore } from './key-epoch-store.js';
 import { forgetAllBut } from './forget.js';
-import { ShareStore } from './share-store.js';
+import { DecryptionShareStore } from './decryption-share-store.js';
 import { UploadStore } from './upload-store.js';
 
 /** More than one block in either scheme. */
@@ -35,7 +35,7 @@ describe.each(schemes.names)('an upload under %s', (scheme) => {
     // Lost once and taken once: a block that the coordinator has is not sent again.
     expect([...sent.values()]).toEqual(Array.from({ length: blocks + 1 }, () => 2));
     const [commit] = relay.commits;
-    const statement = await openStatement(
+    const statement = await verifyStatement(
       commit!.envelope,
       uploadStatement.type,
       uploadStatement.schema,
@@ -111,7 +111,11 @@ describe('stored uploads', () => {
     const at = (name: string): string => join(dir.path, 'basel', name);
     const epoch = join(at('epochs'), `${EPOCH}.epoch`);
     const uploads = new UploadStore(at('uploads'));
-    const stores = { epochs: new EpochStore(at('epochs'), 'basel'), uploads, shares: new ShareStore(at('shares')) };
+    const stores = {
+      keyEpochs: new KeyEpochStore(at('epochs'), 'basel'),
+      uploads,
+      shares: new DecryptionShareStore(at('shares')),
+    };
     renameSync(epoch, `${epoch} away`);
     // A folder in its place: reading it fails, as a disk does, and says nothing of what it holds.
     mkdirSync(epoch);

@@ -4,7 +4,7 @@ import { signStatement } from '@koinon/signing';
 import { HeError, MerkleTree } from '@koinon/he';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { SiteKeys } from '../link/site-keys.js';
-import type { EpochStore, TrainingRound, UploadRecord } from './epoch-store.js';
+import type { KeyEpochStore, TrainingRound, UploadRecord } from './key-epoch-store.js';
 import type { UploadStore } from './upload-store.js';
 
 const rootOf = (digests: readonly Uint8Array[]): string => Buffer.from(MerkleTree.from(digests).root).toString('hex');
@@ -17,19 +17,19 @@ export class Uploader {
   constructor(
     private readonly site: string,
     private readonly keys: Pick<SiteKeys, 'signer'>,
-    private readonly link: Pick<CoordinatorLink, 'blocks' | 'putBlock' | 'commitUpload'>,
-    private readonly epochs: EpochStore,
+    private readonly link: Pick<CoordinatorLink, 'blocks' | 'putBlock' | 'finishUpload'>,
+    private readonly epochs: KeyEpochStore,
     private readonly store: UploadStore,
   ) {}
 
   /** What this site encrypted for a sum; then nothing must be computed from records for it again. */
-  made(epochId: string, sumId: string): UploadRecord | null {
-    return this.epochs.upload(epochId, sumId);
+  made(keyEpochId: string, sumId: string): UploadRecord | null {
+    return this.epochs.upload(keyEpochId, sumId);
   }
 
   /** Before anything is computed for a sum. @throws HeError SUM_INDEX_INVALID, SUM_ALREADY_ENCRYPTED as `encrypt` would */
-  checkFree(epochId: string, sumIndex: number): void {
-    const { header, uploads } = this.epochs.ceremony(epochId);
+  checkFree(keyEpochId: string, sumIndex: number): void {
+    const { header, uploads } = this.epochs.ceremony(keyEpochId);
     if (sumIndex >= header.sums)
       throw new HeError('SUM_INDEX_INVALID', `this key epoch serves sums 0 to ${header.sums - 1}; begin a new one`);
     if (uploads.some((upload) => upload.sumIndex === sumIndex))
@@ -44,16 +44,16 @@ export class Uploader {
    * @throws HeError SUM_ALREADY_ENCRYPTED when another sum was given this index
    */
   async encrypt(
-    epochId: string,
+    keyEpochId: string,
     sumId: string,
     sumIndex: number,
     values: Uint32Array,
     answers?: TrainingRound,
   ): Promise<void> {
-    const { epoch } = await this.epochs.restore(epochId);
+    const { epoch } = await this.epochs.restore(keyEpochId);
     using open = epoch;
     const digests = this.store.save(sumId, open.encrypt(sumIndex, values));
-    this.epochs.encrypted(epochId, open, {
+    this.epochs.encrypted(keyEpochId, open, {
       sumId,
       sumIndex,
       blocks: digests.length,
@@ -65,8 +65,8 @@ export class Uploader {
   }
 
   /** Resumable: blocks the coordinator has are not sent again. @throws CodedError SITE_STATE_LOST */
-  async send(epochId: string, sumId: string): Promise<void> {
-    const upload = this.made(epochId, sumId);
+  async send(keyEpochId: string, sumId: string): Promise<void> {
+    const upload = this.made(keyEpochId, sumId);
     if (!upload) throw new CodedError('SITE_STATE_LOST');
     const blocks = this.store.load(sumId, upload.blocks);
     const digests = blocks.map((block) => createHash('sha256').update(block).digest());
@@ -77,6 +77,6 @@ export class Uploader {
       if (there.get(index) !== digests[index]!.toString('hex')) await this.link.putBlock(sumId, index, block);
     }
     const statement = { protocol: PROTOCOL, sumId, site: this.site, blocks: upload.blocks, root: upload.root };
-    await this.link.commitUpload(sumId, await signStatement(uploadStatement.type, statement, this.keys.signer));
+    await this.link.finishUpload(sumId, await signStatement(uploadStatement.type, statement, this.keys.signer));
   }
 }

@@ -1,5 +1,5 @@
-import { MAX_FRAME_BYTES, MAX_KEY_HOLDERS, MAX_SUMS, epochHeaderSchema } from '@koinon/contracts';
-import { schemes, type EpochHeader, type HeError } from '@koinon/he';
+import { MAX_FRAME_BYTES, MAX_KEY_HOLDERS, MAX_SUMS, keyEpochHeaderSchema } from '@koinon/contracts';
+import { schemes, type KeyEpochHeader, type HeError } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
 import { EPOCH } from '../testing/hospitals.js';
 
@@ -8,10 +8,10 @@ const SEALING_BYTES = 1024;
 
 /** The wire and the secure sum know nothing of each other: what one lets through the other must hold. */
 describe.each(schemes.names)('the limits of a key epoch of %s', (scheme) => {
-  const header = (sites: number, sums: number): EpochHeader => ({
+  const header = (sites: number, sums: number): KeyEpochHeader => ({
     scheme,
     version: 1,
-    epochId: EPOCH,
+    keyEpochId: EPOCH,
     seed: '5e'.repeat(32),
     roster: Array.from({ length: sites }, (_, i) => `site-${i}`),
     threshold: Math.floor(sites / 2) + 1,
@@ -19,8 +19,8 @@ describe.each(schemes.names)('the limits of a key epoch of %s', (scheme) => {
     bits: 16,
     sums,
   });
-  const both = (of: EpochHeader): [boolean, string] => {
-    const onTheWire = epochHeaderSchema.safeParse(of).success;
+  const both = (of: KeyEpochHeader): [boolean, string] => {
+    const onTheWire = keyEpochHeaderSchema.safeParse(of).success;
     try {
       schemes.named(scheme).layout(of);
       return [onTheWire, 'held'];

@@ -11,7 +11,7 @@ import {
   type Envelope,
   type RequestStatement,
 } from '@koinon/contracts';
-import { openStatement } from '@koinon/signing';
+import { verifyStatement } from '@koinon/signing';
 import { EPOCH, sha256 } from './hospitals.js';
 
 export interface SeenRequest {
@@ -31,7 +31,7 @@ export class FakeCoordinator implements AsyncDisposable {
   /** What the site is asked; a question about nothing is held open until something is there, as long polls are. */
   assignments: Assignment[] = [];
   /** Key epochs that it says are still open. */
-  epochs: string[] = [EPOCH];
+  keyEpochs: string[] = [EPOCH];
   /** Identity key under which requests must be signed; without it none is checked. */
   identityKey: string | undefined;
   /** Answers in place of the fake: bytes or JSON; undefined leaves it to the fake, a function gets the raw response. */
@@ -90,7 +90,7 @@ export class FakeCoordinator implements AsyncDisposable {
     const header = headers['koinon-request'];
     if (!this.identityKey || typeof header !== 'string') return { method, path, body, headers };
     const envelope = JSON.parse(Buffer.from(header, 'base64').toString()) as Envelope;
-    const signed = await openStatement(envelope, requestStatement.type, requestStatement.schema, this.identityKey);
+    const signed = await verifyStatement(envelope, requestStatement.type, requestStatement.schema, this.identityKey);
     if (signed.method !== method || signed.path !== path || signed.bodySha256 !== sha256(body))
       throw new CodedError('SIGNATURE_INVALID');
     return { method, path, body, headers, signed };
@@ -123,7 +123,7 @@ export class FakeCoordinator implements AsyncDisposable {
     }
     response
       .writeHead(200, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ protocol: PROTOCOL, assignments: this.assignments, epochs: this.epochs }));
+      .end(JSON.stringify({ protocol: PROTOCOL, assignments: this.assignments, keyEpochs: this.keyEpochs }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

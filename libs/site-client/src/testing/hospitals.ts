@@ -4,24 +4,24 @@ import { join } from 'node:path';
 import {
   CodedError,
   PROTOCOL,
-  closingStatement,
+  aggregationCommitmentStatement,
   isFor,
   type AssignmentOf,
   type CeremonyPost,
   type CeremonyStatement,
-  type ClosingStatement,
+  type AggregationCommitment,
   type Envelope,
   type Opening,
   type RosterEntry,
 } from '@koinon/contracts';
 import { generateSigningKey, signStatement, signerFrom, toBase64, type Signer } from '@koinon/signing';
-import { MerkleTree, schemes, type EpochHeader } from '@koinon/he';
+import { MerkleTree, schemes, type KeyEpochHeader } from '@koinon/he';
 import { RosterPins } from '../link/roster-pins.js';
 import { loadSiteKeys, type SiteKeys } from '../link/site-keys.js';
 import { Ceremony } from '../secure-update/ceremony.js';
-import { EpochStore } from '../secure-update/epoch-store.js';
-import { Opener } from '../secure-update/opener.js';
-import { ShareStore } from '../secure-update/share-store.js';
+import { KeyEpochStore } from '../secure-update/key-epoch-store.js';
+import { Decryptor } from '../secure-update/decryptor.js';
+import { DecryptionShareStore } from '../secure-update/decryption-share-store.js';
 import { UploadStore } from '../secure-update/upload-store.js';
 import { Uploader } from '../secure-update/uploader.js';
 
@@ -54,7 +54,7 @@ export class Relay {
   changeInbox: (inbox: CeremonyPost[], site: string) => CeremonyPost[] = (inbox) => inbox;
 
   constructor(
-    readonly header: EpochHeader,
+    readonly header: KeyEpochHeader,
     readonly steps: readonly string[],
   ) {}
 
@@ -78,7 +78,7 @@ export class Relay {
         blocks[index] = block;
         this.uploadsOf(sumId).set(site, blocks);
       },
-      commitUpload: async (sumId: string, envelope: Envelope) => {
+      finishUpload: async (sumId: string, envelope: Envelope) => {
         this.onSend('commit', site);
         this.commits.push({ site, sumId, envelope });
       },
@@ -87,11 +87,11 @@ export class Relay {
         return this.sums.get(sumId)![index]!;
       },
       opening: async (sumId: string, index: number) => this.changeOpening(this.opening(sumId, index)),
-      putShare: async (sumId: string, share: Uint8Array) => {
+      putDecryptionShare: async (sumId: string, share: Uint8Array) => {
         this.onSend('share', site);
         this.shares.push({ site, sumId, share });
       },
-      commitShare: async (_: string, envelope: Envelope) => void this.statements.push(envelope),
+      finishDecryptionShare: async (_: string, envelope: Envelope) => void this.statements.push(envelope),
     };
   }
 
@@ -149,26 +149,26 @@ export class Hospital {
   private constructor(
     readonly site: string,
     readonly keys: SiteKeys,
-    readonly epochs: EpochStore,
+    readonly epochs: KeyEpochStore,
     readonly ceremony: Ceremony,
     readonly uploader: Uploader,
-    readonly opener: Opener,
+    readonly decryptor: Decryptor,
   ) {}
 
   static async start(folder: string, site: string, relay: Relay, coordinatorKey: string): Promise<Hospital> {
     const at = (name: string): string => join(folder, site, name);
     const keys = await loadSiteKeys(join(folder, site));
-    const epochs = new EpochStore(at('epochs'), site);
+    const epochs = new KeyEpochStore(at('epochs'), site);
     const link = relay.linkOf(site);
     const uploader = new Uploader(site, keys, link, epochs, new UploadStore(at('uploads')));
-    const opener = new Opener(site, keys, coordinatorKey, link, epochs, new ShareStore(at('shares')));
+    const decryptor = new Decryptor(site, keys, coordinatorKey, link, epochs, new DecryptionShareStore(at('shares')));
     return new Hospital(
       site,
       keys,
       epochs,
       new Ceremony(site, keys, link, epochs, new RosterPins(join(folder, site))),
       uploader,
-      opener,
+      decryptor,
     );
   }
 
@@ -186,12 +186,12 @@ export class Hospitals {
     readonly coordinator: Signer,
   ) {}
 
-  static async start(folder: string, scheme: string, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
+  static async start(folder: string, scheme: string, changes: Partial<KeyEpochHeader> = {}): Promise<Hospitals> {
     const roster = ['basel', 'cleveland', 'hungary'];
-    const header: EpochHeader = {
+    const header: KeyEpochHeader = {
       scheme,
       version: 1,
-      epochId: EPOCH,
+      keyEpochId: EPOCH,
       seed: '5e'.repeat(32),
       roster,
       threshold: 2,
@@ -206,7 +206,7 @@ export class Hospitals {
   }
 
   /** Hospitals whose key ceremony is over. */
-  static async ready(folder: string, scheme: string, changes: Partial<EpochHeader> = {}): Promise<Hospitals> {
+  static async ready(folder: string, scheme: string, changes: Partial<KeyEpochHeader> = {}): Promise<Hospitals> {
     const hospitals = await Hospitals.start(folder, scheme, changes);
     for (const step of hospitals.relay.steps)
       for (const site of hospitals.all.keys()) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
@@ -228,10 +228,10 @@ export class Hospitals {
     return this.relay.header.roster.map((site) => this.site(site).entry);
   }
 
-  ceremony(step: string, header: EpochHeader = this.relay.header): AssignmentOf<'ceremony'> {
+  ceremony(step: string, header: KeyEpochHeader = this.relay.header): AssignmentOf<'ceremony'> {
     return {
       kind: 'ceremony',
-      epochId: header.epochId,
+      keyEpochId: header.keyEpochId,
       header: { ...header, roster: [...header.roster] },
       roster: this.roster,
       step,
@@ -244,38 +244,38 @@ export class Hospitals {
     await uploader.send(EPOCH, sumId);
   }
 
-  /** Adds what the listed sites uploaded and signs the closing; `changes` make the coordinator lie. */
-  async close(
+  /** Adds what the listed sites uploaded and signs the commitment; `changes` make the coordinator lie. */
+  async freeze(
     sumId: string,
     sumIndex: number,
     sites: readonly string[],
-    changes: Partial<ClosingStatement> = {},
+    changes: Partial<AggregationCommitment> = {},
     signer = this.coordinator,
-  ): Promise<AssignmentOf<'share'>> {
+  ): Promise<AssignmentOf<'decrypt'>> {
     const blocks = this.relay.sums.get(sumId) ?? (await this.relay.add(sumId, sites));
     this.relay.sums.set(sumId, blocks);
-    const statement: ClosingStatement = {
+    const statement: AggregationCommitment = {
       protocol: PROTOCOL,
       sumId,
-      epochId: EPOCH,
+      keyEpochId: EPOCH,
       sumIndex,
       blocks: blocks.length,
       sumRoot: rootOf(blocks),
-      activeSet: sites.slice(0, this.relay.header.threshold),
+      decryptors: sites.slice(0, this.relay.header.threshold),
       uploads: sites.map((site) => ({ site, root: rootOf(this.relay.uploadsOf(sumId).get(site)!) })),
       ...changes,
     };
     return {
-      kind: 'share',
-      epochId: EPOCH,
+      kind: 'decrypt',
+      keyEpochId: EPOCH,
       sumId,
-      closing: await signStatement(closingStatement.type, statement, signer),
+      commitment: await signStatement(aggregationCommitmentStatement.type, statement, signer),
       uploads: this.relay.signedUploads(sumId, sites),
     };
   }
 
   /** The sums, decrypted with what the decryptors sent. */
-  async open(
+  async decrypt(
     sumId: string,
     sumIndex: number,
     uploaders: readonly string[],

@@ -4,13 +4,8 @@ import { MOST_RELEASES, type Assignment, type RunView } from '@koinon/contracts'
 import { StrategyError } from '@koinon/strategies';
 import { withDatabase, until } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  SumCloseHandler,
-  SumCombineHandler,
-  SumJobs,
-  SumShardHandler,
-} from '../../secure-sums/secure-sums.handlers.js';
-import { ClosingService } from '../../secure-sums/closing.service.js';
+import { SumRootHandler, SumCombineHandler, SumJobs, SumShardHandler } from '../../secure-sums/secure-sums.handlers.js';
+import { AggregationService } from '../../secure-sums/aggregation.service.js';
 import { SumTransitions } from '../../secure-sums/sum-transitions.js';
 import { BLOBS } from '../../platform/blobs/blob-store.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
@@ -66,29 +61,31 @@ describe('a failure', () => {
   it('to store a share is told to its site, which sends the same share again', async () => {
     const { coordinator } = federation;
     const site = federation.site('gamma');
-    const id = await begin('share');
+    const id = await begin('decrypt');
     const take = async (kind: Assignment['kind']) =>
       site.take(
         await until(`the assignment to ${kind}`, async () => (await site.assignments()).find((a) => a.kind === kind)),
       );
     for (const kind of ['ceremony', 'ceremony', 'ceremony', 'ceremony', 'ceremony', 'train'] as const) await take(kind);
     await sumOf(id, 'decrypting');
-    await coordinator.query("ALTER TABLE shares ADD CONSTRAINT shares_refused CHECK (site <> 'gamma') NOT VALID");
-    await expect(take('share')).rejects.toMatchObject({ code: 'INTERNAL' });
-    await coordinator.query('ALTER TABLE shares DROP CONSTRAINT shares_refused');
-    const share = (await site.assignments()).find((a) => a.kind === 'share')!;
+    await coordinator.query(
+      "ALTER TABLE decryption_shares ADD CONSTRAINT shares_refused CHECK (site <> 'gamma') NOT VALID",
+    );
+    await expect(take('decrypt')).rejects.toMatchObject({ code: 'INTERNAL' });
+    await coordinator.query('ALTER TABLE decryption_shares DROP CONSTRAINT shares_refused');
+    const share = (await site.assignments()).find((a) => a.kind === 'decrypt')!;
     await Promise.all([site.take(share), site.take(share)]);
     site.work();
     expect((await ended(coordinator, id)).state).toBe('done');
   });
 
   it('of the strategy step is in the timeline, in the audit log and in the run', async () => {
-    behaviours['gamma']!.share = 'silent';
+    behaviours['gamma']!.decrypt = 'silent';
     const model = tinyModel(5);
     const id = await begin('step', model);
     await sumOf(id, 'decrypting');
     rmSync(join(federation.coordinator.home, 'blobs', 'sha256', digest(model)));
-    delete behaviours['gamma']!.share;
+    delete behaviours['gamma']!.decrypt;
     const run = await ended(federation.coordinator, id);
     expect(run.state).toBe('failed');
     expect(run.rounds[0]!.timeline.map((t) => t.state)).toContain('updating');
@@ -154,19 +151,19 @@ describe('a failure', () => {
     });
     // Jobs that the queue had already.
     await new SumShardHandler(sumJobs()).handle({ sumId, from: 0, to: 1 });
-    await new SumCloseHandler(sumJobs(), federation.coordinator.app.get(ClosingService)).handle({ sumId });
+    await new SumRootHandler(sumJobs(), federation.coordinator.app.get(AggregationService)).handle({ sumId });
     expect(await federation.coordinator.query('SELECT 1 FROM sum_blocks WHERE sum_id = $1', [sumId])).toEqual([]);
   });
 
   it('in the ceremony ends the epoch with its run', async () => {
     behaviours['gamma']!.ceremony = 'silent';
     const id = await begin('ceremony');
-    const epochId = await until(
+    const keyEpochId = await until(
       'the epoch',
-      async () => (await federation.coordinator.client.run(id)).rounds[0]?.epochId,
+      async () => (await federation.coordinator.client.run(id)).rounds[0]?.keyEpochId,
     );
     await federation.coordinator.client.cancelRun(id);
-    expect((await audited(epochId)).at(-1)).toMatchObject({
+    expect((await audited(keyEpochId)).at(-1)).toMatchObject({
       action: 'epoch.failed',
       actor: 'operator',
       code: 'RUN_CANCELLED',

@@ -30,14 +30,14 @@ describe('a run whose queues live in Redis', () => {
       async () =>
         (
           await coordinator.query(
-            "SELECT 1 FROM epoch_messages m JOIN epochs e ON e.id = m.epoch_id WHERE e.state = 'running'",
+            "SELECT 1 FROM key_epoch_messages m JOIN key_epochs e ON e.id = m.key_epoch_id WHERE e.state = 'running'",
           )
         ).length === 2,
     );
     const queues = new Redis(redis.url);
     await queues.flushall();
     await queues.quit();
-    await coordinator.query("UPDATE epochs SET step_deadline_at = now() WHERE state = 'running'");
+    await coordinator.query("UPDATE key_epochs SET step_deadline_at = now() WHERE state = 'running'");
     expect(await ended(coordinator, id)).toMatchObject({
       state: 'done',
       rounds: [{ exclusions: [{ site: 'gamma', code: 'EPOCH_SITE_MISSING' }] }],

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { KeyEpochsService } from '../../key-epochs/key-epochs.service.js';
 import { lockRun } from '../../platform/database/run-lock.js';
 import { becauseOf, byCoordinator } from '../../platform/database/transition.js';
@@ -42,7 +42,7 @@ export class FederationDriver {
       const pulse = await pulseOf(m);
       for (let moved = true; moved;) {
         const run = await m.findOneBy(RunRow, { id: runId });
-        moved = run?.state === 'running' && (await this.step(m, run, pulse));
+        moved = run?.state === 'running' && (await this.advanceOnce(m, run, pulse));
       }
     });
     await this.requestJobs(runId);
@@ -58,7 +58,7 @@ export class FederationDriver {
     await this.sums.requestJobs(round.id);
   }
 
-  private async step(m: EntityManager, run: RunRow, pulse: Pulse): Promise<boolean> {
+  private async advanceOnce(m: EntityManager, run: RunRow, pulse: Pulse): Promise<boolean> {
     const last = { where: { runId: run.id }, order: { number: 'DESC' }, lock: { mode: 'pessimistic_write' } } as const;
     const round = await m.findOne(RoundRow, last);
     if (!round) return this.planRound(m, run, pulse.now, 1, await baseVersion(m, run));
@@ -67,16 +67,22 @@ export class FederationDriver {
       if (round.number >= run.spec.rounds) return this.finishRun(m, run, round);
       return this.planRound(m, run, pulse.now, round.number + 1, round.version!);
     }
-    const epoch = round.epochId ? await m.findOneByOrFail(EpochRow, { id: round.epochId }) : null;
+    const epoch = round.keyEpochId ? await m.findOneByOrFail(KeyEpochRow, { id: round.keyEpochId }) : null;
     // Locked before its uploads are read: an upload is in the list of its sum, or it is late.
     const sums = await m.find(SumRow, { where: { roundId: round.id }, lock: { mode: 'pessimistic_write' } });
     if (await this.steps.advance(m, { run, round, epoch, sums }, pulse)) return true;
     if (epoch && (await this.epochs.advance(m, epoch, pulse))) return true;
-    for (const sum of sums) if (await this.stepSum(m, run, epoch!, sum, pulse)) return true;
+    for (const sum of sums) if (await this.advanceSum(m, run, epoch!, sum, pulse)) return true;
     return false;
   }
 
-  private async stepSum(m: EntityManager, run: RunRow, epoch: EpochRow, sum: SumRow, pulse: Pulse): Promise<boolean> {
+  private async advanceSum(
+    m: EntityManager,
+    run: RunRow,
+    epoch: KeyEpochRow,
+    sum: SumRow,
+    pulse: Pulse,
+  ): Promise<boolean> {
     const absent = await this.sums.advance(m, sum, epoch, run.spec.sites.roundTimeoutMs, pulse);
     if (absent && absent.length > 0) await this.rounds.exclude(m, sum.roundId, absent);
     return absent !== null;

@@ -15,7 +15,7 @@ describe('a run of two rounds with three sites', () => {
     const run = await ended(coordinator, id);
     await expectPlainFedAvg(federation, run);
     await expectOpenedOnce(federation);
-    expect(run.rounds[0]!.epochId).not.toBe(run.rounds[1]!.epochId);
+    expect(run.rounds[0]!.keyEpochId).not.toBe(run.rounds[1]!.keyEpochId);
     expect(
       run.rounds.every((r) => r.exclusions.length === 0 && r.participants.length === 3 && r.metrics!.records > 180),
     ).toBe(true);
@@ -23,7 +23,7 @@ describe('a run of two rounds with three sites', () => {
       Array.from({ length: 2 }, () => [
         'planned',
         'collecting',
-        'closing',
+        'freezing',
         'aggregating',
         'decrypting',
         'updating',
@@ -43,7 +43,7 @@ describe('a run of two rounds with three sites', () => {
   });
 
   it('asks nothing more of the key epochs: their sites may wipe them', async () => {
-    for (const site of federation.sites) expect((await site.assigned()).epochs).toEqual([]);
+    for (const site of federation.sites) expect((await site.assigned()).keyEpochs).toEqual([]);
   });
 
   it('reaches the sites as a release, and each says that it serves it', async () => {
@@ -92,7 +92,7 @@ describe('a run that an operator cancels', () => {
     const train = await until('the assignment to train', async () =>
       (await site.assignments()).find((a) => a.kind === 'train'),
     );
-    expect((await site.assigned()).epochs).toEqual([train.epochId]);
+    expect((await site.assigned()).keyEpochs).toEqual([train.keyEpochId]);
     const cancelled = await coordinator.client.cancelRun(id);
     expect(cancelled).toMatchObject({ state: 'cancelled', failure: { code: 'RUN_CANCELLED' } });
     expect(cancelled.rounds[0]).toMatchObject({ state: 'failed', failure: { code: 'RUN_CANCELLED' }, version: null });

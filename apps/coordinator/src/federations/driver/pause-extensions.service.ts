@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { In, type EntityManager } from 'typeorm';
-import { EpochTransitions } from '../../key-epochs/epoch-transitions.js';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { KeyEpochTransitions } from '../../key-epochs/key-epoch-transitions.js';
+import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { CONFIG, type Config } from '../../platform/config.js';
 import { lockRun } from '../../platform/database/run-lock.js';
 import { Heartbeat } from '../../platform/liveness/heartbeat.service.js';
@@ -16,7 +16,7 @@ export class PauseExtensions implements OnModuleInit {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly heartbeat: Heartbeat,
-    private readonly epochs: EpochTransitions,
+    private readonly epochs: KeyEpochTransitions,
     private readonly sums: SumTransitions,
   ) {}
 
@@ -31,7 +31,7 @@ export class PauseExtensions implements OnModuleInit {
     for (const run of runs) {
       const rounds = await tx.findBy(RoundRow, { runId: run.id });
       const of = { roundId: In(rounds.map((r) => r.id)) };
-      for (const epoch of await tx.findBy(EpochRow, { ...of, state: 'running' })) {
+      for (const epoch of await tx.findBy(KeyEpochRow, { ...of, state: 'running' })) {
         const given = afterPause(
           { deadlineAt: epoch.stepDeadlineAt, extensions: epoch.extensions },
           this.config.ceremonyStepMs,

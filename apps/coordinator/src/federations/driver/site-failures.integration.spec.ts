@@ -30,8 +30,8 @@ describe('a site that does not do its part', () => {
   const expireCeremony = (posted: number) =>
     until('the others to post', async () => {
       const changed = await federation.coordinator.change(
-        `UPDATE epochs SET step_deadline_at = now() WHERE state = 'running' AND step_index = 0 AND step_deadline_at > now()
-       AND (SELECT count(*) FROM epoch_messages WHERE epoch_id = id) = $1`,
+        `UPDATE key_epochs SET step_deadline_at = now() WHERE state = 'running' AND step_index = 0 AND step_deadline_at > now()
+       AND (SELECT count(*) FROM key_epoch_messages WHERE key_epoch_id = id) = $1`,
         [posted],
       );
       return changed > 0;
@@ -52,7 +52,7 @@ describe('a site that does not do its part', () => {
     expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'EPOCH_SITE_MISSING' }]);
     // The majority of the three that are left, as their epoch's header says.
     expect(lineage.encryption?.threshold).toBe(2);
-    expect(lineage.encryption?.activeSet).toHaveLength(2);
+    expect(lineage.encryption?.decryptors).toHaveLength(2);
     expect(lineage.cohort.map((c) => c.site)).toEqual(['alpha', 'beta', 'gamma']);
   });
 
@@ -88,12 +88,12 @@ describe('a site that does not do its part', () => {
     for (const behaviour of Object.values(behaviours)) behaviour.train = 'silent';
     const id = await begin({ name: 'late-refusal' });
     const epoch = () =>
-      until('a ceremony', async () => (await federation.coordinator.client.run(id)).rounds[0]?.epochId);
+      until('a ceremony', async () => (await federation.coordinator.client.run(id)).rounds[0]?.keyEpochId);
     const first = await epoch();
     await expireCeremony(3);
     await until('another ceremony', async () => (await epoch()) !== first);
     const { link } = federation.site('alpha');
-    await link.ask('POST', '/v1/site/refusals', { json: { subject: 'epoch', id: first, code: 'ROSTER_CHANGED' } });
+    await link.ask('POST', '/v1/site/refusals', { json: { subject: 'key-epoch', id: first, code: 'ROSTER_CHANGED' } });
     for (const behaviour of Object.values(behaviours)) delete behaviour.train;
     expect(await finish(id)).toMatchObject({
       state: 'done',
@@ -118,7 +118,7 @@ describe('a site that does not do its part', () => {
     });
     const { lineage } = await federation.coordinator.client.version('budget', 2);
     expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'BUDGET_EXHAUSTED' }]);
-    expect(lineage.encryption).toMatchObject({ threshold: 3, activeSet: ['alpha', 'beta', 'gamma'] });
+    expect(lineage.encryption).toMatchObject({ threshold: 3, decryptors: ['alpha', 'beta', 'gamma'] });
   });
 
   it('is replaced by one that was not drawn when it is away', async () => {
@@ -127,7 +127,7 @@ describe('a site that does not do its part', () => {
     const { id } = await startRun(federation.coordinator, { ...spec, sites: { ...spec.sites, fraction: 0.75 } });
     const drawn = await until('the ceremony', async () => {
       const [round] = (await federation.coordinator.client.run(id)).rounds;
-      return round?.epochId && round.cohort;
+      return round?.keyEpochId && round.cohort;
     });
     expect(drawn).toHaveLength(3);
     const [away, ...others] = drawn;
@@ -174,7 +174,7 @@ describe('a site that does not do its part', () => {
   });
 
   it('keeps a sum closed by refusing its share', async () => {
-    behaviours['beta']!.share = 'SHARE_REFUSED';
+    behaviours['beta']!.decrypt = 'SHARE_REFUSED';
     const run = await finish(await begin({ name: 'no-share', min: 4, threshold: 4 }));
     expect(run).toMatchObject({
       state: 'failed',
@@ -186,12 +186,12 @@ describe('a site that does not do its part', () => {
   });
 
   it('keeps a sum closed by staying silent until the deadline', async () => {
-    behaviours['gamma']!.share = 'silent';
+    behaviours['gamma']!.decrypt = 'silent';
     const id = await begin({ name: 'silent-share', min: 4, threshold: 4 });
     await until('three shares', async () => {
       const changed = await federation.coordinator.change(
         `UPDATE sums SET deadline_at = now() WHERE state = 'decrypting' AND deadline_at > now() AND round_id IN (SELECT id FROM rounds WHERE run_id = $1)
-         AND (SELECT count(*) FROM shares WHERE sum_id = id) = 3`,
+         AND (SELECT count(*) FROM decryption_shares WHERE sum_id = id) = 3`,
         [id],
       );
       return changed > 0;

@@ -51,17 +51,17 @@ describe('what the coordinator stored', () => {
       'a closed sum',
       async () =>
         (
-          await query<{ id: string; active_set: string[] }>(
-            "SELECT s.id, s.active_set FROM sums s JOIN rounds r ON r.id = s.round_id WHERE r.run_id = $1 AND s.state = 'decrypting'",
+          await query<{ id: string; decryptors: string[] }>(
+            "SELECT s.id, s.decryptors FROM sums s JOIN rounds r ON r.id = s.round_id WHERE r.run_id = $1 AND s.state = 'decrypting'",
             [runId],
           )
         )[0],
     );
-    const done = sum.active_set[0]!;
-    delete behaviours[done]!.share;
+    const done = sum.decryptors[0]!;
+    delete behaviours[done]!.decrypt;
     await until(
       'the first share',
-      async () => (await query('SELECT 1 FROM shares WHERE sum_id = $1', [sum.id])).length === 1,
+      async () => (await query('SELECT 1 FROM decryption_shares WHERE sum_id = $1', [sum.id])).length === 1,
     );
     return { runId, sumId: sum.id, done };
   }
@@ -122,7 +122,7 @@ describe('what the coordinator stored', () => {
     ['of a share is not used', ({ sumId, done }) => `sums/${sumId}/shares/${done}`, 'sent by'],
     ['of a model is not trained on', () => `sha256/${digest(tinyModel())}`, null],
   ])('%s when a bit of it flipped', async (name, key, detail) => {
-    hold('share');
+    hold('decrypt');
     const { id } = await startRun(federation.coordinator, tinySpec({ name: `damaged-${name.split(' ')[2]}` }));
     const held = await beforeLastShare(id);
     damage(key(held));
@@ -133,15 +133,15 @@ describe('what the coordinator stored', () => {
   });
 
   it('of a share stays what was committed, whatever its site sends meanwhile or when the sum is over', async () => {
-    hold('share');
+    hold('decrypt');
     const { id } = await startRun(federation.coordinator, tinySpec({ name: 'shares' }));
     const { sumId, done } = await beforeLastShare(id);
-    const [{ active_set: active }] = (await query<{ active_set: string[] }>(
-      'SELECT active_set FROM sums WHERE id = $1',
+    const [{ decryptors: active }] = (await query<{ decryptors: string[] }>(
+      'SELECT decryptors FROM sums WHERE id = $1',
       [sumId],
-    )) as [{ active_set: string[] }];
+    )) as [{ decryptors: string[] }];
     const late = federation.site(active.find((site) => site !== done)!);
-    const path = `/v1/site/sums/${sumId}/share`;
+    const path = `/v1/site/sums/${sumId}/decryption-share`;
     const folder = join(blobs(), `sums/${sumId}/shares`);
     const finish = await late.link.halfPut(path, randomBytes(statSync(join(folder, done)).size));
     await until('the first bytes to arrive', () =>
@@ -151,13 +151,13 @@ describe('what the coordinator stored', () => {
     expect(
       await until(
         'the last share',
-        async () => (await query('SELECT 1 FROM shares WHERE sum_id = $1', [sumId])).length === 2,
+        async () => (await query('SELECT 1 FROM decryption_shares WHERE sum_id = $1', [sumId])).length === 2,
       ),
     ).toBe(true);
     expect(JSON.parse(await finish())).toMatchObject({ code: 'MESSAGE_CONFLICT' });
     expect(await ended(federation.coordinator, id)).toMatchObject({ state: 'done' });
     const stored = await query<{ site: string; sha256: string }>(
-      'SELECT site, sha256 FROM shares WHERE sum_id = $1 ORDER BY site',
+      'SELECT site, sha256 FROM decryption_shares WHERE sum_id = $1 ORDER BY site',
       [sumId],
     );
     expect(
@@ -165,7 +165,7 @@ describe('what the coordinator stored', () => {
         .toSorted()
         .map((site) => ({ site, sha256: digest(readFileSync(join(folder, site))) })),
     ).toEqual(stored);
-    await query('DELETE FROM shares WHERE sum_id = $1 AND site = $2', [sumId, late.id]);
+    await query('DELETE FROM decryption_shares WHERE sum_id = $1 AND site = $2', [sumId, late.id]);
     rmSync(join(folder, late.id));
     await expect(late.link.ask('PUT', path, { bytes: readFileSync(join(folder, done)) })).rejects.toMatchObject({
       code: 'ROUND_DEADLINE_PASSED',
@@ -178,7 +178,7 @@ describe('what the coordinator stored', () => {
     const note = (error: unknown) => void unhandled.push(error);
     process.on('unhandledRejection', note);
     try {
-      hold('share');
+      hold('decrypt');
       const { id } = await startRun(federation.coordinator, tinySpec({ name: 'openings' }));
       const { sumId, done } = await beforeLastShare(id);
       const answer = async (path: string) => {
@@ -204,7 +204,7 @@ describe('what the coordinator stored', () => {
     ['update', null],
     ['evaluation', 'the result of the evaluation'],
   ])('as the result of an %s counts for nothing when a bit of it flipped', async (purpose, detail) => {
-    hold('share');
+    hold('decrypt');
     const { id } = await startRun(federation.coordinator, tinySpec({ name: `result-${purpose}` }));
     const combined = whileCombined(purpose, (sumId) => damage(`sums/${sumId}/result`));
     release();
@@ -222,8 +222,8 @@ describe('what the coordinator stored', () => {
       'a message',
       async () =>
         (
-          await query<{ epoch_id: string; statement: Envelope }>(
-            `SELECT m.epoch_id, m.statement FROM epoch_messages m JOIN epochs e ON e.id = m.epoch_id JOIN rounds r ON r.id = e.round_id
+          await query<{ key_epoch_id: string; statement: Envelope }>(
+            `SELECT m.key_epoch_id, m.statement FROM key_epoch_messages m JOIN key_epochs e ON e.id = m.key_epoch_id JOIN rounds r ON r.id = e.round_id
          WHERE r.run_id = $1 AND m.step = $2 AND m.site = 'alpha'`,
             [id, step],
           )
@@ -232,7 +232,7 @@ describe('what the coordinator stored', () => {
     const { messages } = JSON.parse(
       Buffer.from(message.statement.payload, 'base64').toString('utf8'),
     ) as CeremonyStatement;
-    damage(`epochs/${message.epoch_id}/${step}/alpha/${messages[0]!.sha256}`);
+    damage(`epochs/${message.key_epoch_id}/${step}/alpha/${messages[0]!.sha256}`);
     release();
     expect(await failed(id)).toEqual({ code: 'BLOB_DAMAGED', detail: 'a message of the key ceremony' });
     expect((await federation.coordinator.client.run(id)).rounds).toMatchObject([{ exclusions: [] }]);
@@ -261,7 +261,7 @@ describe('what the coordinator stored', () => {
     const before = await federation.coordinator.client.run(id);
     const [sums, epochs] = [
       await query<{ id: string; combined: boolean }>('SELECT id, combined FROM sums'),
-      await query<{ id: string }>('SELECT id FROM epochs'),
+      await query<{ id: string }>('SELECT id FROM key_epochs'),
     ];
     const kept = { models: below('sha256'), states: below('runs') };
     // A body may still be on its way for as long as a request may take.

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { DataSource } from 'typeorm';
 import type { BlobStore } from '../../platform/blobs/blob-store.js';
 import { connectDatabase } from '../../database/data-source.js';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { RoundRow, RunRow } from '../federations.entities.js';
 import { ceremonyKey } from '../../key-epochs/ceremony.js';
 import { tinySpec } from '../../testing/tiny-federation.fixture.js';
@@ -37,7 +37,7 @@ beforeAll(async () => {
     finishedAt: new Date(),
   });
   for (let number = 1; number <= 25; number++) {
-    const [id, epochId] = [randomUUID(), randomUUID()];
+    const [id, keyEpochId] = [randomUUID(), randomUUID()];
     await source.manager.insert(RoundRow, {
       id,
       runId: run.id,
@@ -46,7 +46,7 @@ beforeAll(async () => {
       cohort: [],
       exclusions: [],
       fit: {} as never,
-      epochId: null,
+      keyEpochId: null,
       baseVersion: 1,
       version: null,
       strategySha256: null,
@@ -56,8 +56,8 @@ beforeAll(async () => {
       startedAt: new Date(0),
       finishedAt: new Date(number * 1000),
     });
-    await source.manager.insert(EpochRow, {
-      id: epochId,
+    await source.manager.insert(KeyEpochRow, {
+      id: keyEpochId,
       roundId: id,
       header: {} as never,
       headerSha256: '',
@@ -67,7 +67,7 @@ beforeAll(async () => {
       stepDeadlineAt: new Date(),
       failure: null,
     });
-    keys.push(ceremonyKey(epochId));
+    keys.push(ceremonyKey(keyEpochId));
   }
 });
 afterAll(() => source.destroy());

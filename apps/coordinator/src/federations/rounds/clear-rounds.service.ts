@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { In, LessThan, Not, type DataSource } from 'typeorm';
 import { scratchKeys } from '../../secure-sums/blob-keys.js';
 import { BLOBS, type BlobStore } from '../../platform/blobs/blob-store.js';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { RoundRow } from '../federations.entities.js';
 import { SumRow } from '../../secure-sums/secure-sums.entities.js';
 import { REQUEST_TIMEOUT_MS } from '../../platform/http/connections.js';
@@ -51,7 +51,7 @@ export class ClearRoundsService {
 
   private async clearRound(roundId: string): Promise<void> {
     const m = this.database.manager;
-    const [sums, epochs] = [await m.findBy(SumRow, { roundId }), await m.findBy(EpochRow, { roundId })];
+    const [sums, epochs] = [await m.findBy(SumRow, { roundId }), await m.findBy(KeyEpochRow, { roundId })];
     try {
       for (const key of [...sums.flatMap(({ id }) => scratchKeys(id)), ...epochs.map(({ id }) => ceremonyKey(id))])
         await this.blobs.removeBelow(key);

@@ -3,7 +3,7 @@ import type { BlobStore } from '../../platform/blobs/blob-store.js';
 import { resultKey } from '../../secure-sums/blob-keys.js';
 import type { SumRow } from '../../secure-sums/secure-sums.entities.js';
 
-/** Metrics of all sites' test rows together from an opened evaluation sum of values of `bits` bits (little-endian u32 digits). */
+/** Metrics of all sites' test rows together from a decrypted evaluation sum of values of `bits` bits (little-endian u32 digits). */
 export function metricsOf(result: Uint8Array, bits: number): Metrics {
   return metricsFromCounts(countsOfDigits(new Uint32Array(new Uint8Array(result).buffer), bits));
 }

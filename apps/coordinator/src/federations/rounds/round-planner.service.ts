@@ -34,7 +34,7 @@ export class RoundPlanner {
       cohort,
       exclusions: [],
       fit,
-      epochId: null,
+      keyEpochId: null,
       baseVersion,
       version: null,
       strategySha256: null,

@@ -4,12 +4,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RoundState } from '../federations.entities.js';
 import type { SumState } from '../../secure-sums/secure-sums.entities.js';
-import { MOST_CEREMONIES, nextRoundStep, withExclusions, type RoundFacts, type RoundStep } from './round-state.js';
+import {
+  MOST_CEREMONIES,
+  nextRoundTransition,
+  withExclusions,
+  type RoundFacts,
+  type RoundTransition,
+} from './round-state.js';
 
 const order: readonly RoundState[] = ['planned', 'collecting', 'updating', 'evaluating', 'done'];
 const sumStates: readonly SumState[] = [
   'collecting',
-  'closing',
+  'freezing',
   'aggregating',
   'decrypting',
   'combining',
@@ -32,17 +38,17 @@ const facts = (part: Partial<RoundFacts>): RoundFacts => ({
 
 describe('a planned round', () => {
   it('opens a key epoch with its whole cohort', () => {
-    expect(nextRoundStep(facts({}))).toEqual({ to: 'epoch', cohort: ['a', 'b', 'c', 'd'], excluded: [] });
+    expect(nextRoundTransition(facts({}))).toEqual({ to: 'epoch', cohort: ['a', 'b', 'c', 'd'], excluded: [] });
   });
 
   it('waits for the ceremony, then collects', () => {
-    expect(nextRoundStep(facts({ epoch: { state: 'running', sites: [] } }))).toBeNull();
-    expect(nextRoundStep(facts({ epoch: { state: 'ready', sites: [] } }))).toEqual({ to: 'collecting' });
+    expect(nextRoundTransition(facts({ epoch: { state: 'running', sites: [] } }))).toBeNull();
+    expect(nextRoundTransition(facts({ epoch: { state: 'ready', sites: [] } }))).toEqual({ to: 'collecting' });
   });
 
   it('starts again without the site that spoiled the ceremony', () => {
     const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['b'] } as const;
-    expect(nextRoundStep(facts({ epoch }))).toEqual({
+    expect(nextRoundTransition(facts({ epoch }))).toEqual({
       to: 'epoch',
       cohort: ['a', 'c', 'd'],
       excluded: ['b'],
@@ -52,17 +58,19 @@ describe('a planned round', () => {
 
   it('puts sites that were not drawn in the place of those that are away, also where it would be too small without them', () => {
     const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['b', 'c'] } as const;
-    expect(nextRoundStep(facts({ epoch, spares: ['y'] }))).toEqual({
+    expect(nextRoundTransition(facts({ epoch, spares: ['y'] }))).toEqual({
       to: 'epoch',
       cohort: ['a', 'd', 'y'],
       excluded: ['b', 'c'],
       code: 'EPOCH_SITE_MISSING',
     });
-    expect(nextRoundStep(facts({ epoch, spares: ['z', 'y', 'x'] }))).toMatchObject({ cohort: ['a', 'd', 'z', 'y'] });
+    expect(nextRoundTransition(facts({ epoch, spares: ['z', 'y', 'x'] }))).toMatchObject({
+      cohort: ['a', 'd', 'z', 'y'],
+    });
   });
 
   it.each(['EPOCH_SITE_MISSING', 'EPOCH_SITE_REFUSED'] as const)('fails with %s when too few are left', (code) => {
-    expect(nextRoundStep(facts({ epoch: { state: 'failed', code, sites: ['a', 'b'] } }))).toEqual({
+    expect(nextRoundTransition(facts({ epoch: { state: 'failed', code, sites: ['a', 'b'] } }))).toEqual({
       to: 'failed',
       code,
     });
@@ -70,17 +78,17 @@ describe('a planned round', () => {
 
   it('begins a ceremony to which nobody came again with all of them, but not for ever', () => {
     const epoch = { state: 'failed', code: 'EPOCH_SITE_MISSING', sites: ['a', 'b', 'c', 'd'] } as const;
-    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES - 1 }))).toEqual({
+    expect(nextRoundTransition(facts({ epoch, ceremonies: MOST_CEREMONIES - 1 }))).toEqual({
       to: 'epoch',
       cohort: ['a', 'b', 'c', 'd'],
       excluded: [],
       code: 'EPOCH_SITE_MISSING',
     });
-    expect(nextRoundStep(facts({ epoch, ceremonies: MOST_CEREMONIES }))).toEqual({
+    expect(nextRoundTransition(facts({ epoch, ceremonies: MOST_CEREMONIES }))).toEqual({
       to: 'failed',
       code: 'EPOCH_SITE_MISSING',
     });
-    expect(nextRoundStep(facts({ epoch: { ...epoch, code: 'EPOCH_SITE_REFUSED' } }))).toEqual({
+    expect(nextRoundTransition(facts({ epoch: { ...epoch, code: 'EPOCH_SITE_REFUSED' } }))).toEqual({
       to: 'failed',
       code: 'EPOCH_SITE_REFUSED',
     });
@@ -88,7 +96,7 @@ describe('a planned round', () => {
 
   it('fails when nobody can be blamed: the same sites would fail again', () => {
     const epoch = { state: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] } as const;
-    expect(nextRoundStep(facts({ epoch }))).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS' });
+    expect(nextRoundTransition(facts({ epoch }))).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS' });
   });
 });
 
@@ -109,30 +117,30 @@ describe('the sites left out of a round', () => {
 
 describe('a round with its update sum', () => {
   it.each(sumStates)('follows it to its end alone, when it is %s', (state) => {
-    const step = nextRoundStep(facts({ state: 'collecting', update: { state, code: 'SHARES_MISSING' } }));
+    const step = nextRoundTransition(facts({ state: 'collecting', update: { state, code: 'SHARES_MISSING' } }));
     if (state === 'failed') expect(step).toEqual({ to: 'failed', code: 'SHARES_MISSING' });
     else expect(step).toEqual(state === 'done' ? { to: 'updating' } : null);
   });
 
   it('waits while there is no sum', () => {
-    expect(nextRoundStep(facts({ state: 'collecting' }))).toBeNull();
+    expect(nextRoundTransition(facts({ state: 'collecting' }))).toBeNull();
   });
 });
 
 describe('a round after its update', () => {
   it('evaluates once there is a version', () => {
-    expect(nextRoundStep(facts({ state: 'updating' }))).toBeNull();
-    expect(nextRoundStep(facts({ state: 'updating', version: 4 }))).toEqual({ to: 'evaluating' });
+    expect(nextRoundTransition(facts({ state: 'updating' }))).toBeNull();
+    expect(nextRoundTransition(facts({ state: 'updating', version: 4 }))).toEqual({ to: 'evaluating' });
   });
 
   it('is done when the evaluation is, and failed with its code', () => {
     const evaluating = (state: SumState, code?: ErrorCode) =>
-      nextRoundStep(facts({ state: 'evaluating', version: 4, evaluation: { state, ...(code ? { code } : {}) } }));
+      nextRoundTransition(facts({ state: 'evaluating', version: 4, evaluation: { state, ...(code ? { code } : {}) } }));
     for (const state of sumStates.filter((s) => s !== 'done' && s !== 'failed')) expect(evaluating(state)).toBeNull();
     expect(evaluating('done')).toEqual({ to: 'done' });
     expect(evaluating('failed', 'ROUND_QUORUM_MISSED')).toEqual({ to: 'failed', code: 'ROUND_QUORUM_MISSED' });
     expect(evaluating('failed')).toEqual({ to: 'failed', code: 'INTERNAL' });
-    expect(nextRoundStep(facts({ state: 'evaluating' }))).toBeNull();
+    expect(nextRoundTransition(facts({ state: 'evaluating' }))).toBeNull();
   });
 });
 
@@ -162,7 +170,7 @@ describe('any round, whatever the database says', () => {
   it('never leaves done or failed', () => {
     fc.assert(
       fc.property(anyFacts, fc.constantFrom('done' as const, 'failed' as const), (round, state) => {
-        expect(nextRoundStep({ ...round, state })).toBeNull();
+        expect(nextRoundTransition({ ...round, state })).toBeNull();
       }),
       { seed: 1, numRuns: runs(500) },
     );
@@ -171,7 +179,7 @@ describe('any round, whatever the database says', () => {
   it('only moves forward, by one state', () => {
     fc.assert(
       fc.property(anyFacts, (round) => {
-        const step = nextRoundStep(round);
+        const step = nextRoundTransition(round);
         if (step === null || step.to === 'failed') return;
         if (step.to === 'epoch') {
           expect(round.state).toBe('planned');
@@ -196,7 +204,7 @@ describe('any round, whatever the database says', () => {
           let steps = 0;
           for (; round.state !== 'done' && round.state !== 'failed'; steps++) {
             expect(steps).toBeLessThan(20);
-            round = apply(round, nextRoundStep(round), {
+            round = apply(round, nextRoundTransition(round), {
               epoch: String(epochs.next().value) as 'ready' | 'failed',
               updateEnds,
               evaluationEnds,
@@ -211,7 +219,7 @@ describe('any round, whatever the database says', () => {
   it('never opens an epoch with fewer than the fewest sites again', () => {
     fc.assert(
       fc.property(anyFacts, (round) => {
-        const step = nextRoundStep(round);
+        const step = nextRoundTransition(round);
         if (step?.to === 'epoch' && round.epoch) {
           expect(step.cohort.length).toBeGreaterThanOrEqual(round.minSites);
           expect(step.cohort.length).toBeLessThanOrEqual(round.cohort.length);
@@ -226,7 +234,7 @@ describe('any round, whatever the database says', () => {
 /** The world answers a step: a ceremony ends, a sum opens or fails, a version appears. */
 function apply(
   round: RoundFacts,
-  step: RoundStep | null,
+  step: RoundTransition | null,
   world: { epoch: 'ready' | 'failed'; updateEnds: boolean; evaluationEnds: boolean },
 ): RoundFacts {
   if (step?.to === 'epoch') {

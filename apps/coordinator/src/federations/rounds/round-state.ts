@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@koinon/contracts';
 import type { RoundRow, RoundState } from '../federations.entities.js';
-import type { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import type { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import type { SumState } from '../../secure-sums/secure-sums.entities.js';
 
 export interface RoundFacts {
@@ -10,7 +10,7 @@ export interface RoundFacts {
   /** Sites that were not drawn and could take the place of one that is away, in drawn order. */
   readonly spares: readonly string[];
   readonly epoch: {
-    readonly state: EpochRow['state'];
+    readonly state: KeyEpochRow['state'];
     readonly code?: ErrorCode;
     readonly sites: readonly string[];
   } | null;
@@ -21,7 +21,7 @@ export interface RoundFacts {
   readonly evaluation: { readonly state: SumState; readonly code?: ErrorCode } | null;
 }
 
-export type RoundStep =
+export type RoundTransition =
   /** A new key epoch with these sites; those left out are recorded. */
   | {
       readonly to: 'epoch';
@@ -35,8 +35,8 @@ export type RoundStep =
 /** The way of a round to its good end; `failed` is the other one. */
 export const roundOrder: readonly RoundState[] = ['planned', 'collecting', 'updating', 'evaluating', 'done'];
 
-/** The next step of a round, or null while it waits. Pure; the driver applies it in one transaction. */
-export function nextRoundStep(round: RoundFacts): RoundStep | null {
+/** The next transition of a round, or null while it waits. Pure; the driver applies it in one transaction. */
+export function nextRoundTransition(round: RoundFacts): RoundTransition | null {
   switch (round.state) {
     case 'planned':
       return planned(round);
@@ -63,7 +63,7 @@ export function withExclusions(before: RoundRow['exclusions'], added: RoundRow['
 export const MOST_CEREMONIES = 3;
 
 /** A ceremony that sites spoiled starts again with others in their place, as long as there are enough; one to which nobody came starts again with all. */
-function planned({ epoch, ceremonies, cohort, minSites, spares }: RoundFacts): RoundStep | null {
+function planned({ epoch, ceremonies, cohort, minSites, spares }: RoundFacts): RoundTransition | null {
   if (!epoch) return { to: 'epoch', cohort, excluded: [] };
   if (epoch.state === 'running') return null;
   if (epoch.state === 'ready') return { to: 'collecting' };

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CodedError, evaluationLength, thresholdOf, updateLength } from '@koinon/contracts';
 import { In, type EntityManager } from 'typeorm';
 import { SiteRow } from '../../identity/identity.entities.js';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { KeyEpochsService } from '../../key-epochs/key-epochs.service.js';
 import { BLOBS, type BlobStore } from '../../platform/blobs/blob-store.js';
 import { becauseOf, byCoordinator } from '../../platform/database/transition.js';
@@ -13,7 +13,7 @@ import type { SumRow } from '../../secure-sums/secure-sums.entities.js';
 import { RoundRow, type RunRow } from '../federations.entities.js';
 import { storedMetrics } from './evaluation.js';
 import { RoundPlanner } from './round-planner.service.js';
-import { nextRoundStep, type RoundFacts, type RoundStep } from './round-state.js';
+import { nextRoundTransition, type RoundFacts, type RoundTransition } from './round-state.js';
 import { RoundTransitions } from './round-transitions.js';
 
 /** Sums of one epoch: the update, then the evaluation of what it gave. */
@@ -23,7 +23,7 @@ const SUMS_PER_EPOCH = 2;
 export interface RoundInHand {
   readonly run: RunRow;
   readonly round: RoundRow;
-  readonly epoch: EpochRow | null;
+  readonly epoch: KeyEpochRow | null;
   /** Of all epochs that the round began. */
   readonly sums: readonly SumRow[];
 }
@@ -43,15 +43,15 @@ export class RoundSteps {
   /** @returns false while the round waits */
   async advance(m: EntityManager, inHand: RoundInHand, { now }: Pulse): Promise<boolean> {
     const { round, epoch } = inHand;
-    const step = nextRoundStep({
+    const step = nextRoundTransition({
       ...factsOf(inHand),
       spares: epoch?.state === 'failed' ? await this.planner.spares(m, round, now) : [],
-      ceremonies: await m.countBy(EpochRow, { roundId: round.id }),
+      ceremonies: await m.countBy(KeyEpochRow, { roundId: round.id }),
     });
     return step !== null && this.apply(m, inHand, step, now);
   }
 
-  private async apply(m: EntityManager, inHand: RoundInHand, step: RoundStep, now: Date): Promise<boolean> {
+  private async apply(m: EntityManager, inHand: RoundInHand, step: RoundTransition, now: Date): Promise<boolean> {
     const { run, round, epoch, sums } = inHand;
     switch (step.to) {
       case 'epoch':
@@ -92,7 +92,7 @@ export class RoundSteps {
   private async createEpoch(
     m: EntityManager,
     { run: { spec }, round }: RoundInHand,
-    { cohort, excluded, code }: RoundStep & { to: 'epoch' },
+    { cohort, excluded, code }: RoundTransition & { to: 'epoch' },
     now: Date,
   ): Promise<boolean> {
     const { scheme, bits } = spec.encryption;
@@ -104,8 +104,8 @@ export class RoundSteps {
       return { site: id, identityKey: identityKey!, sealingKey: sealingKey! };
     });
     const wanted = { roundId: round.id, scheme, bits, threshold, minUploads, sums: SUMS_PER_EPOCH, roster };
-    const epochId = await this.epochs.create(m, wanted, now);
-    await m.update(RoundRow, { id: round.id }, { epochId, cohort: roster.map((entry) => entry.site) });
+    const keyEpochId = await this.epochs.create(m, wanted, now);
+    await m.update(RoundRow, { id: round.id }, { keyEpochId, cohort: roster.map((entry) => entry.site) });
     await this.transitions.exclude(
       m,
       round.id,
@@ -135,7 +135,7 @@ export class RoundSteps {
 }
 
 const sumOf = ({ round, sums }: RoundInHand, purpose: SumRow['purpose']): SumRow | undefined =>
-  sums.find((s) => s.purpose === purpose && s.epochId === round.epochId);
+  sums.find((s) => s.purpose === purpose && s.keyEpochId === round.keyEpochId);
 
 function factsOf(inHand: RoundInHand): Omit<RoundFacts, 'spares' | 'ceremonies'> {
   const { run, round, epoch } = inHand;

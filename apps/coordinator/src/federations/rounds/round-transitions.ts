@@ -2,20 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { In, Not, type EntityManager } from 'typeorm';
 import { SumTransitions } from '../../secure-sums/sum-transitions.js';
 import { AuditService } from '../../platform/audit/audit.service.js';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { RoundRow, type RoundState } from '../federations.entities.js';
 import { SumRow } from '../../secure-sums/secure-sums.entities.js';
 import { lockRunOf } from '../../platform/database/run-lock.js';
 import { byCoordinator, mayFollow, type Why } from '../../platform/database/transition.js';
 import { EventsService } from '../../platform/events/events.service.js';
-import { EpochTransitions } from '../../key-epochs/epoch-transitions.js';
+import { KeyEpochTransitions } from '../../key-epochs/key-epoch-transitions.js';
 import { roundOrder, withExclusions } from './round-state.js';
 
 /** The only way into another state of a round: state, timeline, audit record and event stand or fall together. */
 @Injectable()
 export class RoundTransitions {
   constructor(
-    private readonly epochs: EpochTransitions,
+    private readonly epochs: KeyEpochTransitions,
     private readonly sums: SumTransitions,
     private readonly audit: AuditService,
     private readonly events: EventsService,
@@ -56,7 +56,7 @@ export class RoundTransitions {
 
   /** A round that ends leaves nothing behind that a site would still work for: a key epoch lives for one round at most. */
   private async endParts(tx: EntityManager, roundId: string, why: Why): Promise<void> {
-    for (const { id, state } of await tx.findBy(EpochRow, { roundId, state: In(['running', 'ready']) })) {
+    for (const { id, state } of await tx.findBy(KeyEpochRow, { roundId, state: In(['running', 'ready']) })) {
       if (state === 'running') await this.epochs.transition(tx, id, 'failed', why);
       else await this.epochs.transition(tx, id, 'over', byCoordinator());
     }

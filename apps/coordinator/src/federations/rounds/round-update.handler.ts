@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, isSaturated, meanUpdate, type Lineage } from '@koinon/contracts';
-import { Quantiser, type EpochHeader } from '@koinon/he';
+import { Quantiser, type KeyEpochHeader } from '@koinon/he';
 import { decodeState, encodeState } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
 import { resultKey } from '../../secure-sums/blob-keys.js';
 import { BLOBS, contentRef, type BlobStore } from '../../platform/blobs/blob-store.js';
-import { EpochRow } from '../../key-epochs/key-epochs.entities.js';
+import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { ModelVersionRow } from '../../registry/registry.entities.js';
 import { RoundRow, RunRow } from '../federations.entities.js';
 import { SumRow } from '../../secure-sums/secure-sums.entities.js';
@@ -27,7 +27,7 @@ const SATURATED = 0.99;
 
 const stateKey = (runId: string, round: number): string => `runs/${runId}/strategy-${round}`;
 
-/** The strategy step: the opened sum becomes new weights and a new signed version. */
+/** The server update: the decrypted sum becomes new weights and a new signed version. */
 @Injectable()
 export class RoundUpdateHandler implements JobHandler<'round.update'> {
   readonly job = 'round.update';
@@ -47,9 +47,9 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     const run = await m.findOneByOrFail(RunRow, { id: round.runId });
     if (round.state !== 'updating') return;
     if (round.version === null) {
-      const sum = await m.findOneByOrFail(SumRow, { roundId, epochId: round.epochId!, purpose: 'update' });
-      const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
-      const { model, strategySha256 } = await this.step(run, round, sum);
+      const sum = await m.findOneByOrFail(SumRow, { roundId, keyEpochId: round.keyEpochId!, purpose: 'update' });
+      const { header } = await m.findOneByOrFail(KeyEpochRow, { id: sum.keyEpochId });
+      const { model, strategySha256 } = await this.serverUpdate(run, round, sum);
       const epsilonSpent = await this.epsilon.ofLineage(run, round.number);
       const stored = await this.versions.store(model);
       await this.database.transaction(async (tx) => {
@@ -75,7 +75,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     await this.jobs.wake(round.runId, `failed-${roundId}`);
   }
 
-  private async step(
+  private async serverUpdate(
     run: RunRow,
     round: RoundRow,
     sum: SumRow,
@@ -118,7 +118,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     run: RunRow,
     round: RoundRow,
     sum: SumRow,
-    { header, version, epsilonSpent }: { header: EpochHeader; version: number; epsilonSpent: number },
+    { header, version, epsilonSpent }: { header: KeyEpochHeader; version: number; epsilonSpent: number },
   ): Lineage {
     const { spec } = run;
     const { strategy } = offeredStrategy(spec);
@@ -140,10 +140,10 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       },
       encryption: {
         scheme: header.scheme,
-        epochId: sum.epochId,
+        keyEpochId: sum.keyEpochId,
         threshold: header.threshold,
         sumRoot: sum.sumRoot!,
-        activeSet: sum.activeSet!,
+        decryptors: sum.decryptors!,
       },
       recordsSchemaSha256: run.recordsSchemaSha256,
       code: buildIdentity(),

@@ -2,15 +2,15 @@ import type { RoundPhase, RoundView } from '@koinon/contracts';
 import type { SumRow, UploadRow } from '../../secure-sums/secure-sums.entities.js';
 import type { RoundRow } from '../federations.entities.js';
 
-export type UpdateSum = Pick<SumRow, 'id' | 'roundId' | 'epochId' | 'timeline' | 'uploads' | 'activeSet'>;
+export type UpdateSum = Pick<SumRow, 'id' | 'roundId' | 'keyEpochId' | 'timeline' | 'uploads' | 'decryptors'>;
 export type UploadSize = Pick<UploadRow, 'sumId' | 'site' | 'bytes'>;
 
 /** What happens inside the update's sum while its round is collecting, as far as people see it. */
-const phasesOfSum: readonly string[] = ['closing', 'aggregating', 'decrypting'] satisfies RoundPhase[];
+const phasesOfSum: readonly string[] = ['freezing', 'aggregating', 'decrypting'] satisfies RoundPhase[];
 
 /** A round joined with the sum of its present epoch. */
 export function roundView(round: RoundRow, sums: readonly UpdateSum[], uploads: readonly UploadSize[]): RoundView {
-  const sum = sums.find((s) => s.roundId === round.id && s.epochId === round.epochId);
+  const sum = sums.find((s) => s.roundId === round.id && s.keyEpochId === round.keyEpochId);
   const committed = uploads.filter((u) => u.sumId === sum?.id);
   const timeline = phases(round, sum);
   return {
@@ -21,8 +21,8 @@ export function roundView(round: RoundRow, sums: readonly UpdateSum[], uploads: 
     cohort: round.cohort,
     exclusions: round.exclusions,
     participants: sum?.uploads?.map((u) => u.site) ?? committed.map((u) => u.site),
-    activeSet: sum?.activeSet ?? [],
-    epochId: round.epochId,
+    decryptors: sum?.decryptors ?? [],
+    keyEpochId: round.keyEpochId,
     startedAt: round.startedAt.toISOString(),
     finishedAt: round.finishedAt?.toISOString() ?? null,
     timeline,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CodedError, thresholdOf, type Federation, type RunView } from '@koinon/contracts';
-import { HeError, schemes, type EpochHeader } from '@koinon/he';
+import { HeError, schemes, type KeyEpochHeader } from '@koinon/he';
 
 /**
  * Sizes of the scheme for so many sites; what a round really sent is in its uploadBytes.
@@ -9,10 +9,10 @@ import { HeError, schemes, type EpochHeader } from '@koinon/he';
 export function encryptionOf({ encryption, sites }: Federation, siteCount: number): RunView['encryption'] {
   const roster = Array.from({ length: siteCount }, (_, i) => `site-${i}`);
   const threshold = thresholdOf(sites.threshold, siteCount);
-  const header: EpochHeader = {
+  const header: KeyEpochHeader = {
     scheme: encryption.scheme,
     version: 1,
-    epochId: randomUUID(),
+    keyEpochId: randomUUID(),
     seed: '0'.repeat(64),
     roster,
     threshold,

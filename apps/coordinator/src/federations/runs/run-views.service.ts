@@ -35,7 +35,7 @@ export class RunViews {
     const rounds = await m.find(RoundRow, { where: { runId: In(runs.map((r) => r.id)) }, order: { number: 'ASC' } });
     const sums: UpdateSum[] = await m.find(SumRow, {
       where: { roundId: In(rounds.map((r) => r.id)), purpose: 'update' },
-      select: { id: true, roundId: true, epochId: true, timeline: true, uploads: true, activeSet: true },
+      select: { id: true, roundId: true, keyEpochId: true, timeline: true, uploads: true, decryptors: true },
     });
     const uploads: UploadSize[] = await m.find(UploadRow, {
       where: { sumId: In(sums.map((s) => s.id)) },

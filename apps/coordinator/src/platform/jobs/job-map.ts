@@ -6,11 +6,11 @@ const id = z.uuid();
 export const jobMap = {
   /** Moves a run's epochs, sums and rounds as far as the database allows. */
   'run.advance': { queue: 'federation', payload: z.strictObject({ runId: id }) },
-  /** Adds blocks [from, to) of a closed sum. */
+  /** Adds blocks [from, to) of a sum whose uploads are frozen. */
   'sum.shard': { queue: 'shards', payload: z.strictObject({ sumId: id, from: z.int(), to: z.int() }) },
   /** Parent of the shards: commits to the whole sum. */
-  'sum.close': { queue: 'federation', payload: z.strictObject({ sumId: id }) },
-  /** Opens a sum with the shares of its active set. */
+  'sum.root': { queue: 'federation', payload: z.strictObject({ sumId: id }) },
+  /** Decrypts a sum with the shares of its decryptors. */
   'sum.combine': { queue: 'federation', payload: z.strictObject({ sumId: id }) },
   /** Strategy step and a new model version. */
   'round.update': { queue: 'federation', payload: z.strictObject({ roundId: id }) },

@@ -41,7 +41,7 @@ describe('a Redis that holds the queues', () => {
     const { id, state, rounds } = await startRun(federation.coordinator, tinySpec());
     expect({ state, rounds }).toEqual({ state: 'running', rounds: [] });
     await redis.config('SET', 'maxmemory', '0');
-    await until('the ceremony', async () => (await client.run(id)).rounds[0]?.epochId);
+    await until('the ceremony', async () => (await client.run(id)).rounds[0]?.keyEpochId);
     expect(await client.cancelRun(id)).toMatchObject({ state: 'cancelled' });
   });
 

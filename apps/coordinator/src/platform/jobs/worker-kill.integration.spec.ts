@@ -60,7 +60,7 @@ describe('the worker process', () => {
     for (const site of sites) site.work();
     const moments: [round: number, phase: RoundPhase][] = [
       [1, 'planned'],
-      [1, 'closing'],
+      [1, 'freezing'],
       [1, 'decrypting'],
       [1, 'updating'],
       [2, 'aggregating'],

@@ -9,7 +9,7 @@ import { tinySpec } from '../../testing/tiny-federation.fixture.js';
 import { MOST_CEREMONIES } from '../../federations/rounds/round-state.js';
 import { MOST_EXTENSIONS } from './pause.js';
 import { SumTransitions } from '../../secure-sums/sum-transitions.js';
-import { EpochTransitions } from '../../key-epochs/epoch-transitions.js';
+import { KeyEpochTransitions } from '../../key-epochs/key-epoch-transitions.js';
 import { PauseExtensions } from '../../federations/driver/pause-extensions.service.js';
 import { Heartbeat } from './heartbeat.service.js';
 
@@ -51,7 +51,7 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     await kill();
     const { coordinator } = federation;
     await coordinator.query("UPDATE heartbeats SET at = at - interval '10 min' WHERE role = 'worker'");
-    await coordinator.query("UPDATE epochs SET step_deadline_at = step_deadline_at - interval '10 min'");
+    await coordinator.query("UPDATE key_epochs SET step_deadline_at = step_deadline_at - interval '10 min'");
     await coordinator.query("UPDATE sums SET deadline_at = deadline_at - interval '10 min'");
     await start();
   };
@@ -83,20 +83,20 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
       state: 'done',
       rounds: [{ exclusions: [], participants: ['alpha', 'beta', 'gamma'] }],
     });
-    expect(await coordinator.query('SELECT 1 FROM epochs')).toHaveLength(1);
+    expect(await coordinator.query('SELECT 1 FROM key_epochs')).toHaveLength(1);
   });
 
   it('does not keep a run for ever: the fourth pause of one step is the sites’ fault again, and ceremonies are begun again only so often', async () => {
     const { coordinator } = federation;
     for (const site of federation.sites) site.behaviour.ceremony = 'silent';
     const { id } = await startRun(coordinator, tinySpec({ name: 'stopped' }));
-    const epoch = () => until('a ceremony', async () => (await coordinator.client.run(id)).rounds[0]?.epochId);
+    const epoch = () => until('a ceremony', async () => (await coordinator.client.run(id)).rounds[0]?.keyEpochId);
     const first = await epoch();
-    await coordinator.query('UPDATE epochs SET extensions = $1 WHERE id = $2', [MOST_EXTENSIONS, first]);
+    await coordinator.query('UPDATE key_epochs SET extensions = $1 WHERE id = $2', [MOST_EXTENSIONS, first]);
     await pause();
     await until('another ceremony', async () => (await epoch()) !== first);
     await until('the end of the run', async () => {
-      await coordinator.query("UPDATE epochs SET step_deadline_at = now() WHERE state = 'running'");
+      await coordinator.query("UPDATE key_epochs SET step_deadline_at = now() WHERE state = 'running'");
       return (await coordinator.client.run(id)).state === 'failed';
     });
     expect(await coordinator.client.run(id)).toMatchObject({ failure: { code: 'EPOCH_SITE_MISSING' } });
@@ -110,7 +110,7 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     await kill();
     await start();
     const { id } = await startRun(coordinator, tinySpec({ name: 'at-once' }));
-    const epoch = await until('a ceremony', async () => (await coordinator.client.run(id)).rounds[0]?.epochId);
+    const epoch = await until('a ceremony', async () => (await coordinator.client.run(id)).rounds[0]?.keyEpochId);
     await kill();
     const ofHttp = app.get(Heartbeat);
     await ofHttp.onModuleDestroy();
@@ -118,7 +118,7 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     new PauseExtensions(
       foundations.config,
       ofWorker,
-      app.get(EpochTransitions),
+      app.get(KeyEpochTransitions),
       app.get(SumTransitions),
     ).onModuleInit();
     await coordinator.query("UPDATE heartbeats SET at = at - interval '10 min'");

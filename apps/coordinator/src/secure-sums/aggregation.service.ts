@@ -1,19 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, PROTOCOL, closingStatement, type ClosingStatement } from '@koinon/contracts';
+import { CodedError, PROTOCOL, aggregationCommitmentStatement, type AggregationCommitment } from '@koinon/contracts';
 import { signStatement, type Signer } from '@koinon/signing';
 import { MerkleTree } from '@koinon/he';
 import { In, type DataSource, type EntityManager } from 'typeorm';
-import { EpochRow } from '../key-epochs/key-epochs.entities.js';
+import { KeyEpochRow } from '../key-epochs/key-epochs.entities.js';
 import { SiteRow } from '../identity/identity.entities.js';
 import { SumBlockRow, SumRow, UploadRow } from './secure-sums.entities.js';
 import { shardsLeft } from './shards.js';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
 
-/** Fixes which uploads a sum is made of, has them added, and commits to the result with a signature. */
+/** Freezes the uploads of a sum, has them added, and signs the aggregation commitment to the result. */
 @Injectable()
-export class ClosingService {
+export class AggregationService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     @Inject(COORDINATOR_KEY) private readonly signer: Signer,
@@ -30,7 +30,7 @@ export class ClosingService {
   async enqueueAggregation({ id: sumId, blocks }: SumRow): Promise<void> {
     const added = await this.database.manager.find(SumBlockRow, { where: { sumId }, select: { index: true } });
     await this.jobs.enqueueFlow(
-      { name: 'sum.close', data: { sumId }, id: `close-${sumId}` },
+      { name: 'sum.root', data: { sumId }, id: `root-${sumId}` },
       shardsLeft(
         blocks,
         added.map((block) => block.index),
@@ -42,8 +42,8 @@ export class ClosingService {
     );
   }
 
-  /** Commits to the sum before anybody is asked to open it. */
-  async commit(sumId: string): Promise<void> {
+  /** Stores the root of the sum before anybody is asked to decrypt it. */
+  async storeRoot(sumId: string): Promise<void> {
     const sum = await this.database.manager.findOneByOrFail(SumRow, { id: sumId });
     const rows = await this.database.manager.find(SumBlockRow, { where: { sumId }, order: { index: 'ASC' } });
     if (rows.length !== sum.blocks)
@@ -56,31 +56,31 @@ export class ClosingService {
     );
   }
 
-  /** The active set, which has until `deadlineAt` for its shares, and the signed closing. */
+  /** The active set, which has until `deadlineAt` for its shares, and the signed commitment. */
   async sign(m: EntityManager, sum: SumRow, deadlineAt: Date) {
     const uploads = sum.uploads!;
-    const { header } = await m.findOneByOrFail(EpochRow, { id: sum.epochId });
-    const activeSet = await this.activeSet(
+    const { header } = await m.findOneByOrFail(KeyEpochRow, { id: sum.keyEpochId });
+    const decryptors = await this.chooseDecryptors(
       m,
       uploads.map((u) => u.site),
       header.threshold,
     );
-    const statement: ClosingStatement = {
+    const statement: AggregationCommitment = {
       protocol: PROTOCOL,
       sumId: sum.id,
-      epochId: sum.epochId,
+      keyEpochId: sum.keyEpochId,
       sumIndex: sum.sumIndex,
       blocks: sum.blocks,
       uploads,
       sumRoot: sum.sumRoot!,
-      activeSet,
+      decryptors,
     };
-    const closing = await signStatement(closingStatement.type, statement, this.signer);
-    return { activeSet, closing, deadlineAt, extensions: 0 };
+    const commitment = await signStatement(aggregationCommitmentStatement.type, statement, this.signer);
+    return { decryptors, commitment, deadlineAt, extensions: 0 };
   }
 
   /** The t uploaders seen most recently, in roster order: they are the likeliest to answer. */
-  private async activeSet(m: EntityManager, uploaders: string[], threshold: number): Promise<string[]> {
+  private async chooseDecryptors(m: EntityManager, uploaders: string[], threshold: number): Promise<string[]> {
     const sites = await m.findBy(SiteRow, { id: In(uploaders) });
     const recent = sites.toSorted(
       (a, b) => (b.lastSeenAt?.getTime() ?? 0) - (a.lastSeenAt?.getTime() ?? 0) || a.id.localeCompare(b.id),

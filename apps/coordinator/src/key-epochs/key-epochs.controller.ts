@@ -4,8 +4,8 @@ import { Allow, CallerOf, type Caller } from '../platform/http/allow.decorator.j
 import { streamed } from '../platform/http/streamed.js';
 import { CeremonyRelay } from './ceremony-relay.service.js';
 
-@Controller('v1/site/epochs/:id')
-export class EpochsController {
+@Controller('v1/site/key-epochs/:id')
+export class KeyEpochsController {
   constructor(private readonly relay: CeremonyRelay) {}
 
   @Post('messages')

@@ -1,10 +1,10 @@
 import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextEpochStep, type EpochFacts } from './epoch-state.js';
+import { nextKeyEpochTransition, type KeyEpochFacts } from './key-epoch-state.js';
 
 const steps = ['commit', 'reveal', 'confirm'];
-const facts = (part: Partial<EpochFacts>): EpochFacts => ({
+const facts = (part: Partial<KeyEpochFacts>): KeyEpochFacts => ({
   state: 'running',
   roster: ['a', 'b', 'c'],
   steps,
@@ -18,16 +18,18 @@ const facts = (part: Partial<EpochFacts>): EpochFacts => ({
 
 describe('a key ceremony', () => {
   it('waits until every site has posted, then goes one step on', () => {
-    expect(nextEpochStep(facts({ posted: ['a', 'b'] }))).toBeNull();
-    expect(nextEpochStep(facts({ posted: ['c', 'a', 'b'] }))).toEqual({ to: 'next-step' });
+    expect(nextKeyEpochTransition(facts({ posted: ['a', 'b'] }))).toBeNull();
+    expect(nextKeyEpochTransition(facts({ posted: ['c', 'a', 'b'] }))).toEqual({ to: 'next-step' });
   });
 
   it('goes on when the last message came just before the deadline was looked at', () => {
-    expect(nextEpochStep(facts({ posted: ['a', 'b', 'c'], deadlinePassed: true }))).toEqual({ to: 'next-step' });
+    expect(nextKeyEpochTransition(facts({ posted: ['a', 'b', 'c'], deadlinePassed: true }))).toEqual({
+      to: 'next-step',
+    });
   });
 
   it('fails with the sites that are silent beyond the deadline', () => {
-    expect(nextEpochStep(facts({ posted: ['b'], deadlinePassed: true }))).toEqual({
+    expect(nextKeyEpochTransition(facts({ posted: ['b'], deadlinePassed: true }))).toEqual({
       to: 'failed',
       code: 'EPOCH_SITE_MISSING',
       sites: ['a', 'c'],
@@ -35,12 +37,12 @@ describe('a key ceremony', () => {
   });
 
   it('fails at once with the sites that refuse', () => {
-    expect(nextEpochStep(facts({ posted: ['b'], refused: ['a'] }))).toEqual({
+    expect(nextKeyEpochTransition(facts({ posted: ['b'], refused: ['a'] }))).toEqual({
       to: 'failed',
       code: 'EPOCH_SITE_REFUSED',
       sites: ['a'],
     });
-    expect(nextEpochStep(facts({ posted: ['b'], refused: ['a'], deadlinePassed: true }))).toEqual({
+    expect(nextKeyEpochTransition(facts({ posted: ['b'], refused: ['a'], deadlinePassed: true }))).toEqual({
       to: 'failed',
       code: 'EPOCH_SITE_REFUSED',
       sites: ['a'],
@@ -48,12 +50,12 @@ describe('a key ceremony', () => {
   });
 
   it('takes no notice of a refusal from outside the roster', () => {
-    expect(nextEpochStep(facts({ posted: ['a', 'b'], refused: ['x'] }))).toBeNull();
+    expect(nextKeyEpochTransition(facts({ posted: ['a', 'b'], refused: ['x'] }))).toBeNull();
   });
 
   it('is ready only when all confirm the same transcript', () => {
     const last = (confirmations: string[]) =>
-      nextEpochStep(facts({ stepIndex: 2, posted: ['a', 'b', 'c'], confirmations }));
+      nextKeyEpochTransition(facts({ stepIndex: 2, posted: ['a', 'b', 'c'], confirmations }));
     expect(last(['x', 'x', 'x'])).toEqual({ to: 'ready' });
     expect(last(['x', 'y', 'x'])).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] });
     expect(last([])).toEqual({ to: 'failed', code: 'EPOCH_TRANSCRIPT_DIFFERS', sites: [] });
@@ -62,7 +64,7 @@ describe('a key ceremony', () => {
 
 describe('any ceremony, whatever the database says', () => {
   const sites = ['a', 'b', 'c', 'd'];
-  const anyFacts: fc.Arbitrary<EpochFacts> = fc.record({
+  const anyFacts: fc.Arbitrary<KeyEpochFacts> = fc.record({
     state: fc.constantFrom('running' as const, 'ready' as const, 'over' as const, 'failed' as const),
     roster: fc.subarray(sites, { minLength: 2 }),
     steps: fc.constant(steps),
@@ -76,7 +78,7 @@ describe('any ceremony, whatever the database says', () => {
   it('never leaves ready or failed, and is ready only after the last step', () => {
     fc.assert(
       fc.property(anyFacts, (epoch) => {
-        const step = nextEpochStep(epoch);
+        const step = nextKeyEpochTransition(epoch);
         if (epoch.state !== 'running') {
           expect(step).toBeNull();
           return;
@@ -91,7 +93,7 @@ describe('any ceremony, whatever the database says', () => {
   it('never goes on without a message of every site, and blames only sites of the roster that are missing', () => {
     fc.assert(
       fc.property(anyFacts, (epoch) => {
-        const step = nextEpochStep(epoch);
+        const step = nextKeyEpochTransition(epoch);
         if (step && step.to !== 'failed') expect(epoch.roster.every((s) => epoch.posted.includes(s))).toBe(true);
         if (step?.to === 'failed')
           expect(step.sites.every((s) => epoch.roster.includes(s) && !epoch.posted.includes(s))).toBe(true);
@@ -103,7 +105,8 @@ describe('any ceremony, whatever the database says', () => {
   it('does not wait for ever', () => {
     fc.assert(
       fc.property(anyFacts, (epoch) => {
-        if (epoch.state === 'running') expect(nextEpochStep({ ...epoch, deadlinePassed: true })).not.toBeNull();
+        if (epoch.state === 'running')
+          expect(nextKeyEpochTransition({ ...epoch, deadlinePassed: true })).not.toBeNull();
       }),
       { seed: 3, numRuns: runs(500) },
     );

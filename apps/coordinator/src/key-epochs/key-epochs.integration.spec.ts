@@ -34,7 +34,7 @@ describe('the relay of a key ceremony', () => {
       ceremonyStatement.type,
       {
         protocol: PROTOCOL,
-        epochId: ceremony.epochId,
+        keyEpochId: ceremony.keyEpochId,
         headerSha256: await headerSha256(),
         site: 'alpha',
         step: 'commit',
@@ -45,19 +45,20 @@ describe('the relay of a key ceremony', () => {
     );
   const headerSha256 = async (): Promise<string> =>
     (
-      await federation.coordinator.query<{ header_sha256: string }>('SELECT header_sha256 FROM epochs WHERE id = $1', [
-        ceremony.epochId,
-      ])
+      await federation.coordinator.query<{ header_sha256: string }>(
+        'SELECT header_sha256 FROM key_epochs WHERE id = $1',
+        [ceremony.keyEpochId],
+      )
     )[0]!.header_sha256;
   const bytesOf = (frames: readonly Uint8Array[]): Uint8Array => Buffer.concat([...framed(frames)]);
   const codeOf = async (response: Response) =>
     response.ok ? response.status : ((await response.json()) as { code: string }).code;
-  const path = () => `/v1/site/epochs/${ceremony.epochId}/messages`;
+  const path = () => `/v1/site/key-epochs/${ceremony.keyEpochId}/messages`;
   const post = async (bytes: Uint8Array, override = {}) =>
     codeOf(await alpha.link.request('POST', path(), { bytes }, override));
   const inbox = async (step: string, site = alpha) =>
-    codeOf(await site.link.request('GET', `/v1/site/epochs/${ceremony.epochId}/inbox?step=${step}`));
-  const stored = () => federation.coordinator.query('SELECT site FROM epoch_messages');
+    codeOf(await site.link.request('GET', `/v1/site/key-epochs/${ceremony.keyEpochId}/inbox?step=${step}`));
+  const stored = () => federation.coordinator.query('SELECT site FROM key_epoch_messages');
 
   it('takes no post that is not what its site signed, and goes on taking requests', async () => {
     const head = postHead(await signed(), 2);
@@ -113,37 +114,37 @@ describe('the relay of a key ceremony', () => {
 
   it('shows a step only when it is over, and only to its roster', async () => {
     for (const step of ['commit', 'confirm', 'no-such-step', '']) expect(await inbox(step)).toBe('STEP_OUT_OF_ORDER');
-    const link = `/v1/site/epochs/${randomUUID()}/inbox?step=commit`;
+    const link = `/v1/site/key-epochs/${randomUUID()}/inbox?step=commit`;
     expect(await codeOf(await alpha.link.request('GET', link))).toBe('NOT_FOUND');
     // The others' posts, put where they would arrive.
     const statement = await signed();
     for (const site of ['beta', 'gamma']) {
       await federation.coordinator.change(
-        'INSERT INTO epoch_messages (epoch_id, step, site, statement) VALUES ($1, $2, $3, $4)',
+        'INSERT INTO key_epoch_messages (key_epoch_id, step, site, statement) VALUES ($1, $2, $3, $4)',
         [
-          ceremony.epochId,
+          ceremony.keyEpochId,
           'commit',
           site,
           await signed({ site, messages: [{ to: 'alpha', sha256: digest(bodies[0]!) }] }),
         ],
       );
     }
-    await federation.coordinator.change('UPDATE epochs SET step_index = 1 WHERE id = $1', [ceremony.epochId]);
+    await federation.coordinator.change('UPDATE key_epochs SET step_index = 1 WHERE id = $1', [ceremony.keyEpochId]);
     const beta = await readInbox([
-      await federation.site('beta').link.bytes(`/v1/site/epochs/${ceremony.epochId}/inbox?step=commit`),
+      await federation.site('beta').link.bytes(`/v1/site/key-epochs/${ceremony.keyEpochId}/inbox?step=commit`),
     ]);
     expect(beta.map((p) => p.bodies)).toEqual([bodies, [], []]);
     expect(beta[0]!.statement.payload).toBe(statement.payload);
     const gamma = await readInbox([
-      await federation.site('gamma').link.bytes(`/v1/site/epochs/${ceremony.epochId}/inbox?step=commit`),
+      await federation.site('gamma').link.bytes(`/v1/site/key-epochs/${ceremony.keyEpochId}/inbox?step=commit`),
     ]);
     expect(gamma.map((p) => p.bodies)).toEqual([[bodies[0]], [], []]);
   });
   it('takes one of two posts of a step that arrive at once and tells the other so', async () => {
-    await federation.coordinator.change('UPDATE epochs SET step_index = 4 WHERE id = $1', [ceremony.epochId]);
+    await federation.coordinator.change('UPDATE key_epochs SET step_index = 4 WHERE id = $1', [ceremony.keyEpochId]);
     const writes = federation.coordinator.foundations.database.createQueryRunner();
     await writes.startTransaction();
-    await writes.query('LOCK TABLE epoch_messages IN SHARE MODE');
+    await writes.query('LOCK TABLE key_epoch_messages IN SHARE MODE');
     const posts = Promise.all(
       bodies.map(async (body) =>
         post(bytesOf([postHead(await signed({ step: 'deal', messages: [{ sha256: digest(body) }] }), 1), body])),
@@ -155,7 +156,7 @@ describe('the relay of a key ceremony', () => {
         async () =>
           (
             await federation.coordinator.query(
-              "SELECT 1 FROM pg_locks WHERE relation = 'epoch_messages'::regclass AND NOT granted",
+              "SELECT 1 FROM pg_locks WHERE relation = 'key_epoch_messages'::regclass AND NOT granted",
             )
           ).length === bodies.length,
       );

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import {
   CodedError,
   PROTOCOL,
-  shareStatement,
+  decryptionShareStatement,
   uploadStatement,
   type AssignmentOf,
-  type ClosingStatement,
+  type AggregationCommitment,
   type Envelope,
   type Opening,
   type UploadStatement,
 } from '@koinon/contracts';
-import { openStatement, signStatement, type Signer } from '@koinon/signing';
+import { verifyStatement, signStatement, type Signer } from '@koinon/signing';
 import { schemes } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -37,25 +37,25 @@ describe.each(schemes.names)('a decryption share of %s', (scheme) => {
     relay.shares.length = 0;
   });
 
-  const ask = (closing: AssignmentOf<'share'>) => hospitals.site('basel').opener.take(closing);
-  const closed = (changes: Partial<ClosingStatement> = {}) => hospitals.close(SUM, 0, ALL, changes);
-  const roots = async (): Promise<ClosingStatement['uploads']> => {
-    const { closing } = await closed();
-    return (JSON.parse(Buffer.from(closing.payload, 'base64').toString()) as ClosingStatement).uploads;
+  const ask = (commitment: AssignmentOf<'decrypt'>) => hospitals.site('basel').decryptor.take(commitment);
+  const closed = (changes: Partial<AggregationCommitment> = {}) => hospitals.freeze(SUM, 0, ALL, changes);
+  const roots = async (): Promise<AggregationCommitment['uploads']> => {
+    const { commitment } = await closed();
+    return (JSON.parse(Buffer.from(commitment.payload, 'base64').toString()) as AggregationCommitment).uploads;
   };
   /** Refused, nothing sent, and, but for what the scheme itself refuses, the one share not spent. */
-  const expectRefused = async (closing: AssignmentOf<'share'>, error: Error = refused) => {
-    await expect(ask(closing)).rejects.toThrow(error);
+  const expectRefused = async (commitment: AssignmentOf<'decrypt'>, error: Error = refused) => {
+    await expect(ask(commitment)).rejects.toThrow(error);
     expect(hospitals.relay.shares).toEqual([]);
   };
 
-  it('is refused for a closing signed with another key', async () => {
+  it('is refused for a commitment signed with another key', async () => {
     await expectRefused(
-      await hospitals.close(SUM, 0, ALL, {}, await newSigner()),
+      await hospitals.freeze(SUM, 0, ALL, {}, await newSigner()),
       expect.objectContaining({ code: 'SIGNATURE_INVALID' }),
     );
     await expectRefused(
-      await hospitals.close(SUM, 0, ALL, {}, hospitals.site('cleveland').keys.signer),
+      await hospitals.freeze(SUM, 0, ALL, {}, hospitals.site('cleveland').keys.signer),
       expect.objectContaining({ code: 'SIGNATURE_INVALID' }),
     );
   });
@@ -79,16 +79,16 @@ describe.each(schemes.names)('a decryption share of %s', (scheme) => {
     await expectRefused(await closed({ sumIndex: 1 }));
     await expectRefused(await closed({ blocks: 1 }));
     await expectRefused(await closed({ sumId: OTHER_SUM }));
-    await expectRefused(await closed({ epochId: OTHER_SUM }));
+    await expectRefused(await closed({ keyEpochId: OTHER_SUM }));
     await expectRefused({ ...(await closed()), sumId: OTHER_SUM });
     await expectRefused(
-      { ...(await closed()), epochId: OTHER_SUM },
+      { ...(await closed()), keyEpochId: OTHER_SUM },
       expect.objectContaining({ code: 'SITE_STATE_LOST' }),
     );
   });
 
-  it('is refused to a site outside the active set', async () => {
-    await expectRefused(await closed({ activeSet: ['cleveland', 'hungary'] }));
+  it('is refused to a site that is not one of the decryptors', async () => {
+    await expectRefused(await closed({ decryptors: ['cleveland', 'hungary'] }));
   });
 
   it('is refused when the sum is one hospital’s ciphertext', async () => {
@@ -161,13 +161,13 @@ describe.each(schemes.names)('a decryption share of %s', (scheme) => {
       };
       return signStatement(uploadStatement.type, statement, signer);
     };
-    const clevelands = async (envelopes: Envelope[], extra: Partial<ClosingStatement> = {}) => {
-      const closing = await closed(extra);
-      return { ...closing, uploads: [...hospitals.relay.signedUploads(SUM, ['basel', 'hungary']), ...envelopes] };
+    const clevelands = async (envelopes: Envelope[], extra: Partial<AggregationCommitment> = {}) => {
+      const commitment = await closed(extra);
+      return { ...commitment, uploads: [...hospitals.relay.signedUploads(SUM, ['basel', 'hungary']), ...envelopes] };
     };
-    const expectNamed = async (closing: AssignmentOf<'share'>, site = 'cleveland') => {
+    const expectNamed = async (commitment: AssignmentOf<'decrypt'>, site = 'cleveland') => {
       await expectRefused(
-        closing,
+        commitment,
         expect.objectContaining({ code: 'SHARE_REFUSED', detail: expect.stringContaining(site) }),
       );
       expect(readdirSync(join(dir.path, 'basel')), 'the one share is not spent').not.toContain('shares');
@@ -179,11 +179,11 @@ describe.each(schemes.names)('a decryption share of %s', (scheme) => {
     });
 
     it('is refused when another key signed it, also under the key id of the site', async () => {
-      const { keyId } = hospitals.site('cleveland').keys.signer;
+      const { keyFingerprint } = hospitals.site('cleveland').keys.signer;
       for (const signer of [await newSigner(), hospitals.coordinator, hospitals.site('hungary').keys.signer]) {
         const forged = await signed({}, signer);
         await expectNamed(
-          await clevelands([forged, { ...forged, signatures: [{ ...forged.signatures[0]!, keyid: keyId }] }]),
+          await clevelands([forged, { ...forged, signatures: [{ ...forged.signatures[0]!, keyid: keyFingerprint }] }]),
         );
       }
     });
@@ -216,39 +216,39 @@ describe.each(schemes.names)('a decryption share of %s', (scheme) => {
   });
 
   // Last: from here on the share is spent.
-  it('is made once all of that was refused, sent again unchanged, and refused for a second closing', async () => {
+  it('is made once all of that was refused, sent again unchanged, and refused for a second commitment', async () => {
     const { relay } = hospitals;
-    const closing = await closed();
+    const commitment = await closed();
     relay.onSend = () => {
       throw new CodedError('COORDINATOR_UNREACHABLE');
     };
-    await expect(ask(closing)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
+    await expect(ask(commitment)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
     relay.onSend = () => undefined;
-    for (const uploads of [closing.uploads, closing.uploads.toReversed()])
-      await (await hospitals.restart('basel')).opener.take({ ...closing, uploads });
+    for (const uploads of [commitment.uploads, commitment.uploads.toReversed()])
+      await (await hospitals.restart('basel')).decryptor.take({ ...commitment, uploads });
     const [one, two] = relay.shares;
     expect(one!.share).toEqual(two!.share);
     expect(one!.share).toHaveLength(
       schemes.named(scheme).layout(relay.header).decryptionShareBytes(relay.sums.get(SUM)!.length),
     );
-    const statement = await openStatement(
+    const statement = await verifyStatement(
       relay.statements.at(-1)!,
-      shareStatement.type,
-      shareStatement.schema,
+      decryptionShareStatement.type,
+      decryptionShareStatement.schema,
       hospitals.site('basel').entry.identityKey,
     );
     expect(statement).toMatchObject({
       site: 'basel',
       sumId: SUM,
       shareSha256: sha256(one!.share),
-      closingSha256: sha256(Buffer.from(closing.closing.payload, 'base64')),
+      commitmentSha256: sha256(Buffer.from(commitment.commitment.payload, 'base64')),
       blocksChecked: Math.min(8, relay.sums.get(SUM)!.length),
     });
 
     relay.shares.length = 0;
-    await expectRefused(await closed({ activeSet: ['basel', 'hungary'] }));
+    await expectRefused(await closed({ decryptors: ['basel', 'hungary'] }));
     relay.sums.set(SUM, await relay.add(SUM, ['basel', 'cleveland']));
-    await expectRefused(await hospitals.close(SUM, 0, ['basel', 'cleveland']));
+    await expectRefused(await hospitals.freeze(SUM, 0, ['basel', 'cleveland']));
   });
 
   it('cannot be made again even by somebody who deletes the record of it: the state has spent the sum', async () => {
@@ -261,9 +261,9 @@ describe.each(schemes.names)('a decryption share of %s', (scheme) => {
     using fresh = tempDir();
     const own = await Hospitals.ready(fresh.path, scheme);
     for (const [i, site] of ALL.entries()) await own.upload(site, SUM, 0, values(i + 1));
-    const closing = await own.close(SUM, 0, ALL);
-    for (const site of ['basel', 'cleveland']) await own.site(site).opener.take(closing);
-    const sums = await own.open(SUM, 0, ALL, ['basel', 'cleveland']);
+    const commitment = await own.freeze(SUM, 0, ALL);
+    for (const site of ['basel', 'cleveland']) await own.site(site).decryptor.take(commitment);
+    const sums = await own.decrypt(SUM, 0, ALL, ['basel', 'cleveland']);
     const [one, two, three] = [values(1), values(2), values(3)];
     expect(sums.slice(0, 20_000)).toEqual([...one].map((v, i) => v + two[i]! + three[i]!));
     expect(own.site('basel').uploader.made(EPOCH, SUM)).not.toBeNull();

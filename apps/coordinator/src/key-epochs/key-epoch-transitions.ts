@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../platform/audit/audit.service.js';
-import { EpochRow } from './key-epochs.entities.js';
+import { KeyEpochRow } from './key-epochs.entities.js';
 import { lockRunOf } from '../platform/database/run-lock.js';
 import { mayFollow, type Why } from '../platform/database/transition.js';
 import type { Pending } from '../platform/liveness/pause.js';
 import { EventsService } from '../platform/events/events.service.js';
 
 /** The way of an epoch to its good end, which comes with its round; `failed` is the other one. */
-const epochOrder: readonly EpochRow['state'][] = ['running', 'ready', 'over'];
+const epochOrder: readonly KeyEpochRow['state'][] = ['running', 'ready', 'over'];
 
 /** The only way into another state or step of a key epoch: state, audit record and event stand or fall together. */
 @Injectable()
-export class EpochTransitions {
+export class KeyEpochTransitions {
   constructor(
     private readonly audit: AuditService,
     private readonly events: EventsService,
@@ -26,29 +26,29 @@ export class EpochTransitions {
   async transition(
     tx: EntityManager,
     id: string,
-    to: EpochRow['state'],
+    to: KeyEpochRow['state'],
     why: Why,
-    set: Partial<Pick<EpochRow, 'stepIndex' | 'stepDeadlineAt' | 'extensions'>> = {},
+    set: Partial<Pick<KeyEpochRow, 'stepIndex' | 'stepDeadlineAt' | 'extensions'>> = {},
     sites: readonly string[] = [],
   ): Promise<boolean> {
-    const { roundId } = await tx.findOneByOrFail(EpochRow, { id });
+    const { roundId } = await tx.findOneByOrFail(KeyEpochRow, { id });
     const runId = await lockRunOf(tx, roundId);
-    const { state } = await tx.findOneOrFail(EpochRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    const { state } = await tx.findOneOrFail(KeyEpochRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (to === 'running' ? state !== 'running' : !mayFollow(epochOrder, state, to)) return false;
     await tx.update(
-      EpochRow,
+      KeyEpochRow,
       { id },
       { ...set, state: to, failure: why.failure ? { ...why.failure, sites: [...sites] } : null },
     );
     const detail = { round: roundId, code: why.failure?.code ?? null, ...why.detail };
     await this.audit.append(tx, { actor: why.actor, action: `epoch.${to}`, subject: id, detail });
-    await this.events.publish(tx, 'epoch', id, runId);
+    await this.events.publish(tx, 'key-epoch', id, runId);
     return true;
   }
 
   /** More time for the step a running epoch waits in, after a pause of the coordinator. The run is locked. */
-  async extend(tx: EntityManager, { id, roundId }: EpochRow, { deadlineAt, extensions }: Pending): Promise<void> {
-    await tx.update(EpochRow, { id, state: 'running' }, { stepDeadlineAt: deadlineAt, extensions });
+  async extend(tx: EntityManager, { id, roundId }: KeyEpochRow, { deadlineAt, extensions }: Pending): Promise<void> {
+    await tx.update(KeyEpochRow, { id, state: 'running' }, { stepDeadlineAt: deadlineAt, extensions });
     await this.audit.append(tx, {
       actor: 'coordinator',
       action: 'epoch.extended',

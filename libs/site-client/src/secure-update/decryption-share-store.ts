@@ -8,23 +8,23 @@ import { createDurably, namesIn, readIfThere, removeUnfinished, wipeFile } from 
 const KEPT = 8;
 
 /**
- * One decryption share per sum, ever: a second one over another list, active set or noise would leak the key.
+ * One decryption share per sum, ever: a second one over another list, other decryptors or other noise would leak the key.
  * The intent is on disk before the share is made, and the share before it is sent. A crash in between
  * leaves an intent without a share: that sum is lost to this site, and it says so.
  */
-export class ShareStore {
+export class DecryptionShareStore {
   constructor(private readonly folder: string) {
     removeUnfinished(folder);
   }
 
   /**
-   * @param closing the signed closing statement the share answers
+   * @param commitment the signed commitment statement the share answers
    * @param make called at most once per sum, whatever happens
-   * @returns the share; the same bytes again when asked again for the same closing
+   * @returns the share; the same bytes again when asked again for the same commitment
    * @throws CodedError SHARE_REFUSED
    */
-  once(sumId: string, closing: Uint8Array, make: () => Uint8Array): Uint8Array {
-    const intent = createHash('sha256').update(closing).digest('hex');
+  once(sumId: string, commitment: Uint8Array, make: () => Uint8Array): Uint8Array {
+    const intent = createHash('sha256').update(commitment).digest('hex');
     const intentFile = join(this.folder, `${sumId}.intent`);
     const shareFile = join(this.folder, `${sumId}.share`);
     if (createDurably(intentFile, intent)) {

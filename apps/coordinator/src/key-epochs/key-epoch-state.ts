@@ -1,8 +1,8 @@
 import type { ErrorCode } from '@koinon/contracts';
-import type { EpochRow } from './key-epochs.entities.js';
+import type { KeyEpochRow } from './key-epochs.entities.js';
 
-export interface EpochFacts {
-  readonly state: EpochRow['state'];
+export interface KeyEpochFacts {
+  readonly state: KeyEpochRow['state'];
   readonly roster: readonly string[];
   readonly steps: readonly string[];
   readonly stepIndex: number;
@@ -14,12 +14,12 @@ export interface EpochFacts {
   readonly confirmations: readonly string[];
 }
 
-export type EpochStep =
+export type KeyEpochTransition =
   | { readonly to: 'next-step' | 'ready' }
   | { readonly to: 'failed'; readonly code: ErrorCode; readonly sites: readonly string[] };
 
 /** The next step of a key ceremony, or null while it waits. One missing site voids the epoch: its key would be unusable. */
-export function nextEpochStep(epoch: EpochFacts): EpochStep | null {
+export function nextKeyEpochTransition(epoch: KeyEpochFacts): KeyEpochTransition | null {
   if (epoch.state !== 'running') return null;
   const missing = epoch.roster.filter((s) => !epoch.posted.includes(s));
   const refusing = missing.filter((s) => epoch.refused.includes(s));

@@ -1,13 +1,13 @@
 import { CodedError, thresholdOf, type Federation } from '@koinon/contracts';
-import type { EpochHeader } from '@koinon/he';
+import type { KeyEpochHeader } from '@koinon/he';
 
 /**
- * The key epoch opens sums on the terms of the federation that this site is asked to send an update for: its scheme and
+ * The key epoch decrypts sums on the terms of the federation that this site is asked to send an update for: its scheme and
  * bits, and with no fewer uploads and key holders.
  * @throws CodedError EPOCH_TERMS_DIFFER naming the term
  */
 export function checkTerms(
-  { scheme, bits, roster, threshold, minUploads }: EpochHeader,
+  { scheme, bits, roster, threshold, minUploads }: KeyEpochHeader,
   { sites, encryption }: Pick<Federation, 'sites' | 'encryption'>,
 ): void {
   const differs =

@@ -1,13 +1,13 @@
-import type { EpochHeader } from '@koinon/he';
+import type { KeyEpochHeader } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
 import { federation } from '../testing/federation.js';
-import { checkTerms } from './epoch-terms.js';
+import { checkTerms } from './key-epoch-terms.js';
 
 describe('the terms of a key epoch', () => {
-  const header: EpochHeader = {
+  const header: KeyEpochHeader = {
     scheme: 'one-time-key',
     version: 1,
-    epochId: 'e',
+    keyEpochId: 'e',
     seed: '5e'.repeat(32),
     roster: ['a', 'b', 'c', 'd', 'e'],
     threshold: 3,
@@ -23,7 +23,7 @@ describe('the terms of a key epoch', () => {
     expect(() => checkTerms({ ...header, threshold: 4, minUploads: 5 }, { sites, encryption })).not.toThrow();
   });
 
-  it.each<[string, Partial<EpochHeader>, Partial<typeof federation.sites>]>([
+  it.each<[string, Partial<KeyEpochHeader>, Partial<typeof federation.sites>]>([
     ['encryption.scheme', { scheme: 'ckks-threshold' }, {}],
     ['encryption.bits', { bits: 8 }, {}],
     ['sites.threshold', { threshold: 2 }, {}],

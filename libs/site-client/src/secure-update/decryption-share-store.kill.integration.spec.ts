@@ -4,23 +4,23 @@ import { join } from 'node:path';
 import { runKilled, tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { SUM } from '../testing/hospitals.js';
-import { ShareStore } from './share-store.js';
+import { DecryptionShareStore } from './decryption-share-store.js';
 
 const dist = new URL('../../dist/', import.meta.url);
 /** Makes a share of fresh randomness, notes its digest, and prints it: what is printed has left the site. */
 const script = `
   import { appendFileSync } from 'node:fs';
   import { createHash, randomBytes } from 'node:crypto';
-  const { ShareStore } = await import(dist + 'secure-update/share-store.js');
-  const [folder, sumId, closing] = args;
-  const store = new ShareStore(folder);
+  const { DecryptionShareStore } = await import(dist + 'secure-update/share-store.js');
+  const [folder, sumId, commitment] = args;
+  const store = new DecryptionShareStore(folder);
   const make = () => {
     const share = new Uint8Array(randomBytes(4096));
     appendFileSync(folder + '.made', createHash('sha256').update(share).digest('hex') + ' ');
     return share;
   };
   armKill();
-  try { process.stdout.write(Buffer.from(store.once(sumId, Buffer.from(closing), make)).toString('hex')); }
+  try { process.stdout.write(Buffer.from(store.once(sumId, Buffer.from(commitment), make)).toString('hex')); }
   catch (error) { if (error.code !== 'SHARE_REFUSED') throw error; }
 `;
 
@@ -32,21 +32,23 @@ class Site {
   constructor(private readonly folder: string) {}
 
   /** One life of the process. */
-  killedAt(point: number, closing: string): boolean {
-    const { output, killed } = runKilled(dist, script, point, [this.folder, SUM, closing]);
+  killedAt(point: number, commitment: string): boolean {
+    const { output, killed } = runKilled(dist, script, point, [this.folder, SUM, commitment]);
     if (output !== '') this.sent.push(output);
     return killed;
   }
 
   /** The next life, which nobody ends. */
-  asked(closing: string): 'sent' | 'refused' {
+  asked(commitment: string): 'sent' | 'refused' {
     const make = () => {
       const share = new Uint8Array(randomBytes(4096));
       appendFileSync(`${this.folder}.made`, `${digestOf(share)} `);
       return share;
     };
     try {
-      this.sent.push(Buffer.from(new ShareStore(this.folder).once(SUM, Buffer.from(closing), make)).toString('hex'));
+      this.sent.push(
+        Buffer.from(new DecryptionShareStore(this.folder).once(SUM, Buffer.from(commitment), make)).toString('hex'),
+      );
       return 'sent';
     } catch (error) {
       if ((error as { code?: string }).code !== 'SHARE_REFUSED') throw error;
@@ -79,11 +81,11 @@ describe('a site killed while it makes its share', () => {
     for (let point = 1, killed = true; killed; point++) {
       using dir = tempDir();
       const site = new Site(join(dir.path, 'shares'));
-      killed = site.killedAt(point, 'closing');
+      killed = site.killedAt(point, 'commitment');
       const madeBefore = site.made.length;
-      const ending = `${killed ? 'killed' : 'lived'}, made ${madeBefore}, then ${site.asked('closing')}`;
+      const ending = `${killed ? 'killed' : 'lived'}, made ${madeBefore}, then ${site.asked('commitment')}`;
       endings.set(ending, (endings.get(ending) ?? 0) + 1);
-      expect(site.asked('another closing'), `killed at ${point}`).toBe('refused');
+      expect(site.asked('another commitment'), `killed at ${point}`).toBe('refused');
       expect(site.made.length, `killed at ${point}`).toBeLessThanOrEqual(1);
       expect(site.sentElse, `killed at ${point}`).toEqual([]);
     }
@@ -97,13 +99,13 @@ describe('a site killed while it makes its share', () => {
     ]);
   }, 120_000);
 
-  it('and killed again and again, asked for two closings in turn, sends at most one', () => {
+  it('and killed again and again, asked for two aggregations in turn, sends at most one', () => {
     const points = seeded(7, 22);
     for (let round = 0; round < 4; round++) {
       using dir = tempDir();
       const site = new Site(join(dir.path, 'shares'));
-      for (const closing of ['closing', 'another closing']) site.killedAt(points.next().value, closing);
-      for (const closing of ['closing', 'another closing', 'closing']) site.asked(closing);
+      for (const commitment of ['commitment', 'another commitment']) site.killedAt(points.next().value, commitment);
+      for (const commitment of ['commitment', 'another commitment', 'commitment']) site.asked(commitment);
       expect(site.made.length, `round ${round}`).toBeLessThanOrEqual(1);
       expect(site.sentElse, `round ${round}`).toEqual([]);
     }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import {
   CodedError,
   envelopeSchema,
-  epochHeaderSchema,
+  keyEpochHeaderSchema,
   parse,
   rosterEntrySchema,
   sha256Schema,
@@ -12,7 +12,7 @@ import {
   type RosterEntry,
 } from '@koinon/contracts';
 import { fromBase64, toBase64 } from '@koinon/signing';
-import { headerDigest, schemes, type EpochHeader, type SiteEpoch } from '@koinon/he';
+import { headerDigest, schemes, type KeyEpochHeader, type SiteKeyEpoch } from '@koinon/he';
 import { z } from 'zod';
 import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile } from '@koinon/service';
 
@@ -38,7 +38,7 @@ const uploadSchema = z.strictObject({
 export type UploadRecord = z.infer<typeof uploadSchema>;
 
 const headSchema = z.strictObject({
-  header: epochHeaderSchema,
+  header: keyEpochHeaderSchema,
   /** The keys behind the header's roster, in its order, as the ceremony checked them. */
   roster: z.array(rosterEntrySchema),
   /** The last step and what this site posted in it, to be sent again unchanged after a crash. */
@@ -55,7 +55,7 @@ type Head = z.infer<typeof headSchema>;
  * of it any more.
  * A file is the length of its head (u32, little-endian), the head as JSON, and the state: bytes, which can be zeroised.
  */
-export class EpochStore {
+export class KeyEpochStore {
   constructor(
     private readonly folder: string,
     private readonly site: string,
@@ -65,13 +65,15 @@ export class EpochStore {
   }
 
   /** Also when its secrets were wiped since: an epoch of this name is never begun again. */
-  began(epochId: string): boolean {
-    return namesIn(this.folder).some((name) => name === `${epochId}.epoch` || name === `${epochId}.over`);
+  began(keyEpochId: string): boolean {
+    return namesIn(this.folder).some((name) => name === `${keyEpochId}.epoch` || name === `${keyEpochId}.over`);
   }
 
   /** The epoch as it was after its last step, upload or share. Dispose it. @throws CodedError SITE_STATE_LOST */
-  async restore(epochId: string): Promise<{ header: EpochHeader; roster: readonly RosterEntry[]; epoch: SiteEpoch }> {
-    const stored = this.read(epochId);
+  async restore(
+    keyEpochId: string,
+  ): Promise<{ header: KeyEpochHeader; roster: readonly RosterEntry[]; epoch: SiteKeyEpoch }> {
+    const stored = this.read(keyEpochId);
     if (!stored) throw new CodedError('SITE_STATE_LOST');
     const { header, roster } = stored.head;
     const site = await schemes.named(header.scheme).site();
@@ -83,8 +85,8 @@ export class EpochStore {
   }
 
   /** What this site posted in `step`, if that was its last. @throws CodedError MESSAGE_CONFLICT when the epoch began under another header */
-  posted(header: EpochHeader, step: string): CeremonyPost | null {
-    const head = this.head(header.epochId);
+  posted(header: KeyEpochHeader, step: string): CeremonyPost | null {
+    const head = this.head(header.keyEpochId);
     if (head && headerDigest(head.header) !== headerDigest(header))
       throw new CodedError('MESSAGE_CONFLICT', 'this epoch began under another header');
     return head?.step === step ? { statement: head.post.statement, bodies: head.post.bodies.map(fromBase64) } : null;
@@ -92,9 +94,9 @@ export class EpochStore {
 
   /** State and post become durable together, before anything of them leaves the site. */
   save(
-    header: EpochHeader,
+    header: KeyEpochHeader,
     roster: readonly RosterEntry[],
-    epoch: SiteEpoch,
+    epoch: SiteKeyEpoch,
     step: string,
     { statement, bodies }: CeremonyPost,
   ): void {
@@ -114,35 +116,35 @@ export class EpochStore {
   }
 
   /** What the agreement of all sites is compared with. @throws CodedError SITE_STATE_LOST */
-  ceremony(epochId: string): Pick<Head, 'header' | 'roster' | 'post' | 'agreed' | 'uploads'> {
-    return this.known(epochId);
+  ceremony(keyEpochId: string): Pick<Head, 'header' | 'roster' | 'post' | 'agreed' | 'uploads'> {
+    return this.known(keyEpochId);
   }
 
   /** Records that all sites confirmed what this one did: it need not ask again. */
-  agree(epochId: string): void {
-    const stored = this.read(epochId);
+  agree(keyEpochId: string): void {
+    const stored = this.read(keyEpochId);
     if (!stored) throw new CodedError('SITE_STATE_LOST');
     this.write({ ...stored.head, agreed: true }, stored.state);
   }
 
   /** Records a stored upload and, with it, that its sum index is spent: no other vector is ever encrypted for it. */
-  encrypted(epochId: string, epoch: SiteEpoch, upload: UploadRecord): void {
-    const head = this.known(epochId);
+  encrypted(keyEpochId: string, epoch: SiteKeyEpoch, upload: UploadRecord): void {
+    const head = this.known(keyEpochId);
     this.write({ ...head, uploads: [...head.uploads, upload] }, epoch.save());
   }
 
   /** Records that the epoch made its share of a sum and keeps nothing with which it could make another. */
-  shared(epochId: string, epoch: SiteEpoch): void {
-    this.write(this.known(epochId), epoch.save());
+  madeDecryptionShare(keyEpochId: string, epoch: SiteKeyEpoch): void {
+    this.write(this.known(keyEpochId), epoch.save());
   }
 
-  upload(epochId: string, sumId: string): UploadRecord | null {
-    return this.head(epochId)?.uploads.find((upload) => upload.sumId === sumId) ?? null;
+  upload(keyEpochId: string, sumId: string): UploadRecord | null {
+    return this.head(keyEpochId)?.uploads.find((upload) => upload.sumId === sumId) ?? null;
   }
 
   /** Wipes every epoch but these. A crash on the way leaves the rest for the next time. */
-  keepOnly(epochIds: readonly string[]): void {
-    for (const epochId of this.epochIds()) if (!epochIds.includes(epochId)) this.wipe(epochId);
+  keepOnly(keyEpochIds: readonly string[]): void {
+    for (const keyEpochId of this.keyEpochIds()) if (!keyEpochIds.includes(keyEpochId)) this.wipe(keyEpochId);
   }
 
   /** Sums this site may still be asked about. */
@@ -155,11 +157,11 @@ export class EpochStore {
     return this.uploads().some(({ answers }) => answers?.runId === runId && answers.round === round);
   }
 
-  /** A damaged epoch opens no sum; one that cannot be read for the moment is not damaged. */
+  /** A damaged key epoch decrypts no sum; one that cannot be read for the moment is not damaged. */
   private uploads(): UploadRecord[] {
-    return this.epochIds().flatMap((epochId) => {
+    return this.keyEpochIds().flatMap((keyEpochId) => {
       try {
-        return this.known(epochId).uploads;
+        return this.known(keyEpochId).uploads;
       } catch (error) {
         if (error instanceof CodedError && error.code === 'SITE_STATE_LOST') return [];
         throw error;
@@ -167,20 +169,20 @@ export class EpochStore {
     });
   }
 
-  private known(epochId: string): Head {
-    const head = this.head(epochId);
+  private known(keyEpochId: string): Head {
+    const head = this.head(keyEpochId);
     if (!head) throw new CodedError('SITE_STATE_LOST');
     return head;
   }
 
-  private head(epochId: string): Head | null {
-    const stored = this.read(epochId);
+  private head(keyEpochId: string): Head | null {
+    const stored = this.read(keyEpochId);
     stored?.state.fill(0);
     return stored && stored.head;
   }
 
-  private read(epochId: string): { head: Head; state: Uint8Array } | null {
-    const bytes = readIfThere(this.file(epochId));
+  private read(keyEpochId: string): { head: Head; state: Uint8Array } | null {
+    const bytes = readIfThere(this.file(keyEpochId));
     if (!bytes) return null;
     try {
       const end = LENGTH_BYTES + bytes.readUInt32LE(0);
@@ -202,7 +204,7 @@ export class EpochStore {
     length.writeUInt32LE(text.length);
     const bytes = Buffer.concat([length, text, state]);
     try {
-      replaceSecret(this.file(head.header.epochId), bytes);
+      replaceSecret(this.file(head.header.keyEpochId), bytes);
     } finally {
       bytes.fill(0);
       state.fill(0);
@@ -210,25 +212,25 @@ export class EpochStore {
   }
 
   private prune(): void {
-    const newestFirst = this.epochIds()
+    const newestFirst = this.keyEpochIds()
       .map((id) => ({ id, at: statSync(this.file(id)).mtimeMs }))
       .toSorted((a, b) => b.at - a.at);
     for (const { id } of newestFirst.slice(KEPT)) this.wipe(id);
   }
 
   /** What stays is an empty file with the epoch's name, before its secrets go. */
-  private wipe(epochId: string): void {
-    createDurably(join(this.folder, `${epochId}.over`), '');
-    wipeFile(this.file(epochId));
+  private wipe(keyEpochId: string): void {
+    createDurably(join(this.folder, `${keyEpochId}.over`), '');
+    wipeFile(this.file(keyEpochId));
   }
 
-  private epochIds(): string[] {
+  private keyEpochIds(): string[] {
     return namesIn(this.folder)
       .filter((name) => name.endsWith('.epoch'))
       .map((name) => name.slice(0, -'.epoch'.length));
   }
 
-  private file(epochId: string): string {
-    return join(this.folder, `${epochId}.epoch`);
+  private file(keyEpochId: string): string {
+    return join(this.folder, `${keyEpochId}.epoch`);
   }
 }
