@@ -1,31 +1,10 @@
-/** The browser's side of the coordinator's API: the token of this tab, the client, the views kept live. */
+/** The browser's side of the coordinator's API: the client and the views kept live. */
 import { createContext, use, useSyncExternalStore } from 'react';
 import { KoinonClient } from '@koinon/client';
 import { follow, isRefusal, type LiveState } from './live.js';
 import { Store } from './store.js';
-import { splitToken } from './token.js';
 import type { View, ViewState } from './view.js';
 import { Views } from './views.js';
-
-const storageKey = 'koinon.token';
-
-/** Moves a token from the address bar into this tab's storage and gives the token of the tab. */
-export function takeToken(): string | null {
-  const { token, rest } = splitToken(location.hash);
-  if (token) {
-    keepToken(token);
-    history.replaceState(null, '', location.pathname + location.search + (rest || '#/'));
-  }
-  return sessionStorage.getItem(storageKey);
-}
-
-export function keepToken(token: string): void {
-  sessionStorage.setItem(storageKey, token);
-}
-
-export function forgetToken(): void {
-  sessionStorage.removeItem(storageKey);
-}
 
 export interface Session {
   readonly views: Views;

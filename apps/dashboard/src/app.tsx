@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'react';
-import { forgetToken, keepToken, openSession, SessionContext, takeToken, useStore } from './api.js';
+import { openSession, SessionContext, useStore } from './api.js';
+import { forgetToken, keepToken, takeToken } from './tab-token.js';
 import { ModelsPage } from './lineage/models-page.js';
 import { VersionPage } from './lineage/version-page.js';
 import { hrefs, routeOf, type Route } from './router.js';

@@ -13,12 +13,11 @@ import { verifyStatement } from '@koinon/signing';
 import { z } from 'zod';
 import { namesIn, readIfThere, removeUnfinished, writeDurably } from '@koinon/service';
 import type { CoordinatorLink } from '@koinon/site-client';
-import { isExpired, isOver, type Term } from '@koinon/open-inference';
+import { isOver, type Term } from '@koinon/open-inference';
+import { checkOrder } from './release-order.js';
 
 /** The release as the coordinator signed it: nothing else on this disk says what may be served. */
 const signedSchema = z.strictObject({ release: envelopeSchema });
-/** So many releases may pass while a node is away. One signed counter near the largest number would refuse every later release. */
-const LARGEST_JUMP = 1_000;
 /** What stores of before kept. Its digest was signed, but nothing shows that any more: it serves until the release is there again. */
 const unsignedSchema = z.strictObject({
   model: z.string(),
@@ -74,7 +73,7 @@ export class ReleaseStore {
       this.coordinatorKey,
     );
     const release = this.signed(statement, envelope);
-    await this.check(model, release);
+    checkOrder(model, release, release.signed!.term, await this.installed(model), this.now());
     if (!holds(release.file, release.sha256)) writeDurably(release.file, await this.link.blob(release.sha256));
     return release;
   }
@@ -100,23 +99,6 @@ export class ReleaseStore {
       ),
     );
     return named.includes(file);
-  }
-
-  private async check(model: string, release: InstalledRelease): Promise<void> {
-    if (release.model !== model) throw new CodedError('SIGNATURE_INVALID', 'a release of another model');
-    const installed = await this.installed(model);
-    const again =
-      installed?.releaseCounter === release.releaseCounter &&
-      installed.sha256 === release.sha256 &&
-      installed.version === release.version;
-    const term = release.signed!.term;
-    // What is installed already may be mended for as long as it is served.
-    if (again ? isOver(term, this.now()) : isExpired(term, this.now()))
-      throw new CodedError('RELEASE_EXPIRED', `${model} version ${release.version}`);
-    if (installed && release.releaseCounter > installed.releaseCounter + LARGEST_JUMP)
-      throw new CodedError('RELEASE_COUNTER_JUMPED', `${model} version ${release.version}`);
-    if (installed && !again && release.releaseCounter <= installed.releaseCounter)
-      throw new CodedError('RELEASE_ROLLED_BACK', `${model} version ${release.version}`);
   }
 
   /** Its file is not looked at. */
