@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { routes } from '@koinon/contracts';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -104,7 +105,7 @@ describe('compose.yaml', () => {
   });
 
   it('sets only variables that the applications read', () => {
-    const configs = globSync('apps/*/src/config.ts', { cwd: root })
+    const configs = globSync('apps/*/src/{,platform/}config.ts', { cwd: root })
       .map((file) => readFileSync(join(root, file), 'utf8'))
       .join('\n');
     const entrypoint = readFileSync(join(root, 'infra/docker/entrypoint.sh'), 'utf8');
@@ -145,4 +146,14 @@ describe('Dockerfile', () => {
     expect(chain.at(-1)).toBe('runtime');
     expect(dockerfile).toMatch(/^FROM node:24-bookworm-slim AS runtime$/m);
   });
+});
+
+it('asks the coordinator only for what its route table has', () => {
+  const files = globSync('infra/{compose,docker}/*', { cwd: root }).map((file) =>
+    readFileSync(join(root, file), 'utf8'),
+  );
+  const asked = files.flatMap((text) => text.match(/\/v1\/[\w/.-]+/g) ?? []);
+  const paths = new Set<string>(Object.values(routes).map(({ path }) => path));
+  expect(asked.length).toBeGreaterThan(1);
+  expect(asked.filter((path) => !paths.has(path))).toEqual([]);
 });

@@ -5,6 +5,7 @@
  *   - imports a workspace package against the table "Packages" of docs/architecture.md,
  *   - uses a package, or the part `/testing` of one, that exists for specs only outside a spec,
  *   - imports a library around the package that wraps it,
+ *   - writes a path of the coordinator's API that belongs to the route table,
  *   - imports in a circle, between its files or between its folders,
  *   - has modules, and one of them imports another against their table in docs/architecture.md.
  */
@@ -19,6 +20,10 @@ import { MODULAR, moduleViolations } from './module-walls.mjs';
 
 /** Workspace packages that only specs may use. */
 const SPEC_ONLY = new Set(['libs/testing']);
+
+/** Where the paths of the coordinator's API are written; everybody else takes a route from there. */
+const ROUTE_TABLE = /^libs\/contracts\/src\/routes\//;
+const API_PATH = /['"`]\/v1\//;
 
 /** Libraries that one package alone may import, specs included. */
 const WRAPPED = new Map([
@@ -82,6 +87,9 @@ function packageViolations(root, item, { byName, allowed, rootManifest }) {
   const found = [];
   for (const file of files) {
     const isTest = TEST_CODE.test(file) || !file.startsWith('src') || SPEC_ONLY.has(folder);
+    const mayWritePaths = isTest || ROUTE_TABLE.test(`${folder}/${file}`);
+    if (!mayWritePaths && API_PATH.test(readFileSync(join(root, folder, file), 'utf8')))
+      found.push(`${folder}/${file}: writes a path of the API: take its route from the table`);
     for (const specifier of importedModules(join(root, folder, file))) {
       const say = (/** @type {string} */ what) => found.push(`${folder}/${file}: "${specifier}" ${what}`);
       if (specifier.startsWith('.')) {

@@ -68,6 +68,17 @@ describe('findViolations', () => {
     expect(findViolations(root)).toEqual([]);
   });
 
+  it('finds a path of the API that is written beside the route table', () => {
+    write('libs/contracts/src/routes/runs.ts', "export const runs = '/v1/runs';");
+    write('libs/contracts/src/client.ts', 'export const path = `/v1/runs/${1}`;');
+    write('apps/node/src/main.ts', "// As /v1/runs in a comment.\nfetch('/v1/runs');");
+    write('apps/node/src/main.spec.ts', "fetch('/v1/runs');");
+    expect(findViolations(root).toSorted()).toEqual([
+      'apps/node/src/main.ts: writes a path of the API: take its route from the table',
+      'libs/contracts/src/client.ts: writes a path of the API: take its route from the table',
+    ]);
+  });
+
   it('finds circles between files and between folders, of types too, and takes specs for none', () => {
     write('apps/node/src/up/a.ts', "import { b } from './b.js';");
     write('apps/node/src/up/b.ts', "export * from './c.js';");

@@ -6,6 +6,8 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   CodedError,
+  isApi,
+  routes,
   toWire,
   type ErrorCode,
   type KoinonEvent,
@@ -76,11 +78,11 @@ export class FixtureServer {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url ?? '/', this.url).pathname;
     response.setHeader('content-security-policy', policy);
-    if (!path.startsWith('/v1/')) return this.file(path, response);
+    if (!isApi(path)) return this.file(path, response);
     this.asked.push(path);
     if (request.headers.authorization !== `Bearer ${this.token}`) return problem(response, 'UNAUTHENTICATED');
     if (this.views.broken) return problem(response, this.views.broken);
-    if (path === '/v1/events') {
+    if (path === routes.events.path) {
       response
         .writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
         .write(': hello\n\n');

@@ -1,8 +1,7 @@
 import 'reflect-metadata';
-import { CodedError, toWire } from '@koinon/contracts';
+import { routes } from '@koinon/contracts';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpModule } from './app.module.js';
 import { Authenticator } from './identity/authenticator.js';
 import { openFoundations } from './foundations.js';
@@ -14,6 +13,8 @@ import {
 } from './platform/http/connections.js';
 import { serveDashboard, setHeaders } from './platform/http/dashboard.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
+import { checkRoutes } from './platform/http/route-table.js';
+import { answerBadUrl, answerNoRequest } from './platform/http/unread-requests.js';
 import { logger } from './platform/log.js';
 import type { Foundations } from './platform/platform.module.js';
 import { runProcess } from '@koinon/service';
@@ -22,7 +23,11 @@ export async function createHttp(
   foundations: Foundations,
   limits: ConnectionLimits = connectionLimits,
 ): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ ...serverOptions(limits), frameworkErrors: answerBadUrl });
+  const adapter = new FastifyAdapter({
+    ...serverOptions(limits),
+    frameworkErrors: answerBadUrl,
+    clientErrorHandler: answerNoRequest,
+  });
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.from(foundations), adapter, {
     rawBody: true,
     logger,
@@ -31,18 +36,11 @@ export async function createHttp(
   fastify.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   setHeaders(fastify);
   limitConnections(fastify, limits);
+  checkRoutes(fastify, routes);
   app.get(Authenticator).install(fastify);
   if (foundations.config.dashboardDir) await serveDashboard(fastify, foundations.config.dashboardDir);
   app.useGlobalFilters(new ProblemFilter());
   return app;
-}
-
-/** URLs the router cannot read never reach a filter; Fastify's own answer would repeat them. */
-function answerBadUrl(_error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
-  void reply
-    .status(400)
-    .type('application/problem+json')
-    .send(toWire(new CodedError('REQUEST_INVALID')));
 }
 
 if (import.meta.main) {

@@ -58,10 +58,10 @@ describe('the client', () => {
     ['null', () => json(null, 500)],
     ['a list', () => json([], 500)],
     ['a number', () => json(3, 500)],
-  ])('gives INTERNAL with the status for %s', async (_, answer) => {
+  ])('takes it for no answer of the coordinator’s, and gives its status: %s', async (_, answer) => {
     const error = await failure(clientOf(answer).client.runs());
-    expect(error).toMatchObject({ code: 'INTERNAL', issues: [] });
-    expect(error.detail).toMatch(/^HTTP 50[02]$/);
+    expect(error).toMatchObject({ code: 'COORDINATOR_UNREACHABLE', issues: [] });
+    expect(error.detail).toMatch(/^HTTP 50[02] that is not/);
   });
 
   it('says that the coordinator is unreachable and names nothing but its URL', async () => {

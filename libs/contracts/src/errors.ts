@@ -5,6 +5,7 @@
 export const catalogue = {
   REQUEST_INVALID: [400, 'The request does not match its schema; the details name each field.'],
   BODY_TOO_LARGE: [413, 'The body is larger than this endpoint accepts.'],
+  REQUEST_TIMED_OUT: [408, 'The request did not arrive in time; send it again.'],
   NOT_FOUND: [404, 'There is no such resource.'],
   UNAUTHENTICATED: [401, 'Send an operator token (Authorization: Bearer …) or a signed site request.'],
   FORBIDDEN: [403, 'This token or site may not do that.'],

@@ -1,19 +1,12 @@
-import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
-import { refusalSchema, siteStatusSchema, type Refusal, type SiteStatus } from '@koinon/contracts';
-import { z } from 'zod';
+import { Controller } from '@nestjs/common';
+import { routes } from '@koinon/contracts';
 import { Refusals } from '../federations/rounds/refusals.service.js';
-import { Allow, CallerOf, type Caller } from '../platform/http/allow.decorator.js';
-import { SchemaPipe } from '../platform/http/schema.pipe.js';
+import type { Caller } from '../platform/http/caller.js';
+import { Route, type RequestTo } from '../platform/http/route.decorator.js';
 import { AssignmentsService } from './assignments.service.js';
 import { SitesService } from './sites.service.js';
 
-/** 64 models served and 64 held back, the most a status may name. */
-const MAX_STATUS_BYTES = 32 * 1024;
-const MAX_REFUSAL_BYTES = 4 * 1024;
-
-const waitSchema = z.object({ waitMs: z.coerce.number().int().min(0).max(30_000).default(0) });
-
-@Controller('v1')
+@Controller()
 export class SitesController {
   constructor(
     private readonly sites: SitesService,
@@ -21,29 +14,23 @@ export class SitesController {
     private readonly refusals: Refusals,
   ) {}
 
-  @Get('sites')
-  @Allow('viewer')
+  @Route(routes.sites)
   list() {
     return this.sites.list();
   }
 
-  @Get('site/assignments')
-  @Allow('site')
-  assigned(@CallerOf() caller: Caller, @Query(new SchemaPipe(waitSchema)) { waitMs }: z.infer<typeof waitSchema>) {
-    return this.assignments.wait(caller.name, waitMs);
+  @Route(routes.assignments)
+  assigned({ query }: RequestTo<typeof routes.assignments>, { name }: Caller) {
+    return this.assignments.wait(name, query.waitMs);
   }
 
-  @Post('site/status')
-  @HttpCode(204)
-  @Allow('site', MAX_STATUS_BYTES)
-  report(@CallerOf() caller: Caller, @Body(new SchemaPipe(siteStatusSchema)) status: SiteStatus) {
-    return this.sites.report(caller.name, status);
+  @Route(routes.reportStatus)
+  report({ body }: RequestTo<typeof routes.reportStatus>, { name }: Caller) {
+    return this.sites.report(name, body);
   }
 
-  @Post('site/refusals')
-  @HttpCode(204)
-  @Allow('site', MAX_REFUSAL_BYTES)
-  refuse(@CallerOf() caller: Caller, @Body(new SchemaPipe(refusalSchema)) refusal: Refusal) {
-    return this.refusals.take(caller.name, refusal);
+  @Route(routes.refuse)
+  refuse({ body }: RequestTo<typeof routes.refuse>, { name }: Caller) {
+    return this.refusals.take(name, body);
   }
 }

@@ -1,16 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CodedError } from '@koinon/contracts';
+import { CodedError, isApi, type Access } from '@koinon/contracts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Access, Caller } from '../platform/http/allow.decorator.js';
+import type { Caller } from '../platform/http/caller.js';
 import { SiteRequestVerifier } from './site-request.verifier.js';
 import { TokensService } from './tokens.service.js';
 
-/** The API; what lies beside it is the dashboard, which is public. */
-const isApi = (url: string): boolean => url.startsWith('/v1/');
-
 /**
  * Settles who a request is from by its headers, before a byte of its body is read, and denies by default:
- * a route of the API without @Allow answers 403 to everybody.
+ * a handler of the API without a route of the table answers 403 to everybody.
  */
 @Injectable()
 export class Authenticator {
@@ -21,9 +18,6 @@ export class Authenticator {
 
   /** Before any route is registered: Fastify gives a route the hooks that are there when it comes. */
   install(fastify: FastifyInstance): void {
-    fastify.addHook('onRoute', (route) => {
-      if (route.config?.maxBodyBytes !== undefined) route.bodyLimit = route.config.maxBodyBytes;
-    });
     fastify.addHook('onRequest', async (request) => {
       if (request.is404) throw new CodedError('NOT_FOUND');
       request.caller = await this.authenticate(request);
@@ -35,7 +29,7 @@ export class Authenticator {
 
   private async authenticate(request: FastifyRequest): Promise<Caller> {
     const { url = '', config } = request.routeOptions;
-    const access: Access | undefined = isApi(url) ? config.access : 'anyone';
+    const access: Access | undefined = isApi(url) ? config.route?.access : 'anyone';
     switch (access) {
       case undefined:
         throw new CodedError('FORBIDDEN');

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
 import { freshSigner } from '../testing/simulated-site.fixture.js';
 import { SiteLink } from '../testing/site-link.fixture.js';
-import type { Access } from '../platform/http/allow.decorator.js';
+import type { Access } from '@koinon/contracts';
 
 interface Route {
   readonly method: string;
@@ -15,8 +15,10 @@ interface Route {
 const OPEN = new Set([
   'GET /v1/health/live',
   'GET /v1/health/ready',
+  'GET /v1/openapi.json',
   'HEAD /v1/health/live',
   'HEAD /v1/health/ready',
+  'HEAD /v1/openapi.json',
   'POST /v1/enrol',
 ]);
 /** What a viewer may read; everything else asks for more. */
@@ -26,21 +28,23 @@ const VIEWER = new Set(
     '/v1/audit/verify',
     '/v1/events',
     '/v1/models',
-    '/v1/models/:name',
-    '/v1/models/:name/versions/:version',
-    '/v1/models/:name/versions/:version/file',
+    '/v1/models/:model',
+    '/v1/models/:model/versions/:version',
+    '/v1/models/:model/versions/:version/file',
     '/v1/runs',
-    '/v1/runs/:id',
+    '/v1/runs/:runId',
     '/v1/sites',
   ].flatMap((path) => [`GET ${path}`, `HEAD ${path}`]),
 );
 
 const values: Record<string, string> = {
-  id: '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f',
+  runId: '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f',
+  sumId: '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f',
+  keyEpochId: '6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f',
   sha256: '0'.repeat(64),
   index: '0',
   version: '1',
-  name: 'demo',
+  model: 'demo',
 };
 
 describe('every route of the HTTP app', () => {
@@ -57,7 +61,8 @@ describe('every route of the HTTP app', () => {
           .getHttpAdapter()
           .getInstance()
           .addHook('onRoute', ({ method, url, config, bodyLimit }) => {
-            for (const m of [method].flat()) routes.push({ method: m, path: url, access: config?.access, bodyLimit });
+            for (const m of [method].flat())
+              routes.push({ method: m, path: url, access: config?.route?.access, bodyLimit });
           }),
     });
   });

@@ -8,7 +8,7 @@ import type { FastifyRequest } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { SiteRow } from './identity.entities.js';
 import { CLOCK } from '../platform/liveness/pause.js';
-import type { Caller } from '../platform/http/allow.decorator.js';
+import type { Caller } from '../platform/http/caller.js';
 import { NoncesService } from './nonces.service.js';
 
 /** A request is taken only this long before or after it was signed, and each nonce once. */

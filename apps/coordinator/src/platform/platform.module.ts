@@ -11,6 +11,7 @@ import { COORDINATOR_KEY } from './coordinator-key.js';
 import { EventsController } from './events/events.controller.js';
 import { EventsService } from './events/events.service.js';
 import { HealthController } from './http/health.controller.js';
+import { OpenApiController } from './http/openapi.controller.js';
 import { QUEUE_BACKEND, type QueueBackend } from './jobs/backend.js';
 import { JobFailures } from './jobs/job-failures.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -52,5 +53,5 @@ export class PlatformModule {
   }
 }
 
-@Module({ controllers: [AuditController, EventsController, HealthController, JobsController] })
+@Module({ controllers: [AuditController, EventsController, HealthController, JobsController, OpenApiController] })
 export class PlatformHttpModule {}

@@ -1,58 +1,51 @@
-import type { Readable } from 'node:stream';
-import { Body, Controller, Get, HttpCode, Inject, Param, ParseIntPipe, Put, StreamableFile } from '@nestjs/common';
-import { CodedError, sha256Schema } from '@koinon/contracts';
-import { Allow } from '../platform/http/allow.decorator.js';
+import { Controller, Inject, StreamableFile } from '@nestjs/common';
+import { routes } from '@koinon/contracts';
 import { BLOBS, contentKey, contentRef, type BlobStore } from '../platform/blobs/blob-store.js';
-import { SchemaPipe } from '../platform/http/schema.pipe.js';
+import { Route, type RequestTo } from '../platform/http/route.decorator.js';
 import { RegistryService } from './registry.service.js';
 
 /** Largest model file or records schema an operator may bring. */
 const MAX_BLOB_BYTES = 2 ** 30;
 
-@Controller('v1')
+@Controller()
 export class RegistryController {
   constructor(
     private readonly registry: RegistryService,
     @Inject(BLOBS) private readonly blobs: BlobStore,
   ) {}
 
-  @Get('models')
-  @Allow('viewer')
+  @Route(routes.models)
   models() {
     return this.registry.models();
   }
 
-  @Get('models/:name')
-  @Allow('viewer')
-  model(@Param('name') name: string) {
-    return this.registry.model(name);
+  @Route(routes.model)
+  model({ params }: RequestTo<typeof routes.model>) {
+    return this.registry.model(params.model);
   }
 
-  @Get('models/:name/versions/:version')
-  @Allow('viewer')
-  version(@Param('name') name: string, @Param('version', ParseIntPipe) version: number) {
-    return this.registry.version(name, version);
+  @Route(routes.version)
+  version({ params }: RequestTo<typeof routes.version>) {
+    return this.registry.version(params.model, params.version);
   }
 
-  @Get('models/:name/versions/:version/file')
-  @Allow('viewer')
-  async file(@Param('name') name: string, @Param('version', ParseIntPipe) version: number) {
-    const { sha256 } = await this.registry.version(name, version);
-    return new StreamableFile(await this.blobs.stream(contentRef(sha256)));
+  @Route(routes.modelFile)
+  async modelFile({ params }: RequestTo<typeof routes.modelFile>) {
+    const { sha256 } = await this.registry.version(params.model, params.version);
+    return this.file(sha256);
   }
 
-  @Put('blobs/:sha256')
-  @HttpCode(204)
-  @Allow('operator')
-  async put(@Param('sha256', new SchemaPipe(sha256Schema)) sha256: string, @Body() body: Readable) {
-    if (typeof body?.pipe !== 'function') throw new CodedError('REQUEST_INVALID', 'send application/octet-stream');
+  @Route(routes.putBlob)
+  async putBlob({ params: { sha256 }, body }: RequestTo<typeof routes.putBlob>) {
     await this.blobs.receive(contentKey(sha256), body, { sha256, maxBytes: MAX_BLOB_BYTES });
   }
 
-  /** Model files and records schemas for sites. */
-  @Get('site/blobs/:sha256')
-  @Allow('site')
-  async blob(@Param('sha256', new SchemaPipe(sha256Schema)) sha256: string) {
+  @Route(routes.siteBlob)
+  siteBlob({ params }: RequestTo<typeof routes.siteBlob>) {
+    return this.file(params.sha256);
+  }
+
+  private async file(sha256: string): Promise<StreamableFile> {
     return new StreamableFile(await this.blobs.stream(contentRef(sha256)));
   }
 }

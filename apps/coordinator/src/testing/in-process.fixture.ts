@@ -10,6 +10,7 @@ import { openFoundations } from '../foundations.js';
 import type { ConnectionLimits } from '../platform/http/connections.js';
 import { createHttp } from '../main.js';
 import type { Foundations } from '../platform/platform.module.js';
+import { onAnswer, strayIn } from './answers.fixture.js';
 
 export interface CoordinatorOptions {
   readonly databaseUrl: string;
@@ -22,7 +23,7 @@ export interface CoordinatorOptions {
   readonly prepare?: (app: NestFastifyApplication) => void;
 }
 
-/** HTTP app and worker in this process, on a free port of loopback. */
+/** HTTP app and worker in this process, on a free port of loopback. Whatever it answered has to be what the route table says. */
 export class InProcessCoordinator implements AsyncDisposable {
   private constructor(
     readonly url: string,
@@ -43,12 +44,15 @@ export class InProcessCoordinator implements AsyncDisposable {
     };
     const foundations = await openFoundations(environment);
     const app = await createHttp(foundations, options.limits);
+    const strays = new Set<string>();
+    onAnswer(app.getHttpAdapter().getInstance(), (answer) => strays.add(strayIn(answer) ?? ''));
     options.prepare?.(app);
     await app.listen(0, '127.0.0.1');
     const closers: (() => Promise<unknown> | void)[] = [
       () => app.close(),
       () => foundations.queues.close(),
       () => dir?.[Symbol.dispose](),
+      () => expectNoStrays(strays),
     ];
     if (options.worker !== false) closers.unshift(await startWorker(environment));
     return new InProcessCoordinator(await app.getUrl(), foundations.config.home, app, foundations, closers);
@@ -85,6 +89,11 @@ export class InProcessCoordinator implements AsyncDisposable {
   private token(scope: string): string {
     return readFileSync(join(this.home, `${scope}.token`), 'utf8').trim();
   }
+}
+
+function expectNoStrays(strays: Set<string>): void {
+  strays.delete('');
+  if (strays.size > 0) throw new Error(`answers that the route table does not know:\n${[...strays].join('\n')}`);
 }
 
 /** The worker has foundations of its own, as its process would. */

@@ -28,11 +28,11 @@ describe('answerOf', () => {
   });
 
   it.each(['<html>bad gateway</html>', '{"code":"E_OTHER"}', '{"code":"toString"}', 'null', '[]', '3'])(
-    'throws INTERNAL with the status where an error is none of ours: %s',
+    'takes an error in another form for that of something in between, and gives its status: %s',
     async (body) => {
       await expect(answerOf(routes.runs, answered(body, 'application/json', 502))).rejects.toMatchObject({
-        code: 'INTERNAL',
-        detail: 'HTTP 502',
+        code: 'COORDINATOR_UNREACHABLE',
+        detail: 'HTTP 502 that is not the coordinator’s',
         issues: [],
       });
     },

@@ -38,10 +38,11 @@ async function read(answer: Route['answer'], response: Response): Promise<unknow
   return answer.read === 'stream' ? response.body : new Uint8Array(await response.arrayBuffer());
 }
 
-const notOurs = (): CodedError => new CodedError('COORDINATOR_UNREACHABLE', 'the answer is not the coordinator’s');
+const notOurs = (detail = 'the answer is not the coordinator’s'): CodedError =>
+  new CodedError('COORDINATOR_UNREACHABLE', detail);
 
 /** The coded error in a problem+json answer. */
 async function errorOf(response: Response): Promise<CodedError> {
   const refusal = fromWire(await response.json().catch(() => null));
-  return refusal === null ? new CodedError('INTERNAL', `HTTP ${response.status}`) : namedProtocolRefusal(refusal);
+  return refusal ? namedProtocolRefusal(refusal) : notOurs(`HTTP ${response.status} that is not the coordinator’s`);
 }

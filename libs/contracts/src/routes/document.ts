@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import { route } from './route.js';
 
+const anything = z.record(z.string(), z.unknown());
+
 export const documentRoutes = {
   openApi: route({
     method: 'GET',
     path: '/v1/openapi.json',
     access: 'anyone',
     summary: 'This document.',
-    answer: z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }),
+    answer: z.object({
+      openapi: z.string(),
+      info: anything,
+      paths: anything,
+      components: z.object({ schemas: anything, securitySchemes: anything }),
+    }),
   }),
 };

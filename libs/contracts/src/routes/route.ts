@@ -64,7 +64,7 @@ type Definition<Path extends `/v1/${string}`, Params, Query, Body, Answer> = Pic
 } & ([Names<Path>] extends [never] ? { readonly params?: Params } : { readonly params: Params });
 
 /** Bodies of routes that name no size of their own: none, or `{}`. */
-const SMALL_BODY_BYTES = 1024;
+export const SMALL_BODY_BYTES = 1024;
 
 export function route<
   const Path extends `/v1/${string}`,
@@ -115,6 +115,9 @@ export const eventStream = (description: string): Octets<'stream'> => ({
   read: 'stream',
   description,
 });
+
+/** Whether a path lies in the coordinator's API; what lies beside it is the dashboard. */
+export const isApi = (path: string): boolean => path.startsWith('/v1/');
 
 export const isJson = (content: Content): content is z.ZodType => content instanceof z.ZodType;
 

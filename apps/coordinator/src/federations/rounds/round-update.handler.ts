@@ -15,7 +15,7 @@ import { becauseOf } from '../../platform/database/transition.js';
 import { failureOf } from '../../platform/jobs/job-failure.js';
 import type { JobHandler, JobPayload } from '../../platform/jobs/job-map.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
-import { buildIdentity } from '../../registry/build-identity.js';
+import { buildIdentity } from '../../platform/build-identity.js';
 import { readWeights, writeWeights } from '../../registry/model-weights.js';
 import { VersionsService } from '../../registry/versions.service.js';
 import { EpsilonService } from '../runs/epsilon.service.js';

@@ -1,42 +1,34 @@
-import { Body, Controller, Get, HttpCode, Param, ParseUUIDPipe, Post } from '@nestjs/common';
-import { startRunSchema, type StartRun } from '@koinon/contracts';
-import { Allow, CallerOf, type Caller } from '../../platform/http/allow.decorator.js';
-import { SchemaPipe } from '../../platform/http/schema.pipe.js';
+import { Controller } from '@nestjs/common';
+import { routes } from '@koinon/contracts';
+import type { Caller } from '../../platform/http/caller.js';
+import { Route, type RequestTo } from '../../platform/http/route.decorator.js';
 import { RunViews } from './run-views.service.js';
 import { RunsService } from './runs.service.js';
 
-/** A federation file, as JSON. */
-const MAX_RUN_BYTES = 256 * 1024;
-
-@Controller('v1/runs')
+@Controller()
 export class RunsController {
   constructor(
     private readonly runs: RunsService,
     private readonly views: RunViews,
   ) {}
 
-  @Post()
-  @Allow('operator', MAX_RUN_BYTES)
-  start(@Body(new SchemaPipe(startRunSchema)) request: StartRun, @CallerOf() caller: Caller) {
-    return this.runs.start(request, caller.name);
+  @Route(routes.startRun)
+  start({ body }: RequestTo<typeof routes.startRun>, { name }: Caller) {
+    return this.runs.start(body, name);
   }
 
-  @Get()
-  @Allow('viewer')
+  @Route(routes.runs)
   list() {
     return this.views.list();
   }
 
-  @Get(':id')
-  @Allow('viewer')
-  view(@Param('id', ParseUUIDPipe) id: string) {
-    return this.views.view(id);
+  @Route(routes.run)
+  view({ params }: RequestTo<typeof routes.run>) {
+    return this.views.view(params.runId);
   }
 
-  @Post(':id/cancel')
-  @HttpCode(200)
-  @Allow('operator')
-  cancel(@Param('id', ParseUUIDPipe) id: string, @CallerOf() caller: Caller) {
-    return this.runs.cancel(id, caller.name);
+  @Route(routes.cancelRun)
+  cancel({ params }: RequestTo<typeof routes.cancelRun>, { name }: Caller) {
+    return this.runs.cancel(params.runId, name);
   }
 }

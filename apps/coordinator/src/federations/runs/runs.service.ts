@@ -11,7 +11,7 @@ import { SiteRow } from '../../identity/identity.entities.js';
 import { EventsService } from '../../platform/events/events.service.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { RecipeChecks } from '../recipe/recipe-checks.service.js';
-import { buildIdentity } from '../../registry/build-identity.js';
+import { buildIdentity } from '../../platform/build-identity.js';
 import { VersionsService } from '../../registry/versions.service.js';
 import { encryptionOf } from './encryption.js';
 import { knownBase } from './known-base.js';

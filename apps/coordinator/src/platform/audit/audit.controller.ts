@@ -1,27 +1,19 @@
-import { Controller, Get, Query } from '@nestjs/common';
-import { z } from 'zod';
-import { Allow } from '../http/allow.decorator.js';
-import { SchemaPipe } from '../http/schema.pipe.js';
+import { Controller } from '@nestjs/common';
+import { routes } from '@koinon/contracts';
+import { Route, type RequestTo } from '../http/route.decorator.js';
 import { AuditService } from './audit.service.js';
 
-const pageSchema = z.object({
-  after: z.coerce.number().int().min(0).default(0),
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-});
-
-@Controller('v1/audit')
+@Controller()
 export class AuditController {
   constructor(private readonly audit: AuditService) {}
 
-  @Get()
-  @Allow('viewer')
-  list(@Query(new SchemaPipe(pageSchema)) page: z.infer<typeof pageSchema>) {
-    return this.audit.entries(page.after, page.limit);
+  @Route(routes.auditEntries)
+  entries({ query }: RequestTo<typeof routes.auditEntries>) {
+    return this.audit.entries(query.after, query.limit);
   }
 
-  @Get('verify')
-  @Allow('viewer')
-  verify() {
+  @Route(routes.auditReport)
+  report() {
     return this.audit.verify();
   }
 }

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
-import { SMALL_BODY_BYTES } from './allow.decorator.js';
+import { SMALL_BODY_BYTES } from '@koinon/contracts';
 
 /** A few connections for each of 64 sites and for the people who look on. */
 const MAX_CONNECTIONS = 1024;
@@ -48,7 +48,7 @@ export function limitConnections(fastify: FastifyInstance, { maxConnections, lin
       setTimeout(() => void (request.raw.complete || request.raw.socket.destroy()), lingerMs).unref();
   };
   fastify.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.access === 'anyone') endUnlessComplete(request);
+    if (request.routeOptions.config.route?.access === 'anyone') endUnlessComplete(request);
   });
   // An answer that did not wait for its body: what still comes is dropped for a while, so that the caller reads the answer.
   fastify.addHook('onResponse', async (request) => endUnlessComplete(request));

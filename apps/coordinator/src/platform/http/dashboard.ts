@@ -1,4 +1,4 @@
-import { CodedError, toWire } from '@koinon/contracts';
+import { CodedError, isApi, toWire } from '@koinon/contracts';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
@@ -18,8 +18,7 @@ export function setHeaders(fastify: FastifyInstance): void {
 export async function serveDashboard(fastify: FastifyInstance, folder: string): Promise<void> {
   await fastify.register(fastifyStatic as never, { root: folder, wildcard: false });
   fastify.get('/*', (request, reply) => {
-    if (!request.url.startsWith('/v1/'))
-      return (reply as never as { sendFile(name: string): unknown }).sendFile('index.html');
+    if (!isApi(request.url)) return (reply as never as { sendFile(name: string): unknown }).sendFile('index.html');
     return reply
       .status(404)
       .type('application/problem+json')

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { catalogue, isErrorCode } from '@koinon/contracts';
 import { withDatabase } from '@koinon/testing';
@@ -89,6 +90,27 @@ describe('an error of the API', () => {
     ['a digest that is none', 'PUT', `/v1/blobs/${SECRET}`, 'x', 400, 'REQUEST_INVALID'],
   ])('answers %s with its code', async (_, method, path, body, status, code) => {
     expect(await problem(await send(method, path, body))).toMatchObject({ status, code });
+  });
+
+  it.each([
+    ['bytes that are no HTTP', `${SECRET}\r\n\r\n`],
+    ['a head that is too large', `GET /v1/runs HTTP/1.1\r\nx: ${SECRET.repeat(1000)}\r\n\r\n`],
+  ])('answers %s', async (_, bytes) => {
+    const { hostname, port } = new URL(federation.coordinator.url);
+    const socket = connect(Number(port), hostname).setEncoding('utf8').end(bytes);
+    const answer = (await socket.toArray()).join('');
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    const headers = Object.fromEntries(
+      head
+        .split('\r\n')
+        .slice(1)
+        .map((line) => line.split(': ') as [string, string]),
+    );
+    const status = Number(/^HTTP\/1\.1 (\d+) /.exec(head)?.[1]);
+    expect(await problem(new Response(body, { status, headers }))).toMatchObject({
+      status: 400,
+      code: 'REQUEST_INVALID',
+    });
   });
 
   it('answers a content type nobody reads', async () => {

@@ -1,13 +1,13 @@
-import { Controller, Get } from '@nestjs/common';
-import { Allow } from '../http/allow.decorator.js';
+import { Controller } from '@nestjs/common';
+import { routes } from '@koinon/contracts';
+import { Route } from '../http/route.decorator.js';
 import { JobFailures } from './job-failures.service.js';
 
-@Controller('v1/jobs')
+@Controller()
 export class JobsController {
   constructor(private readonly failures: JobFailures) {}
 
-  @Get('failed')
-  @Allow('operator')
+  @Route(routes.failedJobs)
   failed() {
     return this.failures.newest();
   }
