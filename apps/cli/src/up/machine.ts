@@ -106,7 +106,6 @@ export class Machine implements Host {
       ...environment,
       KOINON_PORT: String(port),
     });
-    await this.start('worker', programs.worker, environment);
     const urlFile = join(folder, 'coordinator.url');
     writeFileSync(urlFile, url!, { mode: 0o600 });
     this.stops.push(async () => rmSync(urlFile, { force: true }));
@@ -119,7 +118,9 @@ export class Machine implements Host {
     const hospitals = new Hospitals(this, client);
     this.stops.push(() => hospitals.stop());
     this.running = { client, dashboardUrl: `${url}/#token=${viewer}`, hospitals };
-    await hospitals.start();
+    // Nobody asks the worker anything, so that hospitals need not wait for it.
+    const started = await Promise.allSettled([this.start('worker', programs.worker, environment), hospitals.start()]);
+    for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   private start(name: string, file: string, environment: Record<string, string>): Promise<Record<string, string>> {
