@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { watchMemory } from '@koinon/onnx';
-import type { Charged, ChildAnswer, ChildReply, Order } from './protocol.js';
+import type { Charged, ChildAnswer, ChildReply, Order, Task } from './protocol.js';
 
 /** How a process ended that did not answer. */
 export interface Ending {
@@ -20,9 +20,12 @@ export class TaskProcess {
   private charge: (() => number) | undefined;
   private taken = false;
 
-  /** @param signal kills it, also while it waits */
-  constructor(childFile: string, memoryMb: number, signal: AbortSignal) {
-    this.child = fork(childFile, {
+  /**
+   * @param probably what it will be asked for, so that it loads that while it waits; it does whatever comes
+   * @param signal kills it, also while it waits
+   */
+  constructor(childFile: string, probably: Task['kind'], memoryMb: number, signal: AbortSignal) {
+    this.child = fork(childFile, [probably], {
       serialization: 'advanced',
       env: {},
       signal,

@@ -111,6 +111,16 @@ describe('TaskRunner', () => {
     await vi.waitFor(() => expect(running('ahead')).toEqual([]));
   });
 
+  it('tells the process that waits what it will be asked for: the task that follows in a round', async () => {
+    const tasks = runner(childThat('told', `process.send({ kind: 'done', result: process.argv.at(-1) })`));
+    tasks.prepare();
+    const [prepared] = running('told');
+    expect(await tasks.train(job, charge)).toBe('train');
+    expect(running('told')).not.toContain(prepared);
+    expect(await tasks.evaluate(evaluation)).toBe('evaluate');
+    expect(await tasks.evaluate(evaluation), 'a task that nobody foresaw').toBe('train');
+  });
+
   it('starts another process where the waiting one was killed', async () => {
     const tasks = runner(
       childThat('killed', `process.send({ kind: 'done', result: process.pid }, () => process.disconnect())`),

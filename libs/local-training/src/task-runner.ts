@@ -24,8 +24,8 @@ const ownChild = fileURLToPath(new URL('../dist/bundle/task.child.js', import.me
 
 /**
  * Runs models of others on the records of this site, each in a process of its own that time and memory limits can kill
- * without hurting whoever serves predictions. After the first task the next process is started ahead and waits, so that a task
- * does not pay for its start; it still takes one task only.
+ * without hurting whoever serves predictions. The next process is started ahead and waits, with what it will probably need, so
+ * that a task does not pay for its start; it still takes one task only.
  */
 export class TaskRunner {
   private readonly signal: AbortSignal;
@@ -40,6 +40,11 @@ export class TaskRunner {
     checkLimits(limits);
     this.signal = signal;
     this.childFile = childFile;
+  }
+
+  /** A training is near: its process starts, unless one waits. */
+  prepare(): void {
+    this.waiting ??= this.startAhead('train');
   }
 
   /**
@@ -74,27 +79,27 @@ export class TaskRunner {
     const order = { task, limits: this.limits };
     const waiting = this.waiting;
     this.waiting = undefined;
-    let reply = await (waiting ?? this.start()).run(order, until, charge);
+    let reply = await (waiting ?? this.start(kind)).run(order, until, charge);
     // It was killed while it waited.
     if (waiting && reply.kind === 'ended' && reply.reason === 'NOT_TAKEN')
-      reply = await this.start().run(order, until, charge);
-    this.waiting = this.startAhead();
+      reply = await this.start(kind).run(order, until, charge);
+    this.waiting = this.startAhead(kind === 'train' ? 'evaluate' : 'train');
     if (reply.kind === 'done') return reply.result as TaskResults[Kind];
     if (reply.kind === 'failed') throw new TrainingError(reply.code, reply.message);
     throw new TrainingError(`${prefix}_${reply.reason === 'NOT_TAKEN' ? 'CRASHED' : reply.reason}`, reply.message);
   }
 
   /** A result is not lost because the next process cannot be started: the next task tries again and says why. */
-  private startAhead(): TaskProcess | undefined {
+  private startAhead(probably: Task['kind']): TaskProcess | undefined {
     try {
-      return this.signal.aborted ? undefined : this.start();
+      return this.signal.aborted ? undefined : this.start(probably);
     } catch {
       return undefined;
     }
   }
 
-  private start(): TaskProcess {
-    return new TaskProcess(this.childFile, this.limits.memoryMb, this.signal);
+  private start(probably: Task['kind']): TaskProcess {
+    return new TaskProcess(this.childFile, probably, this.limits.memoryMb, this.signal);
   }
 }
 

@@ -5,6 +5,11 @@ import { scoresOf } from './evaluation.js';
 import type { ChildAnswer, ChildReply, Order, Task } from './protocol.js';
 import { TrainingError } from './training-error.js';
 
+/** Nearly all that this process would load at its start, and an evaluation needs none of it. */
+const training = () => import('./training-task.js');
+// While it waits, so that a training does not; a failure is that of the task that meets it again.
+if (process.argv[2] === ('train' satisfies Task['kind'])) training().catch(() => undefined);
+
 process.once('message', (order: Order) => {
   process.send?.({ kind: 'taken' } satisfies ChildReply);
   void answer(order).then((reply) => process.send?.(reply, () => process.disconnect()));
@@ -16,8 +21,7 @@ async function answer({ task, limits }: Order): Promise<ChildAnswer> {
   try {
     const model = readModel(task);
     if (task.kind === 'evaluate') return { kind: 'done', result: await scoresOf(model, task.job) };
-    // Nearly all that this process would load at its start, and an evaluation needs none of it.
-    const { train } = await import('./training-task.js');
+    const { train } = await training();
     return { kind: 'done', result: await train(model, task.job, limits) };
   } catch (error) {
     if (error instanceof TrainingError) return { kind: 'failed', code: error.code, message: error.message };

@@ -185,6 +185,7 @@ export class Agent {
   private async do(assignment: Assignment): Promise<boolean> {
     switch (assignment.kind) {
       case 'ceremony':
+        this.vectors.prepare();
         await this.ceremony.take(assignment);
         return true;
       case 'train':

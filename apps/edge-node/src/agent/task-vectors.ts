@@ -43,6 +43,11 @@ export class TaskVectors {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** A round has begun: its training follows the key ceremony. */
+  prepare(): void {
+    this.tasks.prepare();
+  }
+
   /**
    * @param signal kills the training
    * @returns the quantised update vector of this site, ready to encrypt
