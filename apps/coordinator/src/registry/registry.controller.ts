@@ -4,9 +4,6 @@ import { BLOBS, contentKey, contentRef, type BlobStore } from '../platform/blobs
 import { Route, type RequestTo } from '../platform/http/route.decorator.js';
 import { RegistryService } from './registry.service.js';
 
-/** Largest model file or records schema an operator may bring. */
-const MAX_BLOB_BYTES = 2 ** 30;
-
 @Controller()
 export class RegistryController {
   constructor(
@@ -37,7 +34,7 @@ export class RegistryController {
 
   @Route(routes.putBlob)
   async putBlob({ params: { sha256 }, body }: RequestTo<typeof routes.putBlob>) {
-    await this.blobs.receive(contentKey(sha256), body, { sha256, maxBytes: MAX_BLOB_BYTES });
+    await this.blobs.receive(contentKey(sha256), body, { sha256, maxBytes: routes.putBlob.body.maxBytes });
   }
 
   @Route(routes.siteBlob)

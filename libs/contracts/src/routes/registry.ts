@@ -55,7 +55,7 @@ export const registryRoutes = {
     access: 'operator',
     summary: 'Stores a model file or a records schema under its SHA-256.',
     params: { sha256: sha256Schema },
-    body: octets('The file, at most 1 GiB.'),
+    body: { ...octets('The file, at most 1 GiB.'), maxBytes: 2 ** 30 },
     errors: writeFailures,
   }),
   siteBlob: route({
