@@ -48,6 +48,11 @@ describe('a site that does not do its part', () => {
       participants: ['alpha', 'beta', 'gamma'],
       exclusions: [{ site: 'delta', code: 'EPOCH_SITE_MISSING' }],
     });
+    const audited =
+      "SELECT detail -> 'excluded' AS excluded FROM audit_log WHERE action = 'round.excluded' AND subject = $1";
+    expect(await federation.coordinator.query(audited, [run.rounds[0]!.id])).toEqual([
+      { excluded: [{ site: 'delta', code: 'EPOCH_SITE_MISSING' }] },
+    ]);
     const { lineage } = await federation.coordinator.client.version('missing', run.rounds[0]!.version!);
     expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'EPOCH_SITE_MISSING' }]);
     // The majority of the three that are left, as their epoch's header says.

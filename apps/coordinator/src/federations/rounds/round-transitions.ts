@@ -49,7 +49,12 @@ export class RoundTransitions {
     const runId = await lockRunOf(tx, id);
     const round = await tx.findOneOrFail(RoundRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (round.state === 'done' || round.state === 'failed') return false;
-    await tx.update(RoundRow, { id }, { exclusions: withExclusions(round.exclusions, added) });
+    const exclusions = withExclusions(round.exclusions, added);
+    const excluded = exclusions.slice(round.exclusions.length);
+    if (excluded.length === 0) return true;
+    await tx.update(RoundRow, { id }, { exclusions });
+    const detail = { run: runId, round: round.number, excluded };
+    await this.audit.append(tx, { actor: 'coordinator', action: 'round.excluded', subject: id, detail });
     await this.events.publish(tx, 'round', id, runId);
     return true;
   }
