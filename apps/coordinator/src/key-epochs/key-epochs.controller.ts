@@ -3,19 +3,23 @@ import { Controller, StreamableFile } from '@nestjs/common';
 import { routes } from '@koinon/contracts';
 import type { Caller } from '../platform/http/caller.js';
 import { Route, type RequestTo } from '../platform/http/route.decorator.js';
-import { CeremonyRelay } from './ceremony-relay.service.js';
+import { CeremonyInbox } from './ceremony-inbox.service.js';
+import { CeremonyPosts } from './ceremony-posts.service.js';
 
 @Controller()
 export class KeyEpochsController {
-  constructor(private readonly relay: CeremonyRelay) {}
+  constructor(
+    private readonly posts: CeremonyPosts,
+    private readonly inboxes: CeremonyInbox,
+  ) {}
 
   @Route(routes.postCeremony)
   post({ params, body }: RequestTo<typeof routes.postCeremony>, { name, bodySha256 }: Caller) {
-    return this.relay.post(params.keyEpochId, name, body, bodySha256!);
+    return this.posts.post(params.keyEpochId, name, body, bodySha256!);
   }
 
   @Route(routes.ceremonyInbox)
   async inbox({ params, query }: RequestTo<typeof routes.ceremonyInbox>, { name }: Caller) {
-    return new StreamableFile(Readable.from(await this.relay.inbox(params.keyEpochId, name, query.step)));
+    return new StreamableFile(Readable.from(await this.inboxes.read(params.keyEpochId, name, query.step)));
   }
 }

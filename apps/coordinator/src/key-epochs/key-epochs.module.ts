@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
-import { CeremonyRelay } from './ceremony-relay.service.js';
+import { CeremonyInbox } from './ceremony-inbox.service.js';
+import { CeremonyPosts } from './ceremony-posts.service.js';
 import { KeyEpochTransitions } from './key-epoch-transitions.js';
 import { KeyEpochsController } from './key-epochs.controller.js';
 import { KeyEpochsService } from './key-epochs.service.js';
@@ -7,5 +8,5 @@ import { KeyEpochsService } from './key-epochs.service.js';
 @Module({ providers: [KeyEpochTransitions, KeyEpochsService], exports: [KeyEpochTransitions, KeyEpochsService] })
 export class KeyEpochsModule {}
 
-@Module({ imports: [KeyEpochsModule], controllers: [KeyEpochsController], providers: [CeremonyRelay] })
+@Module({ imports: [KeyEpochsModule], controllers: [KeyEpochsController], providers: [CeremonyInbox, CeremonyPosts] })
 export class KeyEpochsHttpModule {}

@@ -2,11 +2,17 @@ import { Controller, StreamableFile } from '@nestjs/common';
 import { routes } from '@koinon/contracts';
 import type { Caller } from '../platform/http/caller.js';
 import { Route, type RequestTo } from '../platform/http/route.decorator.js';
+import { DecryptionSharesService } from './decryption-shares.service.js';
+import { OpeningsService } from './openings.service.js';
 import { UploadsService } from './uploads.service.js';
 
 @Controller()
 export class SumsController {
-  constructor(private readonly uploads: UploadsService) {}
+  constructor(
+    private readonly uploads: UploadsService,
+    private readonly shares: DecryptionSharesService,
+    private readonly openings: OpeningsService,
+  ) {}
 
   @Route(routes.uploadedBlocks)
   blocks({ params }: RequestTo<typeof routes.uploadedBlocks>, { name }: Caller) {
@@ -20,26 +26,26 @@ export class SumsController {
 
   @Route(routes.finishUpload)
   finishUpload({ params, body }: RequestTo<typeof routes.finishUpload>, { name }: Caller) {
-    return this.uploads.finishUpload(params.sumId, name, body);
+    return this.uploads.finish(params.sumId, name, body);
   }
 
   @Route(routes.sumBlock)
   async sumBlock({ params: { sumId, index } }: RequestTo<typeof routes.sumBlock>, { name }: Caller) {
-    return new StreamableFile(await this.uploads.sumBlock(sumId, name, index));
+    return new StreamableFile(await this.openings.sumBlock(sumId, name, index));
   }
 
   @Route(routes.opening)
   opening({ params: { sumId, index } }: RequestTo<typeof routes.opening>, { name }: Caller) {
-    return this.uploads.opening(sumId, name, index);
+    return this.openings.opening(sumId, name, index);
   }
 
   @Route(routes.putDecryptionShare)
   putDecryptionShare({ params, body }: RequestTo<typeof routes.putDecryptionShare>, { name, bodySha256 }: Caller) {
-    return this.uploads.putDecryptionShare(params.sumId, name, body, bodySha256!);
+    return this.shares.put(params.sumId, name, body, bodySha256!);
   }
 
   @Route(routes.finishDecryptionShare)
   finishDecryptionShare({ params, body }: RequestTo<typeof routes.finishDecryptionShare>, { name }: Caller) {
-    return this.uploads.finishDecryptionShare(params.sumId, name, body);
+    return this.shares.finish(params.sumId, name, body);
   }
 }

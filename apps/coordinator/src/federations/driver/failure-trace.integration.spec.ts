@@ -4,7 +4,10 @@ import { MOST_RELEASES, type Assignment, type RunView } from '@koinon/contracts'
 import { StrategyError } from '@koinon/strategies';
 import { withDatabase, until } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { SumRootHandler, SumCombineHandler, SumJobs, SumShardHandler } from '../../secure-sums/secure-sums.handlers.js';
+import { SumRootHandler } from '../../secure-sums/jobs/sum-root.handler.js';
+import { SumCombineHandler } from '../../secure-sums/jobs/sum-combine.handler.js';
+import { SumJobs } from '../../secure-sums/jobs/sum-jobs.js';
+import { SumShardHandler } from '../../secure-sums/jobs/sum-shard.handler.js';
 import { AggregationService } from '../../secure-sums/aggregation.service.js';
 import { SumTransitions } from '../../secure-sums/sum-transitions.js';
 import { BLOBS } from '../../platform/blobs/blob-store.js';
