@@ -57,22 +57,27 @@ function sample(cli: number, database: number, tickMs: number): Sample {
 /** Fields 4, 14 to 17 of proc_pid_stat(5), after a name that may hold anything. */
 function processOf(pid: number): Process[] {
   if (Number.isNaN(pid)) return [];
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  const ticks = fields.slice(11, 15).reduce((total, n) => total + n, 0);
+  return stat === '' ? [] : [{ pid, parent: fields[1]!, ticks }];
+}
+
+/** Empty when the process has ended. */
+function readIfThere(file: string): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
-    const ticks = fields.slice(11, 15).reduce((total, n) => total + n, 0);
-    return [{ pid, parent: fields[1]!, ticks }];
+    return readFileSync(file, 'latin1');
   } catch {
-    return [];
+    return '';
   }
 }
 
 const sum = (processes: readonly Process[]): number => processes.reduce((total, { ticks }) => total + ticks, 0);
 
 function roleOf(pid: number): string {
-  const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  const command = readIfThere(`/proc/${pid}/cmdline`);
   return command.includes('/worker.js') ? 'worker' : command.includes('/coordinator/') ? 'coordinator' : 'nodes';
 }
