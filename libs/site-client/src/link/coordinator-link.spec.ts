@@ -4,7 +4,8 @@ import { CodedError, PROTOCOL, toWire, type SiteStatus } from '@koinon/contracts
 import { freePort } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator } from '../testing/fake-coordinator.js';
-import { newSigner, sha256 } from '../testing/hospitals.js';
+import { newSigner } from '../testing/hospitals.js';
+import { sha256 } from '../testing/relay.js';
 import { CoordinatorLink } from './coordinator-link.js';
 
 const status: SiteStatus = { serving: [], notServing: [], requests: 3, epsilonSpent: null };

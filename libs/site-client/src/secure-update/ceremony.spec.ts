@@ -13,7 +13,8 @@ import { signStatement } from '@koinon/signing';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { schemes } from '@koinon/he';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, SUM, sha256 } from '../testing/hospitals.js';
+import { EPOCH, Hospitals, SUM } from '../testing/hospitals.js';
+import { sha256 } from '../testing/relay.js';
 import { KeyEpochStore } from './key-epoch-store.js';
 
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 5 }, (_, i) => (seed * 1000 + i * 7) % 65536);

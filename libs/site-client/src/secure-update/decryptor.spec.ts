@@ -15,7 +15,8 @@ import { verifyStatement, signStatement, type Signer } from '@koinon/signing';
 import { schemes } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner, sha256 } from '../testing/hospitals.js';
+import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner } from '../testing/hospitals.js';
+import { sha256 } from '../testing/relay.js';
 
 const ALL = ['basel', 'cleveland', 'hungary'];
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 20_000 }, (_, i) => (seed * 1000 + i) % 65536);

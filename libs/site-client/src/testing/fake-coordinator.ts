@@ -12,7 +12,8 @@ import {
   type RequestStatement,
 } from '@koinon/contracts';
 import { verifyStatement } from '@koinon/signing';
-import { EPOCH, sha256 } from './hospitals.js';
+import { EPOCH } from './hospitals.js';
+import { sha256 } from './relay.js';
 
 export interface SeenRequest {
   readonly method: string;
