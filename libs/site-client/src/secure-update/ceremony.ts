@@ -30,7 +30,10 @@ export class Ceremony {
       identityKey: this.keys.signer.publicKey,
       sealingKey: this.keys.box.publicKey,
     });
-    const post = this.epochs.posted(header, step) ?? (await this.runStep(header, step, roster));
+    const post = await this.epochs.inTurn(
+      header.keyEpochId,
+      async () => this.epochs.posted(header, step) ?? this.runStep(header, step, roster),
+    );
     await this.link.postCeremony(header.keyEpochId, post);
   }
 

@@ -39,22 +39,25 @@ export class Decryptor {
       aggregationCommitmentStatement.schema,
       this.coordinatorKey,
     );
-    const { header, roster, epoch } = await this.epochs.restore(keyEpochId);
-    using keyEpoch = epoch;
+    const { header, roster } = this.epochs.ceremony(keyEpochId);
     checkCommitment(commitment, { site: this.site, header, sumId, upload: this.epochs.upload(keyEpochId, sumId) });
     await checkUploads(commitment, uploads, roster);
     const checked = await this.checkBlocks(commitment, header);
     const blocks = await this.sumBlocks(commitment);
     const payload = fromBase64(envelope.payload);
-    const share = this.shares.once(sumId, payload, () => {
-      const made = keyEpoch.decryptionShare({
-        sumIndex: commitment.sumIndex,
-        uploaders: commitment.uploads.map((u) => u.site),
-        decryptors: commitment.decryptors,
-        blocks,
+    const share = await this.epochs.inTurn(keyEpochId, async () => {
+      const { epoch } = await this.epochs.restore(keyEpochId);
+      using keyEpoch = epoch;
+      return this.shares.once(sumId, payload, () => {
+        const made = keyEpoch.decryptionShare({
+          sumIndex: commitment.sumIndex,
+          uploaders: commitment.uploads.map((u) => u.site),
+          decryptors: commitment.decryptors,
+          blocks,
+        });
+        this.epochs.madeDecryptionShare(keyEpochId, keyEpoch);
+        return made;
       });
-      this.epochs.madeDecryptionShare(keyEpochId, keyEpoch);
-      return made;
     });
     await this.link.putDecryptionShare(sumId, share);
     const statement = {

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CodedError,
@@ -56,6 +56,9 @@ type Head = z.infer<typeof headSchema>;
  * A file is the length of its head (u32, little-endian), the head as JSON, and the state: bytes, which can be zeroised.
  */
 export class KeyEpochStore {
+  /** By key epoch, the end of what is being done with its state. */
+  private readonly turns = new Map<string, Promise<unknown>>();
+
   constructor(
     private readonly folder: string,
     private readonly site: string,
@@ -67,6 +70,24 @@ export class KeyEpochStore {
   /** Also when its secrets were wiped since: an epoch of this name is never begun again. */
   began(keyEpochId: string): boolean {
     return namesIn(this.folder).some((name) => name === `${keyEpochId}.epoch` || name === `${keyEpochId}.over`);
+  }
+
+  /**
+   * Runs what restores an epoch and saves it again, when all that began before it is over: from a state read before another one
+   * was saved, a sum index that was spent would be spent again. Whatever `restore`s in order to save belongs in here.
+   */
+  async inTurn<T>(keyEpochId: string, act: () => Promise<T>): Promise<T> {
+    const before = this.turns.get(keyEpochId);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return act();
+    })();
+    this.turns.set(keyEpochId, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.turns.get(keyEpochId) === turn) this.turns.delete(keyEpochId);
+    }
   }
 
   /** The epoch as it was after its last step, upload or share. Dispose it. @throws CodedError SITE_STATE_LOST */
@@ -197,8 +218,12 @@ export class KeyEpochStore {
     }
   }
 
-  /** Zeroises `state`. */
+  /** Zeroises `state`. @throws CodedError SITE_STATE_LOST when the epoch was wiped since it was read: its secrets do not come back */
   private write(head: Head, state: Uint8Array): void {
+    if (existsSync(this.over(head.header.keyEpochId))) {
+      state.fill(0);
+      throw new CodedError('SITE_STATE_LOST', 'this key epoch is over');
+    }
     const text = Buffer.from(JSON.stringify(head));
     const length = Buffer.alloc(LENGTH_BYTES);
     length.writeUInt32LE(text.length);
@@ -220,7 +245,7 @@ export class KeyEpochStore {
 
   /** What stays is an empty file with the epoch's name, before its secrets go. */
   private wipe(keyEpochId: string): void {
-    createDurably(join(this.folder, `${keyEpochId}.over`), '');
+    createDurably(this.over(keyEpochId), '');
     wipeFile(this.file(keyEpochId));
   }
 
@@ -232,5 +257,9 @@ export class KeyEpochStore {
 
   private file(keyEpochId: string): string {
     return join(this.folder, `${keyEpochId}.epoch`);
+  }
+
+  private over(keyEpochId: string): string {
+    return join(this.folder, `${keyEpochId}.over`);
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { setImmediate as yieldThread } from 'node:timers/promises';
 import { CodedError } from '@koinon/contracts';
 import { namesIn, readIfThere, wipe, writeDurably } from '@koinon/service';
 
@@ -8,17 +9,32 @@ import { namesIn, readIfThere, wipe, writeDurably } from '@koinon/service';
  * dropped are zeroised: a crash may leave two ciphertexts under one one-time key, which tell whoever reads both of the plaintexts.
  */
 export class UploadStore {
+  /** Sums whose blocks are being made: nothing on disk names them yet. */
+  private readonly unrecorded = new Set<string>();
+
   constructor(private readonly folder: string) {}
 
-  /** @returns SHA-256 of each block */
-  save(sumId: string, blocks: Iterable<Uint8Array>): Buffer[] {
-    wipe(join(this.folder, sumId));
-    const digests: Buffer[] = [];
-    for (const block of blocks) {
-      writeDurably(this.file(sumId, digests.length), block);
-      digests.push(createHash('sha256').update(block).digest());
+  /**
+   * Lets the thread go between two blocks: a million values under CKKS take it a second or two, for which no other sum may wait.
+   * @param record makes the upload known, given the SHA-256 of each block; without it the blocks are wiped again
+   */
+  async save(sumId: string, blocks: Iterable<Uint8Array>, record: (digests: Buffer[]) => void): Promise<void> {
+    this.unrecorded.add(sumId);
+    try {
+      wipe(join(this.folder, sumId));
+      const digests: Buffer[] = [];
+      for (const block of blocks) {
+        writeDurably(this.file(sumId, digests.length), block);
+        digests.push(createHash('sha256').update(block).digest());
+        await yieldThread();
+      }
+      record(digests);
+    } catch (error) {
+      wipe(join(this.folder, sumId));
+      throw error;
+    } finally {
+      this.unrecorded.delete(sumId);
     }
-    return digests;
   }
 
   /** @throws CodedError SITE_STATE_LOST when a block is gone */
@@ -30,9 +46,10 @@ export class UploadStore {
     });
   }
 
-  /** Wipes every upload but these. */
+  /** Wipes every upload but these and those being made. */
   keepOnly(sumIds: readonly string[]): void {
-    for (const name of namesIn(this.folder)) if (!sumIds.includes(name)) wipe(join(this.folder, name));
+    for (const name of namesIn(this.folder))
+      if (!sumIds.includes(name) && !this.unrecorded.has(name)) wipe(join(this.folder, name));
   }
 
   private file(sumId: string, index: number): string {

@@ -1,4 +1,5 @@
-import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, uploadStatement } from '@koinon/contracts';
 import { verifyStatement } from '@koinon/signing';
@@ -10,6 +11,7 @@ import { KeyEpochStore } from './key-epoch-store.js';
 import { forgetAllBut } from './forget.js';
 import { DecryptionShareStore } from './decryption-share-store.js';
 import { UploadStore } from './upload-store.js';
+import { Uploader } from './uploader.js';
 
 /** More than one block in either scheme. */
 const values = (seed: number): Uint32Array => Uint32Array.from({ length: 20_000 }, (_, i) => (seed * 31 + i) % 65536);
@@ -70,6 +72,80 @@ describe.each(schemes.names)('an upload under %s', (scheme) => {
   });
 });
 
+describe.each(schemes.names)('while an upload is encrypted under %s', (scheme) => {
+  /** Basel before it encrypts, with the stores that its lanes share. */
+  const basel = async (folder: string) => {
+    const hospitals = await Hospitals.ready(folder, scheme);
+    const at = (name: string): string => join(folder, 'basel', name);
+    const stores = {
+      keyEpochs: new KeyEpochStore(at('epochs'), 'basel'),
+      uploads: new UploadStore(at('uploads')),
+      shares: new DecryptionShareStore(at('shares')),
+    };
+    const { keys } = hospitals.site('basel');
+    const uploader = new Uploader('basel', keys, hospitals.relay.linkOf('basel'), stores.keyEpochs, stores.uploads);
+    return { hospitals, at, stores, uploader };
+  };
+  const lost = { code: 'SITE_STATE_LOST' };
+
+  it('other work goes on, and forgetting what is over leaves its blocks alone', async () => {
+    using dir = tempDir();
+    const { stores, uploader } = await basel(dir.path);
+    const encrypting = uploader.encrypt(EPOCH, SUM, 0, values(1));
+    let between = 0;
+    for (; !uploader.made(EPOCH, SUM); between++) {
+      await new Promise(setImmediate);
+      forgetAllBut([EPOCH], stores);
+    }
+    await encrypting;
+    expect(between).toBeGreaterThan(1);
+    await uploader.send(EPOCH, SUM);
+  });
+
+  it('its epoch may be over: then nothing of either stays, and the epoch does not come back', async () => {
+    using dir = tempDir();
+    const { at, stores, uploader } = await basel(dir.path);
+    const encrypting = uploader.encrypt(EPOCH, SUM, 0, values(1));
+    const ended = encrypting.catch((error: unknown) => error);
+    while (!existsSync(at(`uploads/${SUM}`))) await new Promise(setImmediate);
+    forgetAllBut([], stores);
+    expect(await ended).toMatchObject(lost);
+    expect(readdirSync(at('epochs'))).toEqual([`${EPOCH}.over`]);
+    expect(readdirSync(at('uploads'))).toEqual([]);
+    expect(() => stores.keyEpochs.ceremony(EPOCH)).toThrow(expect.objectContaining(lost));
+  });
+
+  it('the share of another sum of its epoch forgets no index that was spent meanwhile, and the other way round', async () => {
+    using dir = tempDir();
+    const hospitals = await Hospitals.ready(dir.path, scheme, { sums: 3 });
+    const { roster } = hospitals.relay.header;
+    for (const site of roster) await hospitals.upload(site, SUM, 0, values(1));
+    const commitment = await hospitals.commit(SUM, 0, roster);
+    const [third, fourth] = [randomUUID(), randomUUID()];
+    const { decryptor, uploader } = hospitals.site('basel');
+    await Promise.all([
+      decryptor.take(commitment),
+      uploader.encrypt(EPOCH, OTHER_SUM, 1, values(2)),
+      uploader.encrypt(EPOCH, third, 2, values(3)),
+    ]);
+    for (const sumIndex of [0, 1, 2])
+      await expect(uploader.encrypt(EPOCH, fourth, sumIndex, values(4))).rejects.toMatchObject({
+        code: 'SUM_ALREADY_ENCRYPTED',
+      });
+    const { epoch } = await hospitals.site('basel').epochs.restore(EPOCH);
+    using restored = epoch;
+    const again = {
+      sumIndex: 0,
+      uploaders: roster,
+      decryptors: roster.slice(0, 2),
+      blocks: hospitals.relay.sums.get(SUM)!,
+    };
+    expect(() => restored.decryptionShare(again)).toThrow(
+      expect.objectContaining({ code: 'DECRYPTION_SHARE_ALREADY_MADE' }),
+    );
+  });
+});
+
 describe('stored uploads', () => {
   it('are kept while a sum may still be opened, also when the next one is made', async () => {
     using dir = tempDir();
@@ -91,7 +167,7 @@ describe('stored uploads', () => {
   });
 
   it.each<[string, (uploads: UploadStore) => unknown]>([
-    ['are made again', (uploads) => uploads.save(SUM, [Uint8Array.of(1)])],
+    ['are made again', (uploads) => uploads.save(SUM, [Uint8Array.of(1)], () => undefined)],
     ['are dropped', (uploads) => uploads.keepOnly([])],
   ])('are overwritten where they lay when they %s', async (_, drop) => {
     using dir = tempDir();
@@ -100,7 +176,7 @@ describe('stored uploads', () => {
     // A second name of the same blocks shows what is in them.
     const [block, blocks] = [join(dir.path, 'basel', 'uploads', SUM, '0.block'), join(dir.path, 'blocks')];
     linkSync(block, blocks);
-    drop(new UploadStore(join(dir.path, 'basel', 'uploads')));
+    await drop(new UploadStore(join(dir.path, 'basel', 'uploads')));
     expect(readFileSync(blocks).every((byte) => byte === 0)).toBe(true);
   });
 

@@ -50,15 +50,18 @@ export class Uploader {
     values: Uint32Array,
     answers?: TrainingRound,
   ): Promise<void> {
-    const { epoch } = await this.epochs.restore(keyEpochId);
-    using open = epoch;
-    const digests = this.store.save(sumId, open.encrypt(sumIndex, values));
-    this.epochs.encrypted(keyEpochId, open, {
-      sumId,
-      sumIndex,
-      blocks: digests.length,
-      root: rootOf(digests),
-      ...(answers ? { answers } : {}),
+    await this.epochs.inTurn(keyEpochId, async () => {
+      const { epoch } = await this.epochs.restore(keyEpochId);
+      using open = epoch;
+      await this.store.save(sumId, open.encrypt(sumIndex, values), (digests) =>
+        this.epochs.encrypted(keyEpochId, open, {
+          sumId,
+          sumIndex,
+          blocks: digests.length,
+          root: rootOf(digests),
+          ...(answers ? { answers } : {}),
+        }),
+      );
     });
     this.store.keepOnly(this.epochs.sumIds());
     this.unsent.add(sumId);
