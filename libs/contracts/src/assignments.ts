@@ -104,6 +104,8 @@ export type Assignment = z.infer<typeof assignmentSchema>;
 export type AssignmentOf<K extends Assignment['kind']> = Extract<Assignment, { kind: K }>;
 export const assignmentsSchema = z.object({
   protocol: protocolSchema,
+  /** Of everything below: a site that names it is answered when it is another, and not before. */
+  digest: sha256Schema,
   assignments: z.array(assignmentSchema),
   /** Key epochs in which something may still be asked of this site. It wipes its secrets of all others. */
   keyEpochs: z.array(uuidSchema),

@@ -21,19 +21,20 @@ export class AssignmentsService {
     private readonly events: EventsService,
   ) {}
 
-  /** Answers at once when there is something to do, else when an epoch is over, the coordinator stops or `waitMs` has passed. */
-  async wait(site: string, waitMs: number): Promise<Assignments> {
+  /**
+   * Answers when the list is another than the one whose digest the site knows, so at once where it knows none; else when the
+   * coordinator stops or `waitMs` has passed.
+   */
+  async wait(site: string, waitMs: number, known?: string): Promise<Assignments> {
     const giveUpAt = Date.now() + waitMs;
-    for (let before: Assignments | undefined; ;) {
+    for (;;) {
       // Subscribe before reading, so that a change in between is not missed.
       const events = this.events.stream.pipe(filter((e) => e.topic !== 'site'));
       const changed = firstValueFrom(race(events, timer(Math.max(0, giveUpAt - Date.now()))), {
         defaultValue: STOPPED,
       });
       const now = await this.current(site);
-      const isOver = before?.keyEpochs.some((epoch) => !now.keyEpochs.includes(epoch));
-      if (now.assignments.length > 0 || isOver || Date.now() >= giveUpAt) return now;
-      before = now;
+      if (now.digest !== known || Date.now() >= giveUpAt) return now;
       if ((await changed) === STOPPED) return now;
     }
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PROTOCOL, type Assignment, type Assignments } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
 import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
@@ -15,8 +16,7 @@ import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
  */
 export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Assignments {
   const own = rounds.filter(({ header }) => header.roster.includes(site));
-  return {
-    protocol: PROTOCOL,
+  const list = {
     assignments: [
       ...own.flatMap((round) => [
         ...ceremony(site, round),
@@ -29,6 +29,7 @@ export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Ass
     ],
     keyEpochs: own.map(({ keyEpochId }) => keyEpochId),
   };
+  return { protocol: PROTOCOL, digest: createHash('sha256').update(JSON.stringify(list)).digest('hex'), ...list };
 }
 
 function ceremony(site: string, { keyEpochId, header, roster, stepIndex, posted, refusedBy }: OpenRound): Assignment[] {

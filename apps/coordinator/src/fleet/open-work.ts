@@ -67,7 +67,7 @@ const ROUNDS = `
       'sharedBy', ARRAY(SELECT h.site FROM decryption_shares h WHERE h.sum_id = s.id),
       'refusedBy', ARRAY(SELECT f.site FROM sum_refusals f WHERE f.sum_id = s.id),
       'uploads', ARRAY(SELECT u.statement FROM uploads u, jsonb_array_elements(s.uploads) listed
-        WHERE s.state = 'decrypting' AND u.sum_id = s.id AND u.site = listed ->> 'site')
+        WHERE s.state = 'decrypting' AND u.sum_id = s.id AND u.site = listed ->> 'site' ORDER BY u.site)
     ) FROM sums s WHERE s.key_epoch_id = e.id AND s.state IN ('collecting', 'decrypting') ORDER BY s.sum_index) AS sums
   FROM rounds r JOIN runs run ON run.id = r.run_id JOIN key_epochs e ON e.id = r.key_epoch_id
   WHERE run.state = 'running' AND r.state NOT IN ('done', 'failed') ORDER BY run.started_at, run.id`;

@@ -21,7 +21,7 @@ export class SitesController {
 
   @Route(routes.assignments)
   assigned({ query }: RequestTo<typeof routes.assignments>, { name }: Caller) {
-    return this.assignments.wait(name, query.waitMs);
+    return this.assignments.wait(name, query.waitMs, query.known);
   }
 
   @Route(routes.reportStatus)

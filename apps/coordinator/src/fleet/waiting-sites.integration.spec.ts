@@ -9,7 +9,12 @@ import { withFederation } from '../testing/federation.fixture.js';
 import { digest, tinyModel } from '../testing/tiny-federation.fixture.js';
 import { AssignmentsService } from './assignments.service.js';
 
-const nothing = { protocol: PROTOCOL, assignments: [], keyEpochs: [] };
+const nothing = {
+  protocol: PROTOCOL,
+  digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+  assignments: [],
+  keyEpochs: [],
+};
 
 const database = withDatabase();
 const federation = withFederation(() => ({ databaseUrl: database.url, worker: false }), {
@@ -42,10 +47,11 @@ it('one look at the database answers every site that asks at that moment', async
 it('a change costs one look, however many sites wait for one; all are answered when the coordinator stops', async () => {
   const { app, foundations } = federation.coordinator;
   const [assignments, events] = [app.get(AssignmentsService), app.get(EventsService)];
+  const { digest: known } = await assignments.wait('site-0', 0);
   const query = vi.spyOn(PostgresQueryRunner.prototype, 'query');
   const looks = () => query.mock.calls.filter(([text]) => text.includes('FROM rounds')).length;
   const sites = Array.from({ length: 64 }, (_, i) => `site-${i}`);
-  const waiting = Promise.all(sites.map((site) => assignments.wait(site, 3_600_000)));
+  const waiting = Promise.all(sites.map((site) => assignments.wait(site, 3_600_000, known)));
   await until('the first look', () => Promise.resolve(looks() > 0));
   await events.publish(foundations.database.manager, 'round', randomUUID(), randomUUID());
   await until('a look after the change', () => Promise.resolve(looks() > 1));

@@ -28,6 +28,7 @@ describe('a signed site request', () => {
   it('is taken', async () => {
     expect(await (await link().request('GET', PATH)).json()).toEqual({
       protocol: PROTOCOL,
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
       assignments: [],
       keyEpochs: [],
     });

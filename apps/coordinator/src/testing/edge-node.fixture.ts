@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { federationSchema, type Federation } from '@koinon/contracts';
@@ -107,6 +107,24 @@ export class EdgeNode implements AsyncDisposable {
   ledger(): string | null {
     const file = join(this.dir.path, 'home', 'privacy-ledger.json');
     return existsSync(file) ? readFileSync(file, 'utf8') : null;
+  }
+
+  /** Stops the process that waits for the next task: it takes the task and never begins it. @returns what lets it go on */
+  holdNextTask(): () => void {
+    const [waiting, ...more] = readdirSync('/proc').filter((pid) => this.isTask(pid));
+    if (waiting === undefined || more.length > 0) throw new Error('not exactly one process waits for a task');
+    process.kill(Number(waiting), 'SIGSTOP');
+    return () => process.kill(Number(waiting), 'SIGCONT');
+  }
+
+  private isTask(pid: string): boolean {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const [, parent] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+      return Number(parent) === this.child.pid && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('task.child');
+    } catch {
+      return false;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -104,9 +104,12 @@ export class SimulatedSite implements AsyncDisposable {
   /** Asks for work and does it until it is disposed. */
   work(): void {
     this.working ??= (async () => {
-      while (!this.stop.signal.aborted) {
+      for (let known: string | undefined; !this.stop.signal.aborted;) {
         try {
-          for (const assignment of await this.assignments(1000)) await this.take(assignment);
+          const { digest, assignments } = await this.assigned(1000, known);
+          for (const assignment of assignments) await this.take(assignment);
+          // What is still assigned is asked for again at once.
+          known = assignments.length === 0 ? digest : undefined;
         } catch (error) {
           // A run that ended in between, or a coordinator that is being closed.
           if (!this.stop.signal.aborted && !(error instanceof RefusedError)) this.failures.push(error);
@@ -119,8 +122,11 @@ export class SimulatedSite implements AsyncDisposable {
     return (await this.assigned(waitMs)).assignments;
   }
 
-  assigned(waitMs = 0): Promise<Assignments> {
-    return this.link.ask<Assignments>('GET', `/v1/site/assignments?waitMs=${waitMs}`);
+  assigned(waitMs = 0, known?: string): Promise<Assignments> {
+    return this.link.ask<Assignments>(
+      'GET',
+      `/v1/site/assignments?waitMs=${waitMs}${known === undefined ? '' : `&known=${known}`}`,
+    );
   }
 
   async take(assignment: Assignment): Promise<void> {

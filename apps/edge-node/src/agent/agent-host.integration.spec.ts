@@ -115,7 +115,7 @@ describe('the agent thread', () => {
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
       if (path.includes('/blocks/')) atFirstByte.resolve(ledger());
-      if (path.endsWith('/commit')) coordinator.assignments = [];
+      if (path.endsWith('/commit')) coordinator.assign();
       return undefined;
     };
     coordinator.assign(training());
@@ -134,8 +134,8 @@ describe('the agent thread', () => {
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
       if (path.endsWith('/commit'))
-        coordinator.assignments = [training({ sumId: OTHER_SUM, sumIndex: 1, round: 2 }, { steps: 7 })];
-      if (path.endsWith(`${OTHER_SUM}/commit`)) coordinator.assignments = [];
+        coordinator.assign(training({ sumId: OTHER_SUM, sumIndex: 1, round: 2 }, { steps: 7 }));
+      if (path.endsWith(`${OTHER_SUM}/commit`)) coordinator.assign();
       return undefined;
     };
     coordinator.assign(training());
@@ -159,7 +159,7 @@ describe('the agent thread', () => {
     await startLongTraining();
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
-      if (path.endsWith('/commit')) coordinator.assignments = [];
+      if (path.endsWith('/commit')) coordinator.assign();
       return undefined;
     };
     coordinator.assign(training({ runId: randomUUID(), sumId: OTHER_SUM, sumIndex: 1 }));

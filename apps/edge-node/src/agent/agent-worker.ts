@@ -35,7 +35,7 @@ port.on('message', (message: ToAgent) => {
   } else if (message.kind === 'serving') {
     stats = message.stats;
     // One at a time, and again in a few seconds if the coordinator did not hear it.
-    reporting ??= agent?.reportOrLog().finally(() => (reporting = undefined));
+    reporting ??= agent?.reporter.reportOrLog().finally(() => (reporting = undefined));
   } else {
     const done = loading.get(message.id)!;
     loading.delete(message.id);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assignmentsSchema } from '../assignments.js';
+import { sha256Schema } from '../ids.js';
 import { enrolRequestSchema, enrolResponseSchema, refusalSchema, siteStatusSchema } from '../site-api.js';
 import { invitationSchema, inviteRequestSchema, siteViewSchema } from '../views.js';
 import { digits, route } from './route.js';
@@ -41,8 +42,9 @@ export const siteRoutes = {
     method: 'GET',
     path: '/v1/site/assignments',
     access: 'site',
-    summary: 'What this site has to do now. Without work the answer waits up to `waitMs`.',
-    query: { waitMs: digits(z.int().min(0).max(MAX_WAIT_MS)).prefault(0) },
+    summary:
+      'What this site has to do now. While that is the list whose digest is `known`, the answer waits up to `waitMs`.',
+    query: { waitMs: digits(z.int().min(0).max(MAX_WAIT_MS)).prefault(0), known: sha256Schema.optional() },
     answer: assignmentsSchema,
   }),
   reportStatus: route({

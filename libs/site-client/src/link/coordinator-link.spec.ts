@@ -3,12 +3,14 @@ import type { ServerResponse } from 'node:http';
 import { CodedError, PROTOCOL, toWire, type SiteStatus } from '@koinon/contracts';
 import { freePort } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeCoordinator } from '../testing/fake-coordinator.js';
-import { newSigner } from '../testing/hospitals.js';
+import { FakeCoordinator, listOf } from '../testing/fake-coordinator.js';
+import { EPOCH, newSigner } from '../testing/hospitals.js';
 import { sha256 } from '../testing/relay.js';
 import { CoordinatorLink } from './coordinator-link.js';
 
 const status: SiteStatus = { serving: [], notServing: [], requests: 3, epsilonSpent: null };
+/** A question that names it is held open. */
+const nothing = listOf([], [EPOCH]).digest;
 const unreachable = { code: 'COORDINATOR_UNREACHABLE' };
 
 describe('the link to the coordinator', () => {
@@ -108,7 +110,7 @@ describe('the link to the coordinator', () => {
     const signer = await newSigner();
     coordinator.identityKey = signer.publicKey;
     const impatient = new CoordinatorLink(coordinator.url, 'basel', signer, stopping.signal, 50);
-    await expect(impatient.assignments()).rejects.toMatchObject(unreachable);
+    await expect(impatient.assignments(nothing)).rejects.toMatchObject(unreachable);
   });
 
   it.each([
@@ -154,7 +156,7 @@ describe('the link to the coordinator', () => {
 
   it('lets go of a held question at once when the node stops', async () => {
     const [asked] = await Promise.all([
-      link.assignments().catch((error: unknown) => error),
+      link.assignments(nothing).catch((error: unknown) => error),
       vi.waitFor(() => expect(coordinator.held).toBe(1)).then(() => stopping.abort()),
     ]);
     expect(asked).toMatchObject({ name: 'AbortError' });

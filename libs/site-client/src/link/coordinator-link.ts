@@ -24,7 +24,7 @@ import { signStatement, toBase64, type Signer } from '@koinon/signing';
 
 const REQUEST_TIMEOUT_MS = 60_000;
 /** How long the coordinator may hold a request for assignments. */
-export const WAIT_MS = 20_000;
+const WAIT_MS = 20_000;
 
 /** The site's side of the link: it dials out, signs every request, and receives nothing it did not ask for. */
 export class CoordinatorLink {
@@ -39,7 +39,9 @@ export class CoordinatorLink {
     private readonly timeoutMs = REQUEST_TIMEOUT_MS,
   ) {}
 
-  assignments = (waitMs = WAIT_MS): Promise<Assignments> => this.call(routes.assignments, { query: { waitMs } });
+  /** @param known digest of the list at hand: the coordinator answers when it has another, or has nothing new to say for a while */
+  assignments = (known?: string): Promise<Assignments> =>
+    this.call(routes.assignments, { query: { waitMs: WAIT_MS, ...(known === undefined ? {} : { known }) } });
 
   postCeremony = (keyEpochId: string, { statement, bodies }: CeremonyPost) =>
     this.call(routes.postCeremony, {

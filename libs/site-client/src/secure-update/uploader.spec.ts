@@ -120,7 +120,7 @@ describe.each(schemes.names)('while an upload is encrypted under %s', (scheme) =
     const hospitals = await Hospitals.ready(dir.path, scheme, { sums: 3 });
     const { roster } = hospitals.relay.header;
     for (const site of roster) await hospitals.upload(site, SUM, 0, values(1));
-    const commitment = await hospitals.commit(SUM, 0, roster);
+    const commitment = await hospitals.freeze(SUM, 0, roster);
     const [third, fourth] = [randomUUID(), randomUUID()];
     const { decryptor, uploader } = hospitals.site('basel');
     await Promise.all([

@@ -8,6 +8,7 @@ import {
   toWire,
   requestStatement,
   type Assignment,
+  type Assignments,
   type Envelope,
   type RequestStatement,
 } from '@koinon/contracts';
@@ -26,17 +27,23 @@ export interface SeenRequest {
 
 type Answer = unknown;
 
+export const listOf = (assignments: readonly Assignment[], keyEpochs: readonly string[]): Assignments => ({
+  protocol: PROTOCOL,
+  digest: sha256(JSON.stringify([assignments, keyEpochs])),
+  assignments: [...assignments],
+  keyEpochs: [...keyEpochs],
+});
+
 export class FakeCoordinator implements AsyncDisposable {
   readonly requests: SeenRequest[] = [];
   readonly blobs = new Map<string, Uint8Array>();
-  /** What the site is asked; a question about nothing is held open until something is there, as long polls are. */
-  assignments: Assignment[] = [];
   /** Key epochs that it says are still open. */
   keyEpochs: string[] = [EPOCH];
   /** Identity key under which requests must be signed; without it none is checked. */
   identityKey: string | undefined;
   /** Answers in place of the fake: bytes or JSON; undefined leaves it to the fake, a function gets the raw response. */
   answer: (request: SeenRequest) => Answer = () => undefined;
+  private assigned: readonly Assignment[] = [];
   private readonly waiting = new Set<() => void>();
 
   private constructor(private readonly server: Server) {}
@@ -54,8 +61,9 @@ export class FakeCoordinator implements AsyncDisposable {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  /** What the site is asked from now on. A question that knows it is held open until it is something else, as long polls are. */
   assign(...assignments: Assignment[]): void {
-    this.assignments = assignments;
+    this.assigned = assignments;
     for (const wake of this.waiting) wake();
     this.waiting.clear();
   }
@@ -113,7 +121,7 @@ export class FakeCoordinator implements AsyncDisposable {
       return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(blob);
     }
     if (!seen.path.startsWith('/v1/site/assignments')) return void response.writeHead(204).end();
-    if (this.assignments.length === 0) {
+    if (seen.path.endsWith(`&known=${this.list.digest}`)) {
       const woken = Promise.withResolvers<void>();
       this.waiting.add(woken.resolve);
       response.on('close', () => {
@@ -122,9 +130,11 @@ export class FakeCoordinator implements AsyncDisposable {
       });
       await woken.promise;
     }
-    response
-      .writeHead(200, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ protocol: PROTOCOL, assignments: this.assignments, keyEpochs: this.keyEpochs }));
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(this.list));
+  }
+
+  private get list(): Assignments {
+    return listOf(this.assigned, this.keyEpochs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
