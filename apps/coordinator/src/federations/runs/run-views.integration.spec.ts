@@ -88,7 +88,7 @@ it('a list of runs costs as many statements as one run, and an upload may be lar
   for (const rounds of [3, 2]) await addRun(rounds);
   const three = await listed();
   expect(three.statements).toBe(one.statements);
-  expect(three.runs.map((run) => run.rounds.length).toSorted()).toEqual([1, 2, 3]);
+  expect(three.runs.map((run) => run.rounds.length).toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
   for (const round of three.runs.flatMap((run) => run.rounds))
     expect(round).toMatchObject({ participants: ['alpha'], uploadBytes: LARGE });
   query.mockRestore();
