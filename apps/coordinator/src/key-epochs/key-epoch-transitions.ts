@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { KeyEpochRow } from './key-epochs.entities.js';
-import { lockRunOf } from '../platform/database/run-lock.js';
+import { lockRunOf, runOf } from '../platform/database/run-lock.js';
 import { mayFollow, type Why } from '../platform/database/transition.js';
 import type { Pending } from '../platform/liveness/pause.js';
 import { EventsService } from '../platform/events/events.service.js';
@@ -10,13 +10,30 @@ import { EventsService } from '../platform/events/events.service.js';
 /** The way of an epoch to its good end, which comes with its round; `failed` is the other one. */
 const epochOrder: readonly KeyEpochRow['state'][] = ['running', 'ready', 'over'];
 
-/** The only way into another state or step of a key epoch: state, audit record and event stand or fall together. */
+export type NewKeyEpoch = Pick<KeyEpochRow, 'id' | 'roundId' | 'header' | 'headerSha256' | 'roster' | 'stepDeadlineAt'>;
+
+/** The only way into a state or step of a key epoch: state, audit record and event stand or fall together. */
 @Injectable()
 export class KeyEpochTransitions {
   constructor(
     private readonly audit: AuditService,
     private readonly events: EventsService,
   ) {}
+
+  /** The first state, in the first step of the ceremony. The run is locked. */
+  async begin(tx: EntityManager, epoch: NewKeyEpoch): Promise<void> {
+    await tx.insert(KeyEpochRow, {
+      ...epoch,
+      header: epoch.header as never,
+      state: 'running',
+      stepIndex: 0,
+      failure: null,
+    });
+    const { roster, threshold, minUploads } = epoch.header;
+    const detail = { round: epoch.roundId, roster, threshold, minUploads };
+    await this.audit.append(tx, { actor: 'coordinator', action: 'epoch.created', subject: epoch.id, detail });
+    await this.events.publish(tx, 'key-epoch', epoch.id, await runOf(tx, epoch.roundId));
+  }
 
   /**
    * `running` is entered once more by each step, with its index and deadline.

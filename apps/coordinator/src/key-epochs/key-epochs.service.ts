@@ -4,10 +4,8 @@ import { CodedError, type Refusal, type RosterEntry } from '@koinon/contracts';
 import { headerDigest, type KeyEpochHeader } from '@koinon/he';
 import type { EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../platform/config.js';
-import { runOf } from '../platform/database/run-lock.js';
 import { becauseOf, byCoordinator } from '../platform/database/transition.js';
 import { AuditService } from '../platform/audit/audit.service.js';
-import { EventsService } from '../platform/events/events.service.js';
 import { isLate, type Pulse } from '../platform/liveness/pause.js';
 import { firstDigest, stepsOf } from './ceremony.js';
 import { nextKeyEpochTransition } from './key-epoch-state.js';
@@ -27,7 +25,6 @@ export class KeyEpochsService {
     @Inject(CONFIG) private readonly config: Config,
     private readonly transitions: KeyEpochTransitions,
     private readonly audit: AuditService,
-    private readonly events: EventsService,
   ) {}
 
   /** @returns the id of an epoch whose ceremony begins now */
@@ -39,18 +36,14 @@ export class KeyEpochsService {
       seed: randomBytes(32).toString('hex'),
       roster: roster.map((entry) => entry.site),
     };
-    await m.insert(KeyEpochRow, {
+    await this.transitions.begin(m, {
       id: header.keyEpochId,
       roundId,
-      header: header as never,
+      header,
       headerSha256: headerDigest(header),
       roster: [...roster],
-      state: 'running',
-      stepIndex: 0,
       stepDeadlineAt: new Date(now.getTime() + this.config.ceremonyStepMs),
-      failure: null,
     });
-    await this.events.publish(m, 'key-epoch', header.keyEpochId, await runOf(m, roundId));
     return header.keyEpochId;
   }
 

@@ -12,13 +12,7 @@ import { isLate, type Pulse } from '../platform/liveness/pause.js';
 import { AggregationService } from './aggregation.service.js';
 import { DecryptionShareRow, SumRefusalRow, SumRow, UploadRow } from './secure-sums.entities.js';
 import { absentFrom, nextSumTransition, type Absence, type SumFacts, type SumTransition } from './sum-state.js';
-import { SumTransitions } from './sum-transitions.js';
-
-/** What a round wants summed. */
-export type SumRequest = Pick<
-  SumRow,
-  'roundId' | 'purpose' | 'sumIndex' | 'cohort' | 'length' | 'modelSha256' | 'deadlineAt'
->;
+import { SumTransitions, type SumRequest } from './sum-transitions.js';
 
 /** What the driver asks of secure sums: to begin one, to move one on, and to see to its jobs. */
 @Injectable()
@@ -33,21 +27,8 @@ export class SecureSumsService {
 
   async create(m: EntityManager, { id: keyEpochId, header }: KeyEpochRow, request: SumRequest): Promise<void> {
     const { valuesPerBlock } = schemes.named(header.scheme).layout(header);
-    await m.insert(SumRow, {
-      ...request,
-      id: randomUUID(),
-      keyEpochId,
-      state: 'collecting',
-      blocks: Math.ceil(request.length / valuesPerBlock),
-      uploads: null,
-      decryptors: null,
-      sumRoot: null,
-      commitment: null,
-      combined: false,
-      resultSha256: null,
-      failure: null,
-      timeline: [{ state: 'collecting', at: new Date().toISOString() }],
-    });
+    const blocks = Math.ceil(request.length / valuesPerBlock);
+    await this.transitions.begin(m, { ...request, id: randomUUID(), keyEpochId, blocks });
   }
 
   /**

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { SumRow, type SumState } from './secure-sums.entities.js';
-import { lockRunOf } from '../platform/database/run-lock.js';
+import { lockRunOf, runOf } from '../platform/database/run-lock.js';
 import { mayFollow, type Why } from '../platform/database/transition.js';
 import type { Pending } from '../platform/liveness/pause.js';
 import { EventsService } from '../platform/events/events.service.js';
@@ -11,13 +11,30 @@ import { sumOrder } from './sum-state.js';
 /** What a sum learns when it enters a state. */
 export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'decryptors' | 'commitment' | 'deadlineAt' | 'extensions'>>;
 
-/** The only way into another state of a sum: state, timeline, audit record and event stand or fall together. */
+/** What a round wants summed. */
+export type SumRequest = Pick<
+  SumRow,
+  'roundId' | 'purpose' | 'sumIndex' | 'cohort' | 'length' | 'modelSha256' | 'deadlineAt'
+>;
+
+export type NewSum = SumRequest & Pick<SumRow, 'id' | 'keyEpochId' | 'blocks'>;
+
+/** The only way into a state of a sum: state, timeline, audit record and event stand or fall together. */
 @Injectable()
 export class SumTransitions {
   constructor(
     private readonly audit: AuditService,
     private readonly events: EventsService,
   ) {}
+
+  /** The first state: its cohort is asked. The run is locked. */
+  async begin(tx: EntityManager, sum: NewSum): Promise<void> {
+    const timeline = [{ state: 'collecting' as const, at: new Date().toISOString() }];
+    await tx.insert(SumRow, { ...sum, state: 'collecting', timeline, combined: false });
+    const detail = { round: sum.roundId, sumIndex: sum.sumIndex, cohort: sum.cohort };
+    await this.audit.append(tx, { actor: 'coordinator', action: 'sum.collecting', subject: sum.id, detail });
+    await this.events.publish(tx, 'round', sum.roundId, await runOf(tx, sum.roundId));
+  }
 
   /** @returns false where the sum was over or further already; then nothing is written */
   async transition(tx: EntityManager, id: string, to: SumState, why: Why, set: SumFindings = {}): Promise<boolean> {

@@ -53,6 +53,12 @@ describe('a site that does not do its part', () => {
     expect(await federation.coordinator.query(audited, [run.rounds[0]!.id])).toEqual([
       { excluded: [{ site: 'delta', code: 'EPOCH_SITE_MISSING' }] },
     ]);
+    const rosters =
+      "SELECT detail -> 'roster' AS roster FROM audit_log WHERE action = 'epoch.created' AND detail ->> 'round' = $1 ORDER BY seq";
+    expect(await federation.coordinator.query(rosters, [run.rounds[0]!.id])).toEqual([
+      { roster: ['alpha', 'beta', 'delta', 'gamma'] },
+      { roster: ['alpha', 'beta', 'gamma'] },
+    ]);
     const { lineage } = await federation.coordinator.client.version('missing', run.rounds[0]!.version!);
     expect(lineage.exclusions).toEqual([{ site: 'delta', code: 'EPOCH_SITE_MISSING' }]);
     // The majority of the three that are left, as their epoch's header says.
