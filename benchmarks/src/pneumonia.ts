@@ -17,7 +17,7 @@ import {
   compactCnn,
   logisticRegression,
   multilayerPerceptron,
-  pixels,
+  PIXELS,
   predict,
   quality,
   readDataset,
@@ -32,9 +32,9 @@ import type { Figure } from './figure.js';
 const seeds = [1, 2, 3, 4, 5];
 /** The least that the mean over the seeds must reach. */
 const wanted = { auc: 0.95, f1: 0.893 };
-const calibrationRows = 256;
+const CALIBRATION_ROWS = 256;
 /** Half a point of AUC. */
-const quantizationTolerance = 0.005;
+const QUANTIZATION_TOLERANCE = 0.005;
 const method: CalibrationMethod = { kind: 'percentile', percent: 99.99 };
 
 interface Trial extends Quality, Trained {
@@ -65,7 +65,7 @@ function batchOf({ images }: Radiographs, from: number, rows: number): Record<st
       name: 'image',
       type: 'float32',
       dims: [rows, 1, 28, 28],
-      data: Float32Array.from(images.subarray(from * pixels, (from + rows) * pixels)),
+      data: Float32Array.from(images.subarray(from * PIXELS, (from + rows) * PIXELS)),
     },
   };
 }
@@ -78,7 +78,7 @@ interface Quantized {
 /** int8 against fp32, calibrated on training radiographs. The rule decides on the validation split; the test split only reports. */
 async function quantized({ model, threshold }: Trial): Promise<Quantized> {
   const { train, validation, test } = readDataset();
-  const calibration = Array.from({ length: calibrationRows / 32 }, (_, index) => batchOf(train, 32 * index, 32));
+  const calibration = Array.from({ length: CALIBRATION_ROWS / 32 }, (_, index) => batchOf(train, 32 * index, 32));
   const score = async (run: Run): Promise<number> => {
     const answer = await run(batchOf(validation, 0, validation.count));
     return areaUnderCurve({ probabilities: answer['probability']?.data as Float32Array, labels: validation.labels });
@@ -87,7 +87,7 @@ async function quantized({ model, threshold }: Trial): Promise<Quantized> {
     calibration,
     method,
     score,
-    tolerance: quantizationTolerance,
+    tolerance: QUANTIZATION_TOLERANCE,
     latencyInput: batchOf(validation, 0, 1),
   });
   const onTest = async (of: Model): Promise<Quality> =>

@@ -9,7 +9,7 @@ import { Session, Tensor } from '@koinon/onnx-runtime';
 import { memoryCases } from './training-memory.js';
 import { modelOf, parametersOf } from './training-models.js';
 
-const runs = 4;
+const RUNS = 4;
 
 /** A line of /proc/self/status, in bytes. */
 function kernel(name: 'VmRSS' | 'VmHWM'): number {
@@ -59,7 +59,7 @@ const feeds = Object.fromEntries(
         ],
   ),
 );
-for (let run = 0; run < runs; run++) {
+for (let run = 0; run < RUNS; run++) {
   await session.run(feeds);
   collect();
 }

@@ -20,7 +20,7 @@ const wide: Network = {
   channels: [],
   loss: 'cross-entropy',
 };
-const convolutional = networks.at(-1) as Network;
+const convolutional = networks.at(-1)!;
 
 export const memoryCases: MemoryCase[] = [
   { name: 'SGD', network: wide, options: { optimizer: { kind: 'sgd' }, batch: 32 } },

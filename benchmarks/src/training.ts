@@ -13,14 +13,14 @@ import { modelOf, networks, numbers, parametersOf, type Network } from './traini
 import { tensorFlowStep } from './training-tfjs.js';
 import type { Figure } from './figure.js';
 
-const batchSize = 32;
-const learningRate = 0.05;
-const stepsPerRun = 32;
+const BATCH_SIZE = 32;
+const LEARNING_RATE = 0.05;
+const STEPS_PER_RUN = 32;
 /** Everything is measured in turns, so that a machine busy with something else slows all of it alike. */
-const rounds = 25;
-const turnMs = 60;
+const ROUNDS = 25;
+const TURN_MS = 60;
 /** An entrant whose single step takes longer than a second is out after this many rounds. */
-const slowRounds = 2;
+const SLOW_ROUNDS = 2;
 
 const quantile = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
@@ -32,7 +32,7 @@ const typical = (samples: readonly number[]): number => quantile(samples, 0.1);
 async function turn(call: () => Promise<number> | number): Promise<number[]> {
   const samples: number[] = [];
   await call();
-  const until = performance.now() + turnMs;
+  const until = performance.now() + TURN_MS;
   do {
     const start = performance.now();
     await call();
@@ -52,10 +52,10 @@ interface Entrant {
 /** Samples of each entrant, in milliseconds per step. */
 async function measure(entrants: readonly Entrant[]): Promise<Map<string, number[]>> {
   const samples = new Map(entrants.map(({ name }): [string, number[]] => [name, []]));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     for (const { name, steps, select, call } of entrants) {
       const own = samples.get(name) ?? [];
-      if (round >= slowRounds && typical(own) > 1000) continue;
+      if (round >= SLOW_ROUNDS && typical(own) > 1000) continue;
       await select?.();
       own.push(...(await turn(call)).map((milliseconds) => milliseconds / steps));
     }
@@ -71,8 +71,8 @@ interface Data {
 function dataOf({ record, dense, loss }: Network): Data {
   const classes = loss === 'cross-entropy' ? (dense.at(-1) ?? 1) : 2;
   return {
-    x: numbers(batchSize * elementCount(record), 99),
-    labels: Array.from({ length: batchSize }, (_, index) => index % classes),
+    x: numbers(BATCH_SIZE * elementCount(record), 99),
+    labels: Array.from({ length: BATCH_SIZE }, (_, index) => index % classes),
   };
 }
 
@@ -101,7 +101,7 @@ async function runner(
     trainable: parameters.map(({ name }) => name),
     output: 'logits',
     loss: network.loss,
-    batch: batchSize,
+    batch: BATCH_SIZE,
     ...options,
   });
   const session = await Session.create(graph.bytes);
@@ -117,7 +117,7 @@ async function runner(
       parameters.map(({ name, dims, data: values }) => [name, new Tensor('float32', values.slice(), dims)]),
     ),
     ...scalar(inputs.clippingNorm, 1),
-    ...scalar(inputs.learningRate, learningRate),
+    ...scalar(inputs.learningRate, LEARNING_RATE),
   };
   const fetches: Record<string, Tensor> = Object.fromEntries(
     [
@@ -133,9 +133,8 @@ async function runner(
   return {
     async step() {
       await session.run(feeds, fetches);
-      for (const [input, output] of pairs)
-        [feeds[input], fetches[output]] = [fetches[output] as Tensor, feeds[input] as Tensor];
-      return Number((fetches[outputs.loss.name] as Tensor).data[0]);
+      for (const [input, output] of pairs) [feeds[input], fetches[output]] = [fetches[output]!, feeds[input]!];
+      return Number(fetches[outputs.loss.name]!.data[0]);
     },
     release: () => session.release(),
   };
@@ -150,19 +149,19 @@ function assertSameLoss(network: Network, own: number, other: number): void {
 async function networkFigures(network: Network, onProgress: (line: string) => void): Promise<Figure[]> {
   const data = dataOf(network);
   const single = await runner(network, data, { optimizer: { kind: 'sgd' } });
-  const looped = await runner(network, data, { optimizer: { kind: 'sgd' }, localSteps: stepsPerRun });
+  const looped = await runner(network, data, { optimizer: { kind: 'sgd' }, localSteps: STEPS_PER_RUN });
   const plain = await runner(network, data, { optimizer: { kind: 'none' } });
   const clipped = await runner(network, data, { optimizer: { kind: 'none' }, clipping: {} });
   const firstLoss = await single.step();
   const entrants: Entrant[] = [
     { name: 'single', steps: 1, call: () => single.step() },
-    { name: 'looped', steps: stepsPerRun, call: () => looped.step() },
+    { name: 'looped', steps: STEPS_PER_RUN, call: () => looped.step() },
     { name: 'plain', steps: 1, call: () => plain.step() },
     { name: 'clipped', steps: 1, call: () => clipped.step() },
   ];
   const backends: string[] = [];
   for (const backend of ['cpu', 'wasm'] as const) {
-    const other = await tensorFlowStep(network, backend, { ...data, size: batchSize }, learningRate);
+    const other = await tensorFlowStep(network, backend, { ...data, size: BATCH_SIZE }, LEARNING_RATE);
     try {
       assertSameLoss(network, firstLoss, other.step());
     } catch (error) {
@@ -188,7 +187,7 @@ async function networkFigures(network: Network, onProgress: (line: string) => vo
       samples: percentiles(of('single')),
     },
     {
-      name: `${network.name}, ${stepsPerRun} steps per run`,
+      name: `${network.name}, ${STEPS_PER_RUN} steps per run`,
       value: rate('looped'),
       unit: 'steps/s',
       ratio: rate('looped') / rate('single'),

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { launchBrowser } from './browser.js';
-import { openDashboard, type DashboardPage } from './dashboard.page.js';
+import { launchDashboard, type DashboardPage } from './dashboard.page.js';
 import { FixtureServer, type FixtureViews } from './fixture-server.js';
 import {
   ago,
@@ -48,10 +48,10 @@ async function serve(views: Partial<FixtureViews> = {}): Promise<FixtureServer> 
 async function open(
   server: FixtureServer,
   path = '',
-  options: Parameters<typeof openDashboard>[2] = {},
+  options: Parameters<typeof launchDashboard>[2] = {},
 ): Promise<DashboardPage> {
   const link = path ? `${server.url}${path}?token=${server.token}` : server.link;
-  const { dashboard, close } = await openDashboard(browser, link, options);
+  const { dashboard, close } = await launchDashboard(browser, link, options);
   closers.push(close);
   return dashboard;
 }
@@ -72,7 +72,7 @@ describe('token', () => {
 
   it('is asked for when it is missing, and a pasted link opens the page', async () => {
     const server = await serve();
-    const { dashboard, close } = await openDashboard(browser, server.url);
+    const { dashboard, close } = await launchDashboard(browser, server.url);
     closers.push(close);
     const { page } = dashboard;
     await page.getByRole('heading', { name: 'Open the dashboard with its link' }).waitFor();
@@ -87,7 +87,7 @@ describe('token', () => {
 
   it('that is not taken leads back to the question', async () => {
     const server = await serve();
-    const { dashboard, close } = await openDashboard(browser, `${server.url}#token=expired-token`);
+    const { dashboard, close } = await launchDashboard(browser, `${server.url}#token=expired-token`);
     closers.push(close);
     await dashboard.page.getByRole('heading', { name: 'This link is no longer valid' }).waitFor();
   });

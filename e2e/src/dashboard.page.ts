@@ -7,7 +7,7 @@ export interface OpenedDashboard {
 }
 
 /** @param url what `koinon up` prints as the dashboard's link, token included */
-export async function openDashboard(
+export async function launchDashboard(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
@@ -74,7 +74,7 @@ export class DashboardPage {
 
   /** Texts with a contrast below 4.5:1 against what is behind them (WCAG 2.2, 1.4.3). */
   async faintTexts(): Promise<string[]> {
-    return this.page.evaluate<string[]>(faintTexts);
+    return this.page.evaluate<string[]>(FAINT_TEXTS);
   }
 
   waitUntilLive(): Promise<void> {
@@ -83,7 +83,7 @@ export class DashboardPage {
 }
 
 // Runs in the browser. A canvas of one pixel turns any CSS colour, and layers of translucent ones, into bytes.
-const faintTexts = `(() => {
+const FAINT_TEXTS = `(() => {
   const pixel = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
   const paint = (colours) => {
     for (const colour of colours) { pixel.fillStyle = colour; pixel.fillRect(0, 0, 1, 1); }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser } from './browser.js';
-import { openDashboard } from './dashboard.page.js';
+import { launchDashboard } from './dashboard.page.js';
 
 const koinon = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'koinon e2e '));
@@ -69,7 +69,7 @@ afterAll(async () => {
 describe('a federation on one machine', () => {
   it('is followed live, and its model’s origin is three clicks away', async () => {
     const url = await up.says(/dashboard (http\S+)/);
-    const { dashboard, close } = await openDashboard(browser, url);
+    const { dashboard, close } = await launchDashboard(browser, url);
     try {
       await dashboard.waitUntilLive();
       await dashboard.page.getByText('heart-disease').first().waitFor();

@@ -24,7 +24,7 @@ const types: Record<string, string> = {
   '.css': 'text/css',
   '.svg': 'image/svg+xml',
 };
-const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
 export interface FixtureViews {
   runs: RunView[];
@@ -77,7 +77,7 @@ export class FixtureServer {
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url ?? '/', this.url).pathname;
-    response.setHeader('content-security-policy', policy);
+    response.setHeader('content-security-policy', POLICY);
     if (!isApi(path)) return this.file(path, response);
     this.asked.push(path);
     if (request.headers.authorization !== `Bearer ${this.token}`) return problem(response, 'UNAUTHENTICATED');

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CodedError, identityPath } from '@koinon/contracts';
+import { CodedError, IDENTITY_PATH } from '@koinon/contracts';
 import { checkIdentity } from '@koinon/signing';
 import { z } from 'zod';
 import type { ConfiguredNode } from './nodes-file.js';
@@ -27,7 +27,7 @@ export async function askNode(
 ): Promise<Answer | undefined> {
   const challenge = randomBytes(32).toString('hex');
   const path = `/v2/models/${encodeURIComponent(model)}`;
-  const proof = await send(url, `${identityPath}?challenge=${challenge}`);
+  const proof = await send(url, `${IDENTITY_PATH}?challenge=${challenge}`);
   if (!proof?.ok) return undefined;
   await checkIdentity(await jsonOf(proof), { site, fingerprint, challenge });
   if (!(await send(url, path))?.ok) return undefined;

@@ -1,13 +1,13 @@
 import { printable } from '@koinon/onnx';
 
-const mostInCell = 80;
+const MOST_IN_CELL = 80;
 /** The last column is not padded, so it may hold a sentence. */
-const mostInLastCell = 500;
+const MOST_IN_LAST_CELL = 500;
 
 /** A plain table with aligned columns. Cells may come from files of others: they are cut and cannot act on the terminal. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows].map((cells) =>
-    cells.map((cell, i) => printable(cell, i < cells.length - 1 ? mostInCell : mostInLastCell)),
+    cells.map((cell, i) => printable(cell, i < cells.length - 1 ? MOST_IN_CELL : MOST_IN_LAST_CELL)),
   );
   const widths = head.map((_, i) => lines.reduce((widest, cells) => Math.max(widest, cells[i]!.length), 0));
   return lines

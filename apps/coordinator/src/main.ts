@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HttpModule } from './app.module.js';
 import { Authenticator } from './identity/authenticator.js';
-import { openFoundations } from './foundations.js';
+import { connectFoundations } from './foundations.js';
 import {
   connectionLimits,
   limitConnections,
@@ -45,7 +45,7 @@ export async function createHttp(
 
 if (import.meta.main) {
   await runProcess(async () => {
-    const foundations = await openFoundations(process.env);
+    const foundations = await connectFoundations(process.env);
     const app = await createHttp(foundations);
     await app.listen(foundations.config.port, foundations.config.host);
     return {

@@ -14,7 +14,7 @@ export interface Session {
 }
 
 /** @param onRefused the coordinator does not take the token */
-export function openSession(token: string, onRefused: () => void): Session {
+export function startSession(token: string, onRefused: () => void): Session {
   const client = new KoinonClient(location.origin, token);
   const views = new Views(client, (error) => isRefusal(error) && onRefused());
   const live = new Store<LiveState>('connecting');

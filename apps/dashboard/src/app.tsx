@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'react';
-import { openSession, SessionContext, useStore } from './api.js';
+import { startSession, SessionContext, useStore } from './api.js';
 import { forgetToken, keepToken, takeToken } from './tab-token.js';
 import { ModelsPage } from './lineage/models-page.js';
 import { VersionPage } from './lineage/version-page.js';
@@ -42,7 +42,7 @@ export function App() {
 
 function Dashboard({ token, route, onRefused }: { token: string; route: Route; onRefused: () => void }) {
   // The session belongs to the token; onRefused only sets state, so the first one serves.
-  const session = useMemo(() => openSession(token, onRefused), [token]);
+  const session = useMemo(() => startSession(token, onRefused), [token]);
   useEffect(() => session.start(), [session]);
   const live = useStore(session.live);
   const title = titleOf(route);

@@ -1,5 +1,5 @@
 import { proveIdentity, type Signer } from '@koinon/signing';
-import { identityPath, sha256Schema } from '@koinon/contracts';
+import { IDENTITY_PATH, sha256Schema } from '@koinon/contracts';
 import type { FastifyInstance } from 'fastify';
 import { ServingError, addRoute } from '@koinon/open-inference';
 
@@ -7,7 +7,7 @@ import { ServingError, addRoute } from '@koinon/open-inference';
 export function addIdentityRoute(app: FastifyInstance, site: string, signer: Signer): void {
   addRoute(app, {
     method: 'GET',
-    url: identityPath,
+    url: IDENTITY_PATH,
     handler: async (request) => {
       const { success, data } = sha256Schema.safeParse((request.query as Record<string, unknown>)['challenge']);
       if (!success)

@@ -10,13 +10,13 @@ import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { enrolledNode, releaseOf } from './testing/enrolled-node.fixture.js';
-import { federation, FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
+import { federation, FakeCoordinator, KEY_EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { environmentOf } from './testing/node-config.fixture.js';
 
 /** Exact in float32, and never in a text by chance. */
-const whole = 8_765_432 * 2 ** 20;
+const WHOLE = 8_765_432 * 2 ** 20;
 const fraction = Math.fround(Math.PI);
-const planted = [String(whole), String(fraction).slice(0, 11)];
+const planted = [String(WHOLE), String(fraction).slice(0, 11)];
 
 /** Looks each record's first value up in a table of two rows: the runtime's own texts quote an index that is out of range. */
 function lookup(): Uint8Array {
@@ -62,7 +62,7 @@ const [model, schemaBytes] = [lookup(), new TextEncoder().encode(schema)];
 const common = {
   runId: randomUUID(),
   roundId: randomUUID(),
-  keyEpochId: EPOCH,
+  keyEpochId: KEY_EPOCH,
   sumIndex: 0,
   recordsSchemaSha256: sha256(schemaBytes),
   modelSha256: sha256(model),
@@ -87,7 +87,7 @@ function writeTable(...extra: string[]): void {
   const rows = [
     '0,1,0',
     '1,1,1',
-    ...Array.from({ length: 8 }, (_, row) => `${whole},${fraction},${row % 2}`),
+    ...Array.from({ length: 8 }, (_, row) => `${WHOLE},${fraction},${row % 2}`),
     ...extra,
   ];
   writeFileSync(join(dir.path, 'records', 'table.csv'), rows.join('\n'));
@@ -127,7 +127,7 @@ const infer = (input: object, rest: object = {}, headers: Record<string, string>
 
 beforeAll(async () => {
   dir = tempDir();
-  await (await Hospitals.ready(dir.path, 'one-time-key')).site('cleveland').ceremony.agreed(EPOCH);
+  await (await Hospitals.ready(dir.path, 'one-time-key')).site('cleveland').ceremony.agreed(KEY_EPOCH);
   coordinator = await FakeCoordinator.start();
   coordinator.answer = ({ path, method }) => {
     if (path.endsWith('/blocks') && method === 'GET') return [];
@@ -187,7 +187,7 @@ describe('a node whose records a model cannot compute', () => {
     expect(await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: OTHER_SUM, federation: asked })).toBe(
       'MODEL_INVALID',
     );
-    for (const row of [`x${whole},1,0`, `1,${fraction}`, `1,${whole}${whole},0`, `"${whole}`]) {
+    for (const row of [`x${WHOLE},1,0`, `1,${fraction}`, `1,${WHOLE}${WHOLE},0`, `"${WHOLE}`]) {
       writeTable(row);
       expect(
         await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: randomUUID(), federation: asked }),
@@ -200,30 +200,30 @@ describe('a node whose records a model cannot compute', () => {
     coordinator.assign(await releaseOf(model, 1, signer));
     await expect.poll(() => ask('/v2/models/heart-disease/ready'), { timeout: 10_000 }).toBe(200);
     expect(await infer({ data: [1, fraction] })).toBe(200);
-    expect(await infer({ data: [whole, fraction] })).toBe(500);
+    expect(await infer({ data: [WHOLE, fraction] })).toBe(500);
     const refused = [
-      infer({ data: [`${whole}`, fraction] }),
-      infer({ data: [whole * 1e30, 1] }),
-      infer({ data: [whole, fraction, 1] }),
-      infer({ data: `${whole}` }),
-      infer({ data: [1, 1], shape: [whole, 2] }),
-      infer({ data: [1, 1], datatype: `${whole}` }),
-      infer({ data: [1, 1], name: `${whole}` }),
-      infer({ data: [1, 1], parameters: { binary_data_size: whole } }),
-      infer({ data: [1, 1], parameters: `${whole}` }),
-      infer({ data: [1, 1] }, { outputs: [{ name: `${whole}` }] }),
-      infer({ data: [1, 1] }, { outputs: `${whole}` }),
-      infer({ data: [1, 1] }, { id: whole }),
-      infer({ data: [1, 1] }, {}, { 'koinon-timeout-ms': `${whole}` }),
-      infer({ data: [1, 1] }, {}, { 'inference-header-content-length': `${whole}` }),
-      infer({ data: [1, 1] }, {}, { 'content-type': `text/${whole}` }),
-      infer({ data: [1, 1] }, {}, { 'content-encoding': `${whole}` }),
-      ask('/v2/models/heart-disease/infer', { method: 'POST', body: `{"inputs": [${whole} ${fraction}` }),
-      ask(`/v2/models/heart-disease/versions/${whole}/infer`, { method: 'POST', body: '{}' }),
-      ask(`/v2/models/${whole}`),
-      ask(`/${whole}`),
-      ask(`/v2/%${whole}`),
-      ask('/v2/models/heart-disease/infer', { method: 'POST', body: `"${String(whole).repeat(100_000)}"` }),
+      infer({ data: [`${WHOLE}`, fraction] }),
+      infer({ data: [WHOLE * 1e30, 1] }),
+      infer({ data: [WHOLE, fraction, 1] }),
+      infer({ data: `${WHOLE}` }),
+      infer({ data: [1, 1], shape: [WHOLE, 2] }),
+      infer({ data: [1, 1], datatype: `${WHOLE}` }),
+      infer({ data: [1, 1], name: `${WHOLE}` }),
+      infer({ data: [1, 1], parameters: { binary_data_size: WHOLE } }),
+      infer({ data: [1, 1], parameters: `${WHOLE}` }),
+      infer({ data: [1, 1] }, { outputs: [{ name: `${WHOLE}` }] }),
+      infer({ data: [1, 1] }, { outputs: `${WHOLE}` }),
+      infer({ data: [1, 1] }, { id: WHOLE }),
+      infer({ data: [1, 1] }, {}, { 'koinon-timeout-ms': `${WHOLE}` }),
+      infer({ data: [1, 1] }, {}, { 'inference-header-content-length': `${WHOLE}` }),
+      infer({ data: [1, 1] }, {}, { 'content-type': `text/${WHOLE}` }),
+      infer({ data: [1, 1] }, {}, { 'content-encoding': `${WHOLE}` }),
+      ask('/v2/models/heart-disease/infer', { method: 'POST', body: `{"inputs": [${WHOLE} ${fraction}` }),
+      ask(`/v2/models/heart-disease/versions/${WHOLE}/infer`, { method: 'POST', body: '{}' }),
+      ask(`/v2/models/${WHOLE}`),
+      ask(`/${WHOLE}`),
+      ask(`/v2/%${WHOLE}`),
+      ask('/v2/models/heart-disease/infer', { method: 'POST', body: `"${String(WHOLE).repeat(100_000)}"` }),
     ];
     for (const status of await Promise.all(refused)) expect(status).toBeOneOf([400, 404, 413, 415]);
     expect(await ask('/metrics')).toBe(200);

@@ -1,6 +1,6 @@
 import { schemes } from '@koinon/he';
 import type { Figure } from '../figure.js';
-import { Epoch, median, randomValues } from './epoch.js';
+import { KeyEpoch, median, randomValues } from './epoch.js';
 
 const REPETITIONS = 7;
 const MEGABYTE = 1e6;
@@ -9,7 +9,7 @@ const MEGABYTE = 1e6;
 export async function aggregation(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const scheme of schemes.names) {
-    using epoch = await Epoch.open(scheme, 2, 2);
+    using epoch = await KeyEpoch.open(scheme, 2, 2);
     const [block = new Uint8Array(0)] = [...(epoch.sites[0]?.encrypt(0, randomValues(100, 16)) ?? [])];
     const uploads = Array.from({ length: Math.ceil((64 * MEGABYTE) / block.length) }, () => block.slice());
     const total = uploads.length * block.length;

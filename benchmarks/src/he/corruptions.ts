@@ -8,7 +8,7 @@ import {
   schemes,
 } from '@koinon/he';
 import type { Figure } from '../figure.js';
-import { Epoch } from './epoch.js';
+import { KeyEpoch } from './epoch.js';
 
 interface CorruptionCount {
   readonly container: string;
@@ -39,7 +39,7 @@ export async function corruptions(trials: number): Promise<Figure[]> {
 
 /** Corrupts every kind of container `trials` times and feeds it to the code that reads it. */
 async function corruptContainers(scheme: string, trials: number): Promise<CorruptionCount[]> {
-  using epoch = await Epoch.open(scheme, 2, 2, { sums: 1 });
+  using epoch = await KeyEpoch.open(scheme, 2, 2, { sums: 1 });
   const { header, aggregator } = epoch;
   const [site, vectors] = [await schemes.named(scheme).site(), [Uint32Array.of(1), Uint32Array.of(2)]];
   const [adder, uploads] = [

@@ -1,6 +1,6 @@
 import { schemes } from '@koinon/he';
 import type { Figure } from '../figure.js';
-import { Epoch, headerOf, median, randomValues } from './epoch.js';
+import { KeyEpoch, headerOf, median, randomValues } from './epoch.js';
 
 const PARAMETERS = 16 * 16_384;
 
@@ -12,7 +12,7 @@ export async function decryption(): Promise<Figure[]> {
     const combines: number[] = [];
     const ceremonies: number[] = [];
     for (let repetition = 0; repetition <= 3; repetition++) {
-      using epoch = await Epoch.open(scheme, 5, 3, { sums: 2 });
+      using epoch = await KeyEpoch.open(scheme, 5, 3, { sums: 2 });
       const { shareMs, combineMs } = epoch.check(
         0,
         Array.from({ length: 5 }, () => randomValues(PARAMETERS, 16)),

@@ -1,20 +1,20 @@
 import { schemes } from '@koinon/he';
 import type { Figure } from '../figure.js';
-import { Epoch, median, randomValues } from './epoch.js';
-import { openSlotCkks } from './slot-ckks.js';
+import { KeyEpoch, median, randomValues } from './epoch.js';
+import { loadSlotCkks } from './slot-ckks.js';
 
 const PARAMETERS = 16 * 16_384;
 const REPETITIONS = 7;
 
 /** Bytes per parameter and encryption time, alternating with the yardstick. */
 export async function encryption(): Promise<Figure[]> {
-  using slots = await openSlotCkks();
+  using slots = await loadSlotCkks();
   const data = Float64Array.from({ length: PARAMETERS }, (_, i) => Math.sin(i) / 2);
   const figures: Figure[] = [];
   let slotBytes = 0;
   for (const scheme of schemes.names) {
     for (const bits of [16, 8] as const) {
-      using epoch = await Epoch.open(scheme, 3, 2, { bits, sums: REPETITIONS + 1 });
+      using epoch = await KeyEpoch.open(scheme, 3, 2, { bits, sums: REPETITIONS + 1 });
       const values = randomValues(PARAMETERS, bits);
       const [ours, theirs]: [number[], number[]] = [[], []];
       let bytes = 0;

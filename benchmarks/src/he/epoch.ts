@@ -9,7 +9,7 @@ import {
 } from '@koinon/he';
 
 /** All sites of one key epoch in this process, its key ceremony over. Dispose it. */
-export class Epoch implements Disposable {
+export class KeyEpoch implements Disposable {
   private constructor(
     readonly header: KeyEpochHeader,
     readonly aggregator: Aggregator,
@@ -23,14 +23,14 @@ export class Epoch implements Disposable {
     sites: number,
     threshold: number,
     changes: Partial<KeyEpochHeader> = {},
-  ): Promise<Epoch> {
+  ): Promise<KeyEpoch> {
     const { dkgSteps, ...registered } = schemes.named(scheme);
     const [site, aggregator] = [await registered.site(), await registered.aggregator()];
     const header: KeyEpochHeader = { ...headerOf(scheme, sites, threshold), ...changes };
     const opened = header.roster.map((name) => site.begin(header, name));
     const start = performance.now();
     const messages = runCeremony(dkgSteps, header, opened);
-    return new Epoch(header, aggregator, opened, (performance.now() - start) / sites, messages);
+    return new KeyEpoch(header, aggregator, opened, (performance.now() - start) / sites, messages);
   }
 
   /**
@@ -42,7 +42,7 @@ export class Epoch implements Disposable {
     vectors: readonly Uint32Array[],
   ): { wrong: number; shareMs: number; combineMs: number; blocks: number } {
     const adder = this.aggregator.adder(this.header);
-    const uploads = vectors.map((vector, i) => this.#site(i).encrypt(sumIndex, vector));
+    const uploads = vectors.map((vector, i) => this.site(i).encrypt(sumIndex, vector));
     const blocks: Uint8Array[] = [];
     for (;;) {
       const parts = uploads.map((upload) => upload.next());
@@ -58,7 +58,7 @@ export class Epoch implements Disposable {
     };
     const shareStart = performance.now();
     const shares = new Map(
-      sum.decryptors.map((name) => [name, this.#site(this.header.roster.indexOf(name)).decryptionShare(sum)]),
+      sum.decryptors.map((name) => [name, this.site(this.header.roster.indexOf(name)).decryptionShare(sum)]),
     );
     const combineStart = performance.now();
     let wrong = 0;
@@ -79,7 +79,7 @@ export class Epoch implements Disposable {
     };
   }
 
-  #site(index: number): SiteKeyEpoch {
+  private site(index: number): SiteKeyEpoch {
     const site = this.sites[index];
     if (!site) throw new Error('no such site');
     return site;

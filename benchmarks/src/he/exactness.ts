@@ -1,6 +1,6 @@
 import { HeError, schemes } from '@koinon/he';
 import type { Figure } from '../figure.js';
-import { Epoch, headerOf, randomValues } from './epoch.js';
+import { KeyEpoch, headerOf, randomValues } from './epoch.js';
 
 /** Opened sums against plain integer sums. */
 export async function exactness(packedValues: number): Promise<Figure[]> {
@@ -10,7 +10,7 @@ export async function exactness(packedValues: number): Promise<Figure[]> {
     for (const cohort of [2, 5, 16, 64]) {
       const sites = mostSites(scheme, cohort);
       const sums = Math.ceil(packedValues / 4 / 2_000_000);
-      using epoch = await Epoch.open(scheme, sites, Math.floor(sites / 2) + 1, { sums });
+      using epoch = await KeyEpoch.open(scheme, sites, Math.floor(sites / 2) + 1, { sums });
       for (let sum = 0; sum < sums; sum++) {
         const length = Math.ceil(packedValues / 4 / sums / sites);
         const vectors = Array.from({ length: sites }, (_, i) =>

@@ -4,7 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Epoch, randomValues } from './epoch.js';
+import { KeyEpoch, randomValues } from './epoch.js';
 
 export interface MemoryTask {
   readonly scheme: string;
@@ -45,7 +45,7 @@ async function perform({ scheme, task, count, keepMegabytes }: MemoryTask): Prom
     if (done % Math.max(1, Math.floor(count / SAMPLES)) === 0 && samples.length < SAMPLES)
       samples.push(process.memoryUsage().rss / 1e6);
   };
-  const open = async () => Epoch.open(scheme, 2, 2, { sums: SUMS_PER_EPOCH });
+  const open = async () => KeyEpoch.open(scheme, 2, 2, { sums: SUMS_PER_EPOCH });
   using first = await open();
   const { uploadBlockBytes, valuesPerBlock } = first.sites[0]!.layout;
   if (keepMegabytes > 0) keepEvery = Math.max(1, Math.floor((count * uploadBlockBytes) / (keepMegabytes * 1e6)));

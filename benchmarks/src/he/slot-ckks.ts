@@ -1,7 +1,7 @@
 import openSeal from 'node-seal/allows';
 
 /** The peers' default: CKKS over slots, N = 8192, [60, 40, 40], scale 2^40, as NVFlare and TenSEAL set it. */
-export async function openSlotCkks(): Promise<
+export async function loadSlotCkks(): Promise<
   { readonly valuesPerBlock: number; encrypt(values: Float64Array): number } & Disposable
 > {
   const seal = await openSeal();

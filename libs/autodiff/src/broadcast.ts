@@ -51,7 +51,7 @@ export function broadcastRule(partial: (scope: Scope, node: Node, cotangent: str
       );
     },
     recordGradient(scope, node, [cotangent], input): RecordGradient {
-      const full = partial(scope, node, cotangent as string, input);
+      const full = partial(scope, node, cotangent!, input);
       return { rows: () => sumToRows(scope, full, scope.shape(outputOf(node)), scope.shape(inputOf(node, input))) };
     },
   };

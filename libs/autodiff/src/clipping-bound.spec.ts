@@ -7,10 +7,10 @@ import { batchOf, modelOf, type Batch, type RecordModel } from '../test/record-m
 import { trainer, type RunInputs, type RunOutputs, type Trainer } from '../test/training-run.js';
 import type { ClippingOptions } from './index.js';
 
-const records = 4;
+const RECORDS = 4;
 const tries = runs(300);
 /** What is accounted for above the clipping norm. */
-const margin = 1 + 2 ** -10;
+const MARGIN = 1 + 2 ** -10;
 
 interface Scales {
   features: number;
@@ -30,10 +30,10 @@ async function scaled(
     output: 'logits',
     loss: 'cross-entropy',
     optimizer: { kind: 'none' },
-    batch: records,
+    batch: RECORDS,
     clipping,
   });
-  const batch = batchOf(model, records);
+  const batch = batchOf(model, RECORDS);
   const { x } = batch.features;
   const weights = (key: string) => source.graph.initializers.get(key)!.data as Float32Array;
   const parameters = Object.fromEntries(
@@ -57,7 +57,7 @@ function distance(a: RunOutputs, b?: RunOutputs): number {
 }
 
 const present = (...places: number[]): Float32Array =>
-  Float32Array.from({ length: records }, (_, index) => Number(places.includes(index)));
+  Float32Array.from({ length: RECORDS }, (_, index) => Number(places.includes(index)));
 
 /** What the first record adds alone and in company, in clipping norms. */
 async function contributions(own: Trainer, inputs: RunInputs): Promise<number[]> {
@@ -111,7 +111,7 @@ describe('the contribution of one record', { timeout: 200 * tries }, () => {
           const found = await contributions(own, { ...batch, parameters, clippingNorm });
           await own.release();
           seen.push(...found);
-          for (const ratio of found) expect(ratio).toBeLessThanOrEqual(margin);
+          for (const ratio of found) expect(ratio).toBeLessThanOrEqual(MARGIN);
         },
       ),
       { seed: 20_261_127, numRuns: tries, endOnFailure: true },
@@ -129,7 +129,7 @@ describe('the contribution of one record', { timeout: 200 * tries }, () => {
     const found = await contributions(own, { ...batch, parameters, clippingNorm });
     await own.release();
     for (const ratio of found) {
-      expect(ratio).toBeLessThanOrEqual(margin);
+      expect(ratio).toBeLessThanOrEqual(MARGIN);
       expect(ratio).toBeGreaterThan(0.99);
     }
   });
@@ -144,7 +144,7 @@ describe('a record without a finite gradient', () => {
   )('adds exactly nothing and leaves the others alone: $name, $clipping', async ({ model, clipping }) => {
     const { own, batch, parameters } = await scaled(model, tame, clipping);
     const clean = batch.features['x'] as Float32Array;
-    const size = clean.length / records;
+    const size = clean.length / RECORDS;
     const inputs = { labels: batch.labels, parameters, clippingNorm: 0.1 };
     const others = await own.run({ ...inputs, features: { x: clean }, mask: present(0, 2, 3) });
     for (const broken of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
@@ -153,7 +153,7 @@ describe('a record without a finite gradient', () => {
         const x = clean.map((value, index) => (index >= size && index < end ? broken : value));
         const all = await own.run({ ...inputs, features: { x }, mask: present(0, 1, 2, 3) });
         expect(all.loss.every(Number.isFinite)).toBe(true);
-        if (Number.isFinite(all.norms![1])) expect(distance(all, others)).toBeLessThanOrEqual(0.1 * margin);
+        if (Number.isFinite(all.norms![1])) expect(distance(all, others)).toBeLessThanOrEqual(0.1 * MARGIN);
         else expect(all.gradients).toEqual(others.gradients);
         expect((await own.run({ ...inputs, features: { x }, mask: present(0, 2, 3) })).gradients).toEqual(
           others.gradients,
@@ -169,7 +169,7 @@ describe('a record without a finite gradient', () => {
     const x = (batch.features['x'] as BigInt64Array).with(0, 2n ** 63n - 1n).with(1, -(2n ** 63n));
     const found = await contributions(own, { labels: batch.labels, parameters, clippingNorm: 0.1, features: { x } });
     await own.release();
-    for (const ratio of found) expect(ratio).toBeLessThanOrEqual(margin);
+    for (const ratio of found) expect(ratio).toBeLessThanOrEqual(MARGIN);
   });
 
   it.each(['Div', 'Mod'])('nor is there a %s that fails for some values', async (op) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { clippedModels as models } from '../test/clipped-models.js';
-import { clippingNorm, compare, optionsFor, records } from '../test/clipping-run.js';
+import { CLIPPING_NORM, compare, optionsFor, RECORDS } from '../test/clipping-run.js';
 import { batchOf, modelOf } from '../test/record-models.js';
 import { trainer } from '../test/training-run.js';
 
@@ -34,32 +34,30 @@ describe('what masked records contribute', () => {
   const mask = Float32Array.of(1, 0, 1, 1, 0, 1);
 
   it.each([{ clipping: {} }, { clipping: { microbatch: 2 } }, {}])('is nothing at all with %o', async (choice) => {
-    const own = await trainer(modelOf(model), { ...optionsFor(model, records), ...choice });
-    const first = batchOf(model, records, 3);
-    const other = batchOf(model, records, 4);
-    const size = first.features['x']!.length / records;
+    const own = await trainer(modelOf(model), { ...optionsFor(model, RECORDS), ...choice });
+    const first = batchOf(model, RECORDS, 3);
+    const other = batchOf(model, RECORDS, 4);
+    const size = first.features['x']!.length / RECORDS;
     const x = (first.features['x'] as Float32Array).map((value, position) =>
       mask[Math.floor(position / size)] === 1 ? value : Number((other.features['x'] as Float32Array)[position]),
     );
-    const labels = first.labels.map((value, position) =>
-      mask[position] === 1 ? value : (other.labels[position] as bigint),
-    );
-    const before = await own.run({ ...first, mask, clippingNorm });
-    const after = await own.run({ features: { x }, labels, mask, clippingNorm });
+    const labels = first.labels.map((value, position) => (mask[position] === 1 ? value : other.labels[position]!));
+    const before = await own.run({ ...first, mask, clippingNorm: CLIPPING_NORM });
+    const after = await own.run({ features: { x }, labels, mask, clippingNorm: CLIPPING_NORM });
     await own.release();
     expect(x).not.toEqual(first.features['x']);
     expect(after).toEqual(before);
   });
 
   it('is a gradient of zero and a loss of zero when nobody is present', async () => {
-    const own = await trainer(modelOf(model), optionsFor(model, records, {}));
+    const own = await trainer(modelOf(model), optionsFor(model, RECORDS, {}));
     const { gradients, norms, loss } = await own.run({
-      ...batchOf(model, records),
-      mask: new Float32Array(records),
-      clippingNorm,
+      ...batchOf(model, RECORDS),
+      mask: new Float32Array(RECORDS),
+      clippingNorm: CLIPPING_NORM,
     });
     await own.release();
     expect(Object.values(gradients).every((values) => values.every((value) => value === 0))).toBe(true);
-    expect([...norms!, ...loss]).toEqual(Array<number>(records + 1).fill(0));
+    expect([...norms!, ...loss]).toEqual(Array<number>(RECORDS + 1).fill(0));
   });
 });

@@ -103,7 +103,7 @@ export function clippedGradients(
     shared,
   );
   return {
-    gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter) as string])),
+    gradients: new Map([...uses.keys()].map((parameter) => [parameter, shared.get(parameter)!])),
     norms,
   };
 }
@@ -131,7 +131,7 @@ function recordSweep(scope: RecordScope, plan: ClippingPlan, seed: string): Map<
 
 /** A parameter used more than once: its record gradients are summed before the norm is taken. */
 function combine(scope: RecordScope, uses: readonly Use[]): RecordGradient {
-  if (uses.length === 1) return (uses[0] as Use).gradient;
+  if (uses.length === 1) return uses[0]!.gradient;
   const rows = () =>
     uses
       .map(({ gradient, chain }) => chain.reduce((value, node) => rearrangeRows(scope, node, value), gradient.rows()))

@@ -87,8 +87,8 @@ function siteControls(
   if (control === undefined || siteControl === undefined || learningRate === undefined || !plainSgd) return {};
   const divisor = graph.op('Mul', [learningRate.name, graph.float(steps)]);
   const next = Object.entries(parameters).map(([name, port]) => {
-    const travelled = graph.op('Div', [graph.op('Sub', [port.name, state.parameters.get(name) as string]), divisor]);
-    const difference = graph.op('Sub', [siteControl[name]?.name as string, control[name]?.name as string]);
+    const travelled = graph.op('Div', [graph.op('Sub', [port.name, state.parameters.get(name)!]), divisor]);
+    const difference = graph.op('Sub', [siteControl[name]!.name, control[name]!.name]);
     return [
       name,
       declare(`new.siteControl.${name}`, graph.op('Add', [difference, travelled]), shapeOf(problem, name)),

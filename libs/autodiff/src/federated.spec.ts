@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Logistic, type Weights } from '../test/logistic.js';
 import { relativeDifference } from '../test/training-run.js';
 
-const learningRate = 0.2;
-const steps = 5;
+const LEARNING_RATE = 0.2;
+const STEPS = 5;
 const problem = new Logistic(4, 6);
 const keys = ['weight', 'bias'] as const;
 
@@ -14,12 +14,12 @@ function descend(
   divisor?: number,
 ): Weights {
   const weights = problem.initial();
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < STEPS; step++) {
     const gradients = problem.gradients(weights, clippingNorm, divisor);
     const changes = keys.map((key) => gradients[key].map((gradient, index) => gradient + added(key, index, weights)));
     keys.forEach((key, position) => {
       weights[key].forEach((value, index) => {
-        weights[key][index] = value - learningRate * changes[position]![index]!;
+        weights[key][index] = value - LEARNING_RATE * changes[position]![index]!;
       });
     });
   }
@@ -34,19 +34,19 @@ const repeat = (values: Record<string, Float32Array>) =>
   Object.fromEntries(
     Object.entries(values).map(([key, data]) => [
       key,
-      Float32Array.from(Array.from({ length: steps }, () => [...data]).flat()),
+      Float32Array.from(Array.from({ length: STEPS }, () => [...data]).flat()),
     ]),
   );
 
-describe.each([{ localSteps: 1 }, { localSteps: steps }])(
+describe.each([{ localSteps: 1 }, { localSteps: STEPS }])(
   'additions to the gradient, $localSteps steps per run',
   ({ localSteps }) => {
-    const runs = steps / localSteps;
+    const runs = STEPS / localSteps;
 
     it('FedProx pulls towards the anchor', async () => {
       const { parameters } = await problem.train(
         { optimizer: { kind: 'sgd' }, proximal: { mu: 0.7 }, localSteps },
-        { anchor, learningRate },
+        { anchor, learningRate: LEARNING_RATE },
         runs,
       );
       const expected = descend((key, index, weights) => 0.7 * (weights[key][index]! - anchor[key][index]!));
@@ -56,7 +56,7 @@ describe.each([{ localSteps: 1 }, { localSteps: steps }])(
     it('SCAFFOLD corrects by the difference of the control variates', async () => {
       const { parameters } = await problem.train(
         { optimizer: { kind: 'sgd' }, scaffold: true, localSteps },
-        { control, siteControl, learningRate },
+        { control, siteControl, learningRate: LEARNING_RATE },
         runs,
       );
       const expected = descend((key, index) => control[key][index]! - siteControl[key][index]!);
@@ -68,7 +68,7 @@ describe.each([{ localSteps: 1 }, { localSteps: steps }])(
         noise: localSteps === 1 ? noise : repeat(noise),
         clippingNorm: 0.6,
         expectedRecords: 4,
-        learningRate,
+        learningRate: LEARNING_RATE,
       };
       const { parameters } = await problem.train(
         { optimizer: { kind: 'sgd' }, clipping: { noise: true }, localSteps },
@@ -84,8 +84,8 @@ describe.each([{ localSteps: 1 }, { localSteps: steps }])(
 describe('SCAFFOLD', () => {
   it("returns the site's next control variate by option II", async () => {
     const result = await problem.train(
-      { optimizer: { kind: 'sgd' }, scaffold: true, localSteps: steps },
-      { control, siteControl, learningRate },
+      { optimizer: { kind: 'sgd' }, scaffold: true, localSteps: STEPS },
+      { control, siteControl, learningRate: LEARNING_RATE },
       1,
     );
     const initial = problem.initial();
@@ -96,7 +96,7 @@ describe('SCAFFOLD', () => {
           (start, index) =>
             siteControl[key][index]! -
             control[key][index]! +
-            (start - result.parameters[key]![index]!) / (steps * learningRate),
+            (start - result.parameters[key]![index]!) / (STEPS * LEARNING_RATE),
         ),
       ]),
     );
@@ -107,7 +107,7 @@ describe('SCAFFOLD', () => {
     const zero = { weight: new Float32Array(4), bias: new Float32Array(1) };
     const { siteControl: next } = await problem.train(
       { optimizer: { kind: 'sgd' }, scaffold: true },
-      { control: zero, siteControl: zero, learningRate },
+      { control: zero, siteControl: zero, learningRate: LEARNING_RATE },
       1,
     );
     expect(relativeDifference(next, problem.gradients(problem.initial()))).toBeLessThan(1e-5);

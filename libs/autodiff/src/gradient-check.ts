@@ -2,7 +2,7 @@ import {
   attr,
   dataTypeCode,
   elementCount,
-  openSession,
+  loadSession,
   pruneDeadNodes,
   runSession,
   type Feeds,
@@ -45,10 +45,10 @@ export interface GradientCheck {
 const offsets = [0.02, 0.005, 0.001];
 
 /** Share of the margin within which no further offset is tried. */
-const closeEnough = 0.1;
+const CLOSE_ENOUGH = 0.1;
 
 /** Float32 sums round a loss by a few units of its last place; more than this share of it is no rounding. */
-const lossRounding = 8 * 2 ** -24;
+const LOSS_ROUNDING = 8 * 2 ** -24;
 
 /**
  * Compares the gradients of a model with central finite differences of its loss, on random data.
@@ -90,7 +90,7 @@ export async function checkGradients(
     0,
   );
   // finite differences take the loss thousands of times, so nothing else is computed with it
-  const session = await openSession(
+  const session = await loadSession(
     {
       ...fed,
       graph: pruneDeadNodes({
@@ -126,7 +126,7 @@ export async function checkGradients(
 }
 
 async function runOnce(model: Model, feeds: Feeds): Promise<Record<string, Tensor>> {
-  const session = await openSession(model, 'all');
+  const session = await loadSession(model, 'all');
   try {
     return await runSession(session, feeds);
   } finally {
@@ -145,7 +145,7 @@ export async function compareElement(
   margin: number,
   lossOf: () => Promise<number>,
 ): Promise<{ distance: number; atKink: boolean }> {
-  const original = values[index] as number;
+  const original = values[index]!;
   const lossAt = async (shift: number): Promise<number> => {
     values[index] = original + shift;
     const loss = await lossOf();
@@ -158,7 +158,7 @@ export async function compareElement(
     [above, below] = [await lossAt(offset), await lossAt(-offset)];
     distance = Math.min(distance, Math.abs((above - below) / (2 * offset) - gradient));
     // closer tells no more, and every offset costs two runs of the model
-    if (distance <= closeEnough * margin) break;
+    if (distance <= CLOSE_ENOUGH * margin) break;
   }
   return { distance, atKink: distance > margin && isSideOfKink(gradient, margin, below, await lossAt(0), above) };
 }
@@ -168,9 +168,9 @@ export async function compareElement(
  * lies on the other side. A wrong gradient is none.
  */
 function isSideOfKink(gradient: number, margin: number, below: number, here: number, above: number): boolean {
-  const offset = offsets.at(-1) as number;
+  const offset = offsets.at(-1)!;
   const [left, right] = [(here - below) / offset, (above - here) / offset];
-  const noise = (lossRounding * Math.abs(here)) / offset;
+  const noise = (LOSS_ROUNDING * Math.abs(here)) / offset;
   return Math.abs(left - right) > noise && Math.min(Math.abs(left - gradient), Math.abs(right - gradient)) <= margin;
 }
 

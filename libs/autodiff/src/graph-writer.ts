@@ -100,7 +100,7 @@ export class GraphWriter {
     this.append({
       op,
       domain: '',
-      name: names[0] as string,
+      name: names[0]!,
       inputs: [...inputs],
       outputs: names,
       attributes: Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, toAttribute(value)])),

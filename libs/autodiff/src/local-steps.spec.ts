@@ -4,8 +4,8 @@ import { batchOf, modelOf, type RecordModel } from '../test/record-models.js';
 import { relativeDifference, trainer, type RunOutputs } from '../test/training-run.js';
 import type { TrainingOptions } from './index.js';
 
-const steps = 4;
-const batch = 6;
+const STEPS = 4;
+const BATCH = 6;
 
 const model: RecordModel = {
   name: 'convolution',
@@ -29,10 +29,10 @@ const model: RecordModel = {
   },
 };
 
-const mask = Float32Array.from({ length: steps * batch }, (_, index) => (index % 5 === 2 ? 0 : 1));
-const data = batchOf(model, steps * batch);
+const mask = Float32Array.from({ length: STEPS * BATCH }, (_, index) => (index % 5 === 2 ? 0 : 1));
+const data = batchOf(model, STEPS * BATCH);
 const part = <T extends Float32Array | BigInt64Array>(values: T, step: number): T =>
-  values.slice(step * (values.length / steps), (step + 1) * (values.length / steps)) as T;
+  values.slice(step * (values.length / STEPS), (step + 1) * (values.length / STEPS)) as T;
 
 const cases: { name: string; options: Partial<TrainingOptions> }[] = [
   { name: 'SGD', options: { optimizer: { kind: 'sgd' } } },
@@ -52,7 +52,7 @@ const optionsFor = (extra: Partial<TrainingOptions>): TrainingOptions => ({
   output: 'logits',
   loss: 'cross-entropy',
   optimizer: { kind: 'none' },
-  batch,
+  batch: BATCH,
   ...extra,
 });
 
@@ -61,14 +61,14 @@ const noiseOf = (): Record<string, Float32Array> =>
   Object.fromEntries(
     Object.entries(model.parameters).map(([key, dims], seed) => [
       key,
-      Float32Array.from({ length: steps * elementCount(dims) }, (_, index) => Math.sin(index * 12.9898 + seed)),
+      Float32Array.from({ length: STEPS * elementCount(dims) }, (_, index) => Math.sin(index * 12.9898 + seed)),
     ]),
   );
 
 describe('several steps in one run', () => {
   it.each(cases)('$name ends where single runs end', async ({ options }) => {
     const shared = { clippingNorm: 0.4, learningRate: 0.05, expectedRecords: 5 };
-    const looped = await trainer(modelOf(model), optionsFor({ ...options, localSteps: steps }));
+    const looped = await trainer(modelOf(model), optionsFor({ ...options, localSteps: STEPS }));
     const together = await looped.run({ ...data, mask, noise: noiseOf(), ...shared });
     await looped.release();
 
@@ -76,7 +76,7 @@ describe('several steps in one run', () => {
     const losses: number[] = [];
     const norms: number[] = [];
     let last: RunOutputs | undefined;
-    for (let step = 0; step < steps; step++) {
+    for (let step = 0; step < STEPS; step++) {
       last = await single.run({
         features: { x: part(data.features['x']!, step) },
         labels: part(data.labels, step),
@@ -99,7 +99,7 @@ describe('several steps in one run', () => {
 
   it('reports one loss per step, and it falls', async () => {
     const own = await trainer(modelOf(model), optionsFor({ optimizer: { kind: 'sgd' }, localSteps: 8 }));
-    const once = batchOf(model, batch);
+    const once = batchOf(model, BATCH);
     const repeated = {
       features: {
         x: Float32Array.from(Array.from({ length: 8 }, () => [...(once.features['x'] as Float32Array)]).flat()),

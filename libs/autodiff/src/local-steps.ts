@@ -26,21 +26,21 @@ export function emitLocalSteps(
       const step = emitStep(
         body,
         context,
-        mapData(places, (place) => slices[place] as string),
+        mapData(places, (place) => slices[place]!),
         stateFrom(entries, carried),
       );
       return {
-        carried: entries.map(({ group, key }) => step.state[group].get(key) as string),
+        carried: entries.map(({ group, key }) => step.state[group].get(key)!),
         collected: step.norms === undefined ? [step.losses] : [step.losses, step.norms],
       };
     },
   });
   const [losses, norms] = scan.collected;
-  return { state: stateFrom(entries, scan.carried), losses: losses as string, ...(norms !== undefined && { norms }) };
+  return { state: stateFrom(entries, scan.carried), losses: losses!, ...(norms !== undefined && { norms }) };
 }
 
 function stateFrom(entries: readonly { group: keyof StepState; key: string }[], values: readonly string[]): StepState {
   const state: StepState = { parameters: new Map(), slots: new Map(), scalars: new Map(), statistics: new Map() };
-  entries.forEach(({ group, key }, index) => state[group].set(key, values[index] as string));
+  entries.forEach(({ group, key }, index) => state[group].set(key, values[index]!));
   return state;
 }

@@ -1,7 +1,7 @@
 import { elementCount } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { clippedModels as models } from '../test/clipped-models.js';
-import { clippingNorm, optionsFor, records } from '../test/clipping-run.js';
+import { CLIPPING_NORM, optionsFor, RECORDS } from '../test/clipping-run.js';
 import { batchOf, modelOf, type RecordModel } from '../test/record-models.js';
 import { relativeDifference, trainer } from '../test/training-run.js';
 import { trainingGraph, type TrainingOptions } from './index.js';
@@ -10,17 +10,17 @@ describe('memory', () => {
   const model = models.find(({ name }) => name === 'Conv')!;
 
   it('is kept under the limit by smaller pieces, with the same sums', async () => {
-    const whole = await trainer(modelOf(model), optionsFor(model, records, {}));
+    const whole = await trainer(modelOf(model), optionsFor(model, RECORDS, {}));
     const limited = await trainer(modelOf(model), {
-      ...optionsFor(model, records, {}),
+      ...optionsFor(model, RECORDS, {}),
       memoryLimitBytes: whole.graph.memoryBytes - 1,
     });
     expect(limited.graph.microbatch).toBe(3);
     expect(limited.graph.memoryBytes).toBeLessThan(whole.graph.memoryBytes);
-    const batch = batchOf(model, records);
+    const batch = batchOf(model, RECORDS);
     const [expected, actual] = [
-      await whole.run({ ...batch, clippingNorm }),
-      await limited.run({ ...batch, clippingNorm }),
+      await whole.run({ ...batch, clippingNorm: CLIPPING_NORM }),
+      await limited.run({ ...batch, clippingNorm: CLIPPING_NORM }),
     ];
     expect(relativeDifference(actual.gradients, expected.gradients)).toBeLessThan(1e-6);
     expect(relativeDifference({ norms: actual.norms! }, { norms: expected.norms! })).toBeLessThan(1e-6);
@@ -63,7 +63,7 @@ describe('memory', () => {
 
   it('is refused when one record alone needs more', async () => {
     await expect(
-      trainer(modelOf(model), { ...optionsFor(model, records, {}), memoryLimitBytes: 1000 }),
+      trainer(modelOf(model), { ...optionsFor(model, RECORDS, {}), memoryLimitBytes: 1000 }),
     ).rejects.toMatchObject({ code: 'AUTODIFF_MEMORY_LIMIT' });
   });
 });

@@ -10,7 +10,7 @@ import { inputOf, outputOf } from './rule.js';
 import { BATCHED_BYTES } from './rules/convolution.js';
 import { sizeOf } from './shape.js';
 
-const floatBytes = 4;
+const FLOAT_BYTES = 4;
 
 /**
  * Upper estimate of the tensors one run holds, in bytes, those it is fed and returns included. For `program.batch` records:
@@ -61,7 +61,7 @@ export function estimateBytes(
   );
 }
 
-const bytesOf = (elements: number): number => Math.ceil(1.1 * floatBytes * elements);
+const bytesOf = (elements: number): number => Math.ceil(1.1 * FLOAT_BYTES * elements);
 
 /** The most elements that live at once of values which no gradient reads: they go when their last reader has run. */
 function passingElements({ nodes, features }: Program, kept: ReadonlySet<string>, shape: ShapeOf): number {
@@ -123,7 +123,7 @@ function convolutionElements(node: Node, shape: ShapeOf): number {
   const weight = shape(inputOf(node, 1));
   return (
     3 * records * channels * sizeOf(weight.slice(2)) * sizeOf(shape(narrow).slice(2)) +
-    Math.min(records * sizeOf(weight), BATCHED_BYTES / floatBytes)
+    Math.min(records * sizeOf(weight), BATCHED_BYTES / FLOAT_BYTES)
   );
 }
 

@@ -43,26 +43,24 @@ export function accumulatedGradients(
     body(body, carried, [factor, labels, ...slices]) {
       const bindings = new Map([
         ...inputs.bindings,
-        ...features.map(({ name }, index) => [name, slices[index] as string] as const),
+        ...features.map(({ name }, index) => [name, slices[index]!] as const),
       ]);
       const piece = batchGradients(body, problem, {
         ...inputs,
         bindings,
-        labels: labels as string,
-        factor: factor as string,
+        labels: labels!,
+        factor: factor!,
       });
       return {
-        carried: carried.map((sum, index) =>
-          body.op('Add', [sum, piece.gradients.get(trainable[index] as string) as string]),
-        ),
+        carried: carried.map((sum, index) => body.op('Add', [sum, piece.gradients.get(trainable[index]!)!])),
         collected: piece.norms === undefined ? [piece.losses] : [piece.losses, piece.norms],
       };
     },
   });
   const [losses, norms] = scan.collected.map((value) => graph.reshape(value, [records]));
   return {
-    gradients: new Map(trainable.map((name, index) => [name, scan.carried[index] as string])),
-    losses: losses as string,
+    gradients: new Map(trainable.map((name, index) => [name, scan.carried[index]!])),
+    losses: losses!,
     ...(norms !== undefined && { norms }),
     statistics: new Map(),
   };

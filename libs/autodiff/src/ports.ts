@@ -85,7 +85,7 @@ export function declareInputs(
   options: TrainingOptions,
 ): TrainingInputs {
   const { program, trainable } = problem;
-  const steps = (options.localSteps ?? 1) > 1 ? [options.localSteps as number] : [];
+  const steps = (options.localSteps ?? 1) > 1 ? [options.localSteps!] : [];
   const declare = (wish: string, dims: readonly number[], type: DataType = 'float32'): Port => ({
     name: graph.input(wish, type, dims),
     type,

@@ -2,7 +2,7 @@ import {
   drawingOperators,
   inferShapes,
   inlineKnownBranches,
-  openSession,
+  loadSession,
   raiseOpset,
   runSession,
   type DataType,
@@ -197,7 +197,7 @@ async function evaluate(
     outputs: wanted.map((name) => ({ name })),
     valueInfo: [],
   };
-  const session = await openSession({ ...model, graph }, 'basic');
+  const session = await loadSession({ ...model, graph }, 'basic');
   try {
     return Object.values(await runSession(session, {}));
   } finally {

@@ -9,7 +9,7 @@ export interface RecordWeights {
 }
 
 /** Smaller float32 numbers are rounded by up to their own size, and what was clipped could grow by that. */
-const leastNormal = 2 ** -126;
+const LEAST_NORMAL = 2 ** -126;
 
 /** ‖row‖² of a float32 matrix in float64, in which neither it nor a product of two of them leaves the range: [records, 1]. */
 export function squaredNorms(graph: GraphWriter, rows: string): string {
@@ -28,7 +28,7 @@ export function recordWeights(
   squares: readonly string[],
   bound: string,
 ): RecordWeights & { norms: string } {
-  const square = squares.length === 1 ? (squares[0] as string) : graph.op('Sum', squares);
+  const square = squares.length === 1 ? squares[0]! : graph.op('Sum', squares);
   // false for NaN too
   const kept = graph.op('Less', [square, graph.double(Number.POSITIVE_INFINITY)]);
   const norms = graph.op('Sqrt', [square]);
@@ -52,5 +52,5 @@ export function weightedRows(graph: GraphWriter, rows: string, { factor }: Recor
 }
 
 function withoutSubnormals(graph: GraphWriter, value: string): string {
-  return graph.op('Shrink', [value], { lambd: { float: leastNormal }, bias: { float: 0 } });
+  return graph.op('Shrink', [value], { lambd: { float: LEAST_NORMAL }, bias: { float: 0 } });
 }

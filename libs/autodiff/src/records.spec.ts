@@ -1,7 +1,7 @@
 import { GraphBuilder, attr } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { clippedModels as models, normalization } from '../test/clipped-models.js';
-import { compare, optionsFor, records } from '../test/clipping-run.js';
+import { compare, optionsFor, RECORDS } from '../test/clipping-run.js';
 import { modelOf, type RecordModel } from '../test/record-models.js';
 import { trainer } from '../test/training-run.js';
 
@@ -79,7 +79,7 @@ describe('operators that mix records', () => {
   ];
 
   it.each(mixing)('$name is refused', async (model) => {
-    await expect(trainer(modelOf(model), optionsFor(model, records, {}))).rejects.toMatchObject({
+    await expect(trainer(modelOf(model), optionsFor(model, RECORDS, {}))).rejects.toMatchObject({
       code: 'AUTODIFF_RECORDS_MIXED',
     });
   });
@@ -111,7 +111,7 @@ describe('operators that mix records', () => {
   it('is refused for batch statistics', async () => {
     const model = models.find(({ name }) => name.startsWith('BatchNormalization'))!;
     await expect(
-      trainer(modelOf(model), { ...optionsFor(model, records, {}), batchNormalization: 'training' }),
+      trainer(modelOf(model), { ...optionsFor(model, RECORDS, {}), batchNormalization: 'training' }),
     ).rejects.toMatchObject({ code: 'AUTODIFF_OPTIONS' });
   });
 

@@ -29,12 +29,8 @@ export function emitScan(graph: GraphWriter, spec: ScanSpec): { carried: string[
     ({ type, dims }: Typed) =>
       body.input(`${spec.name}.${role}`, type, dims);
   const result = spec.body(body, spec.carried.map(input('carried')), spec.scanned.map(input('slice')));
-  spec.carried.forEach(({ type, dims }, index) =>
-    body.output(`${spec.name}.next`, result.carried[index] as string, type, dims),
-  );
-  spec.collected.forEach((dims, index) =>
-    body.output(`${spec.name}.each`, result.collected[index] as string, 'float32', dims),
-  );
+  spec.carried.forEach(({ type, dims }, index) => body.output(`${spec.name}.next`, result.carried[index]!, type, dims));
+  spec.collected.forEach((dims, index) => body.output(`${spec.name}.each`, result.collected[index]!, 'float32', dims));
   const inputs = [...spec.carried.map(({ initial }) => initial), ...spec.scanned.map(({ value }) => value)];
   const outputs = graph.multi('Scan', inputs, spec.carried.length + spec.collected.length, {
     body: { graph: body.graph(spec.name) },

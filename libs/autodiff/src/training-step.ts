@@ -50,7 +50,7 @@ export function emitStep(graph: GraphWriter, context: StepContext, data: StepDat
     const parameters = new Map(
       [...computed.gradients].map(([name, gradient]) => [
         name,
-        graph.subtractGradient(state.parameters.get(name) as string, gradient),
+        graph.subtractGradient(state.parameters.get(name)!, gradient),
       ]),
     );
     return { ...result, state: { ...state, parameters, statistics } };
@@ -100,24 +100,24 @@ function applyOptimizer(
 ): StepState {
   const scalars = optimizer.advance(
     graph,
-    optimizer.scalars.map((scalar) => state.scalars.get(scalar) as string),
+    optimizer.scalars.map((scalar) => state.scalars.get(scalar)!),
   );
   const next: StepState = {
     parameters: new Map(),
     slots: new Map(),
-    scalars: new Map(optimizer.scalars.map((scalar, index) => [scalar, scalars[index] as string])),
+    scalars: new Map(optimizer.scalars.map((scalar, index) => [scalar, scalars[index]!])),
     statistics: new Map(),
   };
   for (const [name, gradient] of gradients) {
     const updated = optimizer.update(graph, {
-      parameter: state.parameters.get(name) as string,
+      parameter: state.parameters.get(name)!,
       gradient,
-      learningRate: inputs.learningRate?.name as string,
-      slots: optimizer.slots.map((slot) => state.slots.get(`${slot}.${name}`) as string),
+      learningRate: inputs.learningRate!.name,
+      slots: optimizer.slots.map((slot) => state.slots.get(`${slot}.${name}`)!),
       scalars,
     });
     next.parameters.set(name, updated.parameter);
-    optimizer.slots.forEach((slot, index) => next.slots.set(`${slot}.${name}`, updated.slots[index] as string));
+    optimizer.slots.forEach((slot, index) => next.slots.set(`${slot}.${name}`, updated.slots[index]!));
   }
   return next;
 }

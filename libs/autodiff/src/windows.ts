@@ -109,5 +109,5 @@ export function unfold(
     const slice = graph.op('Slice', [padded, graph.ints(starts), graph.ints(ends), axes, graph.ints(strides)]);
     return graph.reshape(slice, [outer, channels, 1, sizeOf(narrow)]);
   });
-  return patches.length === 1 ? (patches[0] as string) : graph.op('Concat', patches, { axis: 2 });
+  return patches.length === 1 ? patches[0]! : graph.op('Concat', patches, { axis: 2 });
 }

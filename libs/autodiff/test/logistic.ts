@@ -46,8 +46,8 @@ export class Logistic {
   recordGradients({ weight, bias }: Weights): Weights[] {
     return Array.from({ length: this.records }, (_, record) => {
       const row = this.x.subarray(record * this.width, (record + 1) * this.width);
-      const logit = row.reduce((sum, value, index) => sum + value * (weight[index] as number), bias[0] as number);
-      const slope = sigmoid(logit) - (this.labels[record] as number);
+      const logit = row.reduce((sum, value, index) => sum + value * weight[index]!, bias[0]!);
+      const slope = sigmoid(logit) - this.labels[record]!;
       return { weight: Float64Array.from(row, (value) => slope * value), bias: Float64Array.of(slope) };
     });
   }
@@ -58,9 +58,9 @@ export class Logistic {
     for (const gradient of this.recordGradients(weights)) {
       const factor = Math.min(1, clippingNorm / Math.hypot(...gradient.weight, ...gradient.bias)) / divisor;
       gradient.weight.forEach((value, index) => {
-        total.weight[index] = (total.weight[index] as number) + factor * value;
+        total.weight[index] = total.weight[index]! + factor * value;
       });
-      total.bias[0] = (total.bias[0] as number) + factor * (gradient.bias[0] as number);
+      total.bias[0] = total.bias[0]! + factor * gradient.bias[0]!;
     }
     return total;
   }

@@ -79,7 +79,7 @@ export async function trainer(model: Model, options: TrainingOptions): Promise<T
           ...group(inputs.statistics, given.statistics),
         ]),
       );
-      const read = (port: Port) => (results[port.name] as Tensor).data as Float32Array;
+      const read = (port: Port) => results[port.name]!.data as Float32Array;
       const readGroup = (ports: Ports | undefined) =>
         Object.fromEntries(Object.entries(ports ?? {}).map(([key, port]) => [key, read(port)]));
       return {
@@ -105,9 +105,9 @@ export function relativeDifference(
     const own = actual[key];
     if (own?.length !== values.length) throw new Error(`${key} has ${own?.length} values instead of ${values.length}`);
     for (let index = 0; index < values.length; index++) {
-      const error = Math.abs((own[index] as number) - (values[index] as number));
+      const error = Math.abs(own[index]! - values[index]!);
       difference = Math.max(difference, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
-      largest = Math.max(largest, Math.abs(values[index] as number));
+      largest = Math.max(largest, Math.abs(values[index]!));
     }
   }
   if (largest === 0) throw new Error('every expected value is zero, so the comparison shows nothing');

@@ -7,7 +7,7 @@ import {
   digitsOfCounts,
   evaluationLength,
   metricsFromCounts,
-  scoreBins,
+  SCORE_BINS,
 } from './evaluation.js';
 
 /** Wichmann-Hill: small, seeded and independent of everything under test. */
@@ -68,7 +68,7 @@ describe('evaluation counts', () => {
     const below = new Float32Array(new Uint32Array([0x3effffff]).buffer)[0] ?? 0;
     const counts = countScores([below, 0.5, 0, 1], [0, 1, 0, 1]);
     expect(metricsFromCounts(counts)).toEqual({ accuracy: 1, auc: 1, f1: 1, records: 4 });
-    expect([counts[0], counts[scoreBins / 2 - 1], counts[1.5 * scoreBins], counts[2 * scoreBins - 1]]).toEqual([
+    expect([counts[0], counts[SCORE_BINS / 2 - 1], counts[1.5 * SCORE_BINS], counts[2 * SCORE_BINS - 1]]).toEqual([
       1, 1, 1, 1,
     ]);
   });

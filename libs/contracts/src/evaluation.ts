@@ -6,10 +6,10 @@ import { CodedError } from './errors.js';
 import type { Metrics } from './metrics.js';
 
 /** Equal-width bins of the probability. Even, so that the decision threshold .5 is an edge between two bins. */
-export const scoreBins = 100;
+export const SCORE_BINS = 100;
 
 /** Entries of the count vector: negatives per bin, then positives per bin, both by rising score. */
-export const countsLength = 2 * scoreBins;
+export const countsLength = 2 * SCORE_BINS;
 
 /** Digits of a count in base 2^bits: more records than 32 bits count are in no table. */
 const digitsOf = (bits: number): number => Math.ceil(32 / bits);
@@ -31,8 +31,8 @@ export function countScores(probabilities: ArrayLike<number>, labels: ArrayLike<
     if (!(probability >= 0 && probability <= 1)) {
       throw new CodedError('MODEL_INVALID', `the score of test record ${row + 1} is not a probability`);
     }
-    const bin = Math.min(scoreBins - 1, Math.floor(probability * scoreBins));
-    const index = (labels[row] === 1 ? scoreBins : 0) + bin;
+    const bin = Math.min(SCORE_BINS - 1, Math.floor(probability * SCORE_BINS));
+    const index = (labels[row] === 1 ? SCORE_BINS : 0) + bin;
     counts[index] = (counts[index] ?? 0) + 1;
   }
   return counts;
@@ -68,9 +68,9 @@ export function metricsFromCounts(counts: ArrayLike<number>): Metrics {
   if (counts.length !== countsLength) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
   const at = (index: number): number => counts[index] ?? 0;
   let [negatives, positives, trueNegatives, falseNegatives, pairs] = [0, 0, 0, 0, 0];
-  for (let bin = 0; bin < scoreBins; bin++) {
-    const [negative, positive] = [at(bin), at(scoreBins + bin)];
-    if (bin === scoreBins / 2) [trueNegatives, falseNegatives] = [negatives, positives];
+  for (let bin = 0; bin < SCORE_BINS; bin++) {
+    const [negative, positive] = [at(bin), at(SCORE_BINS + bin)];
+    if (bin === SCORE_BINS / 2) [trueNegatives, falseNegatives] = [negatives, positives];
     pairs += positive * (negatives + negative / 2);
     negatives += negative;
     positives += positive;

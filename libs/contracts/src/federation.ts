@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { formerWordsIn } from './former-words.js';
 import { schemeNameSchema } from './ids.js';
-import { longestWaitMs, ranges } from './ranges.js';
+import { LONGEST_WAIT_MS, ranges } from './ranges.js';
 import { thresholdSchema } from './threshold.js';
 
 const aliasSchema = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens');
@@ -40,7 +40,7 @@ const presentWords = z
       min: z.int().min(2),
       /** Key holders that decrypt a sum together; `majority` follows the roster of each key epoch. */
       threshold: thresholdSchema.default('majority'),
-      roundTimeoutMs: z.int().min(1000).max(longestWaitMs),
+      roundTimeoutMs: z.int().min(1000).max(LONGEST_WAIT_MS),
       fraction: z.number().gt(0).max(1).default(1),
       /** A site weighs by its noised record count, but at most as this many. */
       maxRecords: ranges.maxRecords.default(256),

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 
 /** The longest that anybody is told to wait, a day. From 2³¹ ms on a timer of Node fires after one. */
-export const longestWaitMs = 86_400_000;
+export const LONGEST_WAIT_MS = 86_400_000;
 
 export const ranges = {
   /** Far inside what float32 holds, so that no gradient of this size is rounded away or overflows in a sum. */

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { CodedError } from './errors.js';
 import { isSaturated, meanUpdate, updateLength, updateVector } from './update-vector.js';
 
-const range = 1;
-const maxRecords = 256;
+const RANGE = 1;
+const MAX_RECORDS = 256;
 
 function sumOf(vectors: readonly Float32Array[]): Float64Array {
   return Float64Array.from({ length: vectors[0]!.length }, (_, i) => vectors.reduce((sum, v) => sum + v[i]!, 0));
@@ -20,10 +20,12 @@ describe('the update vector', () => {
     fc.assert(
       fc.property(fc.array(site, { minLength: 1, maxLength: 8 }), (sites) => {
         const summed = sumOf(
-          sites.map(({ delta, rows }) => updateVector(Float32Array.from(delta), rows, { maxRecords, range })),
+          sites.map(({ delta, rows }) =>
+            updateVector(Float32Array.from(delta), rows, { maxRecords: MAX_RECORDS, range: RANGE }),
+          ),
         );
-        const { delta, rows } = meanUpdate(summed, { maxRecords, range });
-        const weights = sites.map((s) => Math.min(s.rows, maxRecords));
+        const { delta, rows } = meanUpdate(summed, { maxRecords: MAX_RECORDS, range: RANGE });
+        const weights = sites.map((s) => Math.min(s.rows, MAX_RECORDS));
         const total = weights.reduce((a, b) => a + b, 0);
         expect(rows).toBeCloseTo(total, 3);
         for (let i = 0; i < 4; i++) {
@@ -41,10 +43,10 @@ describe('the update vector', () => {
         fc.array(fc.float({ noNaN: true }), { maxLength: 20 }),
         fc.double({ min: 1, max: 1e9, noNaN: true }),
         fc.constantFrom(0.25, 1, 8),
-        (delta, rows, range) => {
-          const vector = updateVector(Float32Array.from(delta), rows, { maxRecords, range });
+        (delta, rows, bound) => {
+          const vector = updateVector(Float32Array.from(delta), rows, { maxRecords: MAX_RECORDS, range: bound });
           expect(vector).toHaveLength(updateLength(delta.length));
-          expect(vector.every((v) => Math.abs(v) <= range)).toBe(true);
+          expect(vector.every((v) => Math.abs(v) <= bound)).toBe(true);
         },
       ),
       { seed: 2, numRuns: runs(300) },
@@ -53,13 +55,13 @@ describe('the update vector', () => {
 
   it('weighs a site with more records than maxRecords as one with maxRecords', () => {
     const delta = Float32Array.of(0.5, -0.5);
-    expect(updateVector(delta, 10 * maxRecords, { maxRecords, range })).toEqual(
-      updateVector(delta, maxRecords, { maxRecords, range }),
+    expect(updateVector(delta, 10 * MAX_RECORDS, { maxRecords: MAX_RECORDS, range: RANGE })).toEqual(
+      updateVector(delta, MAX_RECORDS, { maxRecords: MAX_RECORDS, range: RANGE }),
     );
   });
 
   it.each([[0], [-0.5], [Number.NaN]])('refuses a summed weight of %s', (weight) => {
-    expect(() => meanUpdate(Float64Array.of(0.1, weight), { maxRecords, range })).toThrow(
+    expect(() => meanUpdate(Float64Array.of(0.1, weight), { maxRecords: MAX_RECORDS, range: RANGE })).toThrow(
       expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError,
     );
   });

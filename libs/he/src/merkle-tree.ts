@@ -10,17 +10,17 @@ const HASH_BYTES = 32;
  */
 export class MerkleTree {
   /** levels[0] are the leaf hashes; an odd last hash moves up unchanged, which gives RFC 6962's tree. */
-  readonly #levels: Uint8Array[][];
+  private readonly levels: Uint8Array[][];
 
   private constructor(leafDigests: readonly Uint8Array[]) {
     let level = leafDigests.map((digest) => hash(0, digest));
-    this.#levels = [level];
+    this.levels = [level];
     while (level.length > 1) {
       level = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) => {
         const [left, right] = level.slice(2 * i, 2 * i + 2);
         return left && right ? hash(1, left, right) : (left ?? new Uint8Array(0));
       });
-      this.#levels.push(level);
+      this.levels.push(level);
     }
   }
 
@@ -33,18 +33,18 @@ export class MerkleTree {
   }
 
   get size(): number {
-    return this.#levels[0]?.length ?? 0;
+    return this.levels[0]?.length ?? 0;
   }
 
   get root(): Uint8Array {
-    return (this.#levels.at(-1)?.[0] ?? new Uint8Array(0)).slice();
+    return (this.levels.at(-1)?.[0] ?? new Uint8Array(0)).slice();
   }
 
   /** Audit path from the leaf up (RFC 6962 section 2.1.1). @throws HeError MERKLE_INVALID */
   proof(index: number): Uint8Array[] {
     if (!Number.isInteger(index) || index < 0 || index >= this.size)
       throw new HeError('MERKLE_INVALID', 'no such leaf');
-    return this.#levels.flatMap((level, height) => {
+    return this.levels.flatMap((level, height) => {
       const sibling = level[(index >> height) ^ 1];
       return sibling && level.length > 1 ? [sibling.slice()] : [];
     });

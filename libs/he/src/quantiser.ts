@@ -13,14 +13,14 @@ export class Quantiser {
   /** Distance of two grid points. */
   readonly step: number;
   /** The grid point of 0. */
-  readonly #zero: number;
+  private readonly zero: number;
 
   private constructor(
     readonly bits: 8 | 16,
     readonly range: number,
   ) {
-    this.#zero = 2 ** (bits - 1) - 1;
-    this.step = range / this.#zero;
+    this.zero = 2 ** (bits - 1) - 1;
+    this.step = range / this.zero;
   }
 
   /** @throws HeError QUANTISER_INVALID */
@@ -39,7 +39,7 @@ export class Quantiser {
   quantise(values: Float32Array, randomBytes: (length: number) => Uint8Array): Uint32Array {
     // A million values pass here in a round: everything that does not change stands before the loop.
     const range = this.range;
-    const zero = this.#zero;
+    const zero = this.zero;
     const result = new Uint32Array(values.length);
     for (let from = 0; from < values.length; from += CHUNK) {
       const to = Math.min(from + CHUNK, values.length);
@@ -59,7 +59,7 @@ export class Quantiser {
   /** Sums of `uploads` quantised values to sums of real numbers, each within `uploads` steps of the exact one. */
   dequantiseSum(sums: Uint32Array, uploads: number): Float64Array {
     const result = new Float64Array(sums.length);
-    const offset = uploads * this.#zero;
+    const offset = uploads * this.zero;
     const step = this.step;
     for (let i = 0; i < sums.length; i++) result[i] = (sums[i]! - offset) * step;
     return result;

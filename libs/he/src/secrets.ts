@@ -5,15 +5,15 @@ import { HeError } from './errors.js';
  * `secrets.keep(...)` around every array that holds or determines a secret. Copies the engine makes are out of reach.
  */
 export class Secrets implements Disposable {
-  readonly #kept: ArrayBufferView[] = [];
+  private readonly kept: ArrayBufferView[] = [];
 
   keep<A extends ArrayBufferView>(array: A): A {
-    this.#kept.push(array);
+    this.kept.push(array);
     return array;
   }
 
   [Symbol.dispose](): void {
-    for (const array of this.#kept) wipe(array);
+    for (const array of this.kept) wipe(array);
   }
 }
 

@@ -14,7 +14,7 @@ export class Spent {
 
   /** @throws HeError SUM_ALREADY_ENCRYPTED */
   encrypt(sumIndex: number): void {
-    this.#spend(
+    this.spend(
       sumIndex,
       1,
       new HeError('SUM_ALREADY_ENCRYPTED', 'this site has encrypted for this sum before: send the stored bytes again'),
@@ -23,7 +23,7 @@ export class Spent {
 
   /** @throws HeError DECRYPTION_SHARE_ALREADY_MADE */
   decrypt(sumIndex: number): void {
-    this.#spend(
+    this.spend(
       sumIndex,
       2,
       new HeError(
@@ -42,7 +42,7 @@ export class Spent {
     return this.flags.slice();
   }
 
-  #spend(sumIndex: number, bit: number, error: HeError): void {
+  private spend(sumIndex: number, bit: number, error: HeError): void {
     const flags = present(this.flags[sumIndex]);
     if (flags & bit) throw error;
     this.flags[sumIndex] = flags | bit;

@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeModel, GraphBuilder } from '@koinon/onnx';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { featureCount, linearAnswer, writeLinearModel, writeModel } from './testing/linear-model.js';
+import { FEATURE_COUNT, linearAnswer, writeLinearModel, writeModel } from './testing/linear-model.js';
 import { ModelRuntime, type RuntimeOptions } from './model-runtime.js';
 import type { GoldenVector, LoadedModelSpec } from './model-spec.js';
 import type { Tensor } from './datatypes.js';
 import { SessionPool } from './session-pool.js';
 
-const name = 'heart-disease';
-const row = Array.from({ length: featureCount }, (_, index) => Math.sin(index));
+const NAME = 'heart-disease';
+const row = Array.from({ length: FEATURE_COUNT }, (_, index) => Math.sin(index));
 const features = (): Record<string, Tensor> => ({
-  features: { datatype: 'FP32', shape: [1, featureCount], data: Float32Array.from(row) },
+  features: { datatype: 'FP32', shape: [1, FEATURE_COUNT], data: Float32Array.from(row) },
 });
 const golden = (bias: number): GoldenVector => ({
   inputs: features(),
@@ -49,13 +49,13 @@ describe('ModelRuntime', () => {
     const runtime = await start();
     const slot = await runtime.load(version(1));
     expect(slot).toEqual({
-      name,
+      name: NAME,
       version: '1',
       sha256: version(1).sha256,
-      inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, featureCount] }],
+      inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, FEATURE_COUNT] }],
       outputs: [{ name: 'probability', datatype: 'FP32', shape: [-1, 1] }],
     });
-    const { outputs, ...answer } = await runtime.infer(name, undefined, features());
+    const { outputs, ...answer } = await runtime.infer(NAME, undefined, features());
     expect(answer.version).toBe('1');
     expect(answer.computeMs).toBeGreaterThan(0);
     expect(outputs['probability']?.data[0]).toBeCloseTo(linearAnswer(1, row), 6);
@@ -65,32 +65,32 @@ describe('ModelRuntime', () => {
     const runtime = await start();
     await runtime.load(version(1));
     const whole = features();
-    const shared = new Float32Array(featureCount + 1);
+    const shared = new Float32Array(FEATURE_COUNT + 1);
     const part: Record<string, Tensor> = {
-      features: { datatype: 'FP32', shape: [1, featureCount], data: shared.subarray(1) },
+      features: { datatype: 'FP32', shape: [1, FEATURE_COUNT], data: shared.subarray(1) },
     };
-    await runtime.infer(name, '1', whole);
-    await runtime.infer(name, '1', part);
+    await runtime.infer(NAME, '1', whole);
+    await runtime.infer(NAME, '1', part);
     expect(whole['features']?.data.byteLength).toBe(0);
-    expect(shared.byteLength).toBe(4 * (featureCount + 1));
+    expect(shared.byteLength).toBe(4 * (FEATURE_COUNT + 1));
   });
 
   it('refuses requests that do not fit the model', async () => {
     const runtime = await start();
-    await expect(runtime.infer(name, undefined, features())).rejects.toEqual(coded('MODEL_NOT_LOADED'));
+    await expect(runtime.infer(NAME, undefined, features())).rejects.toEqual(coded('MODEL_NOT_LOADED'));
     await runtime.load(version(1));
-    await expect(runtime.infer(name, '2', features())).rejects.toEqual(coded('VERSION_NOT_LOADED'));
-    await expect(runtime.infer(name, '1', features(), { outputs: ['logit'] })).rejects.toEqual(coded('OUTPUT_UNKNOWN'));
+    await expect(runtime.infer(NAME, '2', features())).rejects.toEqual(coded('VERSION_NOT_LOADED'));
+    await expect(runtime.infer(NAME, '1', features(), { outputs: ['logit'] })).rejects.toEqual(coded('OUTPUT_UNKNOWN'));
     const one = Float32Array.of(1);
     const bad: Record<string, Tensor>[] = [
       {},
       { ...features(), more: { datatype: 'FP32', shape: [1], data: one } },
-      { features: { datatype: 'FP32', shape: [1, featureCount], data: one } },
-      { features: { datatype: 'FP32', shape: [featureCount], data: new Float32Array(featureCount) } },
-      { features: { datatype: 'FP32', shape: [1, featureCount], data: new Float64Array(featureCount) } },
-      { features: { datatype: 'INT32', shape: [1, featureCount], data: new Int32Array(featureCount) } },
+      { features: { datatype: 'FP32', shape: [1, FEATURE_COUNT], data: one } },
+      { features: { datatype: 'FP32', shape: [FEATURE_COUNT], data: new Float32Array(FEATURE_COUNT) } },
+      { features: { datatype: 'FP32', shape: [1, FEATURE_COUNT], data: new Float64Array(FEATURE_COUNT) } },
+      { features: { datatype: 'INT32', shape: [1, FEATURE_COUNT], data: new Int32Array(FEATURE_COUNT) } },
     ];
-    for (const inputs of bad) await expect(runtime.infer(name, '1', inputs)).rejects.toEqual(coded('TENSOR_INVALID'));
+    for (const inputs of bad) await expect(runtime.infer(NAME, '1', inputs)).rejects.toEqual(coded('TENSOR_INVALID'));
   });
 
   it('reports a failed run without the values, and goes on', async () => {
@@ -119,11 +119,15 @@ describe('load', () => {
     await runtime.load(version(1));
     const corrupted = await writeLinearModel(folder, 90);
     await appendFile(corrupted.file, 'x');
-    const noModel = { name, version: '91', ...(await writeModel(folder, 'no-model.onnx', Buffer.from('no model'))) };
+    const noModel = {
+      name: NAME,
+      version: '91',
+      ...(await writeModel(folder, 'no-model.onnx', Buffer.from('no model'))),
+    };
     const build = new GraphBuilder('half');
     build.op('Identity', [build.input('x', 'float16', [1])], {}, 'y');
     build.output('y', 'float16', [1]);
-    const half = { name, version: '92', ...(await writeModel(folder, 'half.onnx', encodeModel(build.model()))) };
+    const half = { name: NAME, version: '92', ...(await writeModel(folder, 'half.onnx', encodeModel(build.model()))) };
     for (const [spec, code] of [
       [corrupted, 'MODEL_DIGEST_MISMATCH'],
       [noModel, 'MODEL_REFUSED'],
@@ -138,7 +142,7 @@ describe('load', () => {
       expect(failure).toEqual(coded(code));
       expect((failure as Error).message).not.toContain(folder);
     }
-    expect((await runtime.infer(name, undefined, features())).version).toBe('1');
+    expect((await runtime.infer(NAME, undefined, features())).version).toBe('1');
   });
 
   it('accepts a version whose golden vectors hold, and the same version again', async () => {
@@ -155,7 +159,7 @@ describe('load', () => {
     const client = async (): Promise<number> => {
       let answered = 0;
       while (!swapped.signal.aborted) {
-        const { version: by, outputs } = await runtime.infer(name, undefined, features());
+        const { version: by, outputs } = await runtime.infer(NAME, undefined, features());
         expect(outputs['probability']?.data[0]).toBeCloseTo(linearAnswer(Number(by), row), 5);
         answered++;
       }
@@ -165,7 +169,7 @@ describe('load', () => {
     for (let next = 1; next <= 6; next++) await runtime.load(version(next));
     swapped.abort();
     for (const answered of await clients) expect(answered).toBeGreaterThan(0);
-    expect(runtime.slot(name)?.version).toBe('6');
+    expect(runtime.slot(NAME)?.version).toBe('6');
   });
 
   it('releases the sessions of replaced and refused versions in every thread', async () => {
@@ -178,7 +182,7 @@ describe('load', () => {
     await runtime.load(version(1));
     await runtime.load(version(2));
     await expect(runtime.load({ ...version(3), golden: [golden(4)] })).rejects.toEqual(coded('GOLDEN_MISMATCH'));
-    await runtime.unload(name);
+    await runtime.unload(NAME);
     // The third is refused in the first thread and never reaches the second.
     expect(sessions('load')).toEqual([1, 1, 2, 2, 3]);
     expect(sessions('release')).toEqual(sessions('load'));
@@ -187,17 +191,17 @@ describe('load', () => {
   it('keeps the order in which versions were asked for', async () => {
     const runtime = await start();
     await Promise.all([runtime.load(version(1)), runtime.load(version(2)), runtime.load(version(3))]);
-    expect(runtime.slot(name)?.version).toBe('3');
+    expect(runtime.slot(NAME)?.version).toBe('3');
   });
 
   it('answers what was accepted before an unload, and then forgets the model', async () => {
     const runtime = await start();
     await runtime.load(version(1));
-    const accepted = Promise.all(Array.from({ length: 8 }, () => runtime.infer(name, undefined, features())));
-    await runtime.unload(name);
+    const accepted = Promise.all(Array.from({ length: 8 }, () => runtime.infer(NAME, undefined, features())));
+    await runtime.unload(NAME);
     expect(await accepted).toHaveLength(8);
-    expect(runtime.slot(name)).toBeUndefined();
-    await runtime.unload(name);
+    expect(runtime.slot(NAME)).toBeUndefined();
+    await runtime.unload(NAME);
   });
 });
 
@@ -207,13 +211,13 @@ describe('admission', () => {
     await runtime.load(version(1));
     const leaving = new AbortController();
     // All in one turn of the event loop: nothing can finish in between.
-    const running = runtime.infer(name, undefined, features());
-    const waiting = runtime.infer(name, undefined, features(), { signal: leaving.signal });
+    const running = runtime.infer(NAME, undefined, features());
+    const waiting = runtime.infer(NAME, undefined, features(), { signal: leaving.signal });
     expect(runtime.full).toBe(true);
-    const refused = runtime.infer(name, undefined, features());
+    const refused = runtime.infer(NAME, undefined, features());
     leaving.abort();
     expect(runtime.full).toBe(false);
-    const accepted = runtime.infer(name, undefined, features());
+    const accepted = runtime.infer(NAME, undefined, features());
     const outcomes = await Promise.allSettled([running, waiting, refused, accepted]);
     expect(
       outcomes.map((outcome) =>
@@ -225,10 +229,10 @@ describe('admission', () => {
   it('refuses what is already cancelled or late', async () => {
     const runtime = await start();
     await runtime.load(version(1));
-    await expect(runtime.infer(name, undefined, features(), { signal: AbortSignal.abort() })).rejects.toEqual(
+    await expect(runtime.infer(NAME, undefined, features(), { signal: AbortSignal.abort() })).rejects.toEqual(
       coded('CANCELLED'),
     );
-    await expect(runtime.infer(name, undefined, features(), { deadlineMs: performance.now() })).rejects.toEqual(
+    await expect(runtime.infer(NAME, undefined, features(), { deadlineMs: performance.now() })).rejects.toEqual(
       coded('DEADLINE_EXCEEDED'),
     );
     expect(runtime.full).toBe(false);
@@ -237,9 +241,9 @@ describe('admission', () => {
   it('finishes accepted work when it closes, and refuses more', async () => {
     const runtime = await start();
     await runtime.load(version(1));
-    const accepted = Promise.all(Array.from({ length: 5 }, () => runtime.infer(name, undefined, features())));
+    const accepted = Promise.all(Array.from({ length: 5 }, () => runtime.infer(NAME, undefined, features())));
     const closed = runtime.close();
-    await expect(runtime.infer(name, undefined, features())).rejects.toEqual(coded('RUNTIME_CLOSED'));
+    await expect(runtime.infer(NAME, undefined, features())).rejects.toEqual(coded('RUNTIME_CLOSED'));
     await expect(runtime.load(version(2))).rejects.toEqual(coded('RUNTIME_CLOSED'));
     expect(await accepted).toHaveLength(5);
     await closed;

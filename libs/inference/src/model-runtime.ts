@@ -30,15 +30,15 @@ const workerEntry = new URL(
  * thread by thread, so that the other threads go on serving, and switches between two requests.
  */
 export class ModelRuntime implements InferenceRuntime {
-  readonly #pool: SessionPool;
-  readonly #active = new Map<string, ResidentModel>();
-  readonly #changes = new Map<string, Promise<unknown>>();
-  readonly #releasing = new Set<Promise<void>>();
-  #sessions = 0;
-  #closed: Promise<void> | undefined;
+  private readonly pool: SessionPool;
+  private readonly active = new Map<string, ResidentModel>();
+  private readonly changes = new Map<string, Promise<unknown>>();
+  private readonly releasing = new Set<Promise<void>>();
+  private sessions = 0;
+  private closed: Promise<void> | undefined;
 
   private constructor(pool: SessionPool) {
-    this.#pool = pool;
+    this.pool = pool;
   }
 
   /** @throws RuntimeError WORKER_LOST when ONNX Runtime cannot be loaded. */
@@ -50,15 +50,15 @@ export class ModelRuntime implements InferenceRuntime {
   }
 
   get full(): boolean {
-    return this.#pool.full;
+    return this.pool.full;
   }
 
   get healthy(): boolean {
-    return this.#pool.healthy;
+    return this.pool.healthy;
   }
 
   slot(model: string): Slot | undefined {
-    return this.#active.get(model)?.slot;
+    return this.active.get(model)?.slot;
   }
 
   /**
@@ -70,8 +70,8 @@ export class ModelRuntime implements InferenceRuntime {
    */
   async load(spec: LoadedModelSpec): Promise<Slot> {
     checkSpec(spec);
-    return this.#inTurn(spec.name, async () => {
-      const previous = this.#active.get(spec.name);
+    return this.inTurn(spec.name, async () => {
+      const previous = this.active.get(spec.name);
       if (previous?.slot.version === spec.version) {
         if (previous.slot.sha256 === spec.sha256.toLowerCase()) return previous.slot;
         throw new RuntimeError(
@@ -79,19 +79,19 @@ export class ModelRuntime implements InferenceRuntime {
           'This version is already loaded with other bytes; release the change under a new version.',
         );
       }
-      const model = await this.#prepare(spec);
-      this.#active.set(spec.name, model);
-      if (previous) void this.#retire(previous);
+      const model = await this.prepare(spec);
+      this.active.set(spec.name, model);
+      if (previous) void this.retire(previous);
       return model.slot;
     });
   }
 
   /** Takes a model out of service; fulfilled when its sessions are released, without error if there are none. */
   unload(name: string): Promise<void> {
-    return this.#inTurn(name, async () => {
-      const model = this.#active.get(name);
-      this.#active.delete(name);
-      if (model) await this.#retire(model);
+    return this.inTurn(name, async () => {
+      const model = this.active.get(name);
+      this.active.delete(name);
+      if (model) await this.retire(model);
     });
   }
 
@@ -106,8 +106,8 @@ export class ModelRuntime implements InferenceRuntime {
     inputs: Readonly<Record<string, Tensor>>,
     { outputs, ...limits }: InferOptions = {},
   ): Promise<Inference> {
-    this.#checkOpen();
-    const model = this.#active.get(name);
+    this.checkOpen();
+    const model = this.active.get(name);
     if (!model) throw new RuntimeError('MODEL_NOT_LOADED', 'No version of this model is loaded.');
     if (version !== undefined && version !== model.slot.version) {
       throw new RuntimeError('VERSION_NOT_LOADED', 'This version of the model is not loaded.');
@@ -122,7 +122,7 @@ export class ModelRuntime implements InferenceRuntime {
     model.acquire();
     let ticket: Ticket;
     try {
-      ticket = this.#pool.submit(request, transferable(inputs), limits);
+      ticket = this.pool.submit(request, transferable(inputs), limits);
     } catch (error) {
       model.release();
       throw error;
@@ -134,22 +134,22 @@ export class ModelRuntime implements InferenceRuntime {
 
   /** Refuses new work, lets accepted work finish, and ends the threads. */
   close(): Promise<void> {
-    this.#closed ??= (async () => {
-      await Promise.allSettled(this.#changes.values());
-      await Promise.allSettled(this.#releasing);
-      await this.#pool.close();
+    this.closed ??= (async () => {
+      await Promise.allSettled(this.changes.values());
+      await Promise.allSettled(this.releasing);
+      await this.pool.close();
     })();
-    return this.#closed;
+    return this.closed;
   }
 
-  async #prepare(spec: LoadedModelSpec): Promise<ResidentModel> {
-    const session = ++this.#sessions;
+  private async prepare(spec: LoadedModelSpec): Promise<ResidentModel> {
+    const session = ++this.sessions;
     const sha256 = spec.sha256.toLowerCase();
     const loaded: WorkerThread[] = [];
     let slot: Slot | undefined;
     try {
-      for (const thread of this.#pool.threads) {
-        const reply = await this.#pool.callOn(thread, { kind: 'load', session, file: spec.file, sha256 });
+      for (const thread of this.pool.threads) {
+        const reply = await this.pool.callOn(thread, { kind: 'load', session, file: spec.file, sha256 });
         loaded.push(thread);
         slot = {
           name: spec.name,
@@ -158,17 +158,17 @@ export class ModelRuntime implements InferenceRuntime {
           inputs: signaturesOf(reply.inputs),
           outputs: signaturesOf(reply.outputs),
         };
-        await this.#rehearse(thread, session, slot, spec.golden ?? []);
+        await this.rehearse(thread, session, slot, spec.golden ?? []);
       }
     } catch (error) {
-      await this.#release(session, loaded);
+      await this.release(session, loaded);
       throw error;
     }
     if (!slot) throw new RuntimeError('WORKER_LOST', 'No inference thread is left; restart the node.');
     return new ResidentModel(session, slot);
   }
 
-  async #rehearse(
+  private async rehearse(
     thread: WorkerThread,
     session: number,
     slot: Slot,
@@ -177,7 +177,7 @@ export class ModelRuntime implements InferenceRuntime {
     const run = async (inputs: Readonly<Record<string, Tensor>>, outputs: readonly TensorSignature[]) => {
       const names = outputs.map(({ name }) => name);
       return fromWire(
-        (await this.#pool.callOn(thread, { kind: 'run', session, inputs: toWire(inputs), outputs: names })).outputs,
+        (await this.pool.callOn(thread, { kind: 'run', session, inputs: toWire(inputs), outputs: names })).outputs,
       );
     };
     if (golden.length === 0) await run(warmUpInputs(slot.inputs), slot.outputs);
@@ -187,33 +187,33 @@ export class ModelRuntime implements InferenceRuntime {
     }
   }
 
-  #retire(model: ResidentModel): Promise<void> {
-    const released = model.retire().then(() => this.#release(model.session, this.#pool.threads));
-    this.#releasing.add(released);
-    void released.finally(() => this.#releasing.delete(released));
+  private retire(model: ResidentModel): Promise<void> {
+    const released = model.retire().then(() => this.release(model.session, this.pool.threads));
+    this.releasing.add(released);
+    void released.finally(() => this.releasing.delete(released));
     return released;
   }
 
-  async #release(session: number, threads: readonly WorkerThread[]): Promise<void> {
+  private async release(session: number, threads: readonly WorkerThread[]): Promise<void> {
     // A thread that was lost meanwhile has released its sessions by ending.
-    await Promise.allSettled(threads.map((thread) => this.#pool.callOn(thread, { kind: 'release', session })));
+    await Promise.allSettled(threads.map((thread) => this.pool.callOn(thread, { kind: 'release', session })));
   }
 
   /** Changes to one model happen one after the other, in the order in which they were asked for. */
-  #inTurn<Result>(name: string, change: () => Promise<Result>): Promise<Result> {
-    const turn = (this.#changes.get(name) ?? Promise.resolve()).then(() => {
-      this.#checkOpen();
+  private inTurn<Result>(name: string, change: () => Promise<Result>): Promise<Result> {
+    const turn = (this.changes.get(name) ?? Promise.resolve()).then(() => {
+      this.checkOpen();
       return change();
     });
-    this.#changes.set(
+    this.changes.set(
       name,
       turn.catch(() => undefined),
     );
     return turn;
   }
 
-  #checkOpen(): void {
-    if (this.#closed)
+  private checkOpen(): void {
+    if (this.closed)
       throw new RuntimeError('RUNTIME_CLOSED', 'The node is shutting down; send the request to another one.');
   }
 }

@@ -30,11 +30,11 @@ export interface Slot {
 }
 
 // Names and versions travel in addresses, headers and metric labels.
-const label = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const LABEL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** @throws RuntimeError MODEL_SPEC_INVALID */
 export function checkSpec({ name, version, sha256 }: LoadedModelSpec): void {
-  if (!label.test(name) || !label.test(version)) {
+  if (!LABEL.test(name) || !LABEL.test(version)) {
     throw new RuntimeError(
       'MODEL_SPEC_INVALID',
       'A model name or version must be 1 to 128 letters, digits, dots, dashes or underscores.',

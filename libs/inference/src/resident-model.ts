@@ -4,9 +4,9 @@ import type { Slot } from './model-spec.js';
 export class ResidentModel {
   readonly session: number;
   readonly slot: Slot;
-  #users = 0;
-  readonly #drained = Promise.withResolvers<void>();
-  #retired = false;
+  private users = 0;
+  private readonly drained = Promise.withResolvers<void>();
+  private retired = false;
 
   constructor(session: number, slot: Slot) {
     this.session = session;
@@ -14,18 +14,18 @@ export class ResidentModel {
   }
 
   acquire(): void {
-    this.#users++;
+    this.users++;
   }
 
   release(): void {
-    this.#users--;
-    if (this.#retired && this.#users === 0) this.#drained.resolve();
+    this.users--;
+    if (this.retired && this.users === 0) this.drained.resolve();
   }
 
   /** Call once nobody can acquire it any more; fulfilled after the last user has released it. */
   retire(): Promise<void> {
-    this.#retired = true;
-    if (this.#users === 0) this.#drained.resolve();
-    return this.#drained.promise;
+    this.retired = true;
+    if (this.users === 0) this.drained.resolve();
+    return this.drained.promise;
   }
 }

@@ -17,17 +17,17 @@ const gatedWorker = new URL(
 );
 
 class Gate {
-  readonly #flag = new Int32Array(new SharedArrayBuffer(4));
+  private readonly flag = new Int32Array(new SharedArrayBuffer(4));
   readonly request: RunRequest = {
     kind: 'run',
     session: 1,
     outputs: [],
-    inputs: { gate: { ortType: 'int32', dims: [1], data: this.#flag } },
+    inputs: { gate: { ortType: 'int32', dims: [1], data: this.flag } },
   };
 
   open(): void {
-    Atomics.store(this.#flag, 0, 1);
-    Atomics.notify(this.#flag, 0);
+    Atomics.store(this.flag, 0, 1);
+    Atomics.notify(this.flag, 0);
   }
 }
 

@@ -23,7 +23,7 @@ export interface Ticket {
 }
 
 /** Node fires a longer timer at once. */
-const longestTimerMs = 2 ** 31 - 1;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface Entry {
   readonly request: RunRequest;
@@ -39,15 +39,15 @@ interface Entry {
  * Invariant: an entry is in the queue, or on exactly one thread, or has left.
  */
 export class SessionPool {
-  readonly #threads: readonly WorkerThread[];
-  readonly #queueLimit: number;
-  readonly #queue: Entry[] = [];
-  readonly #reserved = new Map<WorkerThread, (() => void)[]>();
-  #onIdle: (() => void) | undefined;
+  private readonly all: readonly WorkerThread[];
+  private readonly queueLimit: number;
+  private readonly queue: Entry[] = [];
+  private readonly reserved = new Map<WorkerThread, (() => void)[]>();
+  private onIdle: (() => void) | undefined;
 
   private constructor(threads: readonly WorkerThread[], queueLimit: number) {
-    this.#threads = threads;
-    this.#queueLimit = queueLimit;
+    this.all = threads;
+    this.queueLimit = queueLimit;
   }
 
   /** @throws RuntimeError WORKER_LOST when a thread cannot load ONNX Runtime. */
@@ -63,15 +63,15 @@ export class SessionPool {
   }
 
   get threads(): readonly WorkerThread[] {
-    return this.#threads.filter((thread) => thread.alive);
+    return this.all.filter((thread) => thread.alive);
   }
 
   get healthy(): boolean {
-    return this.#threads.every((thread) => thread.alive);
+    return this.all.every((thread) => thread.alive);
   }
 
   get full(): boolean {
-    return this.#queue.length >= this.#queueLimit && this.threads.every((thread) => thread.busy);
+    return this.queue.length >= this.queueLimit && this.threads.every((thread) => thread.busy);
   }
 
   /**
@@ -89,17 +89,17 @@ export class SessionPool {
     const left = Promise.withResolvers<void>();
     const drop = (error: RuntimeError): void => {
       entry.settle(error);
-      const place = this.#queue.indexOf(entry);
+      const place = this.queue.indexOf(entry);
       if (place < 0) return;
-      this.#queue.splice(place, 1);
+      this.queue.splice(place, 1);
       entry.leave();
-      this.#dispatch();
+      this.dispatch();
     };
     const onAbort = (): void => drop(cancelled());
     const timer =
       deadlineMs === Infinity
         ? undefined
-        : setTimeout(() => drop(deadlineExceeded()), Math.min(deadlineMs - enqueuedMs, longestTimerMs));
+        : setTimeout(() => drop(deadlineExceeded()), Math.min(deadlineMs - enqueuedMs, LONGEST_TIMER_MS));
     signal?.addEventListener('abort', onAbort, { once: true });
     const entry: Entry = {
       request,
@@ -114,8 +114,8 @@ export class SessionPool {
       },
       leave: () => left.resolve(),
     };
-    this.#queue.push(entry);
-    this.#dispatch();
+    this.queue.push(entry);
+    this.dispatch();
     return { result: result.promise, left: left.promise };
   }
 
@@ -125,46 +125,46 @@ export class SessionPool {
       if (!thread.busy) return await thread.call(request);
       // The call starts inside #dispatch, so that nothing else can take the thread in between.
       const reply = Promise.withResolvers<ReplyTo<Request>>();
-      this.#reserved.set(thread, [...(this.#reserved.get(thread) ?? []), () => reply.resolve(thread.call(request))]);
+      this.reserved.set(thread, [...(this.reserved.get(thread) ?? []), () => reply.resolve(thread.call(request))]);
       return await reply.promise;
     } finally {
-      this.#dispatch();
+      this.dispatch();
     }
   }
 
   /** Lets everything that was accepted finish, then ends the threads. Submit nothing afterwards. */
   async close(): Promise<void> {
-    if (this.#queue.length > 0 || this.threads.some((thread) => thread.busy)) {
+    if (this.queue.length > 0 || this.threads.some((thread) => thread.busy)) {
       await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
+        this.onIdle = resolve;
       });
     }
-    await Promise.all(this.#threads.map((thread) => thread.close()));
+    await Promise.all(this.all.map((thread) => thread.close()));
   }
 
-  #dispatch(): void {
-    for (const thread of this.#threads) {
+  private dispatch(): void {
+    for (const thread of this.all) {
       if (thread.busy) continue;
-      const reserved = this.#reserved.get(thread)?.shift();
+      const reserved = this.reserved.get(thread)?.shift();
       if (reserved) {
         reserved();
         continue;
       }
-      const entry = thread.alive ? this.#next() : undefined;
-      if (entry) void this.#run(thread, entry);
+      const entry = thread.alive ? this.next() : undefined;
+      if (entry) void this.run(thread, entry);
     }
     if (this.threads.length === 0) {
-      for (const entry of this.#queue.splice(0)) {
+      for (const entry of this.queue.splice(0)) {
         entry.settle(noThreads());
         entry.leave();
       }
     }
-    if (this.#queue.length === 0 && this.threads.every((thread) => !thread.busy)) this.#onIdle?.();
+    if (this.queue.length === 0 && this.threads.every((thread) => !thread.busy)) this.onIdle?.();
   }
 
   /** Timers can be late when the event loop is: what is already past its deadline never reaches a thread. */
-  #next(): Entry | undefined {
-    for (let entry = this.#queue.shift(); entry; entry = this.#queue.shift()) {
+  private next(): Entry | undefined {
+    for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) {
       if (performance.now() < entry.deadlineMs) return entry;
       entry.settle(deadlineExceeded());
       entry.leave();
@@ -172,7 +172,7 @@ export class SessionPool {
     return undefined;
   }
 
-  async #run(thread: WorkerThread, entry: Entry): Promise<void> {
+  private async run(thread: WorkerThread, entry: Entry): Promise<void> {
     const startedMs = performance.now();
     try {
       const { outputs, computeMs } = await thread.call(entry.request, entry.transfer);
@@ -181,7 +181,7 @@ export class SessionPool {
       entry.settle(error instanceof RuntimeError ? error : noThreads());
     }
     entry.leave();
-    this.#dispatch();
+    this.dispatch();
   }
 }
 

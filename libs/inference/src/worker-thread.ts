@@ -12,21 +12,21 @@ const lost = (): RuntimeError =>
 
 /** One worker thread with at most one request outstanding. */
 export class WorkerThread {
-  readonly #worker: Worker;
-  readonly #exited: Promise<void>;
-  #waiter: Waiter | undefined;
-  #alive = true;
+  private readonly worker: Worker;
+  private readonly exited: Promise<void>;
+  private waiter: Waiter | undefined;
+  private running = true;
 
   private constructor(worker: Worker) {
-    this.#worker = worker;
-    this.#exited = new Promise((resolve) => {
+    this.worker = worker;
+    this.exited = new Promise((resolve) => {
       worker.once('exit', () => {
-        this.#alive = false;
-        this.#take()?.reject(lost());
+        this.running = false;
+        this.take()?.reject(lost());
         resolve();
       });
     });
-    worker.on('message', (message: WorkerMessage) => this.#take()?.resolve(message));
+    worker.on('message', (message: WorkerMessage) => this.take()?.resolve(message));
     // 'exit' always follows 'error'; without this listener the error would end the process.
     worker.on('error', () => undefined);
   }
@@ -34,16 +34,16 @@ export class WorkerThread {
   /** @throws RuntimeError WORKER_LOST when the thread cannot load ONNX Runtime. */
   static async start(entry: URL): Promise<WorkerThread> {
     const thread = new WorkerThread(new Worker(entry));
-    await thread.#reply();
+    await thread.reply();
     return thread;
   }
 
   get alive(): boolean {
-    return this.#alive;
+    return this.running;
   }
 
   get busy(): boolean {
-    return this.#waiter !== undefined;
+    return this.waiter !== undefined;
   }
 
   /** Settles when the worker has answered; an answer cannot be hurried, because a run cannot be interrupted. */
@@ -51,12 +51,12 @@ export class WorkerThread {
     request: Request,
     transfer: readonly Transferable[] = [],
   ): Promise<ReplyTo<Request>> {
-    if (!this.#alive) throw lost();
-    const reply = this.#reply();
+    if (!this.running) throw lost();
+    const reply = this.reply();
     try {
-      this.#worker.postMessage(request, transfer);
+      this.worker.postMessage(request, transfer);
     } catch {
-      this.#take()?.reject(
+      this.take()?.reject(
         new RuntimeError(
           'TENSOR_INVALID',
           'The input buffers cannot be handed over; pass each buffer once and do not reuse it.',
@@ -70,19 +70,19 @@ export class WorkerThread {
 
   /** Releases the sessions and lets the thread end by itself. Call only while it is not busy. */
   async close(): Promise<void> {
-    if (this.#alive) this.#worker.postMessage({ kind: 'close' } satisfies CloseRequest);
-    await this.#exited;
+    if (this.running) this.worker.postMessage({ kind: 'close' } satisfies CloseRequest);
+    await this.exited;
   }
 
-  #reply(): Promise<WorkerMessage> {
+  private reply(): Promise<WorkerMessage> {
     return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject };
+      this.waiter = { resolve, reject };
     });
   }
 
-  #take(): Waiter | undefined {
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
+  private take(): Waiter | undefined {
+    const waiter = this.waiter;
+    this.waiter = undefined;
     return waiter;
   }
 }

@@ -43,27 +43,27 @@ export function createPassword(dataDir: string): string {
 /** The server's log beside its data directory; it outlives this process, as the server may. */
 export class ServerLog {
   readonly descriptor: number;
-  readonly #path: string;
-  #start: number;
+  private readonly path: string;
+  private start: number;
 
   constructor(dataDir: string) {
-    this.#path = `${dataDir}.log`;
-    this.descriptor = openSync(this.#path, 'a', 0o600);
+    this.path = `${dataDir}.log`;
+    this.descriptor = openSync(this.path, 'a', 0o600);
     if (fstatSync(this.descriptor).size > MAX_KEPT_LOG_BYTES) ftruncateSync(this.descriptor);
-    this.#start = fstatSync(this.descriptor).size;
+    this.start = fstatSync(this.descriptor).size;
   }
 
   /** Forgets what was written so far. */
   mark(): void {
-    this.#start = fstatSync(this.descriptor).size;
+    this.start = fstatSync(this.descriptor).size;
   }
 
   /** What was written since the last mark. */
   sinceMark(): string {
-    const reader = openSync(this.#path, 'r');
+    const reader = openSync(this.path, 'r');
     try {
-      const bytes = Buffer.alloc(Math.max(0, fstatSync(reader).size - this.#start));
-      const length = readSync(reader, bytes, 0, bytes.length, this.#start);
+      const bytes = Buffer.alloc(Math.max(0, fstatSync(reader).size - this.start));
+      const length = readSync(reader, bytes, 0, bytes.length, this.start);
       return bytes.toString('utf8', 0, length);
     } finally {
       closeSync(reader);

@@ -3,7 +3,7 @@ import { decodeModel } from '@koinon/onnx';
 import { Session, Tensor } from '@koinon/onnx-runtime';
 import type { HospitalData, Records } from '@koinon/records';
 import type { TrainJob } from './protocol.js';
-import { recordsPerRun } from './groups.js';
+import { RECORDS_PER_RUN } from './groups.js';
 import type { GradientSource } from './trainer.js';
 import { TrainingError } from './training-error.js';
 
@@ -33,7 +33,7 @@ export class ClippedGradient implements GradientSource {
     input: Pick<HospitalData, 'inputName' | 'width'>,
   ): Promise<ClippedGradient> {
     try {
-      const graph = await recordGradientGraph(decodeModel(model), { ...recipe, batch: recordsPerRun }, input);
+      const graph = await recordGradientGraph(decodeModel(model), { ...recipe, batch: RECORDS_PER_RUN }, input);
       return new ClippedGradient(
         graph,
         await Session.create(graph.bytes),
@@ -59,14 +59,14 @@ export class ClippedGradient implements GradientSource {
   ): Promise<{ sum: Float64Array; loss: number }> {
     const parameters = this.parameters(weights);
     const total = { sum: new Float64Array(weights.length), loss: 0 };
-    for (let from = 0; from < sample.length; from += recordsPerRun) {
-      const piece = sample.slice(from, from + recordsPerRun);
+    for (let from = 0; from < sample.length; from += RECORDS_PER_RUN) {
+      const piece = sample.slice(from, from + RECORDS_PER_RUN);
       const outputs = await this.session.run({ ...parameters, ...this.batch(records, piece) });
       const value = (name: string): Float32Array => outputs[name]?.data as Float32Array;
       let offset = 0;
       for (const name of this.trainable) {
         const gradient = value(this.graph.outputs.gradients?.[name]?.name ?? '');
-        for (const entry of gradient) total.sum[offset] = (total.sum[offset++] as number) + entry;
+        for (const entry of gradient) total.sum[offset] = total.sum[offset++]! + entry;
       }
       total.loss += (value(this.graph.outputs.loss.name)[0] ?? 0) * piece.length;
     }
@@ -75,7 +75,7 @@ export class ClippedGradient implements GradientSource {
 
   /** Runs the graph on one made-up record. @throws TrainingError TRAINING_JOB_INVALID, TRAINING_MODEL_INVALID */
   async tryOut(weights: Float32Array): Promise<void> {
-    const width = elements(port(this.graph.inputs.features[this.inputName]).dims) / recordsPerRun;
+    const width = elements(port(this.graph.inputs.features[this.inputName]).dims) / RECORDS_PER_RUN;
     const record: Records = { features: new Float32Array(width), labels: new Float32Array(1), rows: 1 };
     try {
       await this.sum(weights, record, [0]);
@@ -111,15 +111,15 @@ export class ClippedGradient implements GradientSource {
   private batch(records: Records, rows: readonly number[]): Record<string, Tensor> {
     const { features, labels, mask, clippingNorm } = this.graph.inputs;
     const input = port(features[this.inputName]);
-    const width = elements(input.dims) / recordsPerRun;
-    const values = new Float32Array(recordsPerRun * width);
-    const classes = new Float32Array(recordsPerRun);
+    const width = elements(input.dims) / RECORDS_PER_RUN;
+    const values = new Float32Array(RECORDS_PER_RUN * width);
+    const classes = new Float32Array(RECORDS_PER_RUN);
     const [first = 0] = rows;
-    for (let index = 0; index < recordsPerRun; index++) {
+    for (let index = 0; index < RECORDS_PER_RUN; index++) {
       // A masked place repeats a real record, whose values every operator of the model takes.
       const row = rows[index] ?? first;
       values.set(records.features.subarray(row * width, (row + 1) * width), index * width);
-      classes[index] = records.labels[row] as number;
+      classes[index] = records.labels[row]!;
     }
     const given = Float32Array.from(classes, (_, index) => Number(index < rows.length));
     return {
@@ -128,7 +128,7 @@ export class ClippedGradient implements GradientSource {
         labels.type === 'int64'
           ? new Tensor('int64', BigInt64Array.from(classes, BigInt), labels.dims)
           : new Tensor('float32', classes, labels.dims),
-      [port(mask).name]: new Tensor('float32', given, [recordsPerRun]),
+      [port(mask).name]: new Tensor('float32', given, [RECORDS_PER_RUN]),
       [port(clippingNorm).name]: new Tensor('float32', Float32Array.of(this.clippingNorm), []),
     };
   }

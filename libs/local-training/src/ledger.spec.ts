@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
-import { calibrateNoise, leastNoiseMultiplier } from '@koinon/privacy';
+import { calibrateNoise, LEAST_NOISE_MULTIPLIER } from '@koinon/privacy';
 import { bitStep } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readLedger, type LedgerEntry } from './ledger-file.js';
@@ -224,7 +224,7 @@ describe('checkedNoise', () => {
       local: { ...federation.local, samplingRate: 1e-4 },
       privacy: { ...federation.privacy, accountant: 'pld' },
     } as const;
-    expect(checkedNoise(rare, leastNoiseMultiplier).noiseMultiplier).toBe(leastNoiseMultiplier);
+    expect(checkedNoise(rare, LEAST_NOISE_MULTIPLIER).noiseMultiplier).toBe(LEAST_NOISE_MULTIPLIER);
     expect(codeOf(() => checkedNoise(rare, 0.0023))).toBe('TRAINING_NOISE_REQUIRED');
   });
 });

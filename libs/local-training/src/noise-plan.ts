@@ -2,7 +2,7 @@ import type { Federation } from '@koinon/contracts';
 import {
   addGaussianNoise,
   epsilonOf,
-  leastNoiseMultiplier,
+  LEAST_NOISE_MULTIPLIER,
   type FullGaussian,
   type RandomBytes,
   type SampledGaussian,
@@ -33,10 +33,10 @@ export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan
   const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.recordCount];
   // Before the accountant, whose time grows without bound as the noise goes to zero.
   for (const noise of [noiseMultiplier, plan.recordCount.noiseMultiplier]) {
-    if (!(noise >= leastNoiseMultiplier))
+    if (!(noise >= LEAST_NOISE_MULTIPLIER))
       throw new TrainingError(
         'TRAINING_NOISE_REQUIRED',
-        `the asked noise is below ${leastNoiseMultiplier} sensitivities`,
+        `the asked noise is below ${LEAST_NOISE_MULTIPLIER} sensitivities`,
       );
   }
   if (!(epsilonOf(wholeRun, delta, accountant) <= epsilon)) {

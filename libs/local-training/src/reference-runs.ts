@@ -34,10 +34,7 @@ export async function referenceRuns(
 ): Promise<ReferenceMetrics> {
   const all = [...hospitals.values()];
   const score = async (train: Records, stream: string): Promise<Scores> =>
-    pooledMetrics(
-      await trainAlone(model, { ...(all[0] as HospitalData), train }, recipe, plan, randomFor(stream)),
-      all,
-    );
+    pooledMetrics(await trainAlone(model, { ...all[0]!, train }, recipe, plan, randomFor(stream)), all);
   const sites: Record<string, Scores> = {};
   for (const [id, { train }] of hospitals) sites[id] = await score(train, id);
   const scores = Object.values(sites);

@@ -1,20 +1,20 @@
-import { inRange, longestWaitMs } from '@koinon/contracts';
+import { inRange, LONGEST_WAIT_MS } from '@koinon/contracts';
 import { gridIsFine } from '@koinon/privacy';
 import type { TaskLimits, TrainJob } from './protocol.js';
 import { TrainingError } from './training-error.js';
 
 /** Smallest limit that leaves room for the runtime itself, in MB. */
-const minimumMemoryMb = 256;
+const MINIMUM_MEMORY_MB = 256;
 
 /** What a process takes that has only loaded the runtime and the records, rounded up from 117 MB. */
-const idleMb = 128;
+const IDLE_MB = 128;
 
 /**
  * What a training graph may need of a task's memory: a quarter of what an idle process leaves. The rest is for copies of weights
  * and gradients in messages, files and double precision (a job takes about twice what its graph states) and the heap's slack.
  */
 export function tensorBytes({ memoryMb }: TaskLimits): number {
-  return (memoryMb - idleMb) * 2 ** 18;
+  return (memoryMb - IDLE_MB) * 2 ** 18;
 }
 
 /** @throws TrainingError TRAINING_JOB_INVALID naming the first field that cannot be honoured */
@@ -41,8 +41,11 @@ export function checkJob(job: TrainJob): void {
 /** @throws TrainingError TRAINING_JOB_INVALID as `checkJob` */
 export function checkLimits({ memoryMb, timeoutMs }: TaskLimits): void {
   refuseBroken([
-    [`limits.memoryMb (at least ${minimumMemoryMb})`, Number.isSafeInteger(memoryMb) && memoryMb >= minimumMemoryMb],
-    ['limits.timeoutMs', timeoutMs > 0 && timeoutMs <= longestWaitMs],
+    [
+      `limits.memoryMb (at least ${MINIMUM_MEMORY_MB})`,
+      Number.isSafeInteger(memoryMb) && memoryMb >= MINIMUM_MEMORY_MB,
+    ],
+    ['limits.timeoutMs', timeoutMs > 0 && timeoutMs <= LONGEST_WAIT_MS],
   ]);
 }
 

@@ -10,7 +10,7 @@ export interface Ending {
   readonly message: string;
 }
 
-const keptErrorOutput = 4096;
+const KEPT_ERROR_OUTPUT = 4096;
 
 /** A child process that waits for one task, answers it and is killed. It gets no environment and no open handles, only the task. */
 export class TaskProcess {
@@ -36,7 +36,7 @@ export class TaskProcess {
     // Read for one phrase and never passed on: what a failing process prints may quote records.
     let errorOutput = '';
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      errorOutput = (errorOutput + text).slice(-keptErrorOutput);
+      errorOutput = (errorOutput + text).slice(-KEPT_ERROR_OUTPUT);
     });
     this.child.on('message', (reply: ChildReply) => {
       if (reply.kind === 'taken') this.taken = true;
@@ -44,7 +44,7 @@ export class TaskProcess {
       else this.answer.resolve(reply);
     });
     this.child.on('error', ({ name }) => {
-      if (name === 'AbortError') this.end('CANCELLED', cancelled);
+      if (name === 'AbortError') this.end('CANCELLED', CANCELLED);
       else this.end('CRASHED', 'its process could not be started');
     });
     this.closed = new Promise((ended) => {
@@ -63,7 +63,7 @@ export class TaskProcess {
   async run(order: Order, signal: AbortSignal, charge?: () => number): Promise<ChildAnswer | Ending> {
     this.charge = charge;
     const { memoryMb, timeoutMs } = order.limits;
-    const onAbort = (): void => this.end('CANCELLED', cancelled);
+    const onAbort = (): void => this.end('CANCELLED', CANCELLED);
     signal.addEventListener('abort', onAbort);
     const deadline = setTimeout(() => this.end('TIMED_OUT', `it took longer than ${timeoutMs} ms`), timeoutMs);
     const unwatch = watchMemory(this.child, memoryMb, () => this.end('MEMORY_EXCEEDED', memoryExceeded(memoryMb)));
@@ -112,6 +112,6 @@ export class TaskProcess {
   }
 }
 
-const cancelled = 'it was cancelled';
+const CANCELLED = 'it was cancelled';
 const memoryExceeded = (memoryMb: number): string =>
   `it needed more than ${memoryMb} MB; raise the limit or use a smaller model or batch`;

@@ -44,10 +44,10 @@ export async function trainLocally(
     );
     const update = sigma > 0 ? addGaussianNoise(exact.sum, sigma, randomBytes) : exact.sum;
     for (let i = 0; i < weights.length; i++) {
-      const before = weights[i] as number;
-      weights[i] = proximal(before - rate * (update[i] as number), {
+      const before = weights[i]!;
+      weights[i] = proximal(before - rate * update[i]!, {
         before,
-        start: recipe.weights[i] as number,
+        start: recipe.weights[i]!,
         strength,
       });
     }
@@ -66,7 +66,7 @@ async function sumOfGroups(
   const total = { sum: new Float64Array(length), loss: 0 };
   for (const group of groups) {
     const { sum, loss } = await sumOf(group);
-    for (let i = 0; i < length; i++) total.sum[i] = (total.sum[i] as number) + (sum[i] as number);
+    for (let i = 0; i < length; i++) total.sum[i] = total.sum[i]! + sum[i]!;
     total.loss += loss;
   }
   return total;

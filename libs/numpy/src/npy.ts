@@ -26,7 +26,7 @@ export interface NumpyArray {
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** NumPy writes the three keys sorted, as a Python literal padded with blanks. */
-const headerPattern = /^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(((?:\d+, )*\d*,?)\), \} *\n$/;
+const HEADER_PATTERN = /^\{'descr': '([^']*)', 'fortran_order': (True|False), 'shape': \(((?:\d+, )*\d*,?)\), \} *\n$/;
 
 /**
  * Reads one array of NumPy's format 1.0 to 3.0 (NEP 1, https://numpy.org/neps/nep-0001-npy-format.html). Pickled
@@ -47,7 +47,7 @@ export function readNpy(bytes: Uint8Array, place = 'array'): NumpyArray {
   if (end > bytes.length) throw malformed('its header is longer than the file');
 
   const [, descr = '', order, shape = ''] =
-    headerPattern.exec(new TextDecoder('latin1').decode(bytes.subarray(start, end))) ?? [];
+    HEADER_PATTERN.exec(new TextDecoder('latin1').decode(bytes.subarray(start, end))) ?? [];
   if (order === undefined) throw malformed('its header is not the literal that NumPy writes');
   if (!Object.hasOwn(storages, descr))
     throw new NumpyError(

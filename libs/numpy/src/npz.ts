@@ -8,8 +8,8 @@ export interface NpzLimits {
   readonly maxBytes: number;
 }
 
-const stored = 0;
-const deflated = 8;
+const STORED = 0;
+const DEFLATED = 8;
 
 /**
  * Reads an archive of `numpy.savez` or `numpy.savez_compressed`: every entry by its name without `.npy`.
@@ -44,9 +44,9 @@ export function arrayOf(arrays: ReadonlyMap<string, NumpyArray>, name: string): 
 }
 
 function unpack({ method, packed, size, checksum }: ZipEntry, place: string): Uint8Array {
-  if (method !== stored && method !== deflated)
+  if (method !== STORED && method !== DEFLATED)
     throw new NumpyError('NUMPY_UNSUPPORTED', place, `compression method ${method} is neither stored nor deflated`);
-  const data = method === stored ? packed : inflate(packed, size, place);
+  const data = method === STORED ? packed : inflate(packed, size, place);
   if (data.length !== size)
     throw new NumpyError('NUMPY_MALFORMED', place, `it unpacks to ${data.length} bytes, the directory says ${size}`);
   if (crc32(data) !== checksum)

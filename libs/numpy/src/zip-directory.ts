@@ -10,15 +10,15 @@ export interface ZipEntry {
   readonly checksum: number;
 }
 
-const endSignature = 0x06054b50;
-const endLength = 22;
-const centralSignature = 0x02014b50;
-const centralLength = 46;
-const localSignature = 0x04034b50;
-const localLength = 30;
-const encryptedFlag = 1;
+const END_SIGNATURE = 0x06054b50;
+const END_LENGTH = 22;
+const CENTRAL_SIGNATURE = 0x02014b50;
+const CENTRAL_LENGTH = 46;
+const LOCAL_SIGNATURE = 0x04034b50;
+const LOCAL_LENGTH = 30;
+const ENCRYPTED_FLAG = 1;
 /** Stands where a ZIP64 field holds the value. */
-const elsewhere = 0xffffffff;
+const ELSEWHERE = 0xffffffff;
 
 const malformed = (problem: string): NumpyError => new NumpyError('NUMPY_MALFORMED', 'archive', problem);
 
@@ -55,26 +55,29 @@ export function zipEntries(bytes: Uint8Array): ZipEntry[] {
 
 /** Offset of the end record: the last one that reaches exactly to the end of the file with its comment. */
 function endOf(view: DataView): number {
-  for (let at = view.byteLength - endLength; at >= Math.max(0, view.byteLength - endLength - 0xffff); at--) {
-    if (view.getUint32(at, true) === endSignature && at + endLength + view.getUint16(at + 20, true) === view.byteLength)
+  for (let at = view.byteLength - END_LENGTH; at >= Math.max(0, view.byteLength - END_LENGTH - 0xffff); at--) {
+    if (
+      view.getUint32(at, true) === END_SIGNATURE &&
+      at + END_LENGTH + view.getUint16(at + 20, true) === view.byteLength
+    )
       return at;
   }
   throw malformed('it does not end as a ZIP archive does');
 }
 
 function entryAt(bytes: Uint8Array, view: DataView, at: number, end: number): { entry: ZipEntry; next: number } {
-  if (at + centralLength > end || view.getUint32(at, true) !== centralSignature)
+  if (at + CENTRAL_LENGTH > end || view.getUint32(at, true) !== CENTRAL_SIGNATURE)
     throw malformed('its directory is damaged');
   const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [
     number,
     number,
     number,
   ];
-  const next = at + centralLength + nameLength + extraLength + commentLength;
+  const next = at + CENTRAL_LENGTH + nameLength + extraLength + commentLength;
   if (next > end) throw malformed('its directory is damaged');
-  const name = new TextDecoder('latin1').decode(bytes.subarray(at + centralLength, at + centralLength + nameLength));
+  const name = new TextDecoder('latin1').decode(bytes.subarray(at + CENTRAL_LENGTH, at + CENTRAL_LENGTH + nameLength));
   const place = `entry ${JSON.stringify(name)}`;
-  if ((view.getUint16(at + 8, true) & encryptedFlag) !== 0)
+  if ((view.getUint16(at + 8, true) & ENCRYPTED_FLAG) !== 0)
     throw new NumpyError('NUMPY_UNSUPPORTED', place, 'it is encrypted');
   const [checksum, packedLength, size, local] = [16, 20, 24, 42].map((field) => view.getUint32(at + field, true)) as [
     number,
@@ -82,12 +85,12 @@ function entryAt(bytes: Uint8Array, view: DataView, at: number, end: number): { 
     number,
     number,
   ];
-  if ([packedLength, size, local].includes(elsewhere))
+  if ([packedLength, size, local].includes(ELSEWHERE))
     throw new NumpyError('NUMPY_UNSUPPORTED', place, 'it is larger than 4 GiB');
 
-  if (local + localLength > end || view.getUint32(local, true) !== localSignature)
+  if (local + LOCAL_LENGTH > end || view.getUint32(local, true) !== LOCAL_SIGNATURE)
     throw new NumpyError('NUMPY_MALFORMED', place, 'its local header is missing');
-  const from = local + localLength + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+  const from = local + LOCAL_LENGTH + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
   if (from + packedLength > end) throw new NumpyError('NUMPY_MALFORMED', place, 'it reaches past the archive');
   return {
     entry: {

@@ -18,7 +18,7 @@ export class SessionError extends Error {
 }
 
 const op = String.raw`(?<op>\w{1,64})`;
-const noReason = 'the runtime gives no reason that may be repeated';
+const NO_REASON = 'the runtime gives no reason that may be repeated';
 
 /** What a text of the runtime says in words that may be repeated; the first that fits. */
 const reasons: Readonly<
@@ -84,5 +84,5 @@ export function refusalOf(code: SessionErrorCode, error: unknown): SessionError 
       operator === undefined || name === undefined ? undefined : { op: operator, name },
     );
   }
-  return new SessionError(code, noReason);
+  return new SessionError(code, NO_REASON);
 }

@@ -7,10 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const runtime = new URL('../dist/index.js', import.meta.url).href;
 // y = x, as bytes of an ONNX file
-const model = 'CAg6OgoQCgF4EgF5IghJZGVudGl0eRIEdGVzdFoPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0=';
+const MODEL = 'CAg6OgoQCgF4EgF5IghJZGVudGl0eRIEdGVzdFoPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0=';
 const use = `
   const { Session } = await import(${JSON.stringify(runtime)});
-  const session = await Session.create(Buffer.from('${model}', 'base64'));
+  const session = await Session.create(Buffer.from('${MODEL}', 'base64'));
   await session.release();`;
 
 let home: string;

@@ -5,11 +5,11 @@
  */
 import { isMainThread } from 'node:worker_threads';
 
-const variable = 'ORT_DISABLE_TELEMETRY';
+const VARIABLE = 'ORT_DISABLE_TELEMETRY';
 
-if (isMainThread) process.env[variable] = '1';
+if (isMainThread) process.env[VARIABLE] = '1';
 // a thread's process.env is a copy that native code does not read
-else if (process.env[variable] !== '1')
+else if (process.env[VARIABLE] !== '1')
   throw new Error(
     'Import @koinon/onnx-runtime in the main thread before a thread that uses it starts: only there can its telemetry be turned off.',
   );

@@ -17,10 +17,10 @@ type Outputs<Count extends number> = Count extends 2
  */
 export class GraphBuilder {
   readonly graph: Graph;
-  readonly #reserved = new Set<string>();
-  readonly #defined = new Set<string>();
-  readonly #constants = new Map<string, string>();
-  readonly #counters = new Map<string, number>();
+  private readonly reserved = new Set<string>();
+  private readonly defined = new Set<string>();
+  private readonly constants = new Map<string, string>();
+  private readonly counters = new Map<string, number>();
 
   /** @param base a graph to extend; it is copied one level deep and its names are reserved */
   constructor(name: string, base?: Graph) {
@@ -32,37 +32,37 @@ export class GraphBuilder {
       initializers: new Map(base?.initializers),
       nodes: [...(base?.nodes ?? [])],
     };
-    for (const { name: used } of this.graph.inputs) this.#defined.add(used);
-    for (const used of this.graph.initializers.keys()) this.#defined.add(used);
-    for (const node of this.graph.nodes) for (const used of node.outputs) this.#defined.add(used);
+    for (const { name: used } of this.graph.inputs) this.defined.add(used);
+    for (const used of this.graph.initializers.keys()) this.defined.add(used);
+    for (const node of this.graph.nodes) for (const used of node.outputs) this.defined.add(used);
     if (base) this.reserve(namesIn(base));
   }
 
   /** Keeps names from being given to fresh values; values of these names may still be defined. */
   reserve(names: Iterable<string>): void {
-    for (const name of names) this.#reserved.add(name);
+    for (const name of names) this.reserved.add(name);
   }
 
   /** A name that no value of this graph has yet: `relu_0`, `relu_1` … It is reserved from now on. */
   fresh(prefix: string): string {
-    for (let count = this.#counters.get(prefix) ?? 0; ; count++) {
+    for (let count = this.counters.get(prefix) ?? 0; ; count++) {
       const name = `${prefix}_${count}`;
-      if (this.#defined.has(name) || this.#reserved.has(name)) continue;
-      this.#counters.set(prefix, count + 1);
-      this.#reserved.add(name);
+      if (this.defined.has(name) || this.reserved.has(name)) continue;
+      this.counters.set(prefix, count + 1);
+      this.reserved.add(name);
       return name;
     }
   }
 
   /** The name itself where no value has it yet, otherwise a fresh one made from it. */
   unused(name: string): string {
-    if (this.#defined.has(name) || this.#reserved.has(name)) return this.fresh(name);
-    this.#reserved.add(name);
+    if (this.defined.has(name) || this.reserved.has(name)) return this.fresh(name);
+    this.reserved.add(name);
     return name;
   }
 
   input(name: string, type: DataType, dims: readonly Dim[]): string {
-    this.graph.inputs.push({ name: this.#take(name), type, dims: [...dims] });
+    this.graph.inputs.push({ name: this.take(name), type, dims: [...dims] });
     return name;
   }
 
@@ -80,18 +80,18 @@ export class GraphBuilder {
     dims: readonly number[],
     values: NumericData | readonly number[],
   ): string {
-    this.graph.initializers.set(this.#take(name), { name, type, dims: [...dims], data: toStorage(type, values) });
+    this.graph.initializers.set(this.take(name), { name, type, dims: [...dims], data: toStorage(type, values) });
     return name;
   }
 
   /** An unnamed constant; the same type, shape and values give the same name. */
   constant(type: NumericType, dims: readonly number[], values: readonly number[]): string {
     const key = `${type}[${dims.join()}]${values.map((value) => (Object.is(value, -0) ? '-0' : value)).join()}`;
-    const known = this.#constants.get(key);
+    const known = this.constants.get(key);
     if (known !== undefined) return known;
-    const name = this.#take(this.fresh('const'));
+    const name = this.take(this.fresh('const'));
     this.graph.initializers.set(name, { name, type, dims: [...dims], data: toStorage(type, values) });
-    this.#constants.set(key, name);
+    this.constants.set(key, name);
     return name;
   }
 
@@ -128,14 +128,14 @@ export class GraphBuilder {
     attributes: Record<string, Attribute> = {},
     outputs?: string | number | readonly string[],
   ): string | readonly string[] {
-    const names = this.#outputNames(op.toLowerCase(), outputs);
+    const names = this.outputNames(op.toLowerCase(), outputs);
     this.graph.nodes.push({ op, domain: '', name: '', inputs: [...inputs], outputs: [...names], attributes });
     return typeof outputs === 'object' || typeof outputs === 'number' ? names : names[0]!;
   }
 
   /** Appends an existing node as it is and reserves its output names. */
   append(node: Node): void {
-    for (const name of node.outputs) if (name !== '') this.#take(name);
+    for (const name of node.outputs) if (name !== '') this.take(name);
     this.graph.nodes.push(node);
   }
 
@@ -156,16 +156,16 @@ export class GraphBuilder {
     };
   }
 
-  #outputNames(prefix: string, outputs: string | number | readonly string[] | undefined): readonly string[] {
-    if (typeof outputs === 'string') return [this.#take(outputs)];
-    if (typeof outputs === 'object') return outputs.map((name) => (name === '' ? name : this.#take(name)));
-    return Array.from({ length: outputs ?? 1 }, () => this.#take(this.fresh(prefix)));
+  private outputNames(prefix: string, outputs: string | number | readonly string[] | undefined): readonly string[] {
+    if (typeof outputs === 'string') return [this.take(outputs)];
+    if (typeof outputs === 'object') return outputs.map((name) => (name === '' ? name : this.take(name)));
+    return Array.from({ length: outputs ?? 1 }, () => this.take(this.fresh(prefix)));
   }
 
-  #take(name: string): string {
-    if (this.#defined.has(name))
+  private take(name: string): string {
+    if (this.defined.has(name))
       throw new OnnxError('ONNX_DUPLICATE_NAME', `value ${quoted(name)}`, 'it is defined twice');
-    this.#defined.add(name);
+    this.defined.add(name);
     return name;
   }
 }

@@ -15,7 +15,7 @@ const supportedOpsets: Record<string, { from: number; to: number }> = {
 };
 const supportedIr = { from: 3, to: 13 };
 /** Field number of the model's local functions, which pass through the codec unread. */
-const functionsField = 25;
+const FUNCTIONS_FIELD = 25;
 
 /**
  * Decides whether a model from outside may be handed to the runtime: complete, consistent, bounded, finite.
@@ -40,7 +40,7 @@ export function checkModel(source: Model | Uint8Array, limits: Partial<ModelLimi
       'it imports no version of the standard operators; export it again',
     );
   for (const [domain, version] of model.opsets) checkOpset(domain, version);
-  if (model.extra && fromBinary(ModelSchema, model.extra).$unknown?.some(({ no }) => no === functionsField)) {
+  if (model.extra && fromBinary(ModelSchema, model.extra).$unknown?.some(({ no }) => no === FUNCTIONS_FIELD)) {
     throw new OnnxError(
       'ONNX_UNSUPPORTED_TYPE',
       'model',

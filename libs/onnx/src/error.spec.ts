@@ -4,7 +4,7 @@ import { OnnxError, decodeModel, encodeModel, printable } from './index.js';
 import { logisticModel } from './models.fixture.js';
 
 /** Everything that moves the cursor, changes colours, ends lines or turns the direction of writing. */
-const acting = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const ACTING = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 describe('printable', () => {
   it.each([
@@ -23,7 +23,7 @@ describe('printable', () => {
   it('cuts before it escapes, and never leaves half a pair', () => {
     expect(printable('n'.repeat(80))).toBe('n'.repeat(80));
     expect(printable('n'.repeat(81))).toBe(`${'n'.repeat(79)}…`);
-    expect(printable('🙂🙂🙂', 4)).not.toMatch(acting);
+    expect(printable('🙂🙂🙂', 4)).not.toMatch(ACTING);
   });
 });
 
@@ -51,7 +51,7 @@ describe('the place of an error', () => {
       (error: unknown) =>
         error instanceof OnnxError &&
         error.code === 'ONNX_DUPLICATE_NAME' &&
-        !acting.test(error.message) &&
+        !ACTING.test(error.message) &&
         error.message.length < 200,
     );
     expect(() => decodeModel(bytes)).toThrow(refusal as Error);

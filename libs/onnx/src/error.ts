@@ -34,7 +34,7 @@ export class OnnxError extends Error {
 }
 
 /** Control characters, and those that hide, reorder or break the text around them (zero width, bidirectional, separators, halves of a pair). */
-const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** Untrusted text for a terminal or a log: cut at `most` characters, and what would act on its surroundings written as `\u{1b}`. */
 export function printable(text: string, most = 80): string {
@@ -50,4 +50,4 @@ export function quoted(name: string): string {
 const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 const escaped = (text: string): string =>
-  text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);

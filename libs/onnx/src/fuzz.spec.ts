@@ -14,7 +14,7 @@ const seeds = [
   encodeModel(loopModel()),
   encodeModel(logisticModel()),
 ];
-const filesToTry = 2_000;
+const FILES_TO_TRY = 2_000;
 
 /** A model with a packed list of every kind: varints, floats and doubles, of tensors and of attributes. */
 function packedModel(): Uint8Array {
@@ -60,7 +60,7 @@ function isAccepted(bytes: Uint8Array): boolean {
 }
 
 describe('checkModel on broken files', () => {
-  it(`refuses with a code or gives a model that survives encoding, for ${filesToTry} files`, () => {
+  it(`refuses with a code or gives a model that survives encoding, for ${FILES_TO_TRY} files`, () => {
     const random = randomFrom(20260517);
     const below = (end: number): number => Math.floor(random() * end);
     const mutations: ((bytes: Uint8Array) => Uint8Array)[] = [
@@ -75,14 +75,14 @@ describe('checkModel on broken files', () => {
     ];
     let position = 0;
     const outcomes = { accepted: 0, refused: 0 };
-    for (let count = 0; count < filesToTry; count++) {
+    for (let count = 0; count < FILES_TO_TRY; count++) {
       const seed = seeds[count % seeds.length]!;
       position = below(seed.length);
       const broken = mutations[below(mutations.length)]!(seed);
       outcomes[isAccepted(broken) ? 'accepted' : 'refused'] += 1;
     }
-    expect(outcomes.refused).toBeGreaterThan(filesToTry / 2);
-    expect(outcomes.accepted).toBeGreaterThan(filesToTry / 20);
+    expect(outcomes.refused).toBeGreaterThan(FILES_TO_TRY / 2);
+    expect(outcomes.accepted).toBeGreaterThan(FILES_TO_TRY / 20);
   });
 
   it('does so for each byte of packed lists changed alone', () => {

@@ -17,7 +17,7 @@ export { defaultLimits } from './limits.js';
 export type { ModelLimits } from './limits.js';
 export { readModel } from './read-model.js';
 export { watchMemory } from './watch-memory.js';
-export { openSession } from './open-session.js';
+export { loadSession } from './load-session.js';
 export { runSession, tensorOf } from './runtime.js';
 export type { Feeds } from './runtime.js';
 export { drawingOperators } from './transforms/drawing.js';

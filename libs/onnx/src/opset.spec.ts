@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, checkModel, openSession, raiseOpset, runSession, tensorOf } from './index.js';
+import { GraphBuilder, attr, checkModel, loadSession, raiseOpset, runSession, tensorOf } from './index.js';
 import type { Feeds, Model } from './index.js';
 import { logisticModel } from './models.fixture.js';
 
 async function outputs(model: Model, feeds: Feeds): Promise<unknown[]> {
-  const session = await openSession(model, 'disabled');
+  const session = await loadSession(model, 'disabled');
   const results = Object.values(await runSession(session, feeds));
   await session.release();
   return results.map(({ dims, data }) => ({ dims, data }));

@@ -3,11 +3,11 @@ import { GraphBuilder } from './builder.js';
 import { OnnxError } from './error.js';
 import type { Graph, Model, Node, Tensor } from './ir.js';
 
-const oldest = 13;
+const OLDEST = 13;
 /** What we write; a newer source keeps its own. */
-const target = 18;
+const TARGET = 18;
 /** The IR version that opsets 15 to 18 are written with. */
-const targetIr = 8;
+const TARGET_IR = 8;
 
 const reductions = new Set([
   'ReduceMean',
@@ -29,18 +29,18 @@ const reductions = new Set([
  */
 export function raiseOpset(model: Model): Model {
   const version = model.opsets.get('') ?? 0;
-  if (version < oldest) {
+  if (version < OLDEST) {
     throw new OnnxError(
       'ONNX_UNSUPPORTED_VERSION',
       'model',
-      `it uses opset ${version}; export it with opset ${oldest} or later`,
+      `it uses opset ${version}; export it with opset ${OLDEST} or later`,
     );
   }
-  if (version >= target) return model;
+  if (version >= TARGET) return model;
   return {
     ...model,
-    irVersion: Math.max(model.irVersion, targetIr),
-    opsets: new Map(model.opsets).set('', target),
+    irVersion: Math.max(model.irVersion, TARGET_IR),
+    opsets: new Map(model.opsets).set('', TARGET),
     graph: raisedGraph(model.graph, { version, names: new GraphBuilder(model.graph.name, model.graph) }),
   };
 }

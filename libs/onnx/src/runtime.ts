@@ -9,7 +9,7 @@ import type { Model, NumericData, Tensor } from './ir.js';
 export type Feeds = Readonly<Record<string, Tensor>>;
 
 /**
- * A single-threaded session on a model in memory, whatever it costs; `openSession` bounds that.
+ * A single-threaded session on a model in memory, whatever it costs; `loadSession` bounds that.
  * @throws OnnxError ONNX_RUNTIME with the runtime's reason
  */
 export async function createSession(model: Model, optimization: OptimizationLevel): Promise<Session> {

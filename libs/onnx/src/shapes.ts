@@ -4,7 +4,7 @@ import { OnnxError, quoted } from './error.js';
 import type { DataType, Dim, Graph, Model, Node, Tensor, ValueInfo } from './ir.js';
 import { reportedShapes } from './reported-shapes.js';
 import type { ReportedShape } from './reported-shapes.js';
-import { constantNodes, evaluateConstants, nodesToOpen } from './transforms/evaluate-constants.js';
+import { constantNodes, evaluateConstants, NODES_TO_OPEN } from './transforms/evaluate-constants.js';
 import { inlineKnownBranches } from './transforms/inline-branches.js';
 
 export interface ValueShape {
@@ -27,7 +27,7 @@ export function bindDims(model: Model, bindings: DimBindings = {}): Model {
 }
 
 /** Shapes that a graph computes are short lists; longer constants decide no shape. */
-const maxSizes = 2 ** 12;
+const MAX_SIZES = 2 ** 12;
 
 /**
  * Element type and shape of every value of the main graph: inputs, initializers and all node outputs.
@@ -46,7 +46,7 @@ export async function inferShapes(model: Model, bindings: DimBindings = {}): Pro
     const shapes = new Map<string, ReportedShape>([...inputs, ...(await reportedShapes(bound))]);
     const open = [...shapes.keys()].find((name) => shapes.get(name)!.dims === undefined);
     if (open === undefined) return new Map(Array.from(shapes, ([name, shape]) => [name, supported(name, shape)]));
-    const next = opened < nodesToOpen ? await simplified(bound, shapes) : bound.graph;
+    const next = opened < NODES_TO_OPEN ? await simplified(bound, shapes) : bound.graph;
     if (next === bound.graph) throw openShape(open);
     bound = { ...bound, graph: next };
   }
@@ -56,7 +56,7 @@ export async function inferShapes(model: Model, bindings: DimBindings = {}): Pro
 async function simplified(model: Model, shapes: ReadonlyMap<string, ReportedShape>): Promise<Graph> {
   const sizes = model.graph.nodes.flatMap((node) => sizeTensor(node, shapes.get(node.inputs[0] ?? '')?.dims) ?? []);
   const sized = withValues(model.graph, new Map(sizes.map((tensor) => [tensor.name, tensor])));
-  const { values } = await evaluateConstants({ ...model, graph: sized }, constantNodes(sized), maxSizes);
+  const { values } = await evaluateConstants({ ...model, graph: sized }, constantNodes(sized), MAX_SIZES);
   return inlineKnownBranches(withValues(sized, values));
 }
 

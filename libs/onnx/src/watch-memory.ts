@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-const checkMs = 50;
+const CHECK_MS = 50;
 
 /**
  * Watches the resident memory of a process that opens models of others: what the runtime takes lies outside of V8's heap, which
@@ -11,7 +11,7 @@ const checkMs = 50;
 export function watchMemory(child: Pick<ChildProcess, 'pid'>, memoryMb: number, onExceeded: () => void): () => void {
   const timer = setInterval(() => {
     if (residentBytes(child) > memoryMb * 2 ** 20) onExceeded();
-  }, checkMs);
+  }, CHECK_MS);
   return () => clearInterval(timer);
 }
 

@@ -5,26 +5,26 @@ import { OnnxError } from './error.js';
 // A two-byte field can become a 200-byte object, so parts are counted before any is made: eight for a message, a text
 // or an unknown field (0.5 to 1.5 µs each to decode), one for any other field and for a byte of packed varints (a bigint
 // each), one for four packed floats. 10,000 nodes with two attributes each have 850,000; 4,000,000 take up to a second.
-const maxParts = 4_000_000;
-const objectCost = 8;
+const MAX_PARTS = 4_000_000;
+const OBJECT_COST = 8;
 // A graph inside a node costs three levels of messages: node, attribute, graph.
-const maxDepth = 40;
+const MAX_DEPTH = 40;
 
-const varint = 0,
-  bits64 = 1,
-  delimited = 2,
-  bits32 = 5;
+const VARINT = 0,
+  BITS64 = 1,
+  DELIMITED = 2,
+  BITS32 = 5;
 
 const packedCost = new Map([
-  [varint, 1],
-  [bits32, 1 / 16],
-  [bits64, 1 / 16],
+  [VARINT, 1],
+  [BITS32, 1 / 16],
+  [BITS64, 1 / 16],
 ]);
 
 /** Bytes of a number of fixed size. */
 const fixedSize = new Map([
-  [bits32, 4],
-  [bits64, 8],
+  [BITS32, 4],
+  [BITS64, 8],
 ]);
 
 interface FieldShape {
@@ -57,7 +57,7 @@ export function scanWire(bytes: Uint8Array, root: DescMessage): void {
 
   const count = (cost: number): void => {
     parts += cost;
-    if (parts > maxParts)
+    if (parts > MAX_PARTS)
       throw new OnnxError(
         'ONNX_TOO_LARGE',
         `byte ${position}`,
@@ -73,8 +73,8 @@ export function scanWire(bytes: Uint8Array, root: DescMessage): void {
   };
 
   const scan = (desc: DescMessage, end: number, depth: number): void => {
-    if (depth > maxDepth)
-      throw new OnnxError('ONNX_TOO_DEEP', `byte ${position}`, `messages nest deeper than ${maxDepth} levels`);
+    if (depth > MAX_DEPTH)
+      throw new OnnxError('ONNX_TOO_DEEP', `byte ${position}`, `messages nest deeper than ${MAX_DEPTH} levels`);
     const fields = shapesOf(desc);
     while (position < end) {
       const start = position;
@@ -83,15 +83,15 @@ export function scanWire(bytes: Uint8Array, root: DescMessage): void {
       const field = fields.get(Math.floor(tag / 8));
       if (tag < 8 || tag >= 2 ** 32 || position - start > 5 || (field !== undefined && !accepts(field, wire)))
         throw malformed(start);
-      count(field === undefined || wire === delimited ? objectCost : 1);
-      if (wire === varint) readVarint(end);
+      count(field === undefined || wire === DELIMITED ? OBJECT_COST : 1);
+      if (wire === VARINT) readVarint(end);
       else if (fixedSize.has(wire)) position += fixedSize.get(wire)!;
-      else if (wire === delimited) {
+      else if (wire === DELIMITED) {
         const length = readVarint(end);
         const fieldEnd = position + length;
         if (fieldEnd > end) throw malformed(start);
         if (field?.message) scan(field.message, fieldEnd, depth + 1);
-        else if (field && field.wire !== delimited) scanPacked(field.wire, fieldEnd);
+        else if (field && field.wire !== DELIMITED) scanPacked(field.wire, fieldEnd);
         position = fieldEnd;
       } else throw malformed(start);
       if (position > end) throw malformed(start);
@@ -110,7 +110,7 @@ const malformed = (position: number): OnnxError =>
 
 /** A list of numbers may also come packed into one delimited field. */
 const accepts = ({ wire, isList }: FieldShape, found: number): boolean =>
-  found === wire || (isList && found === delimited);
+  found === wire || (isList && found === DELIMITED);
 
 const cache = new Map<DescMessage, Map<number, FieldShape>>();
 
@@ -129,16 +129,16 @@ function shapesOf(desc: DescMessage): Map<number, FieldShape> {
 }
 
 function wireType(field: DescField): number {
-  if (field.message) return delimited;
+  if (field.message) return DELIMITED;
   switch (field.scalar) {
     case ScalarType.STRING:
     case ScalarType.BYTES:
-      return delimited;
+      return DELIMITED;
     case ScalarType.FLOAT:
-      return bits32;
+      return BITS32;
     case ScalarType.DOUBLE:
-      return bits64;
+      return BITS64;
     default:
-      return varint;
+      return VARINT;
   }
 }

@@ -9,11 +9,11 @@ import { ServingError } from './serving-error.js';
  * little-endian on every platform that Node and ONNX Runtime both support.
  */
 export class BinaryTail {
-  readonly #bytes: Uint8Array;
-  #offset = 0;
+  private readonly bytes: Uint8Array;
+  private offset = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
   }
 
   /** @throws ServingError TENSOR_INVALID naming the input. */
@@ -25,7 +25,7 @@ export class BinaryTail {
         `Input "${name}" needs "binary_data_size": ${expected} for its shape and datatype.`,
       );
     }
-    if (this.#offset + expected > this.#bytes.length) {
+    if (this.offset + expected > this.bytes.length) {
       throw new ServingError(
         'TENSOR_INVALID',
         `Input "${name}" has fewer bytes after the JSON part than it announces.`,
@@ -33,8 +33,8 @@ export class BinaryTail {
     }
     // A copy of exactly this tensor: the slice of a request is unaligned and must not travel to another thread.
     const buffer = new ArrayBuffer(expected);
-    new Uint8Array(buffer).set(this.#bytes.subarray(this.#offset, this.#offset + expected));
-    this.#offset += expected;
+    new Uint8Array(buffer).set(this.bytes.subarray(this.offset, this.offset + expected));
+    this.offset += expected;
     const data = viewAs(datatype, buffer);
     checkFinite(
       data,
@@ -52,7 +52,7 @@ export class BinaryTail {
 
   /** @throws ServingError BODY_INVALID when bytes are left over. */
   finish(): void {
-    if (this.#offset !== this.#bytes.length) {
+    if (this.offset !== this.bytes.length) {
       throw new ServingError(
         'BODY_INVALID',
         'There are bytes after the JSON part that no input announces with "binary_data_size".',

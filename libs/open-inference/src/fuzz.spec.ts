@@ -5,7 +5,7 @@ import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { featureCount, writeLinearModel } from '@koinon/inference/testing';
+import { FEATURE_COUNT, writeLinearModel } from '@koinon/inference/testing';
 import { ModelRuntime } from '@koinon/inference';
 import { ModelDirectory } from './model-directory.js';
 import { buildServer } from './server.js';
@@ -27,20 +27,20 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const seed = 20261;
+const SEED = 20261;
 const anything = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
-  fc.constantFrom<unknown>('features', 'probability', 'FP32', 'INT64', true, featureCount * 4),
-  fc.constantFrom<unknown>([1, featureCount], [-1, featureCount], [1e9, featureCount]),
+  fc.constantFrom<unknown>('features', 'probability', 'FP32', 'INT64', true, FEATURE_COUNT * 4),
+  fc.constantFrom<unknown>([1, FEATURE_COUNT], [-1, FEATURE_COUNT], [1e9, FEATURE_COUNT]),
 );
 const sometimes = (usual: unknown) => fc.oneof({ weight: 3, arbitrary: fc.constant(usual) }, anything);
 const tensor = fc.record(
   {
     name: sometimes('features'),
-    shape: sometimes([1, featureCount]),
+    shape: sometimes([1, FEATURE_COUNT]),
     datatype: sometimes('FP32'),
-    data: sometimes(Array.from({ length: featureCount }, () => 0.5)),
-    parameters: sometimes({ binary_data_size: featureCount * 4 }),
+    data: sometimes(Array.from({ length: FEATURE_COUNT }, () => 0.5)),
+    parameters: sometimes({ binary_data_size: FEATURE_COUNT * 4 }),
   },
   { requiredKeys: [] },
 );
@@ -70,7 +70,7 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
     await fc.assert(
       fc.asyncProperty(
         envelope,
-        fc.uint8Array({ maxLength: featureCount * 4 + 4 }),
+        fc.uint8Array({ maxLength: FEATURE_COUNT * 4 + 4 }),
         fc.boolean(),
         async (request, tail, binary) => {
           const head = Buffer.from(JSON.stringify(request));
@@ -83,7 +83,7 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
           );
         },
       ),
-      { seed, numRuns: runs(600) },
+      { seed: SEED, numRuns: runs(600) },
     );
     expect(seen).toEqual(new Set([200, 400]));
   });
@@ -95,14 +95,14 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
         const headers = length === null ? {} : { 'inference-header-content-length': length };
         await expectCivilAnswer(Buffer.from(bytes), { 'content-type': 'application/octet-stream', ...headers });
       }),
-      { seed, numRuns: runs(300) },
+      { seed: SEED, numRuns: runs(300) },
     );
   });
 
   it('for a good request with single bytes changed', async () => {
-    const data = Array.from({ length: featureCount }, () => 1);
+    const data = Array.from({ length: FEATURE_COUNT }, () => 1);
     const good = Buffer.from(
-      JSON.stringify({ inputs: [{ name: 'features', shape: [1, featureCount], datatype: 'FP32', data }] }),
+      JSON.stringify({ inputs: [{ name: 'features', shape: [1, FEATURE_COUNT], datatype: 'FP32', data }] }),
     );
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length - 1), fc.nat(255), async (place, byte) => {
@@ -110,7 +110,7 @@ describe('whatever the body, the answer is a prediction or a coded refusal', () 
         bytes[place] = byte;
         await expectCivilAnswer(bytes, { 'content-type': 'application/json' });
       }),
-      { seed, numRuns: runs(400) },
+      { seed: SEED, numRuns: runs(400) },
     );
     expect(await expectCivilAnswer(good, { 'content-type': 'application/json' })).toBe(200);
   });

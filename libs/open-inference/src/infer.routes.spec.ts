@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { RuntimeError } from '@koinon/inference';
-import { input, start, url } from './testing/fake-server.js';
+import { input, start, INFER_PATH } from './testing/fake-server.js';
 
 describe('infer', () => {
   it('answers with the version in body and header', async () => {
@@ -59,7 +59,7 @@ describe('infer', () => {
     };
     const response = await app.inject({
       method: 'POST',
-      url,
+      url: INFER_PATH,
       headers,
       payload: Buffer.concat([Buffer.from(head), Buffer.from(values.buffer)]),
     });
@@ -73,7 +73,7 @@ describe('infer', () => {
       'content-type': 'application/octet-stream',
       'inference-header-content-length': String(head.length),
     };
-    const response = await app.inject({ method: 'POST', url, headers, payload: `${head}tail` });
+    const response = await app.inject({ method: 'POST', url: INFER_PATH, headers, payload: `${head}tail` });
     expect([response.statusCode, response.json().code]).toEqual([400, 'BODY_INVALID']);
   });
 
@@ -128,7 +128,7 @@ describe('infer', () => {
     const outgoing = request({
       port,
       host: '127.0.0.1',
-      path: url,
+      path: INFER_PATH,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
     });

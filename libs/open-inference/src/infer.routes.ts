@@ -4,7 +4,7 @@ import { readInferenceRequest } from './inference-request.js';
 import { encodeResponse } from './inference-response.js';
 import type { ModelDirectory } from './model-directory.js';
 import { readBody } from './request-body.js';
-import { readTimeoutMs, timeoutHeader } from './request-timeout.js';
+import { readTimeoutMs, TIMEOUT_HEADER } from './request-timeout.js';
 import { addRoute, type ModelParams, modelUrls } from './routes.js';
 import { ServingError, toServingError } from './serving-error.js';
 import type { ServingMetrics } from './serving-metrics.js';
@@ -36,7 +36,7 @@ export function addInferRoutes(app: FastifyInstance, { runtime, models, metrics 
     if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
       throw new ServingError('MEDIA_TYPE_UNSUPPORTED', 'Send the body without Content-Encoding.');
     }
-    readTimeoutMs(request.headers[timeoutHeader]);
+    readTimeoutMs(request.headers[TIMEOUT_HEADER]);
     if (runtime.full)
       throw new ServingError('QUEUE_FULL', 'The node is busy; try again after the time in Retry-After.');
   };
@@ -44,7 +44,7 @@ export function addInferRoutes(app: FastifyInstance, { runtime, models, metrics 
   const infer = async (request: FastifyRequest, reply: FastifyReply): Promise<string | Buffer> => {
     const { model, version } = request.params as ModelParams;
     const startMs = arrivedMs.get(request) ?? performance.now();
-    const deadlineMs = startMs + readTimeoutMs(request.headers[timeoutHeader]);
+    const deadlineMs = startMs + readTimeoutMs(request.headers[TIMEOUT_HEADER]);
     // From here to `infer` nothing awaits: the version that parsed the request is the one that answers it.
     const slot = models.find(model, version);
     const body = readBody(request.body, header(request.headers['inference-header-content-length']));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LatencyWindow } from './latency-window.js';
 import { ServingStats } from './serving-stats.js';
 
-const minuteMs = 60_000;
+const MINUTE_MS = 60_000;
 
 describe('LatencyWindow', () => {
   it('gives exact quantiles', () => {
@@ -15,13 +15,13 @@ describe('LatencyWindow', () => {
     let nowMs = 0;
     const window = new LatencyWindow(() => nowMs);
     window.record(500);
-    nowMs = 14 * minuteMs;
+    nowMs = 14 * MINUTE_MS;
     expect(window.quantiles(1)).toEqual([500]);
     for (let index = 0; index < 999; index++) window.record(3);
     expect(window.quantiles(1)).toEqual([500]);
     window.record(4);
     expect(window.quantiles(0.5, 1)).toEqual([3, 4]);
-    nowMs = 30 * minuteMs;
+    nowMs = 30 * MINUTE_MS;
     expect(window.quantiles(0.5, 0.99)).toEqual([null, null]);
     window.record(7);
     expect(window.quantiles(0.5, 0.99)).toEqual([7, 7]);
@@ -34,7 +34,7 @@ describe('ServingStats', () => {
     const stats = new ServingStats(() => nowMs);
     expect(stats.snapshot()).toEqual({ requests: 0, p50Ms: null, p99Ms: null });
     stats.record(5);
-    nowMs = 16 * minuteMs;
+    nowMs = 16 * MINUTE_MS;
     stats.record(1);
     expect(stats.snapshot()).toEqual({ requests: 2, p50Ms: 1, p99Ms: 1 });
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conformanceCases, runCase, type CaseConfig } from '../conformance/oip/case-runner.js';
-import { featureCount, linearAnswer, writeLinearModel } from '@koinon/inference/testing';
+import { FEATURE_COUNT, linearAnswer, writeLinearModel } from '@koinon/inference/testing';
 import { ModelRuntime } from '@koinon/inference';
 import { ModelDirectory } from './model-directory.js';
 import { buildServer } from './server.js';
@@ -13,7 +13,7 @@ import { buildServer } from './server.js';
 /** What the node offers; cases that need anything else are left out by name. */
 const offered = new Set(['versions', 'binary_tensor_data', 'maxBodyBytes']);
 const driven = new Set(['runner:abort', 'runner:hotswap']);
-const maxBodyBytes = 1 << 18;
+const MAX_BODY_BYTES = 1 << 18;
 
 let folder: string;
 let runtime: ModelRuntime;
@@ -24,7 +24,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'koinon-oip-'));
   runtime = await ModelRuntime.start({ threads: 2 });
   await runtime.load(await writeLinearModel(folder, 1));
-  app = buildServer({ runtime, models: new ModelDirectory(runtime, ['heart-disease']), maxBodyBytes });
+  app = buildServer({ runtime, models: new ModelDirectory(runtime, ['heart-disease']), maxBodyBytes: MAX_BODY_BYTES });
   const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 });
   config = {
     baseUrl,
@@ -32,8 +32,8 @@ beforeAll(async () => {
     version: '1',
     input: 'features',
     output: 'probability',
-    N: featureCount,
-    maxBodyBytes,
+    N: FEATURE_COUNT,
+    maxBodyBytes: MAX_BODY_BYTES,
   };
 });
 
@@ -44,13 +44,13 @@ afterAll(async () => {
 });
 
 const inferUrl = (): string => `${config.baseUrl}/v2/models/heart-disease/infer`;
-const row = Array.from({ length: featureCount }, (_, index) => (index % 7) / 7);
+const row = Array.from({ length: FEATURE_COUNT }, (_, index) => (index % 7) / 7);
 const requestBody = (rows: number): string =>
   JSON.stringify({
     inputs: [
       {
         name: 'features',
-        shape: [rows, featureCount],
+        shape: [rows, FEATURE_COUNT],
         datatype: 'FP32',
         data: Array.from({ length: rows }, () => row).flat(),
       },

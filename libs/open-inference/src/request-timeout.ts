@@ -1,19 +1,19 @@
 import { ServingError } from './serving-error.js';
 
 /** Whole milliseconds, counted from the arrival of the request, within which the client wants the answer. */
-export const timeoutHeader = 'koinon-timeout-ms';
+export const TIMEOUT_HEADER = 'koinon-timeout-ms';
 
-const longestTimeoutMs = 60_000;
-const defaultTimeoutMs = 10_000;
+const LONGEST_TIMEOUT_MS = 60_000;
+const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** @throws ServingError TIMEOUT_INVALID */
 export function readTimeoutMs(header: string | string[] | undefined): number {
-  if (header === undefined) return defaultTimeoutMs;
+  if (header === undefined) return DEFAULT_TIMEOUT_MS;
   const timeoutMs = typeof header === 'string' && /^\d{1,5}$/.test(header) ? Number(header) : 0;
-  if (timeoutMs < 1 || timeoutMs > longestTimeoutMs) {
+  if (timeoutMs < 1 || timeoutMs > LONGEST_TIMEOUT_MS) {
     throw new ServingError(
       'TIMEOUT_INVALID',
-      `${timeoutHeader} must be whole milliseconds from 1 to ${longestTimeoutMs}.`,
+      `${TIMEOUT_HEADER} must be whole milliseconds from 1 to ${LONGEST_TIMEOUT_MS}.`,
     );
   }
   return timeoutMs;

@@ -20,7 +20,7 @@ export interface ServerOptions {
 }
 
 /** Seconds; the queue of a healthy node drains in far less. */
-const retryAfterSeconds = '1';
+const RETRY_AFTER_SECONDS = '1';
 
 /**
  * The node's inference API: Open Inference Protocol v2 over REST with binary tensors, and Prometheus
@@ -66,7 +66,7 @@ export function buildServer({
 
 function fail(error: unknown, reply: FastifyReply): ServingError {
   const told = toServingError(error);
-  if (told.status === 503) void reply.header('retry-after', retryAfterSeconds);
+  if (told.status === 503) void reply.header('retry-after', RETRY_AFTER_SECONDS);
   void reply.code(told.status).send({ error: told.message, code: told.code });
   return told;
 }

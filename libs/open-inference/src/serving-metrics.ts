@@ -25,38 +25,38 @@ const bucketsS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 
 /** Prometheus metrics under Triton's names, durations in microseconds, and the node's own histogram of latencies in seconds. */
 export class ServingMetrics {
-  readonly #registry = new Registry();
-  readonly #success = this.#counter('nv_inference_request_success', 'Requests answered with a prediction');
-  readonly #request = this.#counter(
+  private readonly registry = new Registry();
+  private readonly successes = this.counter('nv_inference_request_success', 'Requests answered with a prediction');
+  private readonly request = this.counter(
     'nv_inference_request_duration_us',
     'Cumulative time from arrival to answer of the answered requests',
   );
-  readonly #queue = this.#counter(
+  private readonly queue = this.counter(
     'nv_inference_queue_duration_us',
     'Cumulative time that the answered requests waited for a thread',
   );
-  readonly #compute = this.#counter(
+  private readonly compute = this.counter(
     'nv_inference_compute_infer_duration_us',
     'Cumulative time in ONNX Runtime of the answered requests',
   );
-  readonly #failure = new Counter({
+  private readonly failures = new Counter({
     name: 'nv_inference_request_failure',
     help: 'Requests for a loaded model that were not answered with a prediction',
     labelNames: [...labelNames, 'reason'],
-    registers: [this.#registry],
+    registers: [this.registry],
   });
-  readonly #latency = new Histogram({
+  private readonly latency = new Histogram({
     name: 'koinon_inference_request_duration_seconds',
     help: 'Time from arrival to answer of the answered requests',
     labelNames,
     buckets: bucketsS,
-    registers: [this.#registry],
+    registers: [this.registry],
   });
-  readonly #stats: ServingStats;
+  private readonly stats: ServingStats;
 
   constructor(stats: ServingStats, models: ModelDirectory) {
-    this.#stats = stats;
-    this.#registry.registerMetric(
+    this.stats = stats;
+    this.registry.registerMetric(
       new Gauge({
         name: 'koinon_model_expired',
         help: '1 while the release that answers is past its expiry',
@@ -72,28 +72,28 @@ export class ServingMetrics {
   }
 
   get contentType(): string {
-    return this.#registry.contentType;
+    return this.registry.contentType;
   }
 
   success({ name, version }: Slot, { queueMs, computeMs }: Inference, durationMs: number): void {
     const labels = { model: name, version };
-    this.#success.inc(labels);
-    this.#request.inc(labels, durationMs * 1000);
-    this.#queue.inc(labels, queueMs * 1000);
-    this.#compute.inc(labels, computeMs * 1000);
-    this.#latency.observe(labels, durationMs / 1000);
-    this.#stats.record(durationMs);
+    this.successes.inc(labels);
+    this.request.inc(labels, durationMs * 1000);
+    this.queue.inc(labels, queueMs * 1000);
+    this.compute.inc(labels, computeMs * 1000);
+    this.latency.observe(labels, durationMs / 1000);
+    this.stats.record(durationMs);
   }
 
   failure({ name, version }: Slot, code: ServingErrorCode): void {
-    this.#failure.inc({ model: name, version, reason: reasonOf[code] ?? 'OTHER' });
+    this.failures.inc({ model: name, version, reason: reasonOf[code] ?? 'OTHER' });
   }
 
   text(): Promise<string> {
-    return this.#registry.metrics();
+    return this.registry.metrics();
   }
 
-  #counter(name: string, help: string): Counter<(typeof labelNames)[number]> {
-    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  private counter(name: string, help: string): Counter<(typeof labelNames)[number]> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 }

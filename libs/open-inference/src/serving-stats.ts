@@ -10,20 +10,20 @@ export interface ServingSnapshot {
 
 /** Count and latency of the answered requests, for the node's own report. */
 export class ServingStats {
-  readonly #latency: LatencyWindow;
-  #requests = 0;
+  private readonly latency: LatencyWindow;
+  private requests = 0;
 
   constructor(nowMs?: () => number) {
-    this.#latency = new LatencyWindow(nowMs);
+    this.latency = new LatencyWindow(nowMs);
   }
 
   record(durationMs: number): void {
-    this.#latency.record(durationMs);
-    this.#requests++;
+    this.latency.record(durationMs);
+    this.requests++;
   }
 
   snapshot(): ServingSnapshot {
-    const [p50Ms = null, p99Ms = null] = this.#latency.quantiles(0.5, 0.99);
-    return { requests: this.#requests, p50Ms, p99Ms };
+    const [p50Ms = null, p99Ms = null] = this.latency.quantiles(0.5, 0.99);
+    return { requests: this.requests, p50Ms, p99Ms };
   }
 }

@@ -17,11 +17,11 @@ export interface CalibrationTarget {
  * δ, (ε, δ) alone allows to publish it as it is; at 0.3 even the record that is certain to be in the sample has ε = 19.1 at
  * δ = 1e-5 in a step (theorem 8 of Balle and Wang), within the 20 that a federation may ask for at most.
  */
-export const leastNoiseMultiplier = 0.3;
+export const LEAST_NOISE_MULTIPLIER = 0.3;
 
 /** Relative width at which the search stops. */
-const precision = 1e-5;
-const maxNoiseMultiplier = 1e6;
+const PRECISION = 1e-5;
+const MAX_NOISE_MULTIPLIER = 1e6;
 
 /**
  * The smallest noise multiplier (within a relative 1e-5, on the safe side) with which `steps` sampled releases
@@ -51,14 +51,14 @@ function smallest(start: number, factor: number, fits: (sigma: number) => boolea
   let high = start;
   while (!fits(high)) {
     high *= factor;
-    if (high > maxNoiseMultiplier) return undefined;
+    if (high > MAX_NOISE_MULTIPLIER) return undefined;
   }
-  let low = Math.max(leastNoiseMultiplier, high / factor);
+  let low = Math.max(LEAST_NOISE_MULTIPLIER, high / factor);
   while (low < high && fits(low)) {
     high = low;
-    low = Math.max(leastNoiseMultiplier, low / factor);
+    low = Math.max(LEAST_NOISE_MULTIPLIER, low / factor);
   }
-  while (high > low * (1 + precision)) {
+  while (high > low * (1 + PRECISION)) {
     const middle = Math.sqrt(low * high);
     if (fits(middle)) high = middle;
     else low = middle;

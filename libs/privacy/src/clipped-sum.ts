@@ -1,10 +1,10 @@
 import { noiseGrid } from './noise.js';
 
 /** By how much more than the clipping norm a sum may change when one record comes or goes, as a share of it. */
-const margin = 2 ** -10;
+const MARGIN = 2 ** -10;
 
 /** The part of `margin` that the noise's grid may take. */
-const gridShare = 2 ** -12;
+const GRID_SHARE = 2 ** -12;
 
 /**
  * L2 sensitivity of a clipped sum under add/remove adjacency, which the noise is a multiple of.
@@ -14,7 +14,7 @@ const gridShare = 2 ** -12;
  * records, and less than the three quarters of the margin up to 109.
  */
 export function sensitivityOf(clippingNorm: number): number {
-  return clippingNorm * (1 + margin);
+  return clippingNorm * (1 + MARGIN);
 }
 
 /** Noise of a clipped sum, in its sensitivities. */
@@ -32,6 +32,6 @@ export function noiseDeviation({ noiseMultiplier, clippingNorm }: ClippedNoise):
 export function gridIsFine(noise: ClippedNoise, values: number): boolean {
   return (
     noise.noiseMultiplier === 0 ||
-    Math.sqrt(values) * noiseGrid(noiseDeviation(noise)) <= noise.clippingNorm * gridShare
+    Math.sqrt(values) * noiseGrid(noiseDeviation(noise)) <= noise.clippingNorm * GRID_SHARE
   );
 }

@@ -1,5 +1,5 @@
 export { epsilonOf, type Accountant } from './accountant.js';
-export { calibrateNoise, leastNoiseMultiplier, type CalibrationTarget } from './calibrate.js';
+export { calibrateNoise, LEAST_NOISE_MULTIPLIER, type CalibrationTarget } from './calibrate.js';
 export { gridIsFine, noiseDeviation } from './clipped-sum.js';
 export { PrivacyError, type PrivacyErrorCode } from './errors.js';
 export { spent, spentWith, type Budget, type Ledger } from './ledger.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { epsilonOf } from './accountant.js';
-import { calibrateNoise, leastNoiseMultiplier } from './calibrate.js';
+import { calibrateNoise, LEAST_NOISE_MULTIPLIER } from './calibrate.js';
 import { gaussianEpsilon } from './gaussian.js';
 import { charge, spent, spentWith, type Ledger } from './ledger.js';
 import type { Mechanism } from './mechanism.js';
@@ -41,8 +41,8 @@ describe('calibrateNoise', () => {
   });
 
   it('gives a record that is hardly ever sampled the least noise, and no less', () => {
-    expect(calibrateNoise({ ...plan, samplingRate: 1e-4, steps: 5 })).toBe(leastNoiseMultiplier);
-    expect(gaussianEpsilon(leastNoiseMultiplier, 1e-5)).toBeLessThan(20);
+    expect(calibrateNoise({ ...plan, samplingRate: 1e-4, steps: 5 })).toBe(LEAST_NOISE_MULTIPLIER);
+    expect(gaussianEpsilon(LEAST_NOISE_MULTIPLIER, 1e-5)).toBeLessThan(20);
   });
 
   it('leaves room for what else is charged', () => {

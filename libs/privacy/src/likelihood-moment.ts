@@ -2,7 +2,7 @@ import { requireParameter } from './errors.js';
 import { logRatio } from './loss-distribution.js';
 
 /** Nodes above which the quadrature gives way to the convexity bound. */
-const maxNodes = 400_000;
+const MAX_NODES = 400_000;
 
 /**
  * log E[L(x)^a] for x ~ N(0, σ²), where L(x) = 1 − q + q·exp((2x − 1)/2σ²) is the likelihood ratio of the
@@ -21,7 +21,7 @@ export function logMoment(sigma: number, rate: number, a: number): number {
   if (rate === 0 || a === 0 || a === 1) return 0;
   if (Number.isInteger(a) && a > 0) return wholeMoment(sigma, rate, a);
   const step = stepOf(sigma);
-  if ((Math.abs(a) + 26 * sigma) / step <= maxNodes) return quadrature(sigma, rate, a, step);
+  if ((Math.abs(a) + 26 * sigma) / step <= MAX_NODES) return quadrature(sigma, rate, a, step);
   requireParameter(a > 0, 'noiseMultiplier is too small to account for; add noise or release less');
   const below = Math.floor(a);
   const low = logMoment(sigma, rate, below);

@@ -3,7 +3,7 @@ import { requireParameter } from './errors.js';
 import { RandomWords, type RandomBytes } from './random-words.js';
 
 /** σ is between 2²⁹ and 2³⁰ grid steps. */
-const logStepsPerSigma = 29;
+const LOG_STEPS_PER_SIGMA = 29;
 
 /**
  * The power of two that noise of standard deviation `sigma` is a multiple of.
@@ -13,7 +13,7 @@ export function noiseGrid(sigma: number): number {
   requireParameter(sigma >= 1e-200 && sigma <= 1e200, 'sigma must lie between 1e-200 and 1e200');
   let exponent = Math.floor(Math.log2(sigma));
   if (2 ** exponent > sigma) exponent--;
-  return 2 ** (exponent - logStepsPerSigma);
+  return 2 ** (exponent - LOG_STEPS_PER_SIGMA);
 }
 
 /**

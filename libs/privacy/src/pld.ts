@@ -5,11 +5,11 @@ import { bestTilt, lossCumulant, lossWindow, saddleTilt, totalCumulant } from '.
 import { componentsOf, type Component, type Mechanism } from './mechanism.js';
 
 /** Tilted probability that may fall outside the window on either side. */
-const outside = 2 ** -34;
+const OUTSIDE = 2 ** -34;
 /** The part of ε by which rounding to the grid may raise it. */
-const precision = 2e-6;
+const PRECISION = 2e-6;
 /** Below this ε the precision is absolute: a part of it. */
-const coarsestScale = 0.01;
+const COARSEST_SCALE = 0.01;
 const [coarseGrid, smallestGrid, largestGrid] = [2 ** 13, 2 ** 12, 2 ** 20];
 
 /**
@@ -41,7 +41,7 @@ function epsilonTowards(components: readonly Component[], direction: Direction, 
   const tilt = saddleTilt(components, direction, near);
   // Rounding adds about step²/6 to the variance of each release, and (λ + 1)/2 of the variance to ε.
   const releases = components.reduce((sum, { count }) => sum + count, 0);
-  const step = Math.sqrt((12 * precision * Math.max(near, coarsestScale)) / ((tilt + 1) * releases));
+  const step = Math.sqrt((12 * PRECISION * Math.max(near, COARSEST_SCALE)) / ((tilt + 1) * releases));
   const fine = epsilonOnGrid(components, direction, delta, tilt, (width) => {
     return Math.min(largestGrid, Math.max(smallestGrid, 2 ** Math.ceil(Math.log2(width / step))));
   });
@@ -55,7 +55,7 @@ function epsilonOnGrid(
   tilt: number,
   sizeFor: (width: number) => number,
 ): number {
-  const { low, high } = lossWindow(components, direction, tilt, outside);
+  const { low, high } = lossWindow(components, direction, tilt, OUTSIDE);
   const size = sizeFor(high - low);
   const step = (high - low) / (size - 2);
   // Cut tails are together below a billionth of δ.
@@ -66,7 +66,7 @@ function epsilonOnGrid(
     count: part.count,
   }));
   const composed = composeLosses(parts, Math.floor(low / step), size);
-  return epsilonOfLosses(composed, grid, totalCumulant(components, direction, tilt), delta, 2 * outside);
+  return epsilonOfLosses(composed, grid, totalCumulant(components, direction, tilt), delta, 2 * OUTSIDE);
 }
 
 /**

@@ -4,11 +4,11 @@ import { PrivacyError } from './errors.js';
 export type RandomBytes = (n: number) => Uint8Array;
 
 /** The most that getRandomValues gives at once. */
-const blockBytes = 65_536;
+const BLOCK_BYTES = 65_536;
 
 /** Unbiased draws from a byte source, read in blocks. */
 export class RandomWords {
-  private readonly words = new Uint32Array(blockBytes / 4);
+  private readonly words = new Uint32Array(BLOCK_BYTES / 4);
   private readonly bytes = new Uint8Array(this.words.buffer);
   private next = this.words.length;
 
@@ -31,11 +31,11 @@ export class RandomWords {
   }
 
   private refill(): void {
-    const block = this.source(blockBytes);
-    if (block.length !== blockBytes) {
+    const block = this.source(BLOCK_BYTES);
+    if (block.length !== BLOCK_BYTES) {
       throw new PrivacyError(
         'PRIVACY_RANDOM_SOURCE_INVALID',
-        `randomBytes must return exactly the ${blockBytes} bytes asked for`,
+        `randomBytes must return exactly the ${BLOCK_BYTES} bytes asked for`,
       );
     }
     this.bytes.set(block);

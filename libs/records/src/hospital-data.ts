@@ -69,10 +69,10 @@ function select(table: readonly Row[], wanted: readonly number[], schema: Record
       );
     }
     schema.features.forEach(({ column, transform }, position) => {
-      const value = row.get(column) as number;
+      const value = row.get(column)!;
       features[index * width + position] = transform.kind === 'equals' ? Number(value === transform.value) : value;
     });
-    labels[index] = Number((row.get(schema.label.column) as number) > schema.label.positiveAbove);
+    labels[index] = Number(row.get(schema.label.column)! > schema.label.positiveAbove);
   });
   return { features, labels, rows: wanted.length };
 }

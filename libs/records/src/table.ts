@@ -6,7 +6,7 @@ import { readText } from './read-file.js';
 /** One line of the table: required cells by column name, or null when one of them is missing. */
 export type Row = ReadonlyMap<string, number> | null;
 
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /**
  * Reads every line of a hospital's table and checks each required cell, in rows that will be dropped too.
@@ -54,7 +54,7 @@ function readCell(
   place: { file: string; row: number; column: string },
 ): number {
   const value = Number(cell);
-  if (!decimal.test(cell) || !Number.isFinite(value)) {
+  if (!DECIMAL.test(cell) || !Number.isFinite(value)) {
     throw new DataError('DATA_NOT_A_NUMBER', place, 'it is neither a number nor the missing marker');
   }
   if (levels && !levels.includes(value)) {

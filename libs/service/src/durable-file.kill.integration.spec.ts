@@ -7,18 +7,18 @@ import { namesIn, removeUnfinished } from './durable-file.js';
 
 const dist = new URL('../dist/', import.meta.url);
 const SECRET = 'secret'.repeat(100);
-const creating = `
+const CREATING = `
   const { createDurably } = await import(dist + 'durable-file.js');
   armKill();
   createDurably(args[0], args[1]);
 `;
-const removing = `
+const REMOVING = `
   const { removeUnfinished } = await import(dist + 'durable-file.js');
   armKill();
   removeUnfinished(args[0]);
 `;
 /** Removes what is unfinished while another process, which is about to create the file, gets to it before the n-th disk operation. */
-const removingWhileAnotherCreates = `
+const REMOVING_WHILE_ANOTHER_CREATES = `
   import fs from 'node:fs';
   import { syncBuiltinESMExports } from 'node:module';
   const { removeUnfinished } = await import(dist + 'durable-file.js');
@@ -43,7 +43,7 @@ describe('a file that is created', () => {
     for (let point = 1, killed = true; killed; point++) {
       using dir = tempDir();
       const folder = join(dir.path, 'home');
-      ({ killed } = runKilled(dist, creating, point, [join(folder, 'keys.json'), SECRET]));
+      ({ killed } = runKilled(dist, CREATING, point, [join(folder, 'keys.json'), SECRET]));
       removeUnfinished(folder);
       endings.add(stateOf(folder));
     }
@@ -55,7 +55,7 @@ describe('a file that is created', () => {
       using dir = tempDir();
       writeFileSync(join(dir.path, 'keys.json'), SECRET);
       linkSync(join(dir.path, 'keys.json'), join(dir.path, `keys.json.${randomUUID()}.new`));
-      ({ killed } = runKilled(dist, removing, point, [dir.path]));
+      ({ killed } = runKilled(dist, REMOVING, point, [dir.path]));
       removeUnfinished(dir.path);
       expect(stateOf(dir.path), `killed at ${point}`).toBe('whole');
     }
@@ -67,7 +67,9 @@ describe('a file that is created', () => {
       const file = join(dir.path, 'keys.json');
       const temporary = `${file}.${randomUUID()}.new`;
       writeFileSync(temporary, SECRET);
-      calls = Number(runKilled(dist, removingWhileAnotherCreates, 0, [dir.path, temporary, file, String(at)]).output);
+      calls = Number(
+        runKilled(dist, REMOVING_WHILE_ANOTHER_CREATES, 0, [dir.path, temporary, file, String(at)]).output,
+      );
       expect(stateOf(dir.path), `created before operation ${at}`).toMatch(/^(absent|whole)$/);
     }
   }, 120_000);

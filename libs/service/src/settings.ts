@@ -1,6 +1,6 @@
 /** Settings come from the environment; this is the one rule by which every program of ours reads them. */
 import { z } from 'zod';
-import { CodedError, longestWaitMs } from '@koinon/contracts';
+import { CodedError, LONGEST_WAIT_MS } from '@koinon/contracts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -11,7 +11,7 @@ export const whole = (min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
 
 /** How long to wait for something, in milliseconds. */
-export const milliseconds = (min: number) => whole(min, longestWaitMs);
+export const milliseconds = (min: number) => whole(min, LONGEST_WAIT_MS);
 
 /**
  * All settings of a program. An empty one is a mistake and not one that is left out, where a default would hide it.

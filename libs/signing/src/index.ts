@@ -9,4 +9,4 @@ export {
   signStatement,
 } from './dsse.js';
 export { checkIdentity, proveIdentity } from './identity.js';
-export { openMessage } from './message.js';
+export { verifyMessage } from './message.js';

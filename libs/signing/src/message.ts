@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { verifyStatement } from './dsse.js';
 
 /** A node's signed message: its signature first, then its protocol, then the rest. @throws CodedError SIGNATURE_INVALID, PROTOCOL_DIFFERS, REQUEST_INVALID */
-export async function openMessage<T>(
+export async function verifyMessage<T>(
   envelope: Envelope,
   { type, schema }: { readonly type: string; readonly schema: z.ZodType<T> },
   publicKey: string,

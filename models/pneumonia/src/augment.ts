@@ -1,6 +1,6 @@
-import { pixels, type Radiographs } from './dataset.js';
+import { PIXELS, type Radiographs } from './dataset.js';
 
-const width = 28;
+const WIDTH = 28;
 
 export interface Augmentation {
   /** Largest shift in pixels, each way and along both axes; the border is repeated. */
@@ -20,12 +20,12 @@ export function augment(
 ): void {
   const amount = (): number => Math.floor(uniform() * (2 * shift + 1)) - shift;
   const [down, right, mirrored] = [amount(), amount(), mirror && uniform() < 0.5];
-  const inside = (value: number): number => Math.min(width - 1, Math.max(0, value));
-  for (let y = 0; y < width; y++) {
-    const line = row * pixels + inside(y - down) * width;
-    for (let x = 0; x < width; x++) {
+  const inside = (value: number): number => Math.min(WIDTH - 1, Math.max(0, value));
+  for (let y = 0; y < WIDTH; y++) {
+    const line = row * PIXELS + inside(y - down) * WIDTH;
+    for (let x = 0; x < WIDTH; x++) {
       const from = inside(x - right);
-      target[offset + y * width + x] = images[line + (mirrored ? width - 1 - from : from)] as number;
+      target[offset + y * WIDTH + x] = images[line + (mirrored ? WIDTH - 1 - from : from)]!;
     }
   }
 }

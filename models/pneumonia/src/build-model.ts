@@ -8,10 +8,10 @@ import { compactCnn } from './networks/cnn.js';
 import { siteRows } from './sites.js';
 
 /** Every site of a federation starts from the same weights. */
-const initialSeed = 1;
+const INITIAL_SEED = 1;
 
 mkdirSync(dirname(modelFile), { recursive: true });
-writeFileSync(modelFile, encodeModel(compactCnn(initialSeed).model));
+writeFileSync(modelFile, encodeModel(compactCnn(INITIAL_SEED).model));
 const centres: Record<string, { train_rows: readonly number[]; test_rows: readonly number[] }> = {};
 for (const [id, { train, test }] of Object.entries(siteRows(readDataset())))
   centres[id] = { train_rows: train, test_rows: test };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NumpyError } from '@koinon/numpy';
 import { describe, expect, it } from 'vitest';
-import { pixels, readDataset, select, without } from './dataset.js';
+import { PIXELS, readDataset, select, without } from './dataset.js';
 import { datasetFile } from './files.js';
 
 const sum = (values: Uint8Array): number => values.reduce((total, value) => total + value, 0);
@@ -23,13 +23,13 @@ describe('the dataset', () => {
     ['test', 624, 390, 70_355_184],
   ] as const)('has the %s split whole', (split, count, pneumonia, brightness) => {
     const { images, labels, count: found } = dataset[split];
-    expect([found, labels.length, images.length]).toEqual([count, count, count * pixels]);
+    expect([found, labels.length, images.length]).toEqual([count, count, count * PIXELS]);
     expect([sum(labels), sum(images)]).toEqual([pneumonia, brightness]);
   });
 
   it('finds the ten training images that validation holds too, and none of the test', () => {
     const left = without(dataset.train, dataset.validation);
-    expect([left.count, left.images.length, left.labels.length]).toEqual([4698, 4698 * pixels, 4698]);
+    expect([left.count, left.images.length, left.labels.length]).toEqual([4698, 4698 * PIXELS, 4698]);
     expect(without(dataset.train, dataset.test).count).toBe(4708);
     expect(without(left, dataset.validation).count).toBe(4698);
   });
@@ -38,18 +38,18 @@ describe('the dataset', () => {
     const { images, labels } = select(dataset.test, [5, 0]);
     expect(images).toEqual(
       Uint8Array.from([
-        ...dataset.test.images.subarray(5 * pixels, 6 * pixels),
-        ...dataset.test.images.subarray(0, pixels),
+        ...dataset.test.images.subarray(5 * PIXELS, 6 * PIXELS),
+        ...dataset.test.images.subarray(0, PIXELS),
       ]),
     );
-    expect(labels).toEqual(Uint8Array.of(dataset.test.labels[5] as number, dataset.test.labels[0] as number));
+    expect(labels).toEqual(Uint8Array.of(dataset.test.labels[5]!, dataset.test.labels[0]!));
   });
 
   it('refuses a damaged file', () => {
     const folder = mkdtempSync(join(tmpdir(), 'koinon-'));
     try {
       const bytes = readFileSync(datasetFile);
-      bytes[100_000] = (bytes[100_000] as number) ^ 1;
+      bytes[100_000] = bytes[100_000]! ^ 1;
       writeFileSync(join(folder, 'damaged.npz'), bytes);
       expect(() => readDataset(join(folder, 'damaged.npz'))).toThrow(NumpyError);
     } finally {

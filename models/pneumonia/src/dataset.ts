@@ -3,7 +3,7 @@ import { arrayOf, readNpz, type NumpyArray } from '@koinon/numpy';
 import { datasetFile } from './files.js';
 
 /** Grey values per radiograph. */
-export const pixels = 28 * 28;
+export const PIXELS = 28 * 28;
 
 /** Radiographs with their labels. */
 export interface Radiographs {
@@ -49,15 +49,15 @@ function radiographs(images: NumpyArray, labels: NumpyArray, split: string): Rad
 
 /** The chosen radiographs, in the order of `rows`. */
 export function select({ images, labels }: Radiographs, rows: readonly number[]): Radiographs {
-  const chosen = new Uint8Array(rows.length * pixels);
-  rows.forEach((row, index) => chosen.set(images.subarray(row * pixels, (row + 1) * pixels), index * pixels));
-  return { images: chosen, labels: Uint8Array.from(rows, (row) => labels[row] as number), count: rows.length };
+  const chosen = new Uint8Array(rows.length * PIXELS);
+  rows.forEach((row, index) => chosen.set(images.subarray(row * PIXELS, (row + 1) * PIXELS), index * PIXELS));
+  return { images: chosen, labels: Uint8Array.from(rows, (row) => labels[row]!), count: rows.length };
 }
 
 /** Those radiographs whose pixels occur nowhere in `others`; the published splits share a few. */
 export function without(radiographs: Radiographs, others: Radiographs): Radiographs {
   const key = ({ images }: Radiographs, row: number): string =>
-    Buffer.from(images.buffer, images.byteOffset + row * pixels, pixels).toString('latin1');
+    Buffer.from(images.buffer, images.byteOffset + row * PIXELS, PIXELS).toString('latin1');
   const known = new Set(Array.from({ length: others.count }, (_, row) => key(others, row)));
   return select(
     radiographs,

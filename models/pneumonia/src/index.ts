@@ -9,7 +9,7 @@
  * ```
  */
 export type { Augmentation } from './augment.js';
-export { pixels, readDataset } from './dataset.js';
+export { PIXELS, readDataset } from './dataset.js';
 export type { Dataset, Radiographs } from './dataset.js';
 export { areaUnderCurve, quality } from './metrics.js';
 export type { Quality, Scored } from './metrics.js';

@@ -54,7 +54,7 @@ describe('chooseThreshold', () => {
   const youden = ({ probabilities, labels }: Scored, threshold: number): number => {
     const rate = (label: number): number => {
       const rows = Array.from(labels, (_, index) => index).filter((index) => labels[index] === label);
-      return rows.filter((index) => (probabilities[index] as number) >= threshold).length / rows.length;
+      return rows.filter((index) => probabilities[index]! >= threshold).length / rows.length;
     };
     return rate(1) - rate(0);
   };

@@ -15,13 +15,11 @@ export interface Quality {
  * (Mann & Whitney 1947).
  */
 export function areaUnderCurve({ probabilities, labels }: Scored): number {
-  const order = Array.from(labels, (_, index) => index).toSorted(
-    (a, b) => (probabilities[a] as number) - (probabilities[b] as number),
-  );
+  const order = Array.from(labels, (_, index) => index).toSorted((a, b) => probabilities[a]! - probabilities[b]!);
   let [positives, rankSum] = [0, 0];
   for (let from = 0; from < order.length;) {
     let to = from;
-    while (to < order.length && probabilities[order[to] as number] === probabilities[order[from] as number]) to++;
+    while (to < order.length && probabilities[order[to]!] === probabilities[order[from]!]) to++;
     const tied = order.slice(from, to).filter((index) => labels[index] === 1).length;
     positives += tied;
     // ranks from + 1 … to share their mean
@@ -47,7 +45,6 @@ function confusion(
   threshold: number,
 ): Record<'truePositives' | 'falsePositives' | 'falseNegatives', number> {
   const count = (label: number, called: boolean): number =>
-    Array.from(labels).filter((own, index) => own === label && (probabilities[index] as number) >= threshold === called)
-      .length;
+    Array.from(labels).filter((own, index) => own === label && probabilities[index]! >= threshold === called).length;
   return { truePositives: count(1, true), falsePositives: count(0, true), falseNegatives: count(1, false) };
 }

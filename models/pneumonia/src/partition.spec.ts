@@ -79,7 +79,7 @@ describe('dirichlet', () => {
   it('has the mean and variance of its distribution', () => {
     const uniform = uniforms(11);
     const [alpha, dimensions, draws] = [0.5, 3, 20_000];
-    const first = Array.from({ length: draws }, () => dirichlet(alpha, dimensions, uniform)[0] as number);
+    const first = Array.from({ length: draws }, () => dirichlet(alpha, dimensions, uniform)[0]!);
     const mean = first.reduce((sum, value) => sum + value, 0) / draws;
     const variance = first.reduce((sum, value) => sum + (value - mean) ** 2, 0) / draws;
     // a = α/Σα = 1/3, variance a·(1 − a)/(Σα + 1); six standard errors each

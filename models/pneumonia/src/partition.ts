@@ -30,11 +30,11 @@ export function partition(
   const classes = [0, 1].map((label) => rowsOf(trainLabels, label, uniform));
   for (;;) {
     const shares = classes.map(() => dirichlet(alpha, sites, uniform));
-    const train = classes.map((rows, label) => deal(rows, shares[label] as number[]));
+    const train = classes.map((rows, label) => deal(rows, shares[label]!));
     if (train.flat().some((rows) => rows.length < fewestRows)) continue;
-    const test = [0, 1].map((label) => deal(rowsOf(testLabels, label, uniform), shares[label] as number[]));
+    const test = [0, 1].map((label) => deal(rowsOf(testLabels, label, uniform), shares[label]!));
     const ofSite = (dealt: number[][][], site: number): number[] =>
-      dealt.flatMap((bySite) => bySite[site] as number[]).toSorted((a, b) => a - b);
+      dealt.flatMap((bySite) => bySite[site]!).toSorted((a, b) => a - b);
     return Array.from({ length: sites }, (_, site) => ({ train: ofSite(train, site), test: ofSite(test, site) }));
   }
 }
@@ -42,7 +42,7 @@ export function partition(
 /** Rows of one class in a random order. */
 function rowsOf(labels: ArrayLike<number>, label: number, uniform: () => number): number[] {
   const rows = Array.from(labels, (_, row) => row).filter((row) => labels[row] === label);
-  return permutation(rows.length, uniform).map((index) => rows[index] as number);
+  return permutation(rows.length, uniform).map((index) => rows[index]!);
 }
 
 /** Cuts the rows at the rounded cumulative shares, so that every row goes to exactly one site. */

@@ -19,7 +19,7 @@ export function permutation(count: number, uniform: () => number): number[] {
   const order = Array.from({ length: count }, (_, index) => index);
   for (let last = count - 1; last > 0; last--) {
     const other = Math.floor(uniform() * (last + 1));
-    [order[last], order[other]] = [order[other] as number, order[last] as number];
+    [order[last], order[other]] = [order[other]!, order[last]!];
   }
   return order;
 }

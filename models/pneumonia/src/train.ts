@@ -1,7 +1,7 @@
 import type { TrainingOptions } from '@koinon/autodiff';
 import type { Model } from '@koinon/onnx';
 import { augment, type Augmentation } from './augment.js';
-import { DatasetError, pixels, without, type Dataset, type Radiographs } from './dataset.js';
+import { DatasetError, PIXELS, without, type Dataset, type Radiographs } from './dataset.js';
 import { areaUnderCurve } from './metrics.js';
 import type { Network } from './networks/layers.js';
 import { predict } from './predict.js';
@@ -100,7 +100,7 @@ function steps(
   augmentation: Augmentation,
   uniform: () => number,
 ): Steps {
-  const images = new Float32Array(rows.length * pixels);
-  rows.forEach((row, index) => augment(images, index * pixels, radiographs, row, augmentation, uniform));
-  return { images, labels: Float32Array.from(rows, (row) => radiographs.labels[row] as number) };
+  const images = new Float32Array(rows.length * PIXELS);
+  rows.forEach((row, index) => augment(images, index * PIXELS, radiographs, row, augmentation, uniform));
+  return { images, labels: Float32Array.from(rows, (row) => radiographs.labels[row]!) };
 }

@@ -19,7 +19,7 @@ export interface ServingNode {
   readonly url: string;
 }
 
-export class Hospitals {
+export class HospitalNodes {
   private readonly programs: Program[] = [];
   private readonly nodes = new Map<string, ConfiguredNode>();
 

@@ -8,7 +8,7 @@ import { LocalPostgresError, startLocalPostgres } from '@koinon/local-postgres';
 import { read, tokenFileOf } from '../connection.js';
 import { programs } from '../layout.js';
 import { identityOf, isRunning, Program, waitForLeftovers, type LogEntry } from '@koinon/supervisor';
-import { Hospitals } from './hospitals.js';
+import { HospitalNodes } from './hospitals.js';
 import type { Host, MachineOptions } from './host.js';
 import { patientFetch } from './patient-fetch.js';
 
@@ -24,7 +24,7 @@ export class Machine implements Host {
   /** Aborts when the caller's does, or with the CodedError of a part that ended and does not come back. */
   readonly signal: AbortSignal;
   private running:
-    | { readonly client: KoinonClient; readonly dashboardUrl: string; readonly hospitals: Hospitals }
+    | { readonly client: KoinonClient; readonly dashboardUrl: string; readonly hospitals: HospitalNodes }
     | undefined;
 
   private constructor(readonly options: MachineOptions) {
@@ -51,7 +51,7 @@ export class Machine implements Host {
     return this.running!.dashboardUrl;
   }
 
-  get hospitals(): Hospitals {
+  get hospitals(): HospitalNodes {
     return this.running!.hospitals;
   }
 
@@ -115,7 +115,7 @@ export class Machine implements Host {
       read(tokenFileOf(folder, 'operator'), 'the operator token cannot be read'),
       patientFetch(this.signal, () => say('the coordinator or its database is away; waiting for it')),
     );
-    const hospitals = new Hospitals(this, client);
+    const hospitals = new HospitalNodes(this, client);
     this.stops.push(() => hospitals.stop());
     this.running = { client, dashboardUrl: `${url}/#token=${viewer}`, hospitals };
     // Nobody asks the worker anything, so that hospitals need not wait for it.

@@ -4,14 +4,14 @@ import { PROTOCOL, enrolmentStatement, type Envelope } from '@koinon/contracts';
 import { withDatabase, until } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { withFederation } from '../testing/federation.fixture.js';
-import { SealedBox } from '../testing/sealed-box.fixture.js';
+import { TestBox } from '../testing/sealed-box.fixture.js';
 import { freshSigner } from '../testing/simulated-site.fixture.js';
 import { SiteLink, enrolmentOf } from '../testing/site-link.fixture.js';
 
 describe('enrolment', () => {
   const database = withDatabase();
   const federation = withFederation(() => ({ databaseUrl: database.url, worker: false }), {});
-  const sealingKey = new SealedBox().publicKey;
+  const sealingKey = new TestBox().publicKey;
   const invite = (site: string) => federation.coordinator.client.invite(site, `Hospital ${site}`);
   const post = async (body: unknown) => {
     const response = await fetch(new URL('/v1/enrol', federation.coordinator.url), {

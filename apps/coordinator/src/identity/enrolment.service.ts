@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, PROTOCOL, enrolmentStatement, publicKeySchema, type Envelope } from '@koinon/contracts';
-import { fromBase64, keyFingerprintOf, openMessage, type Signer } from '@koinon/signing';
+import { fromBase64, keyFingerprintOf, verifyMessage, type Signer } from '@koinon/signing';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { AuditService } from '../platform/audit/audit.service.js';
@@ -51,7 +51,7 @@ export class EnrolmentService {
   /** Registers the keys a node made for itself. The token works once; the same node may repeat itself, as the answer may have been lost. */
   async enrol(token: string, envelope: Envelope) {
     // The statement is signed with the very key it registers: possession is what it proves.
-    const statement = await openMessage(envelope, enrolmentStatement, claimedKey(envelope));
+    const statement = await verifyMessage(envelope, enrolmentStatement, claimedKey(envelope));
     await this.database.transaction(async (m) => {
       const site = await m.findOne(SiteRow, { where: { id: statement.site }, lock: { mode: 'pessimistic_write' } });
       const matches =

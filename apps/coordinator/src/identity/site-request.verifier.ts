@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { CodedError, envelopeSchema, parse, requestStatement, siteIdSchema } from '@koinon/contracts';
-import { openMessage } from '@koinon/signing';
+import { verifyMessage } from '@koinon/signing';
 import type { FastifyRequest } from 'fastify';
 import type { DataSource } from 'typeorm';
 import { SiteRow } from './identity.entities.js';
@@ -36,7 +36,7 @@ export class SiteRequestVerifier {
       [claimed],
     );
     if (!site?.identityKey) throw new CodedError('SIGNATURE_INVALID');
-    const signed = await openMessage(envelope, requestStatement, site.identityKey);
+    const signed = await verifyMessage(envelope, requestStatement, site.identityKey);
     if (signed.site !== claimed || signed.method !== request.method || signed.path !== request.url)
       throw new CodedError('SIGNATURE_INVALID');
     checkClock(signed.createdAt, Date.now());

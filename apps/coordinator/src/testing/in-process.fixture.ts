@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { tempDir } from '@koinon/testing';
 import { WorkerModule } from '../app.module.js';
-import { openFoundations } from '../foundations.js';
+import { connectFoundations } from '../foundations.js';
 import type { ConnectionLimits } from '../platform/http/connections.js';
 import { createHttp } from '../main.js';
 import type { Foundations } from '../platform/platform.module.js';
@@ -42,7 +42,7 @@ export class InProcessCoordinator implements AsyncDisposable {
       KOINON_CEREMONY_STEP_MS: '60000',
       ...(options.redisUrl === undefined ? {} : { KOINON_REDIS_URL: options.redisUrl }),
     };
-    const foundations = await openFoundations(environment);
+    const foundations = await connectFoundations(environment);
     const app = await createHttp(foundations, options.limits);
     const strays = new Set<string>();
     onAnswer(app.getHttpAdapter().getInstance(), (answer) => strays.add(strayIn(answer) ?? ''));
@@ -98,7 +98,7 @@ function expectNoStrays(strays: Set<string>): void {
 
 /** The worker has foundations of its own, as its process would. */
 async function startWorker(environment: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
-  const foundations = await openFoundations(environment);
+  const foundations = await connectFoundations(environment);
   const worker: INestApplicationContext = await NestFactory.createApplicationContext(WorkerModule.from(foundations), {
     logger: false,
   });

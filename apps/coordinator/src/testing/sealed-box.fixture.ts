@@ -13,7 +13,7 @@ const SPKI_HEAD = Buffer.from('302a300506032b656e032100', 'hex');
 const INFO = 'test/sealed-box';
 
 /** What sites send each other through the coordinator must be sealed; how is their own affair, so the tests have their own box. */
-export class SealedBox {
+export class TestBox {
   readonly publicKey: string;
   private readonly privateKey: KeyObject;
 
@@ -29,7 +29,7 @@ export class SealedBox {
     return Buffer.concat([rawOf(publicKey), cipher.update(body), cipher.final(), cipher.getAuthTag()]);
   }
 
-  open(sealed: Uint8Array): Uint8Array {
+  unseal(sealed: Uint8Array): Uint8Array {
     const sender = publicKeyOf(Buffer.from(sealed.subarray(0, 32)).toString('base64'));
     const decipher = createDecipheriv('aes-256-gcm', keyFor(this.privateKey, sender), Buffer.alloc(12));
     decipher.setAuthTag(sealed.subarray(-16));

@@ -44,7 +44,7 @@ import {
 } from '@koinon/he';
 import { readWeights } from '../registry/model-weights.js';
 import type { InProcessCoordinator } from './in-process.fixture.js';
-import { SealedBox } from './sealed-box.fixture.js';
+import { TestBox } from './sealed-box.fixture.js';
 import { RefusedError, SiteLink, enrolmentOf } from './site-link.fixture.js';
 import { digest } from './tiny-federation.fixture.js';
 
@@ -83,7 +83,7 @@ export class SimulatedSite implements AsyncDisposable {
   private constructor(
     readonly id: string,
     readonly link: SiteLink,
-    private readonly box: SealedBox,
+    private readonly box: TestBox,
     private readonly coordinatorKey: string,
     readonly behaviour: Behaviour,
   ) {}
@@ -91,7 +91,7 @@ export class SimulatedSite implements AsyncDisposable {
   static async enrol(coordinator: InProcessCoordinator, id: string, behaviour: Behaviour = {}): Promise<SimulatedSite> {
     const { token } = await coordinator.client.invite(id, `Hospital ${id}`);
     const signer = await freshSigner();
-    const box = new SealedBox();
+    const box = new TestBox();
     const response = await fetch(new URL('/v1/enrol', coordinator.url), {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -233,7 +233,7 @@ export class SimulatedSite implements AsyncDisposable {
       this.epochs.get(keyEpochId)!.runDkgStep(step, await this.inbox(keyEpochId, header, step));
     this.ceremonies.set(key, messages);
     const bodies = messages.map(({ to, body }) =>
-      to === undefined ? body : SealedBox.seal(roster.find((r) => r.site === to)!.sealingKey, body),
+      to === undefined ? body : TestBox.seal(roster.find((r) => r.site === to)!.sealingKey, body),
     );
     const statement: CeremonyStatement = {
       protocol: PROTOCOL,
@@ -292,7 +292,7 @@ export class SimulatedSite implements AsyncDisposable {
         .map(({ to }, i): CeremonyMessage =>
           to === undefined
             ? { step: of, from, body: bodies[i]! }
-            : { step: of, from, to, body: this.box.open(bodies[i]!) },
+            : { step: of, from, to, body: this.box.unseal(bodies[i]!) },
         );
     });
   }

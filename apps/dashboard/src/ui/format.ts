@@ -1,6 +1,6 @@
 /** Figures as people read them. Inputs carry their unit in the name; outputs are text. */
-const second = 1000;
-const minute = 60 * second;
+const SECOND = 1000;
+const minute = 60 * SECOND;
 const hour = 60 * minute;
 const day = 24 * hour;
 
@@ -8,16 +8,16 @@ const day = 24 * hour;
 export function formatDuration(ms: number): string {
   if (ms < 0) return '0 s';
   if (ms < 950) return `${Math.round(ms)} ms`;
-  if (ms < 99.95 * second) return `${(ms / second).toFixed(1)} s`;
-  if (ms < hour) return `${Math.floor(ms / minute)} min ${pad(Math.floor((ms % minute) / second))} s`;
+  if (ms < 99.95 * SECOND) return `${(ms / SECOND).toFixed(1)} s`;
+  if (ms < hour) return `${Math.floor(ms / minute)} min ${pad(Math.floor((ms % minute) / SECOND))} s`;
   return `${Math.floor(ms / hour)} h ${pad(Math.floor((ms % hour) / minute))} min`;
 }
 
 /** Time passed, in the coarsest unit that fits; dates beyond a week. */
 export function formatAgo(at: number, now: number): string {
   const ms = now - at;
-  if (ms < 5 * second) return 'just now';
-  if (ms < minute) return `${Math.floor(ms / second)} s ago`;
+  if (ms < 5 * SECOND) return 'just now';
+  if (ms < minute) return `${Math.floor(ms / SECOND)} s ago`;
   if (ms < hour) return `${Math.floor(ms / minute)} min ago`;
   if (ms < day) return `${Math.floor(ms / hour)} h ago`;
   if (ms < 7 * day) return `${Math.floor(ms / day)} d ago`;

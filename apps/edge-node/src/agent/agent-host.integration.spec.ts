@@ -7,7 +7,7 @@ import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
-import { federation, FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
+import { federation, FakeCoordinator, KEY_EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { ReleaseStore } from '../releases/release-store.js';
 
 const { AgentHost } = (await import(
@@ -24,7 +24,7 @@ const training = (
   runId: '00000000-0000-4000-8000-0000000000ff',
   roundId: randomUUID(),
   round: 1,
-  keyEpochId: EPOCH,
+  keyEpochId: KEY_EPOCH,
   sumId: SUM,
   sumIndex: 0,
   noiseMultiplier: 9,
@@ -97,7 +97,7 @@ describe('the agent thread', () => {
   beforeEach(async () => {
     dir = tempDir();
     home = join(dir.path, 'cleveland');
-    await (await Hospitals.ready(dir.path, 'one-time-key')).site('cleveland').ceremony.agreed(EPOCH);
+    await (await Hospitals.ready(dir.path, 'one-time-key')).site('cleveland').ceremony.agreed(KEY_EPOCH);
     coordinator = await FakeCoordinator.start();
     node = await enrolledNode(home, coordinator);
     for (const blob of [model, schema]) coordinator.blobs.set(sha256(blob), blob);
@@ -190,7 +190,7 @@ describe('the agent thread', () => {
       runId: randomUUID(),
       roundId: randomUUID(),
       federation,
-      keyEpochId: EPOCH,
+      keyEpochId: KEY_EPOCH,
       sumId: SUM,
       sumIndex: 0,
       recordsSchemaSha256: sha256(schema),

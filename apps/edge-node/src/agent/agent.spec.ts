@@ -20,7 +20,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   FakeCoordinator,
   listOf,
-  EPOCH,
+  KEY_EPOCH,
   Hospitals,
   OTHER_SUM,
   SUM,
@@ -42,7 +42,7 @@ const train: AssignmentOf<'train'> = {
   runId: randomUUID(),
   roundId: randomUUID(),
   round: 1,
-  keyEpochId: EPOCH,
+  keyEpochId: KEY_EPOCH,
   sumId: SUM,
   sumIndex: 0,
   federation,
@@ -67,14 +67,14 @@ describe('the agent', () => {
   };
   const share = async (): Promise<AssignmentOf<'decrypt'>> => ({
     kind: 'decrypt',
-    keyEpochId: EPOCH,
+    keyEpochId: KEY_EPOCH,
     sumId: SUM,
     commitment: await signStatement(
       aggregationCommitmentStatement.type,
       {
         protocol: '1.0',
         sumId: SUM,
-        keyEpochId: EPOCH,
+        keyEpochId: KEY_EPOCH,
         sumIndex: 0,
         blocks: 1,
         uploads: [],
@@ -106,7 +106,7 @@ describe('the agent', () => {
   /** This node's key ceremony with two other sites, and what the coordinator says of it. */
   const ceremony = async (seen: (inbox: CeremonyPost[]) => CeremonyPost[] = (inbox) => inbox): Promise<void> => {
     const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
-    const inbox = seen(await hospitals.relay.linkOf('cleveland').inbox(EPOCH, 'confirm'));
+    const inbox = seen(await hospitals.relay.linkOf('cleveland').inbox(KEY_EPOCH, 'confirm'));
     const frames = inbox.flatMap(({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies]);
     coordinator.answer = ({ path }) => (path.includes('/inbox') ? Buffer.concat([...framed(frames)]) : undefined);
   };
@@ -363,7 +363,7 @@ describe('the agent', () => {
       kind: 'evaluate',
       runId,
       roundId,
-      keyEpochId: EPOCH,
+      keyEpochId: KEY_EPOCH,
       sumId: OTHER_SUM,
       sumIndex: 1,
       federation,
@@ -392,7 +392,7 @@ describe('the agent', () => {
       .filter((file) => readFileSync(file).includes(Buffer.from(needle)));
   /** The end of this node's key share in its stored state: behind the head, the prefix and three other sections. */
   const endOfKeyShare = (): Buffer => {
-    const bytes = readFileSync(join(home, 'epochs', `${EPOCH}.epoch`));
+    const bytes = readFileSync(join(home, 'epochs', `${KEY_EPOCH}.epoch`));
     let at = 4 + bytes.readUInt32LE(0) + 18;
     for (let section = 0; section < 3; section++) at += 4 + bytes.readUInt32LE(at);
     return bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at)).subarray(-64);
@@ -410,7 +410,7 @@ describe('the agent', () => {
     ];
     expect(secrets.every((secret) => secret.some((byte) => byte !== 0) && holding(secret).length > 0)).toBe(true);
 
-    let keyEpochs = [EPOCH];
+    let keyEpochs = [KEY_EPOCH];
     coordinator.answer = ({ path }) => (path.startsWith('/v1/site/assignments') ? listOf([], keyEpochs) : undefined);
     await start();
     await vi.waitFor(() => expect(polls()).toBeGreaterThan(2), 5000);
@@ -419,7 +419,7 @@ describe('the agent', () => {
     await vi.waitFor(() => expect(secrets.flatMap(holding)).toEqual([]), 5000);
     // That a share of this sum was made stays known: no other is ever made.
     expect(readdirSync(join(home, 'shares'))).toEqual([`${SUM}.intent`]);
-    expect(readdirSync(join(home, 'epochs'))).toEqual([`${EPOCH}.over`]);
+    expect(readdirSync(join(home, 'epochs'))).toEqual([`${KEY_EPOCH}.over`]);
   });
 
   it('asks once per epoch whether every site confirmed it', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { framed, postHead, type AssignmentOf } from '@koinon/contracts';
 import { TaskRunner, TrainingError } from '@koinon/local-training';
-import { EPOCH, FakeCoordinator, Hospitals, OTHER_SUM, SUM, federation, sha256 } from '@koinon/site-client/testing';
+import { KEY_EPOCH, FakeCoordinator, Hospitals, OTHER_SUM, SUM, federation, sha256 } from '@koinon/site-client/testing';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { InstalledRelease } from '../releases/release-store.js';
@@ -19,7 +19,7 @@ const train: AssignmentOf<'train'> = {
   runId: randomUUID(),
   roundId: randomUUID(),
   round: 1,
-  keyEpochId: EPOCH,
+  keyEpochId: KEY_EPOCH,
   sumId: OTHER_SUM,
   sumIndex: 1,
   federation: { ...federation, sites: { ...federation.sites, maxRecords: 1024 } },
@@ -50,7 +50,7 @@ beforeEach(async () => {
   node = await enrolledNode(join(dir.path, 'cleveland'), coordinator, hospitals.coordinator);
   for (const blob of [model, schema]) coordinator.blobs.set(sha256(blob), blob);
   const link = relay.linkOf('cleveland');
-  const confirmed = (await link.inbox(EPOCH, 'confirm')).flatMap(({ statement, bodies }) => [
+  const confirmed = (await link.inbox(KEY_EPOCH, 'confirm')).flatMap(({ statement, bodies }) => [
     postHead(statement, bodies.length),
     ...bodies,
   ]);
@@ -97,7 +97,7 @@ it('a training that never ends makes no key step, decryption share or release la
   const share = await hospitals.freeze(SUM, 0, relay.header.roster);
   const another = { ...relay.header, keyEpochId: randomUUID() };
   const second = { ...train, runId: randomUUID(), round: 2, sumId: randomUUID(), sumIndex: 2 };
-  coordinator.keyEpochs = [EPOCH, another.keyEpochId];
+  coordinator.keyEpochs = [KEY_EPOCH, another.keyEpochId];
   coordinator.assign(
     train,
     second,

@@ -7,7 +7,7 @@ import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, expect, it, vi, type MockInstance } from 'vitest';
 import { UploadStore, Uploader } from '@koinon/site-client';
 import { enrolledNode, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
-import { federation, FakeCoordinator, EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
+import { federation, FakeCoordinator, KEY_EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { PrivacyLedger, TaskRunner, TrainingError, readLedger, type LedgerEntry } from '@koinon/local-training';
 import { Agent } from './agent.js';
 
@@ -19,7 +19,7 @@ const train: AssignmentOf<'train'> = {
   runId: randomUUID(),
   roundId: randomUUID(),
   round: 1,
-  keyEpochId: EPOCH,
+  keyEpochId: KEY_EPOCH,
   sumId: SUM,
   sumIndex: 0,
   federation: recipe,
@@ -65,7 +65,7 @@ beforeEach(async () => {
   node = await enrolledNode(join(dir.path, 'cleveland'), coordinator);
   for (const blob of [model, schema]) coordinator.blobs.set(sha256(blob), blob);
   hospitals = await Hospitals.ready(dir.path, 'one-time-key');
-  const frames = (await hospitals.relay.linkOf('cleveland').inbox(EPOCH, 'confirm')).flatMap(
+  const frames = (await hospitals.relay.linkOf('cleveland').inbox(KEY_EPOCH, 'confirm')).flatMap(
     ({ statement, bodies }) => [postHead(statement, bodies.length), ...bodies],
   );
   refusals.length = 0;

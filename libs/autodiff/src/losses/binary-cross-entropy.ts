@@ -15,12 +15,9 @@ export const binaryCrossEntropy: Loss = (graph, { logits, labels, shape }, optio
       ? labels
       : graph.op('Add', [graph.op('Mul', [labels, graph.float(1 - smoothing)]), graph.float(smoothing / 2)]);
   const [negative, positive] = weights ?? [1, 1];
-  const attraction = weights ? graph.op('Mul', [label, graph.float(positive as number)]) : label;
+  const attraction = weights ? graph.op('Mul', [label, graph.float(positive!)]) : label;
   const omega = weights
-    ? graph.op('Add', [
-        attraction,
-        graph.op('Mul', [graph.op('Sub', [graph.float(1), label]), graph.float(negative as number)]),
-      ])
+    ? graph.op('Add', [attraction, graph.op('Mul', [graph.op('Sub', [graph.float(1), label]), graph.float(negative!)])])
     : undefined;
   const scaled = (value: string) => (omega === undefined ? value : graph.op('Mul', [omega, value]));
 

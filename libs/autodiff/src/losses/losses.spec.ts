@@ -10,9 +10,9 @@ import type { TrainingOptions } from '../index.js';
 
 tf.env().set('IS_NODE', false);
 
-const records = 5;
+const RECORDS = 5;
 const mask = [1, 1, 0, 1, 1];
-const present = 4;
+const PRESENT = 4;
 
 type Choice = Pick<TrainingOptions, 'loss' | 'classWeights' | 'labelSmoothing'>;
 
@@ -25,17 +25,17 @@ async function measured(
 ): Promise<{ loss: number; gradient: Float32Array }> {
   const graph = new GraphBuilder('logits');
   const x = graph.input('x', 'float32', ['batch', outputs]);
-  graph.op('Add', [x, graph.initializer('values', 'float32', [records, outputs], logits)], {}, 'logits');
+  graph.op('Add', [x, graph.initializer('values', 'float32', [RECORDS, outputs], logits)], {}, 'logits');
   graph.output('logits');
   const own = await trainer(graph.model(), {
     trainable: ['values'],
     output: 'logits',
     optimizer: { kind: 'none' },
-    batch: records,
+    batch: RECORDS,
     ...choice,
   });
   const result = await own.run({
-    features: { x: new Float32Array(records * outputs) },
+    features: { x: new Float32Array(RECORDS * outputs) },
     labels,
     mask: Float32Array.from(mask),
   });
@@ -51,21 +51,21 @@ function reference(
   return tf.tidy(() => {
     // tf gives one loss per record; masked ones are left out of the mean
     const mean = (z: tf.Tensor) =>
-      tf.div<tf.Scalar>(tf.sum(tf.mul(loss(z as tf.Tensor2D), tf.tensor1d(mask))), present);
-    const { value, grad } = tf.valueAndGrad(mean)(tf.tensor2d(logits, [records, outputs]));
+      tf.div<tf.Scalar>(tf.sum(tf.mul(loss(z as tf.Tensor2D), tf.tensor1d(mask))), PRESENT);
+    const { value, grad } = tf.valueAndGrad(mean)(tf.tensor2d(logits, [RECORDS, outputs]));
     return { loss: value.dataSync()[0]!, gradient: grad.dataSync().slice() as Float32Array };
   });
 }
 
-const classes = 4;
+const CLASSES = 4;
 const random = randomSource(21);
-const logits = uniform(random, records * classes, -3, 3);
+const logits = uniform(random, RECORDS * CLASSES, -3, 3);
 const classLabels = [2, 0, 1, 3, 2];
 const binaryLabels = [0, 1, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 1];
 const target = (smoothing: number) =>
-  tf.add(tf.mul(tf.oneHot(tf.tensor1d(classLabels, 'int32'), classes), 1 - smoothing), smoothing / classes);
+  tf.add(tf.mul(tf.oneHot(tf.tensor1d(classLabels, 'int32'), CLASSES), 1 - smoothing), smoothing / CLASSES);
 const binaryTarget = (smoothing: number) =>
-  tf.add(tf.mul(tf.tensor2d(binaryLabels, [records, classes]), 1 - smoothing), smoothing / 2);
+  tf.add(tf.mul(tf.tensor2d(binaryLabels, [RECORDS, CLASSES]), 1 - smoothing), smoothing / 2);
 const softplus = (z: tf.Tensor) => tf.softplus(z);
 
 const cases: {
@@ -86,7 +86,7 @@ const cases: {
     loss: (z: tf.Tensor2D) =>
       tf.neg(
         tf.sum(
-          tf.mul(tf.mul(target(extra.labelSmoothing ?? 0), extra.classWeights ?? tf.ones([classes])), tf.logSoftmax(z)),
+          tf.mul(tf.mul(target(extra.labelSmoothing ?? 0), extra.classWeights ?? tf.ones([CLASSES])), tf.logSoftmax(z)),
           1,
         ),
       ),
@@ -108,14 +108,14 @@ const cases: {
     name: 'mse',
     choice: { loss: 'mse' },
     labels: Float32Array.from(binaryLabels),
-    loss: (z) => tf.mean(tf.squaredDifference(z, tf.tensor2d(binaryLabels, [records, classes])), 1),
+    loss: (z) => tf.mean(tf.squaredDifference(z, tf.tensor2d(binaryLabels, [RECORDS, CLASSES])), 1),
   },
 ];
 
 describe('losses', () => {
   it.each(cases)('$name and its gradient agree with TensorFlow.js', async ({ choice, labels, loss }) => {
-    const own = await measured(choice, logits, classes, labels);
-    const expected = reference(logits, classes, loss);
+    const own = await measured(choice, logits, CLASSES, labels);
+    const expected = reference(logits, CLASSES, loss);
     expect(own.loss).toBeCloseTo(expected.loss, 5);
     expect(relativeDifference({ gradient: own.gradient }, { gradient: expected.gradient })).toBeLessThan(1e-5);
   });
@@ -124,7 +124,7 @@ describe('losses', () => {
     const extreme = Float32Array.of(120, -120, 120, -120, 0);
     const own = await measured({ loss: 'binary-cross-entropy' }, extreme, 1, Float32Array.of(1, 0, 0, 1, 1));
     // masked: record 2; lost by 120: record 3
-    expect(own.loss).toBeCloseTo((0 + 0 + 120 + Math.LN2) / present, 4);
+    expect(own.loss).toBeCloseTo((0 + 0 + 120 + Math.LN2) / PRESENT, 4);
     expect([...own.gradient]).toEqual([0, 0, 0, -0.25, -0.125]);
   });
 
@@ -134,7 +134,7 @@ describe('losses', () => {
     ['a negative weight', { loss: 'cross-entropy', classWeights: [1, 2, 3, -1] }],
     ['class weights for mse', { loss: 'mse', classWeights: [1, 2, 3, 4] }],
   ])('refuse %s', async (_name, choice) => {
-    await expect(measured(choice, logits, classes, BigInt64Array.from(classLabels, BigInt))).rejects.toMatchObject({
+    await expect(measured(choice, logits, CLASSES, BigInt64Array.from(classLabels, BigInt))).rejects.toMatchObject({
       code: 'AUTODIFF_OPTIONS',
     });
   });

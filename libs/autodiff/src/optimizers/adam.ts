@@ -28,8 +28,8 @@ export function adam({
     linear: false,
     scratch: 6,
     advance: (graph, [first, second]) => [
-      average(graph, first as string, graph.float(1), beta1),
-      average(graph, second as string, graph.float(1), beta2),
+      average(graph, first!, graph.float(1), beta1),
+      average(graph, second!, graph.float(1), beta2),
     ],
     update(graph, { parameter, gradient, learningRate, slots, scalars }) {
       const [mean, variance, first, second] = [...slots, ...scalars] as [string, string, string, string];

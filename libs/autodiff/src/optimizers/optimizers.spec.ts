@@ -5,8 +5,8 @@ import { Logistic } from '../../test/logistic.js';
 import { relativeDifference } from '../../test/training-run.js';
 import type { OptimizerOptions } from './index.js';
 
-const steps = 6;
-const learningRate = 0.3;
+const STEPS = 6;
+const LEARNING_RATE = 0.3;
 
 type Update = (
   parameter: Float64Array,
@@ -22,7 +22,7 @@ const textbook: { name: string; options: OptimizerOptions; update: Update }[] = 
     options: { kind: 'sgd' },
     update: (p, g) => {
       p.forEach((value, i) => {
-        p[i] = value - learningRate * g[i]!;
+        p[i] = value - LEARNING_RATE * g[i]!;
       });
     },
   },
@@ -31,7 +31,7 @@ const textbook: { name: string; options: OptimizerOptions; update: Update }[] = 
     options: { kind: 'sgd', weightDecay: 0.1 },
     update: (p, g) => {
       p.forEach((value, i) => {
-        p[i] = value - learningRate * (g[i]! + 0.1 * value);
+        p[i] = value - LEARNING_RATE * (g[i]! + 0.1 * value);
       });
     },
   },
@@ -42,7 +42,7 @@ const textbook: { name: string; options: OptimizerOptions; update: Update }[] = 
       p.forEach((value, i) => {
         const next = 0.9 * v![i]! + g[i]! + 0.1 * value;
         v![i] = next;
-        p[i] = value - learningRate * next;
+        p[i] = value - LEARNING_RATE * next;
       });
     },
   },
@@ -64,7 +64,7 @@ function adaptive(penalty: number, decay: number, beta1 = 0.9, beta2 = 0.999): U
       m![i] = mean;
       v![i] = variance;
       const direction = mean / (1 - beta1 ** step) / (Math.sqrt(variance / (1 - beta2 ** step)) + 1e-8);
-      p[i] = value - learningRate * decay * value - learningRate * direction;
+      p[i] = value - LEARNING_RATE * decay * value - LEARNING_RATE * direction;
     });
   };
 }
@@ -73,7 +73,7 @@ describe('optimisers', () => {
   const problem = new Logistic(5, 8);
 
   it.each(textbook)('$name follows its formula for several steps', async ({ options, update }) => {
-    const trained = await problem.train({ optimizer: options }, { learningRate }, steps);
+    const trained = await problem.train({ optimizer: options }, { learningRate: LEARNING_RATE }, STEPS);
     const memory = new Map(
       ['weight', 'bias'].map((key) => [
         key,
@@ -81,7 +81,7 @@ describe('optimisers', () => {
       ]),
     );
     const expected = problem.initial();
-    for (let step = 1; step <= steps; step++) {
+    for (let step = 1; step <= STEPS; step++) {
       const gradients = problem.gradients(expected);
       for (const key of ['weight', 'bias'] as const) update(expected[key], gradients[key], memory.get(key)!, step);
     }
@@ -95,19 +95,19 @@ describe('optimisers of TensorFlow.js', () => {
   });
 
   it.each([
-    { options: { kind: 'sgd' as const }, make: () => tf.train.sgd(learningRate) },
-    { options: { kind: 'sgd' as const, momentum: 0.9 }, make: () => tf.train.momentum(learningRate, 0.9) },
-    { options: { kind: 'adam' as const }, make: () => tf.train.adam(learningRate, 0.9, 0.999, 1e-8) },
+    { options: { kind: 'sgd' as const }, make: () => tf.train.sgd(LEARNING_RATE) },
+    { options: { kind: 'sgd' as const, momentum: 0.9 }, make: () => tf.train.momentum(LEARNING_RATE, 0.9) },
+    { options: { kind: 'adam' as const }, make: () => tf.train.adam(LEARNING_RATE, 0.9, 0.999, 1e-8) },
   ])('take the same steps as $options', async ({ options, make }) => {
     const problem = new Logistic(5, 8);
-    const trained = await problem.train({ optimizer: options }, { learningRate }, steps);
+    const trained = await problem.train({ optimizer: options }, { learningRate: LEARNING_RATE }, STEPS);
     const initial = problem.initial();
     const optimizer = make();
     const variables = {
       weight: tf.variable(tf.tensor1d(Float32Array.from(initial.weight))),
       bias: tf.variable(tf.tensor1d(Float32Array.from(initial.bias))),
     };
-    for (let step = 0; step < steps; step++) {
+    for (let step = 0; step < STEPS; step++) {
       const own = {
         weight: new Float64Array(variables.weight.dataSync()),
         bias: new Float64Array(variables.bias.dataSync()),

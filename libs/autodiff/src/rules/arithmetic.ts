@@ -51,7 +51,7 @@ const extremum = broadcastRule(({ graph }, node, cotangent, input) => {
     graph.op('Cast', [graph.op('Equal', [name, outputOf(node)])], { to: dataTypeCode('float32') }),
   );
   const share = attained.length === 1 ? cotangent : graph.op('Div', [cotangent, graph.op('Sum', attained)]);
-  return graph.op('Mul', [share, attained[input] as string]);
+  return graph.op('Mul', [share, attained[input]!]);
 });
 
 const prelu = broadcastRule(({ graph }, node, cotangent, input) => {

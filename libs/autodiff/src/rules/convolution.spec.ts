@@ -65,7 +65,7 @@ function conv({ name, input, weight, attributes, pads, strides, dilations, group
         tf.conv2d(part as tf.Tensor4D, own as tf.Tensor4D, strides ?? 1, 'valid');
       if (group === 1) return toChannelsFirst(tf.add(convolve(padded, kernel), b));
       const kernels = tf.split(kernel, group, 3);
-      const parts = tf.split(padded, group, 3).map((part, index) => convolve(part, kernels.at(index) as tf.Tensor));
+      const parts = tf.split(padded, group, 3).map((part, index) => convolve(part, kernels.at(index)!));
       return toChannelsFirst(tf.add(tf.concat(parts, 3), b));
     },
   };

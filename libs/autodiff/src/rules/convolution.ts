@@ -181,8 +181,8 @@ function rule(
     },
     recordGradient: (scope, node, [cotangent], input) =>
       input === 2
-        ? biasRecords(scope, scope.shape(outputOf(node)), cotangent as string)
-        : weightRecords(scope, linkOf(scope, node, cotangent as string)),
+        ? biasRecords(scope, scope.shape(outputOf(node)), cotangent!)
+        : weightRecords(scope, linkOf(scope, node, cotangent!)),
   };
 }
 

@@ -59,7 +59,7 @@ const pad = (
   ...(reference && { reference }),
 });
 
-const end = 2 ** 31 - 1;
+const END = 2 ** 31 - 1;
 
 const shared: OperatorCase[] = [
   gather('rows, one of them twice', [5, 3], 0, [4, 0, 4, 2], [2, 2], (x) =>
@@ -69,13 +69,13 @@ const shared: OperatorCase[] = [
   gather('from the end', [4, 3], -1, [-1, 0, -3], [3], (x) => tf.gather(x, tf.tensor1d([2, 0, 0], 'int32'), 1)),
   gather('one by a scalar', [4, 3], 0, [2], [], (x) => tf.gather(x, tf.scalar(2, 'int32'), 0)),
   slice('inner block', [4, 5], [1, 2], [3, 5], undefined, undefined, (x) => tf.slice(x, [1, 2], [2, 3])),
-  slice('from the end', [4, 5], [-2], [end], [1], undefined, (x) => tf.slice(x, [0, 3], [4, 2])),
-  slice('backwards', [4, 5], [-1], [-end], [0], [-1], (x) => tf.reverse(x, 0)),
+  slice('from the end', [4, 5], [-2], [END], [1], undefined, (x) => tf.slice(x, [0, 3], [4, 2])),
+  slice('backwards', [4, 5], [-1], [-END], [0], [-1], (x) => tf.reverse(x, 0)),
   slice('backwards from before the start', [4], [-5], [-10], [0], [-1], (x) => tf.slice(x, 0, 1)),
-  slice('backwards from the least integer', [4, 3], [-(2 ** 31)], [-end], [0], [-2], (x) =>
+  slice('backwards from the least integer', [4, 3], [-(2 ** 31)], [-END], [0], [-2], (x) =>
     tf.slice(x, [0, 0], [1, 3]),
   ),
-  slice('everything', [2, 3], [0], [end], [0], undefined, (x) => x),
+  slice('everything', [2, 3], [0], [END], [0], undefined, (x) => x),
   pad('with a constant', 'constant', [3, 4], [1, 0, 2, 3], (x) =>
     tf.pad(x, [
       [1, 2],
@@ -92,7 +92,7 @@ const shared: OperatorCase[] = [
 
 // TensorFlow.js has no gradient of a strided slice, and that of its mirrored padding drops the mirrored part
 const others: OperatorCase[] = [
-  slice('every second', [4, 7], [1], [end], [1], [2]),
+  slice('every second', [4, 7], [1], [END], [1], [2]),
   slice('two axes with steps', [5, 6], [0, 1], [5, 6], [0, 1], [2, 3]),
   pad('by reflection', 'reflect', [4, 5], [2, 1, 1, 3]),
   pad('with the edge', 'edge', [3, 4], [2, 0, 1, 2]),

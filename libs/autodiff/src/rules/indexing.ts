@@ -23,7 +23,7 @@ const gather: Rule = {
     return scatterAlong(scope.graph, flat, index, axis, shape, count);
   }).pullback,
   // an embedding table: record i adds to its own copy of the table, at row i·vocabulary + index
-  recordGradient: (scope, node, [cotangent]) => ({ rows: () => tableRows(scope, node, cotangent as string) }),
+  recordGradient: (scope, node, [cotangent]) => ({ rows: () => tableRows(scope, node, cotangent!) }),
 };
 
 function tableRows(scope: RecordScope, node: Node, cotangent: string): string {

@@ -37,7 +37,7 @@ const gemmRule: Rule = {
     ];
   },
   recordGradient(scope, node, [cotangent], input) {
-    const dy = cotangent as string;
+    const dy = cotangent!;
     return input === 2
       ? biasGradient(scope, node, dy)
       : weightGradient(scope, node, dy, extentOf(scope.shape(outputOf(node)), 1));
@@ -158,7 +158,7 @@ const matMulRule: Rule = {
     });
   },
   recordGradient(scope, node, [cotangent], input) {
-    const dy = cotangent as string;
+    const dy = cotangent!;
     if (input === 1 && scope.shape(inputOf(node, 0)).length === 2) return rowsTimesWeight(scope, node, dy);
     return {
       rows: () => {

@@ -21,7 +21,7 @@ const expand: Rule = {
   ).pullback,
   // a value repeated for every record: its copy in record i carries record i's gradient
   recordGradient: (scope, node, [cotangent]) => ({
-    rows: () => sumToRows(scope, cotangent as string, scope.shape(outputOf(node)), scope.shape(inputOf(node, 0))),
+    rows: () => sumToRows(scope, cotangent!, scope.shape(outputOf(node)), scope.shape(inputOf(node, 0))),
   }),
 };
 

@@ -21,12 +21,12 @@ export class SealSampler {
     return loaded;
   }
 
-  readonly #module: MainModule;
-  readonly #context: SEALContext;
-  readonly #publicKeyPrefix: Uint8Array;
+  private readonly module: MainModule;
+  private readonly context: SEALContext;
+  private readonly publicKeyPrefix: Uint8Array;
 
   private constructor(module: MainModule) {
-    this.#module = module;
+    this.module = module;
     using parameters = new module.EncryptionParameters(module.SchemeType.ckks);
     using primes = module.CoeffModulus.Create(DEGREE, Int32Array.of(60, 60, 60));
     const given = (module.jsArrayFromVecModulus(primes) as bigint[]).map(BigInt);
@@ -34,11 +34,11 @@ export class SealSampler {
       throw new Error('SEAL chose other primes than these parameters');
     parameters.setPolyModulusDegree(DEGREE);
     parameters.setCoeffModulus(primes);
-    this.#context = new module.SEALContext(parameters, true, module.SecLevelType.tc128);
-    if (!this.#context.parametersSet()) throw new Error('SEAL refuses the parameters');
-    using generator = new module.KeyGenerator(this.#context);
+    this.context = new module.SEALContext(parameters, true, module.SecLevelType.tc128);
+    if (!this.context.parametersSet()) throw new Error('SEAL refuses the parameters');
+    using generator = new module.KeyGenerator(this.context);
     using key = generator.createPublicKey();
-    this.#publicKeyPrefix = (key.saveToArray(module.ComprModeType.none) as Uint8Array).slice(0, CIPHERTEXT_PREFIX);
+    this.publicKeyPrefix = (key.saveToArray(module.ComprModeType.none) as Uint8Array).slice(0, CIPHERTEXT_PREFIX);
   }
 
   /**
@@ -46,8 +46,8 @@ export class SealSampler {
    * order; b' + a'·s is a fresh error. The caller zeroises.
    */
   sampleKey(): { secretKey: Poly; b: Poly; a: Poly } {
-    const none = this.#module.ComprModeType.none;
-    using generator = new this.#module.KeyGenerator(this.#context);
+    const none = this.module.ComprModeType.none;
+    using generator = new this.module.KeyGenerator(this.context);
     using ofSeal = generator.secretKey();
     using publicKey = generator.createPublicKey();
     const secretKey = residues(ofSeal.saveToArray(none) as Uint8Array, SECRET_KEY_PREFIX, KEY_WORDS);
@@ -58,12 +58,12 @@ export class SealSampler {
   /** Encrypts under the public key (b, a), residues checked by the caller. Dispose it. */
   zeroEncryptor(b: Poly, a: Poly): ZeroEncryptor {
     const bytes = new Uint8Array(CIPHERTEXT_PREFIX + 2 * KEY_WORDS * 8);
-    bytes.set(this.#publicKeyPrefix);
+    bytes.set(this.publicKeyPrefix);
     bytes.set(new Uint8Array(b.buffer, b.byteOffset, b.byteLength), CIPHERTEXT_PREFIX);
     bytes.set(new Uint8Array(a.buffer, a.byteOffset, a.byteLength), CIPHERTEXT_PREFIX + KEY_WORDS * 8);
-    using publicKey = new this.#module.PublicKey();
-    publicKey.loadFromArray(this.#context, bytes);
-    return new ZeroEncryptor(this.#module, new this.#module.Encryptor(this.#context, publicKey));
+    using publicKey = new this.module.PublicKey();
+    publicKey.loadFromArray(this.context, bytes);
+    return new ZeroEncryptor(this.module, new this.module.Encryptor(this.context, publicKey));
   }
 }
 

@@ -101,35 +101,35 @@ let tables: readonly Uint32Array[] | undefined;
 
 /** Key-homomorphic masking with one key at a time: mask_k(s) = a_k·s for the public a_k of a sum's block k. */
 export class MaskRing {
-  readonly #kernel: Kernel27;
+  private readonly kernel: Kernel27;
 
   constructor(
     module: WebAssembly.Module,
     private readonly parameters: OneTimeKeyParameters,
   ) {
-    this.#kernel = instantiate(module, AT.end) as Kernel27;
+    this.kernel = instantiate(module, AT.end) as Kernel27;
     tables ??= PRIMES.flatMap(rootTables);
-    tables.forEach((table, i) => this.#u32(AT.tables + i * HALF).set(table));
-    new BigInt64Array(this.#kernel.memory.buffer, AT.thresholds, thresholds.length).set(thresholds);
+    tables.forEach((table, i) => this.u32(AT.tables + i * HALF).set(table));
+    new BigInt64Array(this.kernel.memory.buffer, AT.thresholds, thresholds.length).set(thresholds);
   }
 
   /** A polynomial of discrete Gaussian coefficients. */
   gaussian(randomBytes: (length: number) => Uint8Array): Int32Array {
-    this.#bytes(AT.words, FULL).set(randomBytes(FULL));
-    this.#kernel.gaussian(AT.scratch, AT.words, DEGREE, AT.thresholds, thresholds.length);
-    return new Int32Array(this.#kernel.memory.buffer, AT.scratch, DEGREE).slice();
+    this.bytes(AT.words, FULL).set(randomBytes(FULL));
+    this.kernel.gaussian(AT.scratch, AT.words, DEGREE, AT.thresholds, thresholds.length);
+    return new Int32Array(this.kernel.memory.buffer, AT.scratch, DEGREE).slice();
   }
 
   /** Takes a key for the blocks that follow; `wipe` forgets it. */
   useKey(key: Int32Array): void {
     PRIMES.forEach((prime, j) => {
       const p = Number(prime);
-      new Int32Array(this.#kernel.memory.buffer, AT.words, DEGREE).set(key);
-      this.#kernel.fromSigned(AT.scratch, AT.words, DEGREE, p);
-      this.#kernel.forward(AT.scratch, DEGREE, p, this.#table(j, 0), this.#table(j, 1));
+      new Int32Array(this.kernel.memory.buffer, AT.words, DEGREE).set(key);
+      this.kernel.fromSigned(AT.scratch, AT.words, DEGREE, p);
+      this.kernel.forward(AT.scratch, DEGREE, p, this.table(j, 0), this.table(j, 1));
       // The 1/N of the inverse transform, folded in.
       const w = invert(BigInt(DEGREE), prime);
-      this.#kernel.prepareKey(this.#key(j), this.#key(j) + HALF, AT.scratch, DEGREE, Number(w), shoup32(w, prime), p);
+      this.kernel.prepareKey(this.key(j), this.key(j) + HALF, AT.scratch, DEGREE, Number(w), shoup32(w, prime), p);
     });
   }
 
@@ -142,13 +142,13 @@ export class MaskRing {
   ): Uint8Array | undefined {
     const { valuesPerCoefficient, valuesPerBlock, fieldBits, header, logScale, droppedBits, wireBits } =
       this.parameters;
-    this.#mask(publicSeed, block);
-    this.#bytes(AT.words, FULL).set(errorBytes(FULL));
-    this.#kernel.gaussian(AT.scratch, AT.words, DEGREE, AT.thresholds, thresholds.length);
-    const target = new Uint32Array(this.#kernel.memory.buffer, AT.values, valuesPerBlock);
+    this.mask(publicSeed, block);
+    this.bytes(AT.words, FULL).set(errorBytes(FULL));
+    this.kernel.gaussian(AT.scratch, AT.words, DEGREE, AT.thresholds, thresholds.length);
+    const target = new Uint32Array(this.kernel.memory.buffer, AT.values, valuesPerBlock);
     target.fill(0, values.length);
     target.set(values);
-    const tooLarge = this.#kernel.conceal(
+    const tooLarge = this.kernel.conceal(
       AT.wire,
       AT.mask,
       AT.mask + HALF,
@@ -166,19 +166,19 @@ export class MaskRing {
       Number(JOIN),
       shoup32(JOIN, PRIMES[1]),
     );
-    return tooLarge ? undefined : this.#bytes(AT.wire, (DEGREE * wireBits) / 8).slice();
+    return tooLarge ? undefined : this.bytes(AT.wire, (DEGREE * wireBits) / 8).slice();
   }
 
   /** Adds an upload block's numbers to the sum kept in this kernel; false if one is out of range. */
   accumulate(wire: Uint8Array): boolean {
     const { wireBits, largestOnWire } = this.parameters;
-    this.#bytes(AT.wire, wire.length).set(wire);
-    return this.#kernel.accumulate(AT.sum, AT.wire, DEGREE, wireBits, largestOnWire) === 0;
+    this.bytes(AT.wire, wire.length).set(wire);
+    return this.kernel.accumulate(AT.sum, AT.wire, DEGREE, wireBits, largestOnWire) === 0;
   }
 
   /** The sum kept in this kernel, which starts again at 0. */
   takeSum(): Uint8Array {
-    const sum = this.#bytes(AT.sum, FULL);
+    const sum = this.bytes(AT.sum, FULL);
     const taken = sum.slice();
     sum.fill(0);
     return taken;
@@ -192,10 +192,10 @@ export class MaskRing {
     uploads: number,
   ): { sums: Uint32Array; fits: boolean; deviation: number; largest: number } {
     const { valuesPerCoefficient, valuesPerBlock, fieldBits, header, logScale, droppedBits } = this.parameters;
-    this.#mask(publicSeed, block);
-    this.#bytes(AT.sum, FULL).set(sum);
-    const statistics = new Float64Array(this.#kernel.memory.buffer, AT.statistics, 2).fill(0);
-    const over = this.#kernel.reveal(
+    this.mask(publicSeed, block);
+    this.bytes(AT.sum, FULL).set(sum);
+    const statistics = new Float64Array(this.kernel.memory.buffer, AT.statistics, 2).fill(0);
+    const over = this.kernel.reveal(
       AT.values,
       AT.sum,
       AT.mask,
@@ -213,9 +213,9 @@ export class MaskRing {
       shoup32(JOIN, PRIMES[1]),
       AT.statistics,
     );
-    this.#bytes(AT.sum, FULL).fill(0);
+    this.bytes(AT.sum, FULL).fill(0);
     return {
-      sums: new Uint32Array(this.#kernel.memory.buffer, AT.values, valuesPerBlock).slice(),
+      sums: new Uint32Array(this.kernel.memory.buffer, AT.values, valuesPerBlock).slice(),
       fits: over === 0,
       deviation: Math.sqrt(statistics[0]! / DEGREE),
       largest: statistics[1]!,
@@ -224,37 +224,37 @@ export class MaskRing {
 
   /** Forgets key, masks, errors and values. */
   wipe(): void {
-    this.#bytes(AT.key, AT.sum - AT.key).fill(0);
+    this.bytes(AT.key, AT.sum - AT.key).fill(0);
   }
 
-  #mask(publicSeed: KeyObject, block: number): void {
+  private mask(publicSeed: KeyObject, block: number): void {
     const stream = keystream(publicSeed, block);
     PRIMES.forEach((prime, j) => {
       const p = Number(prime);
       for (let found = 0; found < DEGREE;) {
         const missing = DEGREE - found;
-        this.#bytes(AT.words, missing * 4).set(stream(missing * 4));
-        found += this.#kernel.uniform(AT.scratch + found * 4, AT.words, missing, missing, p);
+        this.bytes(AT.words, missing * 4).set(stream(missing * 4));
+        found += this.kernel.uniform(AT.scratch + found * 4, AT.words, missing, missing, p);
       }
-      this.#kernel.multiply(AT.mask + j * HALF, AT.scratch, this.#key(j), this.#key(j) + HALF, DEGREE, p);
-      this.#kernel.inverseTimesN(AT.mask + j * HALF, DEGREE, p, this.#table(j, 2), this.#table(j, 3));
+      this.kernel.multiply(AT.mask + j * HALF, AT.scratch, this.key(j), this.key(j) + HALF, DEGREE, p);
+      this.kernel.inverseTimesN(AT.mask + j * HALF, DEGREE, p, this.table(j, 2), this.table(j, 3));
     });
   }
 
-  #table(prime: number, table: number): number {
+  private table(prime: number, table: number): number {
     return AT.tables + (prime * 4 + table) * HALF;
   }
 
-  #key(prime: number): number {
+  private key(prime: number): number {
     return AT.key + prime * 2 * HALF;
   }
 
-  #u32(at: number): Uint32Array {
-    return new Uint32Array(this.#kernel.memory.buffer, at, DEGREE);
+  private u32(at: number): Uint32Array {
+    return new Uint32Array(this.kernel.memory.buffer, at, DEGREE);
   }
 
-  #bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#kernel.memory.buffer, at, length);
+  private bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.kernel.memory.buffer, at, length);
   }
 }
 

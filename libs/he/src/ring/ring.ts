@@ -14,11 +14,11 @@ export type RandomWords = (words: number) => BigUint64Array;
  * nothing behind in the kernel's memory, which may have held secrets.
  */
 export class Ring {
-  readonly #kernel: Kernel60;
-  readonly #tables: readonly number[];
-  readonly #moduli: readonly Modulus[];
-  readonly #scratch: BigUint64Array;
-  readonly #at: readonly [number, number, number];
+  private readonly kernel: Kernel60;
+  private readonly tables: readonly number[];
+  private readonly moduli: readonly Modulus[];
+  private readonly scratch: BigUint64Array;
+  private readonly at: readonly [number, number, number];
 
   constructor(
     module: WebAssembly.Module,
@@ -26,16 +26,16 @@ export class Ring {
     readonly primes: readonly bigint[],
   ) {
     const polyBytes = n * 8;
-    this.#moduli = primes.map((q) => modulus(q, n));
+    this.moduli = primes.map((q) => modulus(q, n));
     const scratchAt = 1024;
     const tablesAt = scratchAt + 3 * polyBytes;
-    this.#kernel = instantiate(module, tablesAt + primes.length * 4 * polyBytes) as Kernel60;
-    this.#at = [scratchAt, scratchAt + polyBytes, scratchAt + 2 * polyBytes];
-    this.#scratch = new BigUint64Array(this.#kernel.memory.buffer, scratchAt, 3 * n);
-    this.#tables = this.#moduli.map((m, j) => {
+    this.kernel = instantiate(module, tablesAt + primes.length * 4 * polyBytes) as Kernel60;
+    this.at = [scratchAt, scratchAt + polyBytes, scratchAt + 2 * polyBytes];
+    this.scratch = new BigUint64Array(this.kernel.memory.buffer, scratchAt, 3 * n);
+    this.tables = this.moduli.map((m, j) => {
       const at = tablesAt + j * 4 * polyBytes;
       [m.roots, m.rootShoups, m.inverseRoots, m.inverseRootShoups].forEach((table, i) =>
-        new BigUint64Array(this.#kernel.memory.buffer, at + i * polyBytes, n).set(table),
+        new BigUint64Array(this.kernel.memory.buffer, at + i * polyBytes, n).set(table),
       );
       return at;
     });
@@ -53,23 +53,23 @@ export class Ring {
   isReduced(a: Poly): boolean {
     let good = a.length === this.length;
     if (good)
-      this.#each([a], (m, x) => {
-        good = this.#kernel.isReduced(x, this.n, m.q) === 1 && good;
+      this.each([a], (m, x) => {
+        good = this.kernel.isReduced(x, this.n, m.q) === 1 && good;
       });
     return good;
   }
 
   add(a: Poly, b: Poly): Poly {
-    return this.#each([a, b], (m, x, y, out) => this.#kernel.add(out, x, y, this.n, m.q));
+    return this.each([a, b], (m, x, y, out) => this.kernel.add(out, x, y, this.n, m.q));
   }
 
   subtract(a: Poly, b: Poly): Poly {
-    return this.#each([a, b], (m, x, y, out) => this.#kernel.subtract(out, x, y, this.n, m.q));
+    return this.each([a, b], (m, x, y, out) => this.kernel.subtract(out, x, y, this.n, m.q));
   }
 
   /** The ring product, of operands in transformed order. */
   multiply(a: Poly, b: Poly): Poly {
-    return this.#each([a, b], (m, x, y, out) => this.#kernel.multiply(out, x, y, this.n, m.q, m.mu));
+    return this.each([a, b], (m, x, y, out) => this.kernel.multiply(out, x, y, this.n, m.q, m.mu));
   }
 
   /** a times an integer. */
@@ -82,49 +82,49 @@ export class Ring {
 
   /** a times one integer per prime. */
   scaleEach(a: Poly, factors: readonly bigint[]): Poly {
-    return this.#each([a], (m, x, _, out) => {
+    return this.each([a], (m, x, _, out) => {
       const factor = present(factors[this.primes.indexOf(m.q)]);
       const w = ((factor % m.q) + m.q) % m.q;
-      this.#kernel.scale(out, x, this.n, w, shoup(w, m.q), m.q);
+      this.kernel.scale(out, x, this.n, w, shoup(w, m.q), m.q);
     });
   }
 
   /** Coefficient residues to transformed order. */
   forward(coefficients: Poly): Poly {
-    return this.#each([coefficients], (m, x, _, out, table) => {
-      this.#copy(x, out);
-      this.#kernel.forward(out, this.n, m.q, table, table + this.n * 8);
+    return this.each([coefficients], (m, x, _, out, table) => {
+      this.copy(x, out);
+      this.kernel.forward(out, this.n, m.q, table, table + this.n * 8);
     });
   }
 
   /** Transformed order to coefficient residues. */
   inverse(a: Poly): Poly {
-    return this.#each([a], (m, x, _, out, table) => {
-      this.#copy(x, out);
+    return this.each([a], (m, x, _, out, table) => {
+      this.copy(x, out);
       const bytes = this.n * 8;
-      this.#kernel.inverse(out, this.n, m.q, table + 2 * bytes, table + 3 * bytes, m.inverseN, shoup(m.inverseN, m.q));
+      this.kernel.inverse(out, this.n, m.q, table + 2 * bytes, table + 3 * bytes, m.inverseN, shoup(m.inverseN, m.q));
     });
   }
 
   /** Integers, each of magnitude below the smallest prime, to coefficient residues. */
   fromSigned(coefficients: BigInt64Array): Poly {
-    return this.#repeat(new BigUint64Array(coefficients.buffer, coefficients.byteOffset, this.n), (m, x, out) =>
-      this.#kernel.fromSigned(out, x, this.n, m.q),
+    return this.repeat(new BigUint64Array(coefficients.buffer, coefficients.byteOffset, this.n), (m, x, out) =>
+      this.kernel.fromSigned(out, x, this.n, m.q),
     );
   }
 
   /** Coefficient residues of integers uniform in [-2^bits, 2^bits), one random word each. */
   smudging(words: BigUint64Array, bits: number): Poly {
-    return this.#repeat(words, (m, x, out) => this.#kernel.smudge(out, x, this.n, bits, m.q));
+    return this.repeat(words, (m, x, out) => this.kernel.smudge(out, x, this.n, bits, m.q));
   }
 
   /** A uniform element, by rejection. */
   uniform(random: RandomWords): Poly {
-    return this.#each([], (m, _, words, out) => {
+    return this.each([], (m, _, words, out) => {
       for (let found = 0; found < this.n;) {
         const missing = this.n - found;
-        this.#view(words).set(random(missing));
-        found += this.#kernel.uniform(out + found * 8, words, missing, missing, m.q);
+        this.view(words).set(random(missing));
+        found += this.kernel.uniform(out + found * 8, words, missing, missing, m.q);
       }
     });
   }
@@ -153,35 +153,38 @@ export class Ring {
     });
   }
 
-  #view(at: number): BigUint64Array {
-    return this.#scratch.subarray((at - 1024) / 8, (at - 1024) / 8 + this.n);
+  private view(at: number): BigUint64Array {
+    return this.scratch.subarray((at - 1024) / 8, (at - 1024) / 8 + this.n);
   }
 
-  #copy(from: number, to: number): void {
-    this.#view(to).set(this.#view(from));
+  private copy(from: number, to: number): void {
+    this.view(to).set(this.view(from));
   }
 
-  #repeat(word: BigUint64Array, run: (m: Modulus, x: number, out: number) => void): Poly {
+  private repeat(word: BigUint64Array, run: (m: Modulus, x: number, out: number) => void): Poly {
     const repeated = this.zero();
     this.primes.forEach((_, j) => repeated.set(word.subarray(0, this.n), j * this.n));
-    const result = this.#each([repeated], (m, x, _, out) => run(m, x, out));
+    const result = this.each([repeated], (m, x, _, out) => run(m, x, out));
     repeated.fill(0n);
     return result;
   }
 
-  #each(operands: readonly Poly[], run: (m: Modulus, x: number, y: number, out: number, table: number) => void): Poly {
+  private each(
+    operands: readonly Poly[],
+    run: (m: Modulus, x: number, y: number, out: number, table: number) => void,
+  ): Poly {
     // The scratch holds zeros: what an operand lacks would count as 0.
     if (operands.some((operand) => operand.length < this.length))
       throw new HeError('STATE_INVALID', 'a ring element is cut short');
     const result = this.zero();
-    const [x, y, out] = this.#at;
-    this.#moduli.forEach((m, j) => {
+    const [x, y, out] = this.at;
+    this.moduli.forEach((m, j) => {
       const part = j * this.n;
-      operands.forEach((operand, i) => this.#view(i === 0 ? x : y).set(operand.subarray(part, part + this.n)));
-      run(m, x, y, out, this.#tables[j]!);
-      result.set(this.#view(out), part);
+      operands.forEach((operand, i) => this.view(i === 0 ? x : y).set(operand.subarray(part, part + this.n)));
+      run(m, x, y, out, this.tables[j]!);
+      result.set(this.view(out), part);
     });
-    this.#scratch.fill(0n);
+    this.scratch.fill(0n);
     return result;
   }
 }

@@ -1,1 +1,1 @@
-export { featureCount, linearAnswer, writeLinearModel, writeModel } from './linear-model.js';
+export { FEATURE_COUNT, linearAnswer, writeLinearModel, writeModel } from './linear-model.js';

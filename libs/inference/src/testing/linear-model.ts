@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { encodeModel, GraphBuilder } from '@koinon/onnx';
 import type { LoadedModelSpec } from '../index.js';
 
-export const featureCount = 13;
-const weights = Array.from({ length: featureCount }, (_, index) => (index - 6) / 10);
+export const FEATURE_COUNT = 13;
+const weights = Array.from({ length: FEATURE_COUNT }, (_, index) => (index - 6) / 10);
 
 /** probability = σ(features · weights + bias): the shape of the heart-disease model, for specs. */
 function linearModel(bias: number): Uint8Array {
   const build = new GraphBuilder('linear');
-  build.input('features', 'float32', ['batch', featureCount]);
-  build.initializer('weights', 'float32', [featureCount, 1], weights);
+  build.input('features', 'float32', ['batch', FEATURE_COUNT]);
+  build.initializer('weights', 'float32', [FEATURE_COUNT, 1], weights);
   build.initializer('bias', 'float32', [1], [bias]);
   const logit = build.op('Add', [build.op('MatMul', ['features', 'weights']), 'bias']);
   build.op('Sigmoid', [logit], {}, 'probability');

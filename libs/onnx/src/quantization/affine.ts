@@ -13,7 +13,7 @@ export interface Range {
 export const activationRange: Range = { min: 0, max: 255 };
 export const weightRange: Range = { min: -127, max: 127 };
 
-const smallestScale = 2 ** -126;
+const SMALLEST_SCALE = 2 ** -126;
 
 /**
  * Scale and zero point that map `real`, widened to contain 0, onto `integer`. Zero is always exact, because
@@ -23,7 +23,7 @@ export function affineOf(real: Range, integer: Range): Affine {
   const min = Math.min(real.min, 0);
   const max = Math.max(real.max, 0);
   const scale = Math.fround((max - min) / (integer.max - integer.min));
-  if (scale < smallestScale) return { scale: 1, zeroPoint: 0 };
+  if (scale < SMALLEST_SCALE) return { scale: 1, zeroPoint: 0 };
   return { scale, zeroPoint: clamp(roundHalfToEven(integer.min - min / scale), integer) };
 }
 
@@ -31,7 +31,7 @@ export function affineOf(real: Range, integer: Range): Affine {
 export function symmetricOf(real: Range, integer: Range): Affine {
   const bound = Math.max(Math.abs(real.min), Math.abs(real.max));
   const scale = Math.fround((2 * bound) / (integer.max - integer.min));
-  return { scale: scale < smallestScale ? 1 : scale, zeroPoint: 0 };
+  return { scale: scale < SMALLEST_SCALE ? 1 : scale, zeroPoint: 0 };
 }
 
 /** The runtime divides float32 numbers, which decides near a half. */

@@ -1,7 +1,7 @@
 import type { Session } from '@koinon/onnx-runtime';
 import { OnnxError, quoted } from '../error.js';
 import type { Model, Tensor } from '../ir.js';
-import { openSession } from '../open-session.js';
+import { loadSession } from '../load-session.js';
 import { runSession } from '../runtime.js';
 import type { Feeds } from '../runtime.js';
 import type { Range } from './affine.js';
@@ -23,7 +23,7 @@ export async function calibrate(
   if (inputs.length === 0) throw new OnnxError('ONNX_CALIBRATION', 'calibration', 'it needs at least one input');
   const given = new Set(model.graph.inputs.map(({ name }) => name));
   const outputs = [...names].filter((name) => !given.has(name)).map((name) => ({ name }));
-  const session = await openSession(
+  const session = await loadSession(
     {
       ...model,
       graph: { ...model.graph, outputs: [...outputs, ...model.graph.outputs.filter(({ name }) => !names.has(name))] },

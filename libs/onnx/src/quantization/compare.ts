@@ -1,6 +1,6 @@
 import { encodeModel } from '../codec.js';
 import type { Model, NumericData, Tensor } from '../ir.js';
-import { openSession } from '../open-session.js';
+import { loadSession } from '../load-session.js';
 import { runSession } from '../runtime.js';
 import type { Feeds } from '../runtime.js';
 import type { CalibrationMethod } from './calibrate.js';
@@ -38,10 +38,10 @@ export interface QuantizationTrial {
   latencyInput: Feeds;
 }
 
-const warmUpRuns = 20;
-const timedRuns = 200;
-const fewestTimedRuns = 30;
-const timeLimitMs = 10_000;
+const WARM_UP_RUNS = 20;
+const TIMED_RUNS = 200;
+const FEWEST_TIMED_RUNS = 30;
+const TIME_LIMIT_MS = 10_000;
 
 /**
  * Quantises, measures both models and keeps fp32 unless int8 is at least as fast and loses at most `tolerance`.
@@ -78,16 +78,16 @@ async function measure<const Models extends readonly Model[]>(
   models: Models,
   { latencyInput, score }: QuantizationTrial,
 ): Promise<{ [Each in keyof Models]: Measurement }> {
-  const sessions = await Promise.all(models.map((model) => openSession(model, 'all')));
+  const sessions = await Promise.all(models.map((model) => loadSession(model, 'all')));
   try {
     const times = models.map((): number[] => []);
     const begun = performance.now();
-    for (let run = 0; run < warmUpRuns + timedRuns; run++) {
-      if (run >= warmUpRuns + fewestTimedRuns && performance.now() - begun > timeLimitMs) break;
+    for (let run = 0; run < WARM_UP_RUNS + TIMED_RUNS; run++) {
+      if (run >= WARM_UP_RUNS + FEWEST_TIMED_RUNS && performance.now() - begun > TIME_LIMIT_MS) break;
       for (const [index, session] of sessions.entries()) {
         const started = performance.now();
         await runSession(session, latencyInput);
-        if (run >= warmUpRuns) times[index]!.push(performance.now() - started);
+        if (run >= WARM_UP_RUNS) times[index]!.push(performance.now() - started);
       }
     }
     const measurements: Measurement[] = [];

@@ -1,22 +1,22 @@
 import type { Range } from './affine.js';
 
-const bins = 2048;
-const thresholdStep = 8;
+const BINS = 2048;
+const THRESHOLD_STEP = 8;
 
 /** Counts of values in equal bins over `range`; exact zeros are left out, since every quantisation keeps them exact. */
 export class Histogram {
-  readonly counts = new Float64Array(bins);
-  readonly #width: number;
+  readonly counts = new Float64Array(BINS);
+  private readonly width: number;
 
   constructor(readonly range: Range) {
-    this.#width = (range.max - range.min) / bins;
+    this.width = (range.max - range.min) / BINS;
   }
 
   add(values: Float32Array): void {
     for (const value of values) {
       if (value === 0) continue;
-      const bin = this.#width > 0 ? Math.floor((value - this.range.min) / this.#width) : 0;
-      this.counts[Math.min(bins - 1, Math.max(0, bin))]! += 1;
+      const bin = this.width > 0 ? Math.floor((value - this.range.min) / this.width) : 0;
+      this.counts[Math.min(BINS - 1, Math.max(0, bin))]! += 1;
     }
   }
 
@@ -24,7 +24,7 @@ export class Histogram {
   percentileRange(percent: number): Range {
     const total = this.counts.reduce((sum, count) => sum + count, 0);
     const outside = Math.round(total * (1 - percent / 100));
-    return { min: this.#edge(this.#skip(outside, 1)), max: this.#edge(bins - this.#skip(outside, -1)) };
+    return { min: this.edge(this.skip(outside, 1)), max: this.edge(BINS - this.skip(outside, -1)) };
   }
 
   /**
@@ -33,37 +33,37 @@ export class Histogram {
    */
   entropyRange(): Range {
     const bound = Math.max(Math.abs(this.range.min), Math.abs(this.range.max));
-    const magnitudes = this.#magnitudes(bound);
+    const magnitudes = this.magnitudes(bound);
     // All 256 levels serve a one-sided distribution, half of them each side of a two-sided one.
     const levels = this.range.min < 0 && this.range.max > 0 ? 128 : 256;
-    let best = { threshold: bins, loss: Infinity };
-    for (let threshold = levels; threshold <= bins; threshold += thresholdStep) {
+    let best = { threshold: BINS, loss: Infinity };
+    for (let threshold = levels; threshold <= BINS; threshold += THRESHOLD_STEP) {
       const loss = divergence(magnitudes, threshold, levels);
       if (loss < best.loss) best = { threshold, loss };
     }
-    const limit = (bound * best.threshold) / bins;
+    const limit = (bound * best.threshold) / BINS;
     return { min: Math.max(this.range.min, -limit), max: Math.min(this.range.max, limit) };
   }
 
-  #edge(bin: number): number {
-    return this.range.min + bin * this.#width;
+  private edge(bin: number): number {
+    return this.range.min + bin * this.width;
   }
 
   /** Number of bins at one end that together hold at most `count` values. */
-  #skip(count: number, direction: 1 | -1): number {
+  private skip(count: number, direction: 1 | -1): number {
     let seen = 0;
-    for (let skipped = 0; skipped < bins; skipped++) {
-      seen += this.counts[direction === 1 ? skipped : bins - 1 - skipped]!;
+    for (let skipped = 0; skipped < BINS; skipped++) {
+      seen += this.counts[direction === 1 ? skipped : BINS - 1 - skipped]!;
       if (seen > count) return skipped;
     }
     return 0;
   }
 
-  #magnitudes(bound: number): Float64Array {
-    const folded = new Float64Array(bins);
+  private magnitudes(bound: number): Float64Array {
+    const folded = new Float64Array(BINS);
     this.counts.forEach((count, bin) => {
-      const centre = Math.abs(this.#edge(bin + 0.5));
-      folded[Math.min(bins - 1, Math.floor((centre / bound) * bins))]! += count;
+      const centre = Math.abs(this.edge(bin + 0.5));
+      folded[Math.min(BINS - 1, Math.floor((centre / bound) * BINS))]! += count;
     });
     return folded;
   }

@@ -2,7 +2,7 @@ import { attr } from '../attributes.js';
 import { GraphBuilder } from '../builder.js';
 import { checkModel } from '../check.js';
 import type { Model, NumericData, Tensor } from '../ir.js';
-import { openSession } from '../open-session.js';
+import { loadSession } from '../load-session.js';
 import { randomFrom } from '../random.fixture.js';
 import { runSession, tensorOf, type Feeds } from '../runtime.js';
 
@@ -46,7 +46,7 @@ export function residualModel(): Model {
 export const images = (rows: number): Feeds => ({ x: tensorOf('float32', [rows, 2, 8, 8], normals(rows * 128, 1)) });
 
 export async function outputOf(model: Model, feeds: Feeds): Promise<Tensor<NumericData>> {
-  const session = await openSession(model, 'all');
+  const session = await loadSession(model, 'all');
   const [output] = Object.values(await runSession(session, feeds));
   await session.release();
   return output!;

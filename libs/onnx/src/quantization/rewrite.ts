@@ -8,7 +8,7 @@ import { activationRange, affineOf, quantizeValue, symmetricOf, weightRange } fr
 import type { Range } from './affine.js';
 import type { QuantizationPlan, QuantizedNode } from './plan.js';
 
-const int32Max = 2 ** 31 - 1;
+const INT32_MAX = 2 ** 31 - 1;
 
 /**
  * The graph with QuantizeLinear → DequantizeLinear pairs around the planned nodes: uint8 activations with one
@@ -23,36 +23,36 @@ export function insertQuantization(graph: Graph, plan: QuantizationPlan, ranges:
 }
 
 class Rewriter {
-  readonly #builder: GraphBuilder;
-  readonly #scales = new Map<string, number>();
+  private readonly builder: GraphBuilder;
+  private readonly scales = new Map<string, number>();
   /** Name of the dequantised value for each quantised one. */
-  readonly #dequantized = new Map<string, string>();
-  readonly #outputs: ReadonlySet<string>;
-  readonly #integerResults: ReadonlySet<string>;
+  private readonly dequantized = new Map<string, string>();
+  private readonly outputs: ReadonlySet<string>;
+  private readonly integerResults: ReadonlySet<string>;
 
   constructor(
     readonly source: Graph,
     readonly plan: QuantizationPlan,
     readonly ranges: ReadonlyMap<string, Range>,
   ) {
-    this.#builder = new GraphBuilder(source.name, { ...source, nodes: [], valueInfo: [] });
-    this.#builder.reserve(namesIn(source));
-    this.#outputs = new Set(source.outputs.map(({ name }) => name));
-    this.#integerResults = new Set(Array.from(plan.nodes.values(), ({ result }) => result));
+    this.builder = new GraphBuilder(source.name, { ...source, nodes: [], valueInfo: [] });
+    this.builder.reserve(namesIn(source));
+    this.outputs = new Set(source.outputs.map(({ name }) => name));
+    this.integerResults = new Set(Array.from(plan.nodes.values(), ({ result }) => result));
   }
 
   get graph(): Graph {
-    return this.#builder.graph;
+    return this.builder.graph;
   }
 
   addNode(node: Node): void {
     const planned = this.plan.nodes.get(node);
-    const inputs = node.inputs.map((name) => this.#readName(name, planned !== undefined));
-    if (planned?.weightAxis !== undefined) this.#addWeights(planned, planned.weightAxis, inputs);
+    const inputs = node.inputs.map((name) => this.readName(name, planned !== undefined));
+    if (planned?.weightAxis !== undefined) this.addWeights(planned, planned.weightAxis, inputs);
     const outputs = node.outputs.map((name) =>
-      this.plan.values.has(name) && this.#outputs.has(name) ? this.#builder.unused(`${name}/float`) : name,
+      this.plan.values.has(name) && this.outputs.has(name) ? this.builder.unused(`${name}/float`) : name,
     );
-    this.#builder.append({ ...node, inputs, outputs });
+    this.builder.append({ ...node, inputs, outputs });
     node.outputs.forEach((name, index) => {
       if (this.plan.values.has(name)) this.addPair(name, outputs[index]!);
     });
@@ -61,48 +61,43 @@ class Rewriter {
   /** Quantises and dequantises `from`; a graph output keeps its name on the dequantised side. */
   addPair(name: string, from: string): void {
     const { scale, zeroPoint } = affineOf(this.ranges.get(name)!, activationRange);
-    const inputs = [this.#builder.float(scale), this.#builder.constant('uint8', [], [zeroPoint])];
-    const integers = this.#builder.op(
-      'QuantizeLinear',
-      [from, ...inputs],
-      {},
-      this.#builder.unused(`${name}/quantized`),
-    );
-    const dequantized = from === name ? this.#builder.unused(`${name}/dequantized`) : name;
-    this.#builder.op('DequantizeLinear', [integers, ...inputs], {}, dequantized);
-    this.#scales.set(name, scale);
-    this.#dequantized.set(name, dequantized);
+    const inputs = [this.builder.float(scale), this.builder.constant('uint8', [], [zeroPoint])];
+    const integers = this.builder.op('QuantizeLinear', [from, ...inputs], {}, this.builder.unused(`${name}/quantized`));
+    const dequantized = from === name ? this.builder.unused(`${name}/dequantized`) : name;
+    this.builder.op('DequantizeLinear', [integers, ...inputs], {}, dequantized);
+    this.scales.set(name, scale);
+    this.dequantized.set(name, dequantized);
   }
 
   /**
    * An integer kernel must be the only reader of an integer result, so others read the dequantised value too;
    * everyone else keeps the exact floats.
    */
-  #readName(name: string, isQuantized: boolean): string {
-    return isQuantized || this.#integerResults.has(name) ? (this.#dequantized.get(name) ?? name) : name;
+  private readName(name: string, isQuantized: boolean): string {
+    return isQuantized || this.integerResults.has(name) ? (this.dequantized.get(name) ?? name) : name;
   }
 
-  #addWeights({ node }: QuantizedNode, axis: number, inputs: string[]): void {
+  private addWeights({ node }: QuantizedNode, axis: number, inputs: string[]): void {
     const weight = this.source.initializers.get(node.inputs[1]!)!;
     const bias = node.inputs[2] ? floats(this.source.initializers.get(node.inputs[2])!) : undefined;
-    const inputScale = this.#scales.get(node.inputs[0]!)!;
+    const inputScale = this.scales.get(node.inputs[0]!)!;
     const scales = channelScales(
       weight,
       axis,
-      bias?.map((value) => Math.abs(value) / (inputScale * int32Max)),
+      bias?.map((value) => Math.abs(value) / (inputScale * INT32_MAX)),
     );
     const channelOf = channelIndex(weight.dims, axis);
     const name = `${node.outputs[0]!}/weight`;
     const integers = floats(weight).map((value, index) =>
       quantizeValue(value, { scale: scales[channelOf(index)]!, zeroPoint: 0 }, weightRange),
     );
-    inputs[1] = this.#dequantizeConstant(name, 'int8', weight.dims, integers, scales, axis);
+    inputs[1] = this.dequantizeConstant(name, 'int8', weight.dims, integers, scales, axis);
     if (bias === undefined) return;
     const biasScales = scales.map((scale) => scale * inputScale);
     const biasIntegers = Array.from(bias, (value, channel) =>
-      quantizeValue(value, { scale: biasScales[channel]!, zeroPoint: 0 }, { min: -int32Max, max: int32Max }),
+      quantizeValue(value, { scale: biasScales[channel]!, zeroPoint: 0 }, { min: -INT32_MAX, max: INT32_MAX }),
     );
-    inputs[2] = this.#dequantizeConstant(
+    inputs[2] = this.dequantizeConstant(
       `${node.outputs[0]!}/bias`,
       'int32',
       [bias.length],
@@ -112,7 +107,7 @@ class Rewriter {
     );
   }
 
-  #dequantizeConstant(
+  private dequantizeConstant(
     name: string,
     type: 'int8' | 'int32',
     dims: number[],
@@ -121,21 +116,21 @@ class Rewriter {
     axis: number,
   ): string {
     const inputs = [
-      this.#builder.initializer(this.#builder.unused(`${name}/quantized`), type, dims, Array.from(values)),
-      this.#builder.initializer(this.#builder.unused(`${name}/scale`), 'float32', [scales.length], scales),
+      this.builder.initializer(this.builder.unused(`${name}/quantized`), type, dims, Array.from(values)),
+      this.builder.initializer(this.builder.unused(`${name}/scale`), 'float32', [scales.length], scales),
       // Not shared between weights: for processors without VNNI the runtime rewrites each one.
-      this.#builder.initializer(
-        this.#builder.unused(`${name}/zero point`),
+      this.builder.initializer(
+        this.builder.unused(`${name}/zero point`),
         type,
         [scales.length],
         Array.from(scales, () => 0),
       ),
     ];
-    return this.#builder.op(
+    return this.builder.op(
       'DequantizeLinear',
       inputs,
       { axis: attr.int(axis) },
-      this.#builder.unused(`${name}/dequantized`),
+      this.builder.unused(`${name}/dequantized`),
     );
   }
 }

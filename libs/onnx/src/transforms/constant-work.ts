@@ -111,7 +111,7 @@ const linear = new Set([
 const selecting = new Set(['NonZero', 'Compress', 'Unique']);
 
 /** An element that is read, made and taken out of the runtime costs 40 ns; a product in a kernel well below 1 ns. */
-const productsPerTouch = 64;
+const PRODUCTS_PER_TOUCH = 64;
 
 /** The dimensions of a value, or undefined where they are not known. */
 export type DimsOf = (name: string) => readonly number[] | undefined;
@@ -133,7 +133,7 @@ export function workOf(node: Node, dimsOf: DimsOf): number | undefined {
   const touched = elements.reduce((sum, count) => sum + count, 0);
   return node.domain === '' && linear.has(node.op)
     ? touched
-    : touched * (1 + termsOf(node, dimsOf, elements) / productsPerTouch);
+    : touched * (1 + termsOf(node, dimsOf, elements) / PRODUCTS_PER_TOUCH);
 }
 
 /** How many products go into one element of the result: all of the largest operand, where nothing better is known. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, inferShapes, openSession } from '../index.js';
+import { GraphBuilder, attr, inferShapes, loadSession } from '../index.js';
 import { foldConstants } from './fold-constants.js';
 import type { Model } from '../index.js';
 import { evaluateConstants } from './evaluate-constants.js';
@@ -39,7 +39,7 @@ describe('constants that take long to compute', () => {
   });
 
   it.each(['basic', 'all'] as const)('are not given to a runtime that would fold them (%s)', async (level) => {
-    await expect(within(2_000, () => openSession(costly(), level))).rejects.toThrow(
+    await expect(within(2_000, () => loadSession(costly(), level))).rejects.toThrow(
       expect.objectContaining({ code: 'ONNX_TOO_LARGE', place: expect.stringContaining('ConstantOfShape') as string }),
     );
   });
@@ -58,7 +58,7 @@ describe('constants that take long to compute', () => {
         'ones',
       );
     });
-    await expect(within(2_000, () => openSession(computed, 'all'))).rejects.toThrow(
+    await expect(within(2_000, () => loadSession(computed, 'all'))).rejects.toThrow(
       expect.objectContaining({ code: 'ONNX_TOO_LARGE', place: 'node "Expand_4" (Expand)' }),
     );
   });
@@ -71,7 +71,7 @@ describe('constants that take long to compute', () => {
     );
     graph.op('Sum', ['x', ...parts], {}, 'y');
     graph.output('y');
-    await expect(within(2_000, () => openSession(graph.model(), 'all'))).rejects.toThrow(
+    await expect(within(2_000, () => loadSession(graph.model(), 'all'))).rejects.toThrow(
       expect.objectContaining({ code: 'ONNX_TOO_LARGE' }),
     );
   });

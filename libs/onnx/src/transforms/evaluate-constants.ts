@@ -12,10 +12,10 @@ import { pruneDeadNodes } from './prune.js';
 const compressing = new Set(['QuantizeLinear', 'DequantizeLinear']);
 
 // Elements that constants may touch: within a second, and eight times each that the file brings along (Cast, Transpose …).
-const baseWork = 2 ** 24;
-const touchesPerElement = 8;
+const BASE_WORK = 2 ** 24;
+const TOUCHES_PER_ELEMENT = 8;
 /** Each round opens sessions, at 10 to 100 µs a node: 500 nodes get forty rounds, 10,000 get two. */
-export const nodesToOpen = 20_000;
+export const NODES_TO_OPEN = 20_000;
 
 /** The nodes that depend on nothing but constants, in graph order. */
 export function constantNodes(graph: Graph): Node[] {
@@ -51,9 +51,9 @@ export async function evaluateConstants(
 ): Promise<ConstantValues> {
   const values = new Map<string, Tensor>();
   const brought = [...model.graph.initializers.values()].reduce((sum, { dims }) => sum + elementCount(dims), 0);
-  const budget: Budget = { work: baseWork + touchesPerElement * brought, maxElements, costly: undefined };
+  const budget: Budget = { work: BASE_WORK + TOUCHES_PER_ELEMENT * brought, maxElements, costly: undefined };
   let left = [...nodes];
-  for (let opened = 0; left.length > 0 && opened < nodesToOpen; opened += left.length) {
+  for (let opened = 0; left.length > 0 && opened < NODES_TO_OPEN; opened += left.length) {
     const source = alone(model, left, values);
     const affordable = await affordableNodes(source, budget);
     if (affordable.size === 0) break;

@@ -4,7 +4,7 @@ import { constantNodes, evaluateConstants } from './evaluate-constants.js';
 import { pruneDeadNodes } from './prune.js';
 
 /** A folded value may be this much larger than what it was computed from. */
-const growthLimitBytes = 2 ** 20;
+const GROWTH_LIMIT_BYTES = 2 ** 20;
 
 /**
  * Replaces every node whose inputs are all constant by its result, computed by the runtime itself, and drops
@@ -32,7 +32,7 @@ async function storableResults(model: Model, constant: readonly Node[]): Promise
       const source =
         node.op === 'Constant' ? Infinity : referencesOf(node).reduce((total, name) => total + sizeOf(name), 0);
       return node.outputs
-        .filter((name) => results.has(name) && sizeOf(name) <= source + growthLimitBytes)
+        .filter((name) => results.has(name) && sizeOf(name) <= source + GROWTH_LIMIT_BYTES)
         .map((name) => [name, results.get(name)!] as const);
     }),
   );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, checkModel, openSession, runSession, tensorOf } from '../index.js';
+import { GraphBuilder, attr, checkModel, loadSession, runSession, tensorOf } from '../index.js';
 import type { Graph, Model } from '../index.js';
 import { inlineKnownBranches } from './inline-branches.js';
 
@@ -48,7 +48,7 @@ describe('inlineKnownBranches', () => {
     const model = conditional(condition);
     const inlined = checkModel({ ...model, graph: inlineKnownBranches(model.graph) });
     expect(inlined.graph.nodes.filter(({ op }) => op === 'If')).toHaveLength(condition ? 2 : 0);
-    const session = await openSession(inlined, 'disabled');
+    const session = await loadSession(inlined, 'disabled');
     const { y } = await runSession(session, {
       x: tensorOf('float32', [2], [1, 3]),
       isLarge: tensorOf('bool', [], [isLarge]),

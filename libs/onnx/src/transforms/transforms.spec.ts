@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, attr, encodeModel, openSession, pruneDeadNodes, runSession, tensorOf } from '../index.js';
+import { GraphBuilder, attr, encodeModel, loadSession, pruneDeadNodes, runSession, tensorOf } from '../index.js';
 import { foldBatchNormalization } from './fold-batch-normalization.js';
 import { foldConstants } from './fold-constants.js';
 import type { Feeds, Model } from '../index.js';
 import { logisticModel, loopModel } from '../models.fixture.js';
 
 async function firstOutput(model: Model, feeds: Feeds): Promise<number[]> {
-  const session = await openSession(model, 'disabled');
+  const session = await loadSession(model, 'disabled');
   const [output] = Object.values(await runSession(session, feeds));
   await session.release();
   return Array.from(output!.data, Number);

@@ -96,26 +96,26 @@ export async function runCase(config: CaseConfig, test: ConformanceCase): Promis
 
 /** The abbreviations of cases.json: see `macros` there. */
 class Macros {
-  readonly #config: CaseConfig;
+  private readonly config: CaseConfig;
 
   constructor(config: CaseConfig) {
-    this.#config = config;
+    this.config = config;
   }
 
   text(value: string): string {
     return value.replace(
       /\$\{(model|version|input|output)\}/g,
-      (_all, name: 'model' | 'version' | 'input' | 'output') => this.#config[name],
+      (_all, name: 'model' | 'version' | 'input' | 'output') => this.config[name],
     );
   }
 
   expand(value: Json): Json {
-    if (value === '$N' || value === '$N+1') return this.#dim(value);
+    if (value === '$N' || value === '$N+1') return this.dim(value);
     if (typeof value === 'string') return this.text(value);
     if (isList(value)) return value.map((item) => this.expand(item));
     if (typeof value !== 'object' || value === null) return value;
-    if ('$fill' in value) return this.#fill(value);
-    if ('$bytes' in value) return 4 * this.#size(value['$bytes']);
+    if ('$fill' in value) return this.fill(value);
+    if ('$bytes' in value) return 4 * this.size(value['$bytes']);
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, this.expand(item)]));
   }
 
@@ -128,7 +128,7 @@ class Macros {
         return { bytes: Buffer.from(`{"inputs":${'['.repeat(depth)}${']'.repeat(depth)}}`) };
       }
       if (value['$pad'] !== undefined)
-        return { bytes: Buffer.from(JSON.stringify({ id: 'x'.repeat(this.#config.maxBodyBytes) })) };
+        return { bytes: Buffer.from(JSON.stringify({ id: 'x'.repeat(this.config.maxBodyBytes) })) };
       if (value['$gzip'] !== undefined) return { bytes: gzipSync(JSON.stringify(this.expand(value['$gzip']))) };
       const binary = value['$binary'] as
         | { header: Json; tensors: readonly { $fill: Json }[]; headerLength?: string }
@@ -136,7 +136,7 @@ class Macros {
       if (binary) {
         const head = Buffer.from(JSON.stringify(this.expand(binary.header)));
         const tensors = binary.tensors.map((tensor) =>
-          Buffer.from(Float32Array.from(this.#fill(tensor) as number[]).buffer),
+          Buffer.from(Float32Array.from(this.fill(tensor) as number[]).buffer),
         );
         return { bytes: Buffer.concat([head, ...tensors]), jsonLength: binary.headerLength ?? String(head.length) };
       }
@@ -144,22 +144,22 @@ class Macros {
     return { bytes: Buffer.from(JSON.stringify(this.expand(value))) };
   }
 
-  #fill(spec: { readonly [name: string]: Json }): readonly Json[] {
-    const values: Json[] = Array.from({ length: this.#size(spec['$fill'] ?? []) }, (_, k) =>
+  private fill(spec: { readonly [name: string]: Json }): readonly Json[] {
+    const values: Json[] = Array.from({ length: this.size(spec['$fill'] ?? []) }, (_, k) =>
       spec['int'] === true ? k % 7 : (k % 7) / 7,
     );
     if (spec['first'] !== undefined) values[0] = spec['first'];
     if (spec['nested'] !== true) return values;
-    const width = this.#dim((spec['$fill'] as readonly Json[]).at(-1));
+    const width = this.dim((spec['$fill'] as readonly Json[]).at(-1));
     return Array.from({ length: values.length / width }, (_, row) => values.slice(row * width, (row + 1) * width));
   }
 
-  #dim(value: Json | undefined): number {
-    return value === '$N' ? this.#config.N : value === '$N+1' ? this.#config.N + 1 : Number(value);
+  private dim(value: Json | undefined): number {
+    return value === '$N' ? this.config.N : value === '$N+1' ? this.config.N + 1 : Number(value);
   }
 
-  #size(shape: Json): number {
-    return (shape as readonly Json[]).reduce<number>((count, dim) => count * this.#dim(dim), 1);
+  private size(shape: Json): number {
+    return (shape as readonly Json[]).reduce<number>((count, dim) => count * this.dim(dim), 1);
   }
 }
 

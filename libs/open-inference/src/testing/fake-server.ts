@@ -11,7 +11,7 @@ export const slot: Slot = {
   inputs: [{ name: 'features', datatype: 'FP32', shape: [-1, 3] }],
   outputs: [{ name: 'probability', datatype: 'FP32', shape: [-1, 1] }],
 };
-export const url = '/v2/models/heart-disease/infer';
+export const INFER_PATH = '/v2/models/heart-disease/infer';
 export const input = { name: 'features', shape: [1, 3], datatype: 'FP32', data: [1, 2, 3] };
 
 /** A runtime whose answers a spec decides. */
@@ -48,7 +48,7 @@ export function start() {
   const onFailure = vi.fn<(error: unknown) => void>();
   const app = buildServer({ runtime, models, stats, onFailure, maxBodyBytes: 2000 });
   onTestFinished(() => app.close());
-  const infer = (body: unknown, headers: Record<string, string> = {}, path = url) =>
+  const infer = (body: unknown, headers: Record<string, string> = {}, path = INFER_PATH) =>
     app.inject({
       method: 'POST',
       url: path,

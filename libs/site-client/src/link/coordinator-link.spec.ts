@@ -4,13 +4,13 @@ import { CodedError, PROTOCOL, toWire, type SiteStatus } from '@koinon/contracts
 import { freePort } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeCoordinator, listOf } from '../testing/fake-coordinator.js';
-import { EPOCH, newSigner } from '../testing/hospitals.js';
+import { KEY_EPOCH, newSigner } from '../testing/hospitals.js';
 import { sha256 } from '../testing/relay.js';
 import { CoordinatorLink } from './coordinator-link.js';
 
 const status: SiteStatus = { serving: [], notServing: [], requests: 3, epsilonSpent: null };
 /** A question that names it is held open. */
-const nothing = listOf([], [EPOCH]).digest;
+const nothing = listOf([], [KEY_EPOCH]).digest;
 const unreachable = { code: 'COORDINATOR_UNREACHABLE' };
 
 describe('the link to the coordinator', () => {

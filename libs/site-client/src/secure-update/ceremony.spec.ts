@@ -13,7 +13,7 @@ import { signStatement } from '@koinon/signing';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { schemes } from '@koinon/he';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, SUM } from '../testing/hospitals.js';
+import { KEY_EPOCH, Hospitals, SUM } from '../testing/hospitals.js';
 import { sha256 } from '../testing/relay.js';
 import { KeyEpochStore } from './key-epoch-store.js';
 
@@ -115,7 +115,7 @@ describe('what a ceremony costs', () => {
     };
     for (const step of hospitals.relay.steps)
       for (const site of roster) await hospitals.site(site).ceremony.take(hospitals.ceremony(step));
-    await hospitals.site(roster[0]!).ceremony.agreed(EPOCH);
+    await hospitals.site(roster[0]!).ceremony.agreed(KEY_EPOCH);
     return bytes;
   }
   const inboxBytes = (inbox: readonly CeremonyPost[]): number =>
@@ -243,7 +243,7 @@ describe('the agreement of all sites on their transcript', () => {
     (site: string, step: string) =>
     (post: CeremonyPost): boolean =>
       statementOf(post).site === site && statementOf(post).step === step;
-  const agree = (hospitals: Hospitals, site = 'basel') => hospitals.site(site).ceremony.agreed(EPOCH);
+  const agree = (hospitals: Hospitals, site = 'basel') => hospitals.site(site).ceremony.agreed(KEY_EPOCH);
   /** cleveland's confirmation with changes, signed with its own key. */
   const signed = async (
     hospitals: Hospitals,
@@ -263,7 +263,7 @@ describe('the agreement of all sites on their transcript', () => {
   };
   const expectRefused = async (hospitals: Hospitals, site = 'cleveland') => {
     await expect(agree(hospitals)).rejects.toMatchObject({ code: 'EPOCH_TRANSCRIPT_DIFFERS', detail: site });
-    expect(hospitals.site('basel').epochs.ceremony(EPOCH).agreed).toBe(false);
+    expect(hospitals.site('basel').epochs.ceremony(KEY_EPOCH).agreed).toBe(false);
   };
   let dir: TempDir;
   let hospitals: Hospitals;
@@ -354,7 +354,7 @@ describe('the agreement of all sites on their transcript', () => {
     await expectRefused(hospitals);
     hospitals.relay.changeInbox = (inbox) => inbox;
     await agree(hospitals);
-    expect((await hospitals.restart('basel')).epochs.ceremony(EPOCH).agreed).toBe(true);
+    expect((await hospitals.restart('basel')).epochs.ceremony(KEY_EPOCH).agreed).toBe(true);
     await expect(hospitals.site('basel').ceremony.agreed(randomUUID())).rejects.toMatchObject({
       code: 'SITE_STATE_LOST',
     });
@@ -365,7 +365,7 @@ describe('the stored state of an epoch', () => {
   it('holds the keys of the roster as the ceremony checked them', async () => {
     using dir = tempDir();
     const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
-    const { header, roster, epoch } = await (await hospitals.restart('basel')).epochs.restore(EPOCH);
+    const { header, roster, epoch } = await (await hospitals.restart('basel')).epochs.restore(KEY_EPOCH);
     using open = epoch;
     expect(roster).toEqual(hospitals.roster);
     expect(header).toEqual(hospitals.relay.header);
@@ -377,10 +377,10 @@ describe('the stored state of an epoch', () => {
     await Hospitals.ready(dir.path, 'one-time-key');
     const folder = join(dir.path, 'basel', 'epochs');
     expect(statSync(folder).mode & 0o777).toBe(0o700);
-    expect(statSync(join(folder, `${EPOCH}.epoch`)).mode & 0o777).toBe(0o600);
-    writeFileSync(join(folder, `${EPOCH}.epoch.1.new`), 'secrets of a killed process');
+    expect(statSync(join(folder, `${KEY_EPOCH}.epoch`)).mode & 0o777).toBe(0o600);
+    writeFileSync(join(folder, `${KEY_EPOCH}.epoch.1.new`), 'secrets of a killed process');
     void new KeyEpochStore(folder, 'basel');
-    expect(readdirSync(folder)).toEqual([`${EPOCH}.epoch`]);
+    expect(readdirSync(folder)).toEqual([`${KEY_EPOCH}.epoch`]);
   });
 
   it('is gone when four newer epochs have come', async () => {
@@ -402,16 +402,18 @@ describe('the stored state of an epoch', () => {
     using dir = tempDir();
     await Hospitals.ready(dir.path, 'one-time-key');
     const folder = join(dir.path, 'basel', 'epochs');
-    writeFileSync(join(folder, `${EPOCH}.epoch`), Buffer.alloc(length, 1));
+    writeFileSync(join(folder, `${KEY_EPOCH}.epoch`), Buffer.alloc(length, 1));
     const store = new KeyEpochStore(folder, 'basel');
-    await expect(store.restore(EPOCH)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(store.restore(KEY_EPOCH)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
     expect(store.sumIds()).toEqual([]);
   });
 
   it('of one site is of no use to another', async () => {
     using dir = tempDir();
     await Hospitals.ready(dir.path, 'one-time-key');
-    await expect(new KeyEpochStore(join(dir.path, 'basel', 'epochs'), 'hungary').restore(EPOCH)).rejects.toMatchObject({
+    await expect(
+      new KeyEpochStore(join(dir.path, 'basel', 'epochs'), 'hungary').restore(KEY_EPOCH),
+    ).rejects.toMatchObject({
       code: 'STATE_INVALID',
     });
   });

@@ -8,7 +8,7 @@ import { DecryptionShareStore } from './decryption-share-store.js';
 
 const dist = new URL('../../dist/', import.meta.url);
 /** Makes a share of fresh randomness, notes its digest, and prints it: what is printed has left the site. */
-const script = `
+const SCRIPT = `
   import { appendFileSync } from 'node:fs';
   import { createHash, randomBytes } from 'node:crypto';
   const { DecryptionShareStore } = await import(dist + 'secure-update/share-store.js');
@@ -33,7 +33,7 @@ class Site {
 
   /** One life of the process. */
   killedAt(point: number, commitment: string): boolean {
-    const { output, killed } = runKilled(dist, script, point, [this.folder, SUM, commitment]);
+    const { output, killed } = runKilled(dist, SCRIPT, point, [this.folder, SUM, commitment]);
     if (output !== '') this.sent.push(output);
     return killed;
   }

@@ -15,7 +15,7 @@ import { verifyStatement, signStatement, type Signer } from '@koinon/signing';
 import { schemes } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, OTHER_SUM, SUM, newSigner } from '../testing/hospitals.js';
+import { KEY_EPOCH, Hospitals, OTHER_SUM, SUM, newSigner } from '../testing/hospitals.js';
 import { sha256 } from '../testing/relay.js';
 
 const ALL = ['basel', 'cleveland', 'hungary'];
@@ -267,6 +267,6 @@ describe.each(schemes.names)('a decryption share of %s', (scheme) => {
     const sums = await own.decrypt(SUM, 0, ALL, ['basel', 'cleveland']);
     const [one, two, three] = [values(1), values(2), values(3)];
     expect(sums.slice(0, 20_000)).toEqual([...one].map((v, i) => v + two[i]! + three[i]!));
-    expect(own.site('basel').uploader.made(EPOCH, SUM)).not.toBeNull();
+    expect(own.site('basel').uploader.made(KEY_EPOCH, SUM)).not.toBeNull();
   });
 });

@@ -2,14 +2,14 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { runKilled, tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, SUM } from '../testing/hospitals.js';
+import { KEY_EPOCH, Hospitals, SUM } from '../testing/hospitals.js';
 
 const dist = new URL('../../dist/', import.meta.url);
 const first = Uint32Array.from({ length: 5 }, (_, i) => i);
 /** Training again after a crash draws new noise: another vector for the same sum. */
 const again = Uint32Array.from({ length: 5 }, (_, i) => 100 + i);
 
-const script = `
+const SCRIPT = `
   const { KeyEpochStore } = await import(dist + 'secure-update/epoch-store.js');
   const { UploadStore } = await import(dist + 'secure-update/upload-store.js');
   const { Uploader } = await import(dist + 'secure-update/uploader.js');
@@ -28,12 +28,12 @@ describe('a site killed while it encrypts with a one-time key', () => {
     for (let point = 1, killed = true; killed; point += 3) {
       const folder = join(dir.path, String(point));
       cpSync(start, folder, { recursive: true });
-      ({ killed } = runKilled(dist, script, point, [join(folder, 'basel'), 'basel', EPOCH, SUM]));
+      ({ killed } = runKilled(dist, SCRIPT, point, [join(folder, 'basel'), 'basel', KEY_EPOCH, SUM]));
       const hospitals = await Hospitals.start(folder, 'one-time-key');
-      const stored = hospitals.site('basel').uploader.made(EPOCH, SUM) !== null;
+      const stored = hospitals.site('basel').uploader.made(KEY_EPOCH, SUM) !== null;
       const ending = `${killed ? 'killed' : 'lived'}, ${stored ? 'stored' : 'to be made again'}`;
       await hospitals.upload('basel', SUM, 0, again);
-      expect(hospitals.site('basel').uploader.made(EPOCH, SUM), `killed at ${point}`).not.toBeNull();
+      expect(hospitals.site('basel').uploader.made(KEY_EPOCH, SUM), `killed at ${point}`).not.toBeNull();
       if (endings.has(ending)) continue;
       endings.add(ending);
       await hospitals.upload('cleveland', SUM, 0, again);

@@ -6,7 +6,7 @@ import { verifyStatement } from '@koinon/signing';
 import { schemes } from '@koinon/he';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
-import { EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.js';
+import { KEY_EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.js';
 import { KeyEpochStore } from './key-epoch-store.js';
 import { forgetAllBut } from './forget.js';
 import { DecryptionShareStore } from './decryption-share-store.js';
@@ -21,19 +21,19 @@ describe.each(schemes.names)('an upload under %s', (scheme) => {
     using dir = tempDir();
     const hospitals = await Hospitals.ready(dir.path, scheme);
     const { relay } = hospitals;
-    await hospitals.site('basel').uploader.encrypt(EPOCH, SUM, 0, values(1));
+    await hospitals.site('basel').uploader.encrypt(KEY_EPOCH, SUM, 0, values(1));
     const sent = new Map<string, number>();
     relay.onSend = (what) => {
       sent.set(what, (sent.get(what) ?? 0) + 1);
       if (sent.get(what) === 1) throw new CodedError('COORDINATOR_UNREACHABLE');
     };
-    const { blocks, root } = hospitals.site('basel').uploader.made(EPOCH, SUM)!;
+    const { blocks, root } = hospitals.site('basel').uploader.made(KEY_EPOCH, SUM)!;
     expect(blocks).toBeGreaterThan(1);
     for (let i = 0; i <= blocks; i++) {
       const { uploader } = await hospitals.restart('basel');
-      await expect(uploader.send(EPOCH, SUM)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
+      await expect(uploader.send(KEY_EPOCH, SUM)).rejects.toMatchObject({ code: 'COORDINATOR_UNREACHABLE' });
     }
-    await (await hospitals.restart('basel')).uploader.send(EPOCH, SUM);
+    await (await hospitals.restart('basel')).uploader.send(KEY_EPOCH, SUM);
     // Lost once and taken once: a block that the coordinator has is not sent again.
     expect([...sent.values()]).toEqual(Array.from({ length: blocks + 1 }, () => 2));
     const [commit] = relay.commits;
@@ -52,7 +52,7 @@ describe.each(schemes.names)('an upload under %s', (scheme) => {
     await hospitals.upload('basel', SUM, 0, values(1));
     expect(hospitals.relay.asked).toEqual([]);
     await hospitals.upload('basel', SUM, 0, values(1));
-    await (await hospitals.restart('basel')).uploader.send(EPOCH, SUM);
+    await (await hospitals.restart('basel')).uploader.send(KEY_EPOCH, SUM);
     expect(hospitals.relay.asked).toEqual(['blocks', 'blocks']);
   });
 
@@ -62,13 +62,15 @@ describe.each(schemes.names)('an upload under %s', (scheme) => {
     await hospitals.upload('basel', SUM, 0, values(1));
     const before = hospitals.relay.uploadsOf(OTHER_SUM).size;
     const { uploader } = await hospitals.restart('basel');
-    await expect(uploader.encrypt(EPOCH, OTHER_SUM, 0, values(2))).rejects.toMatchObject({
+    await expect(uploader.encrypt(KEY_EPOCH, OTHER_SUM, 0, values(2))).rejects.toMatchObject({
       code: 'SUM_ALREADY_ENCRYPTED',
     });
-    await expect(uploader.encrypt(EPOCH, SUM, 0, values(2))).rejects.toMatchObject({ code: 'SUM_ALREADY_ENCRYPTED' });
+    await expect(uploader.encrypt(KEY_EPOCH, SUM, 0, values(2))).rejects.toMatchObject({
+      code: 'SUM_ALREADY_ENCRYPTED',
+    });
     expect(hospitals.relay.uploadsOf(OTHER_SUM).size).toBe(before);
-    await uploader.encrypt(EPOCH, OTHER_SUM, 1, values(2));
-    expect(uploader.made(EPOCH, OTHER_SUM)).toMatchObject({ sumIndex: 1 });
+    await uploader.encrypt(KEY_EPOCH, OTHER_SUM, 1, values(2));
+    expect(uploader.made(KEY_EPOCH, OTHER_SUM)).toMatchObject({ sumIndex: 1 });
   });
 });
 
@@ -91,28 +93,28 @@ describe.each(schemes.names)('while an upload is encrypted under %s', (scheme) =
   it('other work goes on, and forgetting what is over leaves its blocks alone', async () => {
     using dir = tempDir();
     const { stores, uploader } = await basel(dir.path);
-    const encrypting = uploader.encrypt(EPOCH, SUM, 0, values(1));
+    const encrypting = uploader.encrypt(KEY_EPOCH, SUM, 0, values(1));
     let between = 0;
-    for (; !uploader.made(EPOCH, SUM); between++) {
+    for (; !uploader.made(KEY_EPOCH, SUM); between++) {
       await new Promise(setImmediate);
-      forgetAllBut([EPOCH], stores);
+      forgetAllBut([KEY_EPOCH], stores);
     }
     await encrypting;
     expect(between).toBeGreaterThan(1);
-    await uploader.send(EPOCH, SUM);
+    await uploader.send(KEY_EPOCH, SUM);
   });
 
   it('its epoch may be over: then nothing of either stays, and the epoch does not come back', async () => {
     using dir = tempDir();
     const { at, stores, uploader } = await basel(dir.path);
-    const encrypting = uploader.encrypt(EPOCH, SUM, 0, values(1));
+    const encrypting = uploader.encrypt(KEY_EPOCH, SUM, 0, values(1));
     const ended = encrypting.catch((error: unknown) => error);
     while (!existsSync(at(`uploads/${SUM}`))) await new Promise(setImmediate);
     forgetAllBut([], stores);
     expect(await ended).toMatchObject(lost);
-    expect(readdirSync(at('epochs'))).toEqual([`${EPOCH}.over`]);
+    expect(readdirSync(at('epochs'))).toEqual([`${KEY_EPOCH}.over`]);
     expect(readdirSync(at('uploads'))).toEqual([]);
-    expect(() => stores.keyEpochs.ceremony(EPOCH)).toThrow(expect.objectContaining(lost));
+    expect(() => stores.keyEpochs.ceremony(KEY_EPOCH)).toThrow(expect.objectContaining(lost));
   });
 
   it('the share of another sum of its epoch forgets no index that was spent meanwhile, and the other way round', async () => {
@@ -125,14 +127,14 @@ describe.each(schemes.names)('while an upload is encrypted under %s', (scheme) =
     const { decryptor, uploader } = hospitals.site('basel');
     await Promise.all([
       decryptor.take(commitment),
-      uploader.encrypt(EPOCH, OTHER_SUM, 1, values(2)),
-      uploader.encrypt(EPOCH, third, 2, values(3)),
+      uploader.encrypt(KEY_EPOCH, OTHER_SUM, 1, values(2)),
+      uploader.encrypt(KEY_EPOCH, third, 2, values(3)),
     ]);
     for (const sumIndex of [0, 1, 2])
-      await expect(uploader.encrypt(EPOCH, fourth, sumIndex, values(4))).rejects.toMatchObject({
+      await expect(uploader.encrypt(KEY_EPOCH, fourth, sumIndex, values(4))).rejects.toMatchObject({
         code: 'SUM_ALREADY_ENCRYPTED',
       });
-    const { epoch } = await hospitals.site('basel').epochs.restore(EPOCH);
+    const { epoch } = await hospitals.site('basel').epochs.restore(KEY_EPOCH);
     using restored = epoch;
     const again = {
       sumIndex: 0,
@@ -153,7 +155,7 @@ describe('stored uploads', () => {
     await hospitals.upload('basel', SUM, 0, values(1));
     await hospitals.upload('basel', OTHER_SUM, 1, values(2));
     expect(readdirSync(join(dir.path, 'basel', 'uploads')).toSorted()).toEqual([SUM, OTHER_SUM]);
-    expect(hospitals.site('basel').uploader.made(EPOCH, SUM)).toMatchObject({ sumId: SUM, sumIndex: 0 });
+    expect(hospitals.site('basel').uploader.made(KEY_EPOCH, SUM)).toMatchObject({ sumId: SUM, sumIndex: 0 });
   });
 
   it('are lost with their epoch', async () => {
@@ -185,7 +187,7 @@ describe('stored uploads', () => {
     const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
     await hospitals.upload('basel', SUM, 0, values(1));
     const at = (name: string): string => join(dir.path, 'basel', name);
-    const epoch = join(at('epochs'), `${EPOCH}.epoch`);
+    const epoch = join(at('epochs'), `${KEY_EPOCH}.epoch`);
     const uploads = new UploadStore(at('uploads'));
     const stores = {
       keyEpochs: new KeyEpochStore(at('epochs'), 'basel'),
@@ -195,7 +197,7 @@ describe('stored uploads', () => {
     renameSync(epoch, `${epoch} away`);
     // A folder in its place: reading it fails, as a disk does, and says nothing of what it holds.
     mkdirSync(epoch);
-    expect(() => forgetAllBut([EPOCH], stores)).toThrow('EISDIR');
+    expect(() => forgetAllBut([KEY_EPOCH], stores)).toThrow('EISDIR');
     expect(uploads.load(SUM, 1)).toHaveLength(1);
   });
 
@@ -204,12 +206,12 @@ describe('stored uploads', () => {
     const hospitals = await Hospitals.ready(dir.path, 'one-time-key');
     const block = join(dir.path, 'basel', 'uploads', SUM, '1.block');
     const { uploader } = hospitals.site('basel');
-    await uploader.encrypt(EPOCH, SUM, 0, values(1));
+    await uploader.encrypt(KEY_EPOCH, SUM, 0, values(1));
     writeFileSync(block, 'damaged');
-    await expect(uploader.send(EPOCH, SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(uploader.send(KEY_EPOCH, SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
     rmSync(block);
-    await expect(uploader.send(EPOCH, SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
-    await expect(uploader.send(EPOCH, OTHER_SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(uploader.send(KEY_EPOCH, SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
+    await expect(uploader.send(KEY_EPOCH, OTHER_SUM)).rejects.toMatchObject({ code: 'SITE_STATE_LOST' });
     expect(hospitals.relay.uploadsOf(SUM).size).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import { MAX_FRAME_BYTES, MAX_KEY_HOLDERS, MAX_SUMS, keyEpochHeaderSchema } from '@koinon/contracts';
 import { schemes, type KeyEpochHeader, type HeError } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
-import { EPOCH } from '../testing/hospitals.js';
+import { KEY_EPOCH } from '../testing/hospitals.js';
 
 /** What HPKE adds to a message for one site, and more. */
 const SEALING_BYTES = 1024;
@@ -11,7 +11,7 @@ describe.each(schemes.names)('the limits of a key epoch of %s', (scheme) => {
   const header = (sites: number, sums: number): KeyEpochHeader => ({
     scheme,
     version: 1,
-    keyEpochId: EPOCH,
+    keyEpochId: KEY_EPOCH,
     seed: '5e'.repeat(32),
     roster: Array.from({ length: sites }, (_, i) => `site-${i}`),
     threshold: Math.floor(sites / 2) + 1,

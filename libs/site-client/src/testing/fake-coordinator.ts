@@ -13,7 +13,7 @@ import {
   type RequestStatement,
 } from '@koinon/contracts';
 import { verifyStatement } from '@koinon/signing';
-import { EPOCH } from './hospitals.js';
+import { KEY_EPOCH } from './hospitals.js';
 import { sha256 } from './relay.js';
 
 export interface SeenRequest {
@@ -38,7 +38,7 @@ export class FakeCoordinator implements AsyncDisposable {
   readonly requests: SeenRequest[] = [];
   readonly blobs = new Map<string, Uint8Array>();
   /** Key epochs that it says are still open. */
-  keyEpochs: string[] = [EPOCH];
+  keyEpochs: string[] = [KEY_EPOCH];
   /** Identity key under which requests must be signed; without it none is checked. */
   identityKey: string | undefined;
   /** Answers in place of the fake: bytes or JSON; undefined leaves it to the fake, a function gets the raw response. */

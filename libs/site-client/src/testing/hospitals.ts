@@ -19,7 +19,7 @@ import { UploadStore } from '../secure-update/upload-store.js';
 import { Uploader } from '../secure-update/uploader.js';
 import { Relay, sha256 } from './relay.js';
 
-export const EPOCH = '00000000-0000-4000-8000-00000000000e';
+export const KEY_EPOCH = '00000000-0000-4000-8000-00000000000e';
 export const SUM = '00000000-0000-4000-8000-000000000001';
 export const OTHER_SUM = '00000000-0000-4000-8000-000000000002';
 const rootOf = (blocks: readonly Uint8Array[]): string =>
@@ -77,7 +77,7 @@ export class Hospitals {
     const header: KeyEpochHeader = {
       scheme,
       version: 1,
-      keyEpochId: EPOCH,
+      keyEpochId: KEY_EPOCH,
       seed: '5e'.repeat(32),
       roster,
       threshold: 2,
@@ -126,8 +126,8 @@ export class Hospitals {
 
   async upload(site: string, sumId: string, sumIndex: number, values: Uint32Array): Promise<void> {
     const { uploader } = this.site(site);
-    if (!uploader.made(EPOCH, sumId)) await uploader.encrypt(EPOCH, sumId, sumIndex, values);
-    await uploader.send(EPOCH, sumId);
+    if (!uploader.made(KEY_EPOCH, sumId)) await uploader.encrypt(KEY_EPOCH, sumId, sumIndex, values);
+    await uploader.send(KEY_EPOCH, sumId);
   }
 
   /** Adds what the listed sites uploaded and signs the commitment; `changes` make the coordinator lie. */
@@ -143,7 +143,7 @@ export class Hospitals {
     const statement: AggregationCommitment = {
       protocol: PROTOCOL,
       sumId,
-      keyEpochId: EPOCH,
+      keyEpochId: KEY_EPOCH,
       sumIndex,
       blocks: blocks.length,
       sumRoot: rootOf(blocks),
@@ -153,7 +153,7 @@ export class Hospitals {
     };
     return {
       kind: 'decrypt',
-      keyEpochId: EPOCH,
+      keyEpochId: KEY_EPOCH,
       sumId,
       commitment: await signStatement(aggregationCommitmentStatement.type, statement, signer),
       uploads: this.relay.signedUploads(sumId, sites),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { decodeModel, encodeModel, replaceInitializers, type Model } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
-import { pixels, readDataset, select, type Radiographs } from '../dataset.js';
+import { PIXELS, readDataset, select, type Radiographs } from '../dataset.js';
 import { recordsSchemaFile, federationFile, goldenFile, modelFile } from '../files.js';
 import { predict } from '../predict.js';
 import { compactCnn } from './cnn.js';
@@ -77,15 +77,15 @@ describe('the CNN', () => {
 
 /** In double precision: mean 0 and deviation 1 with ε = 1, as LayerNormalization defines it. */
 function standardised({ images }: Radiographs, row: number): number[] {
-  const image = [...images.subarray(row * pixels, (row + 1) * pixels)];
-  const mean = image.reduce((sum, grey) => sum + grey, 0) / pixels;
-  const variance = image.reduce((sum, grey) => sum + (grey - mean) ** 2, 0) / pixels;
+  const image = [...images.subarray(row * PIXELS, (row + 1) * PIXELS)];
+  const mean = image.reduce((sum, grey) => sum + grey, 0) / PIXELS;
+  const variance = image.reduce((sum, grey) => sum + (grey - mean) ** 2, 0) / PIXELS;
   return image.map((grey) => (grey - mean) / Math.sqrt(variance + 1));
 }
 
 function dense(values: readonly number[], weight: Float32Array, bias: Float32Array): number[] {
   return [...bias].map((start, output) =>
-    values.reduce((sum, value, input) => sum + value * (weight[input * bias.length + output] as number), start),
+    values.reduce((sum, value, input) => sum + value * weight[input * bias.length + output]!, start),
   );
 }
 
@@ -98,7 +98,7 @@ describe('logistic regression and the perceptron', () => {
     for (let row = 0; row < some.count; row++) {
       const image = standardised(some, row);
       expect(ownLinear[row]).toBeCloseTo(
-        sigmoid(dense(image, weights(linear, 'head.weight'), weights(linear, 'head.bias'))[0] as number),
+        sigmoid(dense(image, weights(linear, 'head.weight'), weights(linear, 'head.bias'))[0]!),
         5,
       );
       const hidden = ['dense1', 'dense2'].reduce(
@@ -109,7 +109,7 @@ describe('logistic regression and the perceptron', () => {
         image,
       );
       expect(ownLayered[row]).toBeCloseTo(
-        sigmoid(dense(hidden, weights(layered, 'head.weight'), weights(layered, 'head.bias'))[0] as number),
+        sigmoid(dense(hidden, weights(layered, 'head.weight'), weights(layered, 'head.bias'))[0]!),
         5,
       );
     }

@@ -1,4 +1,4 @@
-import { pixels } from '../dataset.js';
+import { PIXELS } from '../dataset.js';
 import { RadiographNetwork, type Network } from './layers.js';
 
 /** Logistic regression on the standardised pixels. */
@@ -14,7 +14,7 @@ export function multilayerPerceptron(seed: number, hidden: readonly number[] = [
 function perceptron(name: string, hidden: readonly number[], seed: number): Network {
   const network = new RadiographNetwork(name, seed);
   network.flatten();
-  let width = pixels;
+  let width = PIXELS;
   hidden.forEach((next, layer) => {
     network.dense(`dense${layer + 1}`, width, next);
     width = next;

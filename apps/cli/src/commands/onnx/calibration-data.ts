@@ -14,15 +14,15 @@ interface Rows {
 }
 
 /** A few hundred rows are enough; this holds a thousand photographs. */
-const mostBytes = 2 ** 28;
-const deepestList = 16;
+const MOST_BYTES = 2 ** 28;
+const DEEPEST_LIST = 16;
 
 const invalid = (problem: string): OnnxCommandError => new OnnxCommandError('CALIBRATION_INVALID', problem);
 
 const refusals = {
   unreadable: () => invalid('the calibration file cannot be read; check its name and your access'),
   tooLarge: (bytes: number) =>
-    invalid(`the calibration file has ${bytes} bytes, the limit is ${mostBytes}; keep a few hundred typical rows`),
+    invalid(`the calibration file has ${bytes} bytes, the limit is ${MOST_BYTES}; keep a few hundred typical rows`),
 };
 
 /**
@@ -61,7 +61,7 @@ export async function calibrationBatches(file: string, model: Model): Promise<Ba
 type Source = Pick<NumpyArray, 'dims'> & { readonly data: ArrayLike<number | bigint> };
 
 async function readArrays(file: string): Promise<Map<string, Source>> {
-  const bytes = await readRegularFile(file, mostBytes, refusals);
+  const bytes = await readRegularFile(file, MOST_BYTES, refusals);
   if (file.endsWith('.npz')) return readNpz(bytes);
   if (file.endsWith('.npy')) return new Map([['', readNpy(bytes)]]);
   const parsed = parseJson(bytes);
@@ -83,7 +83,7 @@ function parseJson(bytes: Uint8Array): unknown {
 function nested(value: unknown): Source {
   const dims: number[] = [];
   for (let level: unknown = value; Array.isArray(level); level = (level as unknown[])[0]) {
-    if (dims.push(level.length) > deepestList) throw invalid(`the JSON lists nest deeper than ${deepestList} levels`);
+    if (dims.push(level.length) > DEEPEST_LIST) throw invalid(`the JSON lists nest deeper than ${DEEPEST_LIST} levels`);
   }
   const data: unknown[] = dims.length === 0 ? [] : (value as unknown[]).flat(dims.length - 1);
   if (data.length !== elementCount(dims) || !data.every((item) => typeof item === 'number'))

@@ -26,12 +26,12 @@ export class OnnxCommandError extends Error {
   }
 }
 
-const expectedFailure = 2;
-const mostInLine = 1000;
+const EXPECTED_FAILURE = 2;
+const MOST_IN_LINE = 1000;
 
 /** Misuse ends as every other refusal does: 1 says that a check has found something. */
 export function misused({ exitCode, code, message }: CommanderError): never {
-  throw new CommanderError(exitCode === 0 ? 0 : expectedFailure, code, message);
+  throw new CommanderError(exitCode === 0 ? 0 : EXPECTED_FAILURE, code, message);
 }
 
 /** Runs a command; refusals of the libraries below become one line with their code and exit status 2. */
@@ -48,8 +48,8 @@ export function reported<Args extends unknown[]>(
         error instanceof AutodiffError ||
         error instanceof NumpyError;
       if (!isExpected) throw error;
-      process.stderr.write(`koinon: ${error.code}: ${printable(error.message, mostInLine)}\n`);
-      process.exitCode = expectedFailure;
+      process.stderr.write(`koinon: ${error.code}: ${printable(error.message, MOST_IN_LINE)}\n`);
+      process.exitCode = EXPECTED_FAILURE;
     }
   };
 }

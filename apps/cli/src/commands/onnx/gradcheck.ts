@@ -13,7 +13,7 @@ import { checkSizes, type Dims } from './options.js';
 import { weightsElsewhere } from './weights.js';
 
 /** Largest difference from finite differences in float32 that a correct gradient shows, relative to the largest gradient. */
-export const tolerance = 5e-3;
+export const TOLERANCE = 5e-3;
 
 export interface GradcheckReport extends Objective {
   readonly batch: number;
@@ -48,13 +48,13 @@ export async function gradcheck(model: Model, { batch, dims, ...wish }: Gradchec
       `no float32 initializer has a gradient${reason === undefined ? '' : `: ${reason}`}`,
     );
   }
-  const parameters = await checkGradients(model, { ...options, trainable, tolerance });
+  const parameters = await checkGradients(model, { ...options, trainable, tolerance: TOLERANCE });
   if (parameters.every(({ zero }) => zero))
     throw new OnnxCommandError(
       'NOTHING_TO_CHECK',
       'every gradient is 0 on random data, so nothing could be compared; try another --batch, or a model whose operators do not saturate',
     );
-  return { ...objective, batch, tolerance, parameters, skipped, passed: parameters.every(isRight) };
+  return { ...objective, batch, tolerance: TOLERANCE, parameters, skipped, passed: parameters.every(isRight) };
 }
 
 type Split = Pick<GradcheckReport, 'skipped'> & { readonly trainable: readonly string[] };
@@ -87,7 +87,7 @@ async function splitByGradient(
 
 /** A difference that is not a number is none; nor are gradients right of which most lie at kinks. */
 const isRight = ({ difference, compared, leftOut }: GradientCheck): boolean =>
-  difference <= tolerance && leftOut <= compared;
+  difference <= TOLERANCE && leftOut <= compared;
 
 function verdict(check: GradientCheck): string {
   if (check.zero) return 'always 0: not tested';
@@ -98,9 +98,9 @@ function verdict(check: GradientCheck): string {
 }
 
 function conclusion({ passed, parameters }: GradcheckReport): string {
-  if (!passed) return `a gradient differs by more than ${tolerance}, or most of it cannot be compared\n`;
+  if (!passed) return `a gradient differs by more than ${TOLERANCE}, or most of it cannot be compared\n`;
   const tested = parameters.filter(({ zero }) => !zero).length;
-  return `every gradient within ${tolerance}${tested < parameters.length ? `, ${parameters.length - tested} of ${parameters.length} not tested` : ''}\n`;
+  return `every gradient within ${TOLERANCE}${tested < parameters.length ? `, ${parameters.length - tested} of ${parameters.length} not tested` : ''}\n`;
 }
 
 export function gradcheckText(report: GradcheckReport): string {

@@ -6,7 +6,7 @@ import { calibrationBatches } from './calibration-data.js';
 import { misused, reported } from './command-error.js';
 import { gradcheck, gradcheckText, type GradcheckOptions } from './gradcheck.js';
 import { inspectModel, inspectionText } from './inspect.js';
-import { openModel } from './model-file.js';
+import { loadModel } from './model-file.js';
 import { lossKinds } from './objective.js';
 import { count, dims, names } from './options.js';
 import { outputPlace, writeOutput } from './output-file.js';
@@ -21,11 +21,12 @@ interface Out extends Format {
   readonly out: string;
 }
 
-const finding = 1;
+const FINDING = 1;
 
 const isPositive = (value: number): boolean => value > 0;
-const logitsHelp = 'where the loss is taken (default: before the final Sigmoid or Softmax; for mse the model’s output)';
-const dimsHelp = 'size of an open axis after the first, as seq=128; once per axis';
+const LOGITS_HELP =
+  'where the loss is taken (default: before the final Sigmoid or Softmax; for mse the model’s output)';
+const DIMS_HELP = 'size of an open axis after the first, as seq=128; once per axis';
 
 /** Commands on ONNX files; they need no coordinator. Exit codes: 0 done, 1 a check has found something, 2 refused. */
 export function addOnnxCommands(program: Command, withFormat: (command: Command) => Command): void {
@@ -46,19 +47,19 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
       wantedFloat32('a number above 0', isPositive),
     )
     .option('--batch <n>', 'records per step', count, 32)
-    .option('--dims <name=size>', dimsHelp, dims)
+    .option('--dims <name=size>', DIMS_HELP, dims)
     .option(
       '--microbatch <n>',
       'with --clip: records computed at once, a divisor of the batch; 1 clips any model',
       count,
     )
     .option('--memory-mb <n>', 'most MiB one step may hold; larger batches are computed in pieces', count)
-    .option('--logits <value>', logitsHelp)
+    .option('--logits <value>', LOGITS_HELP)
     .requiredOption('--out <file>', 'where to write the training graph')
     .action(
       reported(async (file: string, { format, out, ...options }: TrainGraphOptions & Out) => {
         const place = await outputPlace(out);
-        const { bytes, report } = await trainGraph(await openModel(file), options);
+        const { bytes, report } = await trainGraph(await loadModel(file), options);
         await writeOutput(place, bytes);
         output(format, report, trainGraphText);
       }),
@@ -66,19 +67,19 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
 
   command(program, 'gradcheck', 'compare the gradients of a model with finite differences')
     .option('--batch <n>', 'records of random data', count, 4)
-    .option('--dims <name=size>', dimsHelp, dims)
+    .option('--dims <name=size>', DIMS_HELP, dims)
     .addOption(
       new Option(
         '--loss <loss>',
         'what to take the gradient of (default: what the end of the model was made for)',
       ).choices(Object.keys(lossKinds)),
     )
-    .option('--logits <value>', logitsHelp)
+    .option('--logits <value>', LOGITS_HELP)
     .action(
       reported(async (file: string, { format, ...options }: GradcheckOptions & Format) => {
-        const report = await gradcheck(await openModel(file), options);
+        const report = await gradcheck(await loadModel(file), options);
         output(format, report, gradcheckText);
-        if (!report.passed) process.exitCode = finding;
+        if (!report.passed) process.exitCode = FINDING;
       }),
     );
 
@@ -103,7 +104,7 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
           { format, calibration, out, ...options }: QuantizeOptions & Out & { readonly calibration: string },
         ) => {
           const place = await outputPlace(out);
-          const model = await openModel(file);
+          const model = await loadModel(file);
           const { model: kept, report } = await quantize(model, await calibrationBatches(calibration, model), options);
           await writeOutput(place, encodeModel(kept));
           output(format, report, quantizeText);
@@ -116,7 +117,7 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
     reported(async (file: string, { format }: Format) => {
       const inspection = await inspectModel(file);
       output(format, inspection, inspectionText);
-      if (inspection.issues.length > 0) process.exitCode = finding;
+      if (inspection.issues.length > 0) process.exitCode = FINDING;
     }),
   );
 }

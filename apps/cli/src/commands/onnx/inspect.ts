@@ -1,9 +1,9 @@
-import { OnnxError, checkModel, elementCount, openSession, printable, type Model, type ValueInfo } from '@koinon/onnx';
+import { OnnxError, checkModel, elementCount, loadSession, printable, type Model, type ValueInfo } from '@koinon/onnx';
 import { table } from '../../format.js';
 import { decodeModelFile } from './model-file.js';
 import { weightsElsewhere } from './weights.js';
 
-const mostInMessage = 1000;
+const MOST_IN_MESSAGE = 1000;
 
 export interface Issue {
   readonly code: string;
@@ -86,7 +86,7 @@ const valueOf = ({ name, type, dims }: ValueInfo): Value => ({
 async function issuesOf(model: Model): Promise<Issue[]> {
   try {
     checkModel(model, { openDims: 'any' });
-    await (await openSession(model, 'disabled')).release();
+    await (await loadSession(model, 'disabled')).release();
     return [];
   } catch (error) {
     if (error instanceof OnnxError) return [{ code: error.code, message: error.message }];
@@ -140,6 +140,6 @@ export function inspectionText(inspection: Inspection): string {
     ...notes.map((note) => `note: ${note}\n`),
     issues.length === 0
       ? 'no issues\n'
-      : issues.map(({ code, message }) => `${code}: ${printable(message, mostInMessage)}\n`).join(''),
+      : issues.map(({ code, message }) => `${code}: ${printable(message, MOST_IN_MESSAGE)}\n`).join(''),
   ].join('\n');
 }

@@ -19,7 +19,7 @@ export async function decodeModelFile(file: string): Promise<{ bytes: number; mo
 }
 
 /** The model in a file, checked. @throws OnnxError, OnnxCommandError MODEL_FILE_UNREADABLE */
-export async function openModel(file: string): Promise<Model> {
+export async function loadModel(file: string): Promise<Model> {
   const { model } = await decodeModelFile(file);
   return checkModel(model, { openDims: 'any' });
 }

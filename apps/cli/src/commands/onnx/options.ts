@@ -6,7 +6,7 @@ import { OnnxCommandError } from './command-error.js';
 /** Sizes of open axes by name. Has no prototype: a model may name an axis `constructor`. */
 export type Dims = Readonly<Record<string, number>>;
 
-const mostRecords = 65_536;
+const MOST_RECORDS = 65_536;
 
 export const count = wanted('a whole number above 0', (value) => Number.isSafeInteger(value) && value > 0);
 
@@ -26,10 +26,10 @@ export function dims(text: string, previous?: Dims): Dims {
 
 /** @throws OnnxCommandError DIMENSION_UNKNOWN, BATCH_TOO_LARGE */
 export function checkSizes({ graph }: Model, batch: number, sizes: Dims = {}): void {
-  if (batch > mostRecords)
+  if (batch > MOST_RECORDS)
     throw new OnnxCommandError(
       'BATCH_TOO_LARGE',
-      `a batch holds at most ${mostRecords} records; use a smaller --batch and take more steps`,
+      `a batch holds at most ${MOST_RECORDS} records; use a smaller --batch and take more steps`,
     );
   const open = new Set(
     graph.inputs.flatMap((input) => input.dims?.slice(1) ?? []).filter((dim) => typeof dim === 'string'),

@@ -1,6 +1,6 @@
 import {
   attribute,
-  openSession,
+  loadSession,
   quantizeIfBetter,
   runSession,
   type CalibrationMethod,
@@ -16,8 +16,8 @@ import { OnnxCommandError } from './command-error.js';
 import { squashingBehind } from './squashing.js';
 
 /** Calibration sees at most this many batches; more change the ranges little and cost time. */
-const mostCalibrated = 256;
-const mostScored = 1024;
+const MOST_CALIBRATED = 256;
+const MOST_SCORED = 1024;
 
 /** How the ranges of values are chosen from what calibration saw. */
 export const methods = {
@@ -52,8 +52,8 @@ export async function quantize(
   batches: readonly Batch[],
   { tolerance, method } = defaults,
 ): Promise<{ model: Model; report: QuantizeReport }> {
-  const calibration = batches.filter((_, index) => index % 2 === 0).slice(0, mostCalibrated);
-  const scored = batches.filter((_, index) => index % 2 === 1).slice(0, mostScored);
+  const calibration = batches.filter((_, index) => index % 2 === 0).slice(0, MOST_CALIBRATED);
+  const scored = batches.filter((_, index) => index % 2 === 1).slice(0, MOST_SCORED);
   const [latencyInput] = scored;
   if (latencyInput === undefined)
     throw new OnnxCommandError(
@@ -102,7 +102,7 @@ function decisionOf({ graph, opsets }: Model, output: string): { decision?: Deci
 }
 
 async function answers({ graph, ...model }: Model, batches: readonly Batch[], value: string): Promise<Tensor[]> {
-  const session = await openSession({ ...model, graph: { ...graph, outputs: [{ name: value }] } }, 'all');
+  const session = await loadSession({ ...model, graph: { ...graph, outputs: [{ name: value }] } }, 'all');
   try {
     const results: Tensor[] = [];
     for (const batch of batches) results.push((await runSession(session, batch, [value]))[value] as Tensor);

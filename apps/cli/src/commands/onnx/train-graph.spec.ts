@@ -6,7 +6,7 @@ import {
   GraphBuilder,
   attr,
   encodeModel,
-  openSession,
+  loadSession,
   readInitializers,
   readModel,
   runSession,
@@ -86,11 +86,9 @@ describe('koinon train-graph', () => {
     ]);
 
     const [centre, halfWidth] = [weights('centre'), weights('half_width')];
-    const features = irregular(39).map(
-      (value, index) => (centre[index % 13] as number) + value * (halfWidth[index % 13] as number),
-    );
+    const features = irregular(39).map((value, index) => centre[index % 13]! + value * halfWidth[index % 13]!);
     const labels = [0, 1, 1];
-    const session = await openSession(await readModel(out), 'all');
+    const session = await loadSession(await readModel(out), 'all');
     const answer = await runSession(session, {
       features: tensorOf('float32', [3, 13], features),
       labels: tensorOf('float32', [3, 1], labels),
@@ -105,13 +103,13 @@ describe('koinon train-graph', () => {
       const own = [...irregular(39).slice(13 * row, 13 * (row + 1)), 1].map((value) => (0.5 - label) * value);
       const scale = Math.min(1, 0.5 / Math.hypot(...own));
       own.forEach((value, index) => {
-        expected[index] = (expected[index] as number) + scale * value;
+        expected[index] = expected[index]! + scale * value;
       });
     });
     const output = (role: string): number[] =>
       Array.from(answer[report.outputs.find((port) => port.role === role)?.name ?? '']?.data as Float32Array);
     [...output('gradients weight'), ...output('gradients bias')].forEach((value, index) =>
-      expect(value).toBeCloseTo(expected[index] as number, 4),
+      expect(value).toBeCloseTo(expected[index]!, 4),
     );
   });
 

@@ -21,7 +21,7 @@ const log = new Logger('redis');
 export const QUEUE_BACKEND = Symbol('QueueBackend');
 
 /** @throws CodedError REDIS_UNREACHABLE when Redis does not answer within the connect timeout, REDIS_EVICTS */
-export async function openQueueBackend(config: Config): Promise<QueueBackend> {
+export async function connectQueueBackend(config: Config): Promise<QueueBackend> {
   if (!config.redisUrl) {
     setDefaultBackendFactory(createPostgresBackend as never);
     // Waiting for jobs has a connection of its own, so that each queue object does with few.

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import type { Config } from '../config.js';
 import { startRun, withFederation } from '../../testing/federation.fixture.js';
 import { InProcessCoordinator } from '../../testing/in-process.fixture.js';
-import { openQueueBackend } from './backend.js';
+import { connectQueueBackend } from './backend.js';
 import { tinySpec } from '../../testing/tiny-federation.fixture.js';
 
 describe('a Redis that holds the queues', () => {
@@ -69,7 +69,7 @@ describe('a Redis that holds the queues', () => {
       return args[0] === 'memory' ? Promise.resolve('# Memory\r\n') : info.apply(this, args);
     });
     onTestFinished(() => asked.mockRestore());
-    const { ping, close } = await openQueueBackend({ redisUrl: server.url, connectTimeoutMs: 10_000 } as Config);
+    const { ping, close } = await connectQueueBackend({ redisUrl: server.url, connectTimeoutMs: 10_000 } as Config);
     await ping();
     await close();
     expect(warn.mock.calls).toEqual([[expect.stringContaining('maxmemory-policy')]]);

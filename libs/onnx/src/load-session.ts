@@ -10,7 +10,7 @@ import { constantNodes, evaluateConstants } from './transforms/evaluate-constant
  * @throws OnnxError ONNX_RUNTIME with the runtime's reason, ONNX_TOO_LARGE where optimising the model would compute constants
  * that take long
  */
-export async function openSession(model: Model, level: OptimizationLevel): Promise<Session> {
+export async function loadSession(model: Model, level: OptimizationLevel): Promise<Session> {
   if (level !== 'disabled') await refuseCostlyConstants(model);
   return createSession(model, level);
 }
