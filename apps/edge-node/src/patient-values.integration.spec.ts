@@ -131,7 +131,7 @@ beforeAll(async () => {
   coordinator = await FakeCoordinator.start();
   coordinator.answer = ({ path, method }) => {
     if (path.endsWith('/blocks') && method === 'GET') return [];
-    if (path.endsWith('/commit')) coordinator.assign();
+    if (path.endsWith('/finish')) coordinator.assign();
     return undefined;
   };
   const enrolled = await enrolledNode(join(dir.path, 'cleveland'), coordinator);

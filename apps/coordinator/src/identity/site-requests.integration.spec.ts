@@ -82,7 +82,7 @@ describe('a signed site request', () => {
   it.each([
     ['/v1/site/status', 32_768],
     ['/v1/site/refusals', 4096],
-    ['/v1/site/sums/6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f/commit', 16_384],
+    ['/v1/site/sums/6a9b1cb7-31a0-4fd2-8f0c-1a2b3c4d5e6f/finish', 16_384],
   ])('is refused with a body beyond the limit of %s', async (path, limit) => {
     const padded = (bytes: number) => link().request('POST', path, { json: ' '.repeat(bytes - 2) });
     expect((await padded(limit)).status).toBe(400);

@@ -115,7 +115,7 @@ describe('the agent thread', () => {
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
       if (path.includes('/blocks/')) atFirstByte.resolve(ledger());
-      if (path.endsWith('/commit')) coordinator.assign();
+      if (path.endsWith('/finish')) coordinator.assign();
       return undefined;
     };
     coordinator.assign(training());
@@ -133,9 +133,9 @@ describe('the agent thread', () => {
   it('charges what is trained, also when a later round of the run asks for more steps than the first', async () => {
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
-      if (path.endsWith('/commit'))
+      if (path.endsWith('/finish'))
         coordinator.assign(training({ sumId: OTHER_SUM, sumIndex: 1, round: 2 }, { steps: 7 }));
-      if (path.endsWith(`${OTHER_SUM}/commit`)) coordinator.assign();
+      if (path.endsWith(`${OTHER_SUM}/finish`)) coordinator.assign();
       return undefined;
     };
     coordinator.assign(training());
@@ -159,7 +159,7 @@ describe('the agent thread', () => {
     await startLongTraining();
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
-      if (path.endsWith('/commit')) coordinator.assign();
+      if (path.endsWith('/finish')) coordinator.assign();
       return undefined;
     };
     coordinator.assign(training({ runId: randomUUID(), sumId: OTHER_SUM, sumIndex: 1 }));
