@@ -36,6 +36,10 @@ export class FederationDriver {
     private readonly releases: ReleasesService,
   ) {}
 
+  /**
+   * The audit log's lock is held from the first transition on, while rows of the run are locked one by one: whoever locks one of
+   * these without the run's lock, as uploads and shares do, appends nothing to the audit log in that transaction.
+   */
   async advance(runId: string): Promise<void> {
     await this.database.transaction(async (m) => {
       await lockRun(m, runId);
