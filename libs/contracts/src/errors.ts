@@ -95,7 +95,7 @@ export const catalogue = {
   ],
   AGGREGATION_FAILED: [500, 'An upload could not be added; its site is named in the round.'],
   SUM_OUT_OF_RANGE: [500, 'The decrypted sum is not what the scheme can produce; nothing was released.'],
-  STRATEGY_FAILED: [500, 'The strategy step did not give finite weights; nothing was released.'],
+  STRATEGY_FAILED: [500, 'The server update did not give finite weights; nothing was released.'],
   BUDGET_EXHAUSTED: [409, 'The site’s privacy ledger does not allow this training; its budget is spent.'],
   TRAINING_DIVERGED: [
     409,

@@ -11,7 +11,7 @@ import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
  * |---|---|---|---|
  * | ceremony | a key epoch runs that has the site in its roster | posted its message of this step | refused, or the step is over |
  * | train, evaluate | a sum collects that has it in its cohort | signed its finished upload | refused, or the list of uploads is fixed |
- * | share | a sum is decrypted that has it in its active set | signed its decryption share | refused, or the sum is over |
+ * | decrypt | a sum is decrypted that has it among its decryptors | signed its decryption share | refused, or the sum is over |
  * | release | the release is its model's last | reports that it serves just this, or never will | another release follows |
  */
 export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Assignments {

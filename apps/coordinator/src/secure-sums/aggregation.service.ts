@@ -56,7 +56,7 @@ export class AggregationService {
     );
   }
 
-  /** The active set, which has until `deadlineAt` for its shares, and the signed commitment. */
+  /** The decryptors, who have until `deadlineAt` for their shares, and the signed commitment. */
   async sign(m: EntityManager, sum: SumRow, deadlineAt: Date) {
     const uploads = sum.uploads!;
     const { header } = await m.findOneByOrFail(KeyEpochRow, { id: sum.keyEpochId });

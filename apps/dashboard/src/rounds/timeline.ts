@@ -19,7 +19,7 @@ export const phaseHints: Record<PhaseName, string> = {
   freezing: 'uploads frozen',
   aggregating: 'ciphertexts added',
   decrypting: 'decryptors check and send their shares',
-  updating: 'strategy step, new version',
+  updating: 'server update, new version',
   evaluating: 'counts summed under encryption',
 };
 

@@ -82,7 +82,7 @@ describe('a failure', () => {
     expect((await ended(coordinator, id)).state).toBe('done');
   });
 
-  it('of the strategy step is in the timeline, in the audit log and in the run', async () => {
+  it('of the server update is in the timeline, in the audit log and in the run', async () => {
     behaviours['gamma']!.decrypt = 'silent';
     const model = tinyModel(5);
     const id = await begin('step', model);
