@@ -9,10 +9,10 @@ const response = await fetch(`http://127.0.0.1:${process.env.KOINON_PORT}/v1/sit
   body: JSON.stringify({ id, name }),
 });
 if (response.ok) {
-  const { token, coordinatorFingerprint } = /** @type {{ token: string, coordinatorFingerprint: string }} */ (
+  const { token, coordinatorKeyFingerprint } = /** @type {{ token: string, coordinatorKeyFingerprint: string }} */ (
     await response.json()
   );
-  process.stdout.write(`${token}\n${coordinatorFingerprint}\n`);
+  process.stdout.write(`${token}\n${coordinatorKeyFingerprint}\n`);
 } else {
   process.stderr.write(`the coordinator refused: ${await response.text()}\n`);
   process.exitCode = 1;

@@ -21,7 +21,7 @@ const TIMEOUT_MS = 10_000;
  */
 export async function askNode(
   site: string,
-  { url, fingerprint }: ConfiguredNode,
+  { url, keyFingerprint }: ConfiguredNode,
   model: string,
   inputs: readonly unknown[],
 ): Promise<Answer | undefined> {
@@ -29,7 +29,7 @@ export async function askNode(
   const path = `/v2/models/${encodeURIComponent(model)}`;
   const proof = await send(url, `${IDENTITY_PATH}?challenge=${challenge}`);
   if (!proof?.ok) return undefined;
-  await checkIdentity(await jsonOf(proof), { site, fingerprint, challenge });
+  await checkIdentity(await jsonOf(proof), { site, keyFingerprint, challenge });
   if (!(await send(url, path))?.ok) return undefined;
   const response = await send(url, `${path}/infer`, {
     method: 'POST',

@@ -53,6 +53,20 @@ describe('the folder of a federation', () => {
     }
   });
 
+  it('is never made beside one that does not say what it is about: its ledgers may be this federation’s', () => {
+    using dir = tempDir();
+    const folder = useFederation(dir.path, other);
+    for (const content of ['', '{', '{"spec":{}}']) {
+      writeFileSync(join(folder, 'federation.json'), content);
+      expect(() => useFederation(dir.path, identity)).toThrow(
+        expect.objectContaining({
+          code: 'CONFIG_INVALID',
+          detail: expect.stringMatching(/federation\.json is damaged/),
+        }),
+      );
+    }
+  });
+
   it('lets the database’s account pass and nobody look', () => {
     using dir = tempDir();
     const folder = useFederation(dir.path, identity);

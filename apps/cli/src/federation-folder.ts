@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CodedError } from '@koinon/contracts';
+import { readIfThere, writeDurably } from '@koinon/service';
 import { canonicalBytes } from '@koinon/signing';
 import { z } from 'zod';
 import { identitySchema, isSameFederation, withoutFileNames, type FederationIdentity } from './federation-identity.js';
 import { firstFolderName } from './first-home.js';
+import { foldersIn } from './folders.js';
 
 const currentSchema = z.object({ folder: z.string() });
 
@@ -20,14 +23,18 @@ export function useFederation(home: string, identity: FederationIdentity): strin
   const folder = knownFolder(home, identity) ?? join(home, `${identity.spec.name}-${digestOf(identity).slice(0, 12)}`);
   // The database server runs as another user when we are root: it may pass through here, secrets below are 0700.
   mkdirSync(folder, { recursive: true, mode: 0o711 });
-  replace(join(folder, 'federation.json'), identity);
-  replace(join(home, 'current.json'), { folder } satisfies z.infer<typeof currentSchema>);
+  writeDurably(join(folder, 'federation.json'), JSON.stringify(identity));
+  writeDurably(join(home, 'current.json'), JSON.stringify({ folder } satisfies z.infer<typeof currentSchema>));
   return folder;
 }
 
 /** The folder that was made current last; undefined when none was. */
 export function currentFederation(home: string): string | undefined {
-  return readJson(join(home, 'current.json'), currentSchema)?.folder;
+  try {
+    return currentSchema.parse(JSON.parse(readFileSync(join(home, 'current.json'), 'utf8'))).folder;
+  } catch {
+    return undefined;
+  }
 }
 
 const digestOf = (identity: FederationIdentity): string =>
@@ -35,30 +42,20 @@ const digestOf = (identity: FederationIdentity): string =>
     .update(canonicalBytes({ ...identity, spec: withoutFileNames(identity.spec) }))
     .digest('hex');
 
+/** @throws CodedError CONFIG_INVALID when a folder does not say what it is about: its ledgers may be those of this federation */
 function knownFolder(home: string, identity: FederationIdentity): string | undefined {
-  const folders = readdirSync(home, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-  const says = (name: string): FederationIdentity | undefined =>
-    readJson(join(home, name, 'federation.json'), identitySchema);
   const isThis = (name: string): boolean => {
-    const said = says(name);
-    return said ? isSameFederation(said, identity) : name === firstFolderName(identity);
+    const said = readIfThere(join(home, name, 'federation.json'));
+    return said ? isSameFederation(identityIn(said, name), identity) : name === firstFolderName(identity);
   };
-  const name = folders.find(isThis);
+  const name = foldersIn(home).find(isThis);
   return name === undefined ? undefined : join(home, name);
 }
 
-function readJson<T>(file: string, schema: z.ZodType<T>): T | undefined {
+function identityIn(said: Buffer, name: string): FederationIdentity {
   try {
-    return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return identitySchema.parse(JSON.parse(said.toString('utf8')));
   } catch {
-    return undefined;
+    throw new CodedError('CONFIG_INVALID', `${name}/federation.json is damaged; restore it from a backup`);
   }
-}
-
-/** Whole or not at all, whenever this process is killed. */
-function replace(file: string, value: object): void {
-  writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 });
-  renameSync(`${file}.new`, file);
 }

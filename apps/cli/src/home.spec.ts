@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { homeFolder, lockHome } from './home.js';
+import { carryHomeOver, homeFolder, lockHome } from './home.js';
 import { defaultHome } from './layout.js';
 import { identityOf } from '@koinon/supervisor';
 
@@ -14,6 +14,15 @@ describe('homeFolder', () => {
     expect(homeFolder()).toBe(defaultHome);
     vi.stubEnv('KOINON_HOME', '');
     expect(() => homeFolder()).toThrow(/KOINON_HOME: must not be empty/);
+  });
+});
+
+describe('carryHomeOver', () => {
+  it('refuses a home that a newer version wrote', () => {
+    using dir = tempDir();
+    writeFileSync(join(dir.path, 'home.json'), '{"homeVersion":3}');
+    expect(() => carryHomeOver(dir.path)).toThrow(expect.objectContaining({ code: 'HOME_VERSION' }));
+    expect(readdirSync(dir.path)).toEqual(['home.json']);
   });
 });
 

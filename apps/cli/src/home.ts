@@ -1,9 +1,10 @@
 import { accessSync, constants, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CodedError } from '@koinon/contracts';
-import { readSetting } from '@koinon/service';
+import { readSetting, removeUnfinished, takeHome } from '@koinon/service';
 import { defaultHome } from './layout.js';
 import { identityOf, isRunning, pidOf } from '@koinon/supervisor';
+import { carryOverFirstHome } from './first-home.js';
 
 /** KOINON_HOME: everything a local federation keeps. */
 export function homeFolder(): string {
@@ -33,6 +34,12 @@ export function lockHome(home: string): () => void {
     rmSync(mine, { force: true });
   }
   return () => rmSync(lock, { force: true });
+}
+
+/** Makes a locked home one of this version. @throws CodedError HOME_VERSION */
+export function carryHomeOver(home: string): void {
+  removeUnfinished(home);
+  takeHome(home, { 1: carryOverFirstHome });
 }
 
 function linked(from: string, to: string): boolean {

@@ -12,11 +12,19 @@ import { currentFederation } from './federation-folder.js';
  */
 const nodesSchema = z.record(
   siteIdSchema,
-  z.strictObject({
-    url: z.url({ protocol: /^https?$/ }),
-    /** SHA-256 of the node's identity key, as the hospital's node prints it when it starts. */
-    fingerprint: sha256Schema,
-  }),
+  z.strictObject(
+    {
+      url: z.url({ protocol: /^https?$/ }),
+      /** SHA-256 of the node's identity key, as the hospital's node prints it when it starts. */
+      keyFingerprint: sha256Schema,
+    },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys' && issue.keys?.includes('fingerprint')
+          ? '`fingerprint` is now called `keyFingerprint`'
+          : undefined,
+    },
+  ),
 );
 export type Nodes = z.infer<typeof nodesSchema>;
 export type ConfiguredNode = Nodes[string];
@@ -29,7 +37,7 @@ export function configuredNodes(): Nodes {
   const file = readSetting(process.env, 'KOINON_NODES_FILE') ?? (folder === undefined ? '' : nodesFileOf(folder));
   const text = read(
     file,
-    'no file says where nodes are; start a federation with `koinon up`, or set KOINON_NODES_FILE to a JSON file {"<site>": {"url": …, "fingerprint": …}}',
+    'no file says where nodes are; start a federation with `koinon up`, or set KOINON_NODES_FILE to a JSON file {"<site>": {"url": …, "keyFingerprint": …}}',
   );
   let nodes: unknown;
   try {

@@ -29,6 +29,13 @@ describe('the configuration', () => {
     expect(statSync(join(dir.path, 'home')).mode & 0o777).toBe(0o700);
   });
 
+  it('refuses a home that a newer version wrote', () => {
+    using dir = tempDir();
+    reading({}, dir.path);
+    writeFileSync(join(dir.path, 'home', 'home.json'), '{"homeVersion":3}');
+    expect(() => reading({}, dir.path)).toThrow(expect.objectContaining({ code: 'HOME_VERSION' }));
+  });
+
   it('takes every setting', () => {
     using dir = tempDir();
     const config = reading(

@@ -3,7 +3,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { CodedError, sha256Schema, siteIdSchema } from '@koinon/contracts';
-import { milliseconds, readSettings, whole } from '@koinon/service';
+import { milliseconds, readSettings, takeHome, whole } from '@koinon/service';
 
 const modelNameSchema = z.string().regex(/^[a-z][a-z0-9-]{1,62}$/, 'lower-case letters, digits and hyphens');
 
@@ -44,7 +44,7 @@ export interface NodeConfig {
   readonly site: string;
   readonly home: string;
   readonly coordinatorUrl: string;
-  readonly coordinatorFingerprint: string;
+  readonly coordinatorKeyFingerprint: string;
   readonly enrolmentTokenFile: string | undefined;
   readonly data: { readonly file: string; readonly splitFile: string; readonly centre: string };
   readonly models: readonly string[];
@@ -58,7 +58,7 @@ export interface NodeConfig {
   readonly insecureDeterministic: boolean;
 }
 
-/** @throws CodedError CONFIG_INVALID naming each setting, HOME_NOT_WRITABLE */
+/** @throws CodedError CONFIG_INVALID naming each setting, HOME_NOT_WRITABLE, HOME_VERSION */
 export function readConfig(environment: NodeJS.ProcessEnv): NodeConfig {
   const env = readSettings(environmentSchema, environment);
   const home = resolve(env.KOINON_HOME);
@@ -68,11 +68,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): NodeConfig {
   } catch {
     throw new CodedError('HOME_NOT_WRITABLE');
   }
+  takeHome(home);
   return {
     site: env.KOINON_SITE,
     home,
     coordinatorUrl: env.KOINON_COORDINATOR_URL,
-    coordinatorFingerprint: env.KOINON_COORDINATOR_FINGERPRINT,
+    coordinatorKeyFingerprint: env.KOINON_COORDINATOR_FINGERPRINT,
     enrolmentTokenFile: env.KOINON_ENROLMENT_TOKEN_FILE,
     data: {
       file: resolve(env.KOINON_DATA_FILE),

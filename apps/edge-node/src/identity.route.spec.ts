@@ -13,20 +13,20 @@ it('the node signs a challenge with its identity key, and nothing that is none',
   const ask = (challenge: string) => app.inject(`/v2/identity?challenge=${challenge}`);
   const challenge = 'c4'.repeat(32);
   const answer = (await ask(challenge)).json<IdentityProof>();
-  await checkIdentity(answer, { site: 'va', fingerprint: signer.keyFingerprint, challenge });
+  await checkIdentity(answer, { site: 'va', keyFingerprint: signer.keyFingerprint, challenge });
   const refused = { code: 'SIGNATURE_INVALID' };
-  await expect(checkIdentity(answer, { site: 'va', fingerprint: 'ab'.repeat(32), challenge })).rejects.toMatchObject(
+  await expect(checkIdentity(answer, { site: 'va', keyFingerprint: 'ab'.repeat(32), challenge })).rejects.toMatchObject(
     refused,
   );
   await expect(
-    checkIdentity(answer, { site: 'cleveland', fingerprint: signer.keyFingerprint, challenge }),
+    checkIdentity(answer, { site: 'cleveland', keyFingerprint: signer.keyFingerprint, challenge }),
   ).rejects.toMatchObject(refused);
   await expect(
-    checkIdentity(answer, { site: 'va', fingerprint: signer.keyFingerprint, challenge: 'c5'.repeat(32) }),
+    checkIdentity(answer, { site: 'va', keyFingerprint: signer.keyFingerprint, challenge: 'c5'.repeat(32) }),
   ).rejects.toMatchObject(refused);
   const altered = { ...answer, proof: { ...answer.proof, payloadType: 'application/vnd.koinon.request.v1+json' } };
   await expect(
-    checkIdentity(altered, { site: 'va', fingerprint: signer.keyFingerprint, challenge }),
+    checkIdentity(altered, { site: 'va', keyFingerprint: signer.keyFingerprint, challenge }),
   ).rejects.toMatchObject(refused);
   expect([(await ask('')).statusCode, (await ask('c4')).statusCode, (await ask(`${challenge}00`)).statusCode]).toEqual([
     400, 400, 400,

@@ -8,7 +8,7 @@ import { loadSiteKeys } from '@koinon/site-client';
 import { ModelRuntime } from '@koinon/inference';
 import { ModelDirectory, ServingStats, buildServer } from '@koinon/open-inference';
 
-async function start(): Promise<{ url: string; fingerprint: string; stop: () => Promise<void> }> {
+async function start(): Promise<{ url: string; keyFingerprint: string; stop: () => Promise<void> }> {
   const config = readConfig(process.env);
   const { signer } = await loadSiteKeys(config.home);
   const runtime = await ModelRuntime.start(config.servingThreads ? { threads: config.servingThreads } : {});
@@ -26,7 +26,7 @@ async function start(): Promise<{ url: string; fingerprint: string; stop: () => 
     await runtime.close();
   };
   agent.failed.catch((error: unknown) => stop().finally(() => fail(error)));
-  return { url, fingerprint: signer.keyFingerprint, stop };
+  return { url, keyFingerprint: signer.keyFingerprint, stop };
 }
 
 function print(entry: Record<string, unknown>): void {
@@ -40,7 +40,7 @@ function fail(error: unknown): never {
 }
 
 try {
-  const { url, fingerprint, stop } = await start();
+  const { url, keyFingerprint, stop } = await start();
   let stopping = false;
   const end = () => {
     if (stopping) return;
@@ -50,8 +50,8 @@ try {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
   process.on('disconnect', end);
   // For whoever will send patients here: predictions are asked of this key, not of an address alone.
-  print({ level: 'info', event: 'serving', url, fingerprint });
-  process.send?.({ ready: { url, fingerprint } });
+  print({ level: 'info', event: 'serving', url, keyFingerprint });
+  process.send?.({ ready: { url, keyFingerprint } });
 } catch (error) {
   fail(error);
 }

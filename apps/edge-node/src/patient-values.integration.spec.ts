@@ -141,7 +141,7 @@ beforeAll(async () => {
   writeTable();
   node = spawn(process.execPath, [fileURLToPath(new URL('../dist/main.js', import.meta.url))], {
     env: {
-      ...environmentOf(home, coordinator.url, enrolled.config.coordinatorFingerprint),
+      ...environmentOf(home, coordinator.url, enrolled.config.coordinatorKeyFingerprint),
       KOINON_DATA_FILE: join(dir.path, 'records', 'table.csv'),
       KOINON_SPLIT_FILE: join(dir.path, 'records', 'split.json'),
       KOINON_SPLIT_CENTRE: 'here',

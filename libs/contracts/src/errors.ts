@@ -141,6 +141,10 @@ export const catalogue = {
     'Koinon does not run on this operating system and processor; the detail says where it does.',
   ],
   PORT_IN_USE: [500, 'The port is taken by another program; choose another or stop it.'],
+  HOME_VERSION: [
+    409,
+    'The data directory was written by a version of Koinon that this one cannot read; the detail says what can.',
+  ],
   HOME_NOT_WRITABLE: [500, 'The data directory cannot be written; check KOINON_HOME and its owner.'],
   TOKEN_FILE_DAMAGED: [
     500,

@@ -12,12 +12,10 @@ const versionSchema = z.string().regex(/^\d{1,4}\.\d{1,4}$/, 'a protocol is majo
 export const protocolSchema = z.string().regex(/^2\.\d+$/, 'this side speaks protocol 2');
 
 /**
- * Of what was signed once and is kept: uploads, aggregations, releases and the like outlive an update of whoever reads them. Their form
- * is that of protocol 1, so that a round which is under way during an update goes on and a release stays valid.
+ * Of a release, which is signed once, kept beside the model and read for months: its form is that of protocol 1. What belongs to a
+ * round has words of its own protocol and ends with it.
  */
-export const keptProtocolSchema = z
-  .string()
-  .regex(/^[12]\.\d+$/, 'this side reads what was signed in protocols 1 and 2');
+export const releaseProtocolSchema = z.string().regex(/^[12]\.\d+$/, 'this side reads releases of protocols 1 and 2');
 
 const protocolOf = (said: unknown): string => parse(z.looseObject({ protocol: z.string() }), said).protocol;
 const majorOf = (version: string): number => Number(version.split('.')[0]);

@@ -1,24 +1,15 @@
 /** What a site or the coordinator signs, by payload type. Everything a third party must check is one of these. */
 import { z } from 'zod';
 import { MAX_KEY_HOLDERS, publicKeySchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
-import { keptProtocolSchema, protocolSchema } from './protocol.js';
+import { protocolSchema, releaseProtocolSchema } from './protocol.js';
 
-const typeOf = (name: string): string => `application/vnd.koinon.${name}.v1+json`;
-
-/** Said once, to whoever is there now. */
-const message = <T extends z.ZodRawShape>(name: string, shape: T) => ({
-  type: typeOf(name),
-  schema: z.strictObject({ protocol: protocolSchema, ...shape }),
-});
-
-/** Kept, and read again later. */
-const record = <T extends z.ZodRawShape>(name: string, shape: T) => ({
-  type: typeOf(name),
-  schema: z.strictObject({ protocol: keptProtocolSchema, ...shape }),
+const statement = <T extends z.ZodRawShape>(name: string, shape: T, protocol = protocolSchema) => ({
+  type: `application/vnd.koinon.${name}.v1+json`,
+  schema: z.strictObject({ protocol, ...shape }),
 });
 
 /** A site's request: method, path and body digest, so that nothing can be replayed elsewhere. */
-export const requestStatement = message('request', {
+export const requestStatement = statement('request', {
   site: siteIdSchema,
   method: z.enum(['GET', 'POST', 'PUT']),
   path: z.string().max(2000),
@@ -29,7 +20,7 @@ export const requestStatement = message('request', {
 });
 
 /** A site's own keys, proved with the one-time token: the token itself is sent beside, never signed into the open. */
-export const enrolmentStatement = message('enrolment', {
+export const enrolmentStatement = statement('enrolment', {
   site: siteIdSchema,
   identityKey: publicKeySchema,
   /** X25519 public key that other sites seal shares to (HPKE). */
@@ -38,7 +29,7 @@ export const enrolmentStatement = message('enrolment', {
 });
 
 /** All messages of one site in one step of the key ceremony, by digest. A body with `to` is sealed: only `to` can unseal it. */
-export const ceremonyStatement = record('ceremony', {
+export const ceremonyStatement = statement('ceremony', {
   keyEpochId: uuidSchema,
   headerSha256: sha256Schema,
   site: siteIdSchema,
@@ -50,7 +41,7 @@ export const ceremonyStatement = record('ceremony', {
 });
 
 /** A finished upload: after this the site cannot change a block. */
-export const uploadStatement = record('upload', {
+export const uploadStatement = statement('upload', {
   sumId: uuidSchema,
   site: siteIdSchema,
   blocks: z.int().positive(),
@@ -59,7 +50,7 @@ export const uploadStatement = record('upload', {
 });
 
 /** The coordinator’s aggregation commitment: exactly these uploads, this root of the sum, these decryptors. Never a second one. */
-export const aggregationCommitmentStatement = record('freezing', {
+export const aggregationCommitmentStatement = statement('freezing', {
   sumId: uuidSchema,
   keyEpochId: uuidSchema,
   sumIndex: z.int().nonnegative(),
@@ -71,7 +62,7 @@ export const aggregationCommitmentStatement = record('freezing', {
 });
 
 /** A site's decryption share, by digest; the bytes travel beside it. */
-export const decryptionShareStatement = record('share', {
+export const decryptionShareStatement = statement('share', {
   sumId: uuidSchema,
   site: siteIdSchema,
   commitmentSha256: sha256Schema,
@@ -84,18 +75,22 @@ export const decryptionShareStatement = record('share', {
 export const MOST_RELEASES = 1_000_000;
 
 /** A released model version. The counter only grows: going back to old content is a newer release. */
-export const releaseStatement = record('release', {
-  model: z.string(),
-  version: z.int().positive(),
-  releaseCounter: z.int().positive().max(MOST_RELEASES),
-  sha256: sha256Schema,
-  bytes: z.int().positive(),
-  issuedAt: z.string(),
-  expiresAt: z.string(),
-});
+export const releaseStatement = statement(
+  'release',
+  {
+    model: z.string(),
+    version: z.int().positive(),
+    releaseCounter: z.int().positive().max(MOST_RELEASES),
+    sha256: sha256Schema,
+    bytes: z.int().positive(),
+    issuedAt: z.string(),
+    expiresAt: z.string(),
+  },
+  releaseProtocolSchema,
+);
 
 /** A node's answer to somebody who asks who it is, before any patient's values are sent to it. */
-export const identityStatement = message('identity', {
+export const identityStatement = statement('identity', {
   site: siteIdSchema,
   /** 32 random bytes of whoever asks, in hex. */
   challenge: sha256Schema,

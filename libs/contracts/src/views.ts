@@ -28,7 +28,7 @@ export const invitationSchema = z.object({
   token: z.string(),
   expiresAt: instant,
   /** SHA-256 of the coordinator's public key, for the node to pin. */
-  coordinatorFingerprint: sha256Schema,
+  coordinatorKeyFingerprint: sha256Schema,
 });
 
 /** What people see of a round: its own states and, while it collects, what the sum of its updates is doing. */

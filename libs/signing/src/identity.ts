@@ -18,10 +18,10 @@ export async function proveIdentity(signer: Signer, site: string, challenge: str
 /** @throws CodedError SIGNATURE_INVALID unless the answer is this site's, under this key, to this challenge */
 export async function checkIdentity(
   answer: unknown,
-  expected: { readonly site: string; readonly fingerprint: string; readonly challenge: string },
+  expected: { readonly site: string; readonly keyFingerprint: string; readonly challenge: string },
 ): Promise<void> {
   const { success, data } = identityProofSchema.safeParse(answer);
-  if (!success || (await keyFingerprintOf(data.identityKey)) !== expected.fingerprint)
+  if (!success || (await keyFingerprintOf(data.identityKey)) !== expected.keyFingerprint)
     throw new CodedError('SIGNATURE_INVALID', `the node is not ${expected.site}’s: its key has another fingerprint`);
   const { site, challenge } = await verifyStatement(
     data.proof,

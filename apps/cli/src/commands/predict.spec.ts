@@ -7,6 +7,7 @@ import { type SiteView } from '@koinon/contracts';
 import { tempDir } from '@koinon/testing';
 import { Command } from 'commander';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { configuredNodes } from '../nodes-file.js';
 import { addPredictCommand } from './predict.js';
 
 const PATIENT = ['54.25', '1', '130'];
@@ -45,7 +46,7 @@ async function node(
     if (pathname === '/v2/identity') return proveIdentity(signer, site, searchParams.get('challenge')!);
     return pathname.endsWith('/infer') ? infer(request, response) : { name: 'heart-disease' };
   });
-  return { ...listening, fingerprint: signer.keyFingerprint };
+  return { ...listening, keyFingerprint: signer.keyFingerprint };
 }
 
 describe('koinon predict', () => {
@@ -56,7 +57,7 @@ describe('koinon predict', () => {
   });
 
   async function predict(
-    nodes: Record<string, { url: string; fingerprint: string }>,
+    nodes: Record<string, { url: string; keyFingerprint: string }>,
     ...options: string[]
   ): Promise<string> {
     using dir = tempDir();
@@ -64,7 +65,9 @@ describe('koinon predict', () => {
     writeFileSync(
       file,
       JSON.stringify(
-        Object.fromEntries(Object.entries(nodes).map(([site, { url, fingerprint }]) => [site, { url, fingerprint }])),
+        Object.fromEntries(
+          Object.entries(nodes).map(([site, { url, keyFingerprint }]) => [site, { url, keyFingerprint }]),
+        ),
       ),
     );
     vi.stubEnv('KOINON_NODES_FILE', file);
@@ -95,14 +98,28 @@ describe('koinon predict', () => {
     expect(va.received.at(-1)).toContain('[54.25,1,130]');
   });
 
-  it.each<[string, () => Promise<{ url: string; fingerprint: string; received: string[] }>]>([
-    ['holds another key', async () => ({ ...(await node('va')), fingerprint: 'ab'.repeat(32) })],
+  it.each<[string, () => Promise<{ url: string; keyFingerprint: string; received: string[] }>]>([
+    ['holds another key', async () => ({ ...(await node('va')), keyFingerprint: 'ab'.repeat(32) })],
     ['is another site’s', () => node('cleveland')],
-    ['answers anything', async () => ({ ...(await listen(() => answer)), fingerprint: 'ab'.repeat(32) })],
+    ['answers anything', async () => ({ ...(await listen(() => answer)), keyFingerprint: 'ab'.repeat(32) })],
   ])('sends no patient to a node that %s', async (_name, make) => {
     const impostor = await make();
     await expect(predict({ va: impostor })).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
     expect(impostor.received).toEqual([expect.stringMatching(/^\/v2\/identity\?challenge=[0-9a-f]{64} $/)]);
+  });
+
+  it('names the present word where the file of nodes has one of before', async () => {
+    using dir = tempDir();
+    const file = join(dir.path, 'nodes.json');
+    const { url, keyFingerprint } = await node('va');
+    writeFileSync(file, JSON.stringify({ va: { url, fingerprint: keyFingerprint } }));
+    vi.stubEnv('KOINON_NODES_FILE', file);
+    expect(() => configuredNodes()).toThrow(
+      expect.objectContaining({
+        code: 'REQUEST_INVALID',
+        issues: expect.arrayContaining([{ path: 'va', message: '`fingerprint` is now called `keyFingerprint`' }]),
+      }),
+    );
   });
 
   it('follows no node to another address', async () => {
@@ -114,14 +131,14 @@ describe('koinon predict', () => {
 
   it.each([404, 503])('takes a node that answers %i when asked who it is for one that is away', async (status) => {
     const busy = await listen((_request, response) => void (response.statusCode = status));
-    const nodes = { cleveland: { ...busy, fingerprint: 'ab'.repeat(32) }, va: await node('va') };
+    const nodes = { cleveland: { ...busy, keyFingerprint: 'ab'.repeat(32) }, va: await node('va') };
     expect(await predict(nodes)).toContain('at va\n');
     await expect(predict(nodes, '--site', 'cleveland')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(busy.received.every((request) => request.startsWith('/v2/identity?'))).toBe(true);
   });
 
   it('asks the next node when one is away, and says when none serves the model', async () => {
-    const away = { url: 'http://127.0.0.1:1', fingerprint: 'ab'.repeat(32) };
+    const away = { url: 'http://127.0.0.1:1', keyFingerprint: 'ab'.repeat(32) };
     expect(await predict({ cleveland: away, va: await node('va') })).toContain('at va\n');
     await expect(predict({ cleveland: away })).rejects.toMatchObject({
       code: 'NOT_FOUND',

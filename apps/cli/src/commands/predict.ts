@@ -13,7 +13,7 @@ interface Options {
 const HELP = `
 Environment:
   KOINON_NODES_FILE  addresses and key fingerprints of the nodes that patients
-                     may be sent to: {"<site>": {"url": …, "fingerprint": …}}
+                     may be sent to: {"<site>": {"url": …, "keyFingerprint": …}}
                      (default: the hospitals that \`koinon up\` started)`;
 
 export function addPredictCommand(program: Command, withFormat: (command: Command) => Command): void {

@@ -61,7 +61,7 @@ export class HospitalNodes {
     if (known?.state !== 'enrolled') {
       const invitation = await this.client.invite(id, displayName);
       writeFileSync(tokenFile, invitation.token, { mode: 0o600 });
-      writeFileSync(fingerprintFile, invitation.coordinatorFingerprint, { mode: 0o600 });
+      writeFileSync(fingerprintFile, invitation.coordinatorKeyFingerprint, { mode: 0o600 });
     }
     const node = this.host.program(
       id,
@@ -70,7 +70,7 @@ export class HospitalNodes {
         home,
         port: port === 0 ? 0 : port + 1 + index,
         coordinatorUrl: this.client.baseUrl,
-        coordinatorFingerprint: read(
+        coordinatorKeyFingerprint: read(
           fingerprintFile,
           `${id} is enrolled in this database from another folder; every federation needs a database of its own`,
         ),
@@ -82,8 +82,8 @@ export class HospitalNodes {
       },
     );
     this.programs.push(node);
-    const { url, fingerprint } = await node.start(this.host.signal);
-    this.nodes.set(id, { url: url!, fingerprint: fingerprint! });
+    const { url, keyFingerprint } = await node.start(this.host.signal);
+    this.nodes.set(id, { url: url!, keyFingerprint: keyFingerprint! });
     rmSync(tokenFile, { force: true });
   }
 }

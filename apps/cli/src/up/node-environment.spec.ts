@@ -6,7 +6,7 @@ const place = {
   home: '/home/somebody/sites/va',
   port: 7404,
   coordinatorUrl: 'http://127.0.0.1:7400',
-  coordinatorFingerprint: 'ab'.repeat(32),
+  coordinatorKeyFingerprint: 'ab'.repeat(32),
   tokenFile: '/home/somebody/sites/va/enrolment.token',
 };
 

@@ -7,7 +7,7 @@ export interface NodePlace {
   /** 0 takes a free one. */
   readonly port: number;
   readonly coordinatorUrl: string;
-  readonly coordinatorFingerprint: string;
+  readonly coordinatorKeyFingerprint: string;
   readonly tokenFile: string;
 }
 
@@ -19,7 +19,7 @@ export function nodeEnvironment(site: string, plan: Plan, place: NodePlace): Rec
     KOINON_HOME: place.home,
     KOINON_COORDINATOR_URL: place.coordinatorUrl,
     KOINON_ENROLMENT_TOKEN_FILE: place.tokenFile,
-    KOINON_COORDINATOR_FINGERPRINT: place.coordinatorFingerprint,
+    KOINON_COORDINATOR_FINGERPRINT: place.coordinatorKeyFingerprint,
     KOINON_DATA_FILE: plan.files[site]!,
     KOINON_SPLIT_FILE: splitFile,
     KOINON_SPLIT_CENTRE: site,

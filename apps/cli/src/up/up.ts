@@ -5,7 +5,7 @@ import { CodedError, catalogue, type VersionView } from '@koinon/contracts';
 import { type KoinonClient } from '@koinon/client';
 import { readWeights } from '@koinon/onnx';
 import { output } from '../format.js';
-import { homeFolder, lockHome } from '../home.js';
+import { carryHomeOver, homeFolder, lockHome } from '../home.js';
 import { useFederation } from '../federation-folder.js';
 import { Machine } from './machine.js';
 import { planFrom, type UpFlags } from './options.js';
@@ -31,6 +31,7 @@ export async function up(flags: UpFlags, say: (line: string) => void, signal: Ab
   const home = homeFolder();
   const unlock = lockHome(home);
   try {
+    carryHomeOver(home);
     const folder = useFederation(home, plan.identity);
     const machine = await Machine.start({
       folder,

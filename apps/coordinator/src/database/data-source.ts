@@ -19,7 +19,7 @@ import { KeyEpochsEnd20261128010000 } from './migrations/20261128-key-epochs-end
 import { RoundStates20261128020000 } from './migrations/20261128-round-states.js';
 import { OneWriter20261128030000 } from './migrations/20261128-one-writer.js';
 import { JobFailures20261127140000 } from './migrations/20261127-job-failures.js';
-import { PresentWords20261128040000 } from './migrations/20261128-present-words.js';
+import { PresentWords20261128050000 } from './migrations/20261128-present-words.js';
 import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
 import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
 import { RunEpsilon20261127150000 } from './migrations/20261127-run-epsilon.js';
@@ -55,8 +55,8 @@ export function dataSource(url: string): DataSource {
       KeyEpochsEnd20261128010000,
       RoundStates20261128020000,
       OneWriter20261128030000,
-      PresentWords20261128040000,
       KeyEpochNames20261128040000,
+      PresentWords20261128050000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

@@ -86,7 +86,7 @@ describe('the migrations', () => {
       FROM runs JOIN rounds ON rounds.run_id = runs.id JOIN model_versions v ON v.run_id = runs.id WHERE runs.id = '${id}'`)
       )[0]!;
     try {
-      const from = source.migrations.findIndex((m) => m.name === 'PresentWords20261128040000');
+      const from = source.migrations.findIndex((m) => m.name === 'PresentWords20261128050000');
       for (const _ of source.migrations.slice(from)) await source.undoLastMigration();
       await source.query(
         `INSERT INTO runs (id, federation, spec, model_sha256, feature_schema_sha256, parameters, noise_multiplier, state, started_at, epsilon_after)

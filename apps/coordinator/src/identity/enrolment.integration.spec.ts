@@ -24,12 +24,12 @@ describe('enrolment', () => {
   const denied = { status: 403, body: { code: 'ENROLMENT_TOKEN_INVALID' } };
 
   it('registers the keys a node made and gives the coordinator’s, which the fingerprint pins', async () => {
-    const { token, coordinatorFingerprint } = await invite('first');
+    const { token, coordinatorKeyFingerprint } = await invite('first');
     const signer = await freshSigner();
     const { status, body } = await post(await enrolmentOf('first', token, signer, sealingKey));
     expect(status).toBe(201);
     const coordinatorKey = fromBase64(body['coordinatorKey'] as string);
-    expect(createHash('sha256').update(coordinatorKey).digest('hex')).toBe(coordinatorFingerprint);
+    expect(createHash('sha256').update(coordinatorKey).digest('hex')).toBe(coordinatorKeyFingerprint);
     const site = (await federation.coordinator.client.sites()).find((s) => s.id === 'first')!;
     expect(site).toMatchObject({ state: 'enrolled', keyFingerprint: signer.keyFingerprint });
     expect(

@@ -45,7 +45,12 @@ export class EnrolmentService {
       await this.audit.append(m, { actor, action: 'site.invited', subject: id, detail: { name } });
       await this.events.publish(m, 'site', id, null);
     });
-    return { site: id, token, expiresAt: expiresAt.toISOString(), coordinatorFingerprint: this.signer.keyFingerprint };
+    return {
+      site: id,
+      token,
+      expiresAt: expiresAt.toISOString(),
+      coordinatorKeyFingerprint: this.signer.keyFingerprint,
+    };
   }
 
   /** Registers the keys a node made for itself. The token works once; the same node may repeat itself, as the answer may have been lost. */
@@ -76,12 +81,12 @@ export class EnrolmentService {
           lastSeenAt: CLOCK,
         },
       );
-      const fingerprint = await keyFingerprintOf(statement.identityKey);
+      const keyFingerprint = await keyFingerprintOf(statement.identityKey);
       await this.audit.append(m, {
         actor: site.id,
         action: 'site.enrolled',
         subject: site.id,
-        detail: { fingerprint },
+        detail: { keyFingerprint },
       });
       await this.events.publish(m, 'site', site.id, null);
     });

@@ -18,6 +18,13 @@ function failure(environment: NodeJS.ProcessEnv): CodedError {
 }
 
 describe('the configuration', () => {
+  it('refuses a home that a newer version wrote', () => {
+    using dir = tempDir();
+    readConfig({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path });
+    writeFileSync(join(dir.path, 'coordinator', 'home.json'), '{"homeVersion":3}');
+    expect(failure({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path }).code).toBe('HOME_VERSION');
+  });
+
   it('needs a database and a home, and has defaults for the rest', () => {
     using dir = tempDir();
     expect(readConfig({ KOINON_DATABASE_URL: url, KOINON_HOME: dir.path })).toEqual({

@@ -3,7 +3,7 @@ import { mkdirSync, accessSync, constants } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CodedError } from '@koinon/contracts';
-import { milliseconds, readSettings, whole } from '@koinon/service';
+import { milliseconds, readSettings, takeHome, whole } from '@koinon/service';
 
 const environmentSchema = z.object({
   KOINON_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
@@ -33,7 +33,7 @@ export interface Config {
 
 export const CONFIG = Symbol('Config');
 
-/** @throws CodedError CONFIG_INVALID naming each setting, HOME_NOT_WRITABLE */
+/** @throws CodedError CONFIG_INVALID naming each setting, HOME_NOT_WRITABLE, HOME_VERSION */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const env = readSettings(environmentSchema, environment);
   const home = join(resolve(env.KOINON_HOME), 'coordinator');
@@ -43,6 +43,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   } catch {
     throw new CodedError('HOME_NOT_WRITABLE');
   }
+  takeHome(home);
   return {
     databaseUrl: env.KOINON_DATABASE_URL,
     redisUrl: env.KOINON_REDIS_URL,

@@ -75,7 +75,7 @@ export class EdgeNode implements AsyncDisposable {
     budget: number | 'off',
     testCopies = 1,
   ): Promise<EdgeNode> {
-    const { token, coordinatorFingerprint } = await coordinator.client.invite(site, `Hospital ${site}`);
+    const { token, coordinatorKeyFingerprint } = await coordinator.client.invite(site, `Hospital ${site}`);
     const dir = tempDir();
     const [home, tokenFile] = [join(dir.path, 'home'), join(dir.path, 'token')];
     mkdirSync(home);
@@ -86,7 +86,7 @@ export class EdgeNode implements AsyncDisposable {
       KOINON_SITE: site,
       KOINON_HOME: home,
       KOINON_COORDINATOR_URL: coordinator.url,
-      KOINON_COORDINATOR_FINGERPRINT: coordinatorFingerprint,
+      KOINON_COORDINATOR_FINGERPRINT: coordinatorKeyFingerprint,
       KOINON_ENROLMENT_TOKEN_FILE: tokenFile,
       KOINON_DATA_FILE: data.table,
       KOINON_SPLIT_FILE: data.split,

@@ -238,7 +238,7 @@ describe('the agent thread', () => {
   });
 
   it('says why it cannot start', async () => {
-    await expect(start({ ...node.config, coordinatorFingerprint: '00'.repeat(32) })).rejects.toMatchObject({
+    await expect(start({ ...node.config, coordinatorKeyFingerprint: '00'.repeat(32) })).rejects.toMatchObject({
       code: 'SIGNATURE_INVALID',
     });
   });

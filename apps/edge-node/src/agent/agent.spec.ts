@@ -72,7 +72,7 @@ describe('the agent', () => {
     commitment: await signStatement(
       aggregationCommitmentStatement.type,
       {
-        protocol: '1.0',
+        protocol: PROTOCOL,
         sumId: SUM,
         keyEpochId: KEY_EPOCH,
         sumIndex: 0,

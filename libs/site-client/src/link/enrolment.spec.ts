@@ -13,11 +13,11 @@ import { loadSiteKeys } from './site-keys.js';
 
 const TOKEN = 'one-time-token-of-this-site';
 
-const optionsOf = (home: string, coordinatorUrl: string, coordinatorFingerprint: string): EnrolmentOptions => ({
+const optionsOf = (home: string, coordinatorUrl: string, coordinatorKeyFingerprint: string): EnrolmentOptions => ({
   site: 'cleveland',
   home,
   coordinatorUrl,
-  coordinatorFingerprint,
+  coordinatorKeyFingerprint,
   enrolmentTokenFile: join(home, 'token'),
 });
 

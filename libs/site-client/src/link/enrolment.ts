@@ -12,7 +12,7 @@ export interface EnrolmentOptions {
   readonly home: string;
   readonly coordinatorUrl: string;
   /** SHA-256 of the coordinator's public key, as the invitation says. */
-  readonly coordinatorFingerprint: string;
+  readonly coordinatorKeyFingerprint: string;
   /** Holds the one-time token; needed until the node has enrolled. */
   readonly enrolmentTokenFile: string | undefined;
 }
@@ -58,8 +58,8 @@ export async function enrol(config: EnrolmentOptions, keys: SiteKeys): Promise<s
 }
 
 /** The configured fingerprint holds at every start, not only at the first. */
-async function checked(coordinatorKey: string, { coordinatorFingerprint }: EnrolmentOptions): Promise<string> {
-  if ((await keyFingerprintOf(coordinatorKey)) !== coordinatorFingerprint)
+async function checked(coordinatorKey: string, { coordinatorKeyFingerprint }: EnrolmentOptions): Promise<string> {
+  if ((await keyFingerprintOf(coordinatorKey)) !== coordinatorKeyFingerprint)
     throw new CodedError('SIGNATURE_INVALID', 'the coordinator is not the one of the invitation');
   return coordinatorKey;
 }

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** Words of `federation.yaml` and of metrics as they are called since protocol 2. Lineage is signed and stays as it was written. */
-export class PresentWords20261128040000 implements MigrationInterface {
-  name = 'PresentWords20261128040000';
+export class PresentWords20261128050000 implements MigrationInterface {
+  name = 'PresentWords20261128050000';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
