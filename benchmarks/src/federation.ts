@@ -146,8 +146,8 @@ async function federate(
         sum[i] = sum[i]! + value;
       });
     }
-    const { delta, rows } = meanUpdate(quantiser.dequantiseSum(sum, members.length), scaling);
-    const after = strategy.step(state, { weights: Float64Array.from(weights), delta, round, examples: rows });
+    const { delta, records } = meanUpdate(quantiser.dequantiseSum(sum, members.length), scaling);
+    const after = strategy.step(state, { weights: Float64Array.from(weights), delta, round, examples: records });
     state = after.state;
     version = writeWeights(version, trainable, Float32Array.from(after.weights));
   }

@@ -12,22 +12,22 @@ function sumOf(vectors: readonly Float32Array[]): Float64Array {
 }
 
 describe('the update vector', () => {
-  it('sums to the row-weighted mean of the deltas', () => {
+  it('sums to the record-weighted mean of the deltas', () => {
     const site = fc.record({
       delta: fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 }),
-      rows: fc.float({ min: 1, max: 600, noNaN: true }),
+      records: fc.float({ min: 1, max: 600, noNaN: true }),
     });
     fc.assert(
       fc.property(fc.array(site, { minLength: 1, maxLength: 8 }), (sites) => {
         const summed = sumOf(
-          sites.map(({ delta, rows }) =>
-            updateVector(Float32Array.from(delta), rows, { maxRecords: MAX_RECORDS, range: RANGE }),
+          sites.map(({ delta, records }) =>
+            updateVector(Float32Array.from(delta), records, { maxRecords: MAX_RECORDS, range: RANGE }),
           ),
         );
-        const { delta, rows } = meanUpdate(summed, { maxRecords: MAX_RECORDS, range: RANGE });
-        const weights = sites.map((s) => Math.min(s.rows, MAX_RECORDS));
+        const { delta, records } = meanUpdate(summed, { maxRecords: MAX_RECORDS, range: RANGE });
+        const weights = sites.map((s) => Math.min(s.records, MAX_RECORDS));
         const total = weights.reduce((a, b) => a + b, 0);
-        expect(rows).toBeCloseTo(total, 3);
+        expect(records).toBeCloseTo(total, 3);
         for (let i = 0; i < 4; i++) {
           const mean = sites.reduce((sum, s, k) => sum + s.delta[i]! * weights[k]!, 0) / total;
           expect(Math.abs(delta[i]! - mean)).toBeLessThan(1e-4);
@@ -43,8 +43,8 @@ describe('the update vector', () => {
         fc.array(fc.float({ noNaN: true }), { maxLength: 20 }),
         fc.double({ min: 1, max: 1e9, noNaN: true }),
         fc.constantFrom(0.25, 1, 8),
-        (delta, rows, bound) => {
-          const vector = updateVector(Float32Array.from(delta), rows, { maxRecords: MAX_RECORDS, range: bound });
+        (delta, records, bound) => {
+          const vector = updateVector(Float32Array.from(delta), records, { maxRecords: MAX_RECORDS, range: bound });
           expect(vector).toHaveLength(updateLength(delta.length));
           expect(vector.every((v) => Math.abs(v) <= bound)).toBe(true);
         },

@@ -27,7 +27,7 @@ function report(
     reference,
     version,
     modelPath: '/home/somebody/model.onnx',
-    parameters: 14,
+    parameterCount: 14,
     serving: { reports: serving, absent },
     dashboardUrl: 'http://127.0.0.1:7400/#token=secret',
   });

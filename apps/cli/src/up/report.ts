@@ -37,7 +37,7 @@ export interface ReportParts {
   readonly version: VersionView;
   readonly modelPath: string;
   /** Trained values of the model. */
-  readonly parameters: number;
+  readonly parameterCount: number;
   readonly serving: Serving;
   readonly dashboardUrl: string;
 }
@@ -47,7 +47,7 @@ export function reportOf({
   reference,
   version,
   modelPath,
-  parameters,
+  parameterCount,
   serving,
   dashboardUrl,
 }: ReportParts): Report {
@@ -73,7 +73,7 @@ export function reportOf({
       pooled: reference.pooled,
     },
     encryption: run.encryption,
-    upload: { bytes: meanUploadBytes(run.rounds), values: updateLength(parameters) },
+    upload: { bytes: meanUploadBytes(run.rounds), values: updateLength(parameterCount) },
     model: {
       name: version.model,
       version: version.version,

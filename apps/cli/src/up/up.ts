@@ -74,10 +74,10 @@ async function operate(machine: Machine, flags: UpFlags): Promise<void> {
   );
   for (const { site, reason } of serving.absent) say(`${site} does not serve version ${version.version}: ${reason}`);
   const modelPath = await saveModel(client, folder, version);
-  const parameters = readWeights(readFileSync(modelPath), plan.spec.model.trainable).length;
+  const parameterCount = readWeights(readFileSync(modelPath), plan.spec.model.trainable).length;
   output(
     flags.format,
-    reportOf({ run: ended, reference: metrics, version, modelPath, parameters, serving, dashboardUrl }),
+    reportOf({ run: ended, reference: metrics, version, modelPath, parameterCount, serving, dashboardUrl }),
     (report) => textReport(report, { stillServing: !flags.once }),
   );
   if (!flags.once) await serve(machine);

@@ -17,7 +17,7 @@ export class RunRow {
   @Column('text', { name: 'model_sha256' }) modelSha256!: string;
   @Column('text', { name: 'feature_schema_sha256' }) recordsSchemaSha256!: string;
   /** Values of the trainable parameters together. */
-  @Column('int') parameters!: number;
+  @Column('int', { name: 'parameters' }) parameterCount!: number;
   @Column('int', { nullable: true }) seed!: number | null;
   @Column('float8', { name: 'noise_multiplier' }) noiseMultiplier!: number;
   /** Number of rounds → ε of a record after them, as far as somebody asked for it. */

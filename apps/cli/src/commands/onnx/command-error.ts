@@ -6,7 +6,7 @@ import { CommanderError } from 'commander';
 export type OnnxCommandErrorCode =
   | 'MODEL_FILE_UNREADABLE'
   | 'OUTPUT_FILE_UNWRITABLE'
-  | 'LOGITS_UNKNOWN'
+  | 'MODEL_OUTPUT_UNKNOWN'
   | 'LOSS_CONTRADICTS_MODEL'
   | 'DIMENSION_UNKNOWN'
   | 'BATCH_TOO_LARGE'

@@ -41,7 +41,7 @@ describe('koinon gradcheck', () => {
     const { stdout, exitCode } = await checked(classifier(), '--batch', '3', '--format', 'json');
     const report = JSON.parse(stdout) as GradcheckReport;
     expect(exitCode).toBe(0);
-    expect(report).toMatchObject({ logits: 'scores', loss: 'cross-entropy', batch: 3, passed: true, skipped: [] });
+    expect(report).toMatchObject({ modelOutput: 'scores', loss: 'cross-entropy', batch: 3, passed: true, skipped: [] });
     expect(report.parameters.map(({ parameter, compared }) => [parameter, compared])).toEqual([
       ['kernel', 20],
       ['bias', 4],
@@ -92,12 +92,14 @@ describe('koinon gradcheck', () => {
     const other = await checked(classifier(), '--loss', 'mse', '--format', 'json');
     expect([other.exitCode, JSON.parse(other.stdout)]).toEqual([
       0,
-      expect.objectContaining({ loss: 'mse', logits: 'classes', passed: true }),
+      expect.objectContaining({ loss: 'mse', modelOutput: 'classes', passed: true }),
     ]);
-    const inner = await checked(classifier(), '--loss', 'mse', '--logits', 'scores');
+    const inner = await checked(classifier(), '--loss', 'mse', '--model-output', 'scores');
     expect([inner.exitCode, inner.stdout]).toEqual([0, expect.stringContaining('mse on scores, batch 4')]);
     expect((await checked(classifier(), '--loss', 'bce')).stderr).toMatch(/^koinon: LOSS_CONTRADICTS_MODEL: /);
-    expect((await checked(classifier(), '--logits', 'nothing')).stderr).toMatch(/^koinon: LOGITS_UNKNOWN: /);
+    expect((await checked(classifier(), '--model-output', 'nothing')).stderr).toMatch(
+      /^koinon: MODEL_OUTPUT_UNKNOWN: /,
+    );
   });
 
   it('skips each weight without a gradient, wherever it is among the others, and checks the rest', async () => {

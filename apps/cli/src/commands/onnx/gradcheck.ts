@@ -31,12 +31,12 @@ export interface GradcheckOptions extends ObjectiveWish {
 
 /**
  * Compares the gradient of every float32 initializer with central finite differences, on random data.
- * @throws OnnxCommandError NOTHING_TO_CHECK when none has a gradient, LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE
+ * @throws OnnxCommandError NOTHING_TO_CHECK when none has a gradient, MODEL_OUTPUT_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE
  */
 export async function gradcheck(model: Model, { batch, dims, ...wish }: GradcheckOptions): Promise<GradcheckReport> {
   checkSizes(model, batch, dims);
   const objective = objectiveOf(model, wish);
-  const options = { output: objective.logits, loss: objective.loss, batch, ...(dims && { dims }) };
+  const options = { output: objective.modelOutput, loss: objective.loss, batch, ...(dims && { dims }) };
   const weights = [...model.graph.initializers.values()]
     .filter(({ type }) => type === 'float32')
     .map(({ name }) => name);
@@ -104,9 +104,9 @@ function conclusion({ passed, parameters }: GradcheckReport): string {
 }
 
 export function gradcheckText(report: GradcheckReport): string {
-  const { parameters, skipped, loss, logits, batch } = report;
+  const { parameters, skipped, loss, modelOutput, batch } = report;
   return [
-    `${loss} on ${printable(logits)}, batch ${batch}\n`,
+    `${loss} on ${printable(modelOutput)}, batch ${batch}\n`,
     table(
       ['parameter', 'compared', 'max relative error', ''],
       parameters.map((check) => [

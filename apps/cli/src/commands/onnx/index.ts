@@ -24,7 +24,7 @@ interface Out extends Format {
 const FINDING = 1;
 
 const isPositive = (value: number): boolean => value > 0;
-const LOGITS_HELP =
+const MODEL_OUTPUT_HELP =
   'where the loss is taken (default: before the final Sigmoid or Softmax; for mse the model’s output)';
 const DIMS_HELP = 'size of an open axis after the first, as seq=128; once per axis';
 
@@ -54,7 +54,7 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
       count,
     )
     .option('--memory-mb <n>', 'most MiB one step may hold; larger batches are computed in pieces', count)
-    .option('--logits <value>', LOGITS_HELP)
+    .option('--model-output <value>', MODEL_OUTPUT_HELP)
     .requiredOption('--out <file>', 'where to write the training graph')
     .action(
       reported(async (file: string, { format, out, ...options }: TrainGraphOptions & Out) => {
@@ -74,7 +74,7 @@ export function addOnnxCommands(program: Command, withFormat: (command: Command)
         'what to take the gradient of (default: what the end of the model was made for)',
       ).choices(Object.keys(lossKinds)),
     )
-    .option('--logits <value>', LOGITS_HELP)
+    .option('--model-output <value>', MODEL_OUTPUT_HELP)
     .action(
       reported(async (file: string, { format, ...options }: GradcheckOptions & Format) => {
         const report = await gradcheck(await loadModel(file), options);

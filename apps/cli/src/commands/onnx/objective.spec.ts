@@ -25,22 +25,26 @@ function endingIn(...ops: readonly string[]): Model {
 
 describe('objectiveOf', () => {
   it.each([
-    [['Sigmoid'], {}, { logits: 'logits', loss: 'binary-cross-entropy' }],
-    [['Softmax'], {}, { logits: 'logits', loss: 'cross-entropy' }],
-    [['Sigmoid', 'Identity', 'Flatten'], {}, { logits: 'logits', loss: 'binary-cross-entropy' }],
-    [['Relu'], {}, { logits: 'y', loss: 'mse' }],
-    [[], { loss: 'bce' }, { logits: 'logits', loss: 'binary-cross-entropy' }],
+    [['Sigmoid'], {}, { modelOutput: 'logits', loss: 'binary-cross-entropy' }],
+    [['Softmax'], {}, { modelOutput: 'logits', loss: 'cross-entropy' }],
+    [['Sigmoid', 'Identity', 'Flatten'], {}, { modelOutput: 'logits', loss: 'binary-cross-entropy' }],
+    [['Relu'], {}, { modelOutput: 'y', loss: 'mse' }],
+    [[], { loss: 'bce' }, { modelOutput: 'logits', loss: 'binary-cross-entropy' }],
     // what is served is what fits
-    [['Sigmoid'], { loss: 'mse' }, { logits: 'y', loss: 'mse' }],
-    [['Softmax'], { loss: 'mse' }, { logits: 'y', loss: 'mse' }],
-    [['Sigmoid'], { loss: 'mse', logits: 'logits' }, { logits: 'logits', loss: 'mse' }],
+    [['Sigmoid'], { loss: 'mse' }, { modelOutput: 'y', loss: 'mse' }],
+    [['Softmax'], { loss: 'mse' }, { modelOutput: 'y', loss: 'mse' }],
+    [['Sigmoid'], { loss: 'mse', modelOutput: 'logits' }, { modelOutput: 'logits', loss: 'mse' }],
     // what a cross-entropy does not contain as it stands is trained as served, unless told otherwise
-    [['Sigmoid', 'Transpose'], {}, { logits: 'y', loss: 'mse' }],
-    [['HardSigmoid'], {}, { logits: 'y', loss: 'mse' }],
-    [['Sigmoid', 'Cast'], { loss: 'bce', logits: 'logits' }, { logits: 'logits', loss: 'binary-cross-entropy' }],
-    [['HardSigmoid'], { loss: 'bce', logits: 'logits' }, { logits: 'logits', loss: 'binary-cross-entropy' }],
+    [['Sigmoid', 'Transpose'], {}, { modelOutput: 'y', loss: 'mse' }],
+    [['HardSigmoid'], {}, { modelOutput: 'y', loss: 'mse' }],
+    [
+      ['Sigmoid', 'Cast'],
+      { loss: 'bce', modelOutput: 'logits' },
+      { modelOutput: 'logits', loss: 'binary-cross-entropy' },
+    ],
+    [['HardSigmoid'], { loss: 'bce', modelOutput: 'logits' }, { modelOutput: 'logits', loss: 'binary-cross-entropy' }],
     // not squashed any more
-    [['Sigmoid', 'Relu'], { loss: 'bce' }, { logits: 'y', loss: 'binary-cross-entropy' }],
+    [['Sigmoid', 'Relu'], { loss: 'bce' }, { modelOutput: 'y', loss: 'binary-cross-entropy' }],
   ] as const)('takes a model that ends in %j, asked for %j, at %j', (ops, wish, objective) => {
     expect(objectiveOf(endingIn(...ops), wish)).toEqual(objective);
   });
@@ -48,9 +52,9 @@ describe('objectiveOf', () => {
   it.each([
     [['Softmax'], { loss: 'bce' }, 'use --loss cross-entropy'],
     [['Sigmoid'], { loss: 'cross-entropy' }, 'use --loss bce'],
-    [['Sigmoid', 'Identity'], { loss: 'cross-entropy', logits: 'y' }, 'use --loss bce'],
-    [['Sigmoid'], { loss: 'bce', logits: 'y' }, 'use --logits "logits", or --loss mse'],
-    [['Softmax'], { loss: 'cross-entropy', logits: 'y' }, 'use --logits "logits", or --loss mse'],
+    [['Sigmoid', 'Identity'], { loss: 'cross-entropy', modelOutput: 'y' }, 'use --loss bce'],
+    [['Sigmoid'], { loss: 'bce', modelOutput: 'y' }, 'use --model-output "logits", or --loss mse'],
+    [['Softmax'], { loss: 'cross-entropy', modelOutput: 'y' }, 'use --model-output "logits", or --loss mse'],
   ] as const)('refuses a model that ends in %j asked for %j', (ops, wish, remedy) => {
     expect(() => objectiveOf(endingIn(...ops), wish)).toThrow(
       expect.objectContaining({ code: 'LOSS_CONTRADICTS_MODEL', message: expect.stringContaining(remedy) as string }),
@@ -61,7 +65,7 @@ describe('objectiveOf', () => {
     const graph = new GraphBuilder('gated');
     const hidden = graph.op('Sigmoid', [graph.input('x', 'float32', ['N', 4])]);
     graph.output(graph.op('Mul', [hidden, graph.initializer('scale', 'float32', [4], [1, 2, 3, 4])], {}, 'y'));
-    expect(objectiveOf(graph.model(), { loss: 'bce' })).toEqual({ logits: 'y', loss: 'binary-cross-entropy' });
+    expect(objectiveOf(graph.model(), { loss: 'bce' })).toEqual({ modelOutput: 'y', loss: 'binary-cross-entropy' });
   });
 
   it.each([
@@ -72,7 +76,7 @@ describe('objectiveOf', () => {
     ['LogSoftmax', 'cross-entropy'],
     ['Softmax', 'cross-entropy', 'Clip'],
   ] as const)('refuses what a %s has squashed for %s, behind %s too', (op, loss, ...behind) => {
-    const message = `"y" holds what the ${op} gives, which ${loss} contains; use --logits "logits", or --loss mse`;
+    const message = `"y" holds what the ${op} gives, which ${loss} contains; use --model-output "logits", or --loss mse`;
     expect(() => objectiveOf(endingIn(op, ...behind), { loss })).toThrow(
       expect.objectContaining({ code: 'LOSS_CONTRADICTS_MODEL', message }),
     );
@@ -118,26 +122,28 @@ describe('objectiveOf', () => {
     expect(() => objectiveOf(whole, { loss: 'bce' })).toThrow(
       expect.objectContaining({
         code: 'LOSS_CONTRADICTS_MODEL',
-        message: expect.stringContaining('use --logits "logits"') as string,
+        message: expect.stringContaining('use --model-output "logits"') as string,
       }),
     );
-    expect(objectiveOf(whole, { loss: 'bce', logits: 'logits' }).logits).toBe('logits');
+    expect(objectiveOf(whole, { loss: 'bce', modelOutput: 'logits' }).modelOutput).toBe('logits');
   });
 
   it('takes a gate for what it is', () => {
     const graph = new GraphBuilder('gated');
     const x = graph.input('x', 'float32', ['N', 4]);
     graph.output(graph.op('Mul', [x, graph.op('Sigmoid', [x])], {}, 'y'));
-    expect(objectiveOf(graph.model(), { loss: 'bce' }).logits).toBe('y');
+    expect(objectiveOf(graph.model(), { loss: 'bce' }).modelOutput).toBe('y');
   });
 
   it('names a value that does not exist, without what would act on the terminal', () => {
-    expect(() => objectiveOf(endingIn('Sigmoid'), { logits: '\x1b[2J' })).toThrow(
-      expect.objectContaining({ code: 'LOGITS_UNKNOWN', message: expect.not.stringContaining('\x1b') as string }),
+    expect(() => objectiveOf(endingIn('Sigmoid'), { modelOutput: '\x1b[2J' })).toThrow(
+      expect.objectContaining({ code: 'MODEL_OUTPUT_UNKNOWN', message: expect.not.stringContaining('\x1b') as string }),
     );
   });
 
   it('follows a long chain', () => {
-    expect(objectiveOf(endingIn('Sigmoid', ...Array.from({ length: 20_000 }, () => 'Identity'))).logits).toBe('logits');
+    expect(objectiveOf(endingIn('Sigmoid', ...Array.from({ length: 20_000 }, () => 'Identity'))).modelOutput).toBe(
+      'logits',
+    );
   });
 });

@@ -6,7 +6,7 @@ import { squashingBehind } from './squashing.js';
 /** Where a loss is taken. */
 export interface Objective {
   /** The value that holds the logits, or the prediction for mse. */
-  readonly logits: string;
+  readonly modelOutput: string;
   readonly loss: LossKind;
 }
 
@@ -20,7 +20,7 @@ export const lossKinds = {
 /** What was asked for; without it, what the end of the graph was made for. */
 export interface ObjectiveWish {
   readonly loss?: keyof typeof lossKinds;
-  readonly logits?: string;
+  readonly modelOutput?: string;
 }
 
 /** The loss that fits what goes into a squashing operator, as the option names it. */
@@ -39,39 +39,39 @@ export const contradiction = (problem: string): OnnxCommandError =>
 /**
  * Where a loss is taken: the cross-entropies work on what goes into the Sigmoid or Softmax at the end of a serving graph,
  * mse on what the graph predicts. Without a wish, the loss is the one that the end of the graph was made for.
- * @throws OnnxCommandError LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL
+ * @throws OnnxCommandError MODEL_OUTPUT_UNKNOWN, LOSS_CONTRADICTS_MODEL
  */
 export function objectiveOf({ graph }: Model, wish: ObjectiveWish = {}): Objective {
   const prediction = graph.outputs[0]?.name ?? '';
   const end = finalSquashing(graph, prediction);
   const loss = wish.loss ?? lossBefore[end?.op ?? ''] ?? 'mse';
   const before = end?.inputs[0];
-  const logits = wish.logits ?? (loss === 'mse' ? prediction : (before ?? prediction));
-  if (!graph.nodes.some(({ outputs }) => outputs.includes(logits)))
+  const modelOutput = wish.modelOutput ?? (loss === 'mse' ? prediction : (before ?? prediction));
+  if (!graph.nodes.some(({ outputs }) => outputs.includes(modelOutput)))
     throw new OnnxCommandError(
-      'LOGITS_UNKNOWN',
-      `no node gives ${named(logits)}; name a value of the graph with --logits`,
+      'MODEL_OUTPUT_UNKNOWN',
+      `no node gives ${named(modelOutput)}; name a value of the graph with --model-output`,
     );
-  if (loss !== 'mse') refuseContradiction(graph, loss, logits, logits === before ? end : undefined);
-  return { logits, loss: lossKinds[loss] };
+  if (loss !== 'mse') refuseContradiction(graph, loss, modelOutput, modelOutput === before ? end : undefined);
+  return { modelOutput, loss: lossKinds[loss] };
 }
 
 function refuseContradiction(
   graph: Graph,
   loss: 'bce' | 'cross-entropy',
-  logits: string,
+  modelOutput: string,
   after: Node | undefined,
 ): void {
-  const behind = squashingBehind(graph, logits)?.node;
+  const behind = squashingBehind(graph, modelOutput)?.node;
   const end = behind ?? after;
   if (end === undefined) return;
   const fitting = lossBefore[end.op];
-  const remedy = `--logits ${named(end.inputs[0] ?? '')}`;
+  const remedy = `--model-output ${named(end.inputs[0] ?? '')}`;
   if (fitting !== loss)
     throw contradiction(`${loss} does not train a model that ends in a ${end.op}; use --loss ${fitting} ${remedy}`);
   if (behind !== undefined)
     throw contradiction(
-      `${named(logits)} holds what the ${end.op} gives, which ${loss} contains; use ${remedy}, or --loss mse`,
+      `${named(modelOutput)} holds what the ${end.op} gives, which ${loss} contains; use ${remedy}, or --loss mse`,
     );
 }
 

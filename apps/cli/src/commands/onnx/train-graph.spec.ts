@@ -74,7 +74,7 @@ describe('koinon train-graph', () => {
     expect(report).toMatchObject({
       bytes: readFileSync(out).length,
       sha256: createHash('sha256').update(readFileSync(out)).digest('hex'),
-      logits: 'logits',
+      modelOutput: 'logits',
     });
     // the norm is part of the graph
     expect(report.inputs.map(({ role }) => role)).toEqual([
@@ -188,14 +188,14 @@ describe('koinon train-graph', () => {
     using folder = tempDir();
     const out = join(folder.path, 'training.onnx');
     writeFileSync(out, 'old');
-    expect((await runCommand(...base, '--optimizer', 'sgd', '--logits', 'none', '--out', out)).exitCode).toBe(2);
+    expect((await runCommand(...base, '--optimizer', 'sgd', '--model-output', 'none', '--out', out)).exitCode).toBe(2);
     expect([readFileSync(out, 'utf8'), readdirSync(folder.path)]).toEqual(['old', ['training.onnx']]);
   });
 
   it.each([
     ['an unknown parameter', ['--trainable', 'wait', '--optimizer', 'sgd'], 'AUTODIFF_TRAINABLE_UNKNOWN'],
     ['no parameter', ['--trainable', ' , ', '--optimizer', 'sgd'], 'AUTODIFF_OPTIONS'],
-    ['unknown logits', ['--logits', 'logit', '--optimizer', 'sgd'], 'LOGITS_UNKNOWN'],
+    ['unknown logits', ['--model-output', 'logit', '--optimizer', 'sgd'], 'MODEL_OUTPUT_UNKNOWN'],
     ['more records than any machine holds', ['--batch', '9007199254740991', '--optimizer', 'sgd'], 'BATCH_TOO_LARGE'],
     [
       'a folder that does not exist',

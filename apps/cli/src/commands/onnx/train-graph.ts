@@ -15,7 +15,7 @@ export interface TrainGraphOptions {
   readonly batch: number;
   /** Records clipped at once. */
   readonly microbatch?: number;
-  readonly logits?: string;
+  readonly modelOutput?: string;
   readonly dims?: Dims;
   /** Most that one step may hold, in MiB. */
   readonly memoryMb?: number;
@@ -24,7 +24,7 @@ export interface TrainGraphOptions {
 export interface TrainGraphReport {
   readonly bytes: number;
   readonly sha256: string;
-  readonly logits: string;
+  readonly modelOutput: string;
   readonly microbatch: number;
   /** Upper estimate of what one run holds. */
   readonly memoryBytes: number;
@@ -39,11 +39,11 @@ interface RoledPort extends Port {
 
 /**
  * Builds the training graph of a model.
- * @throws AutodiffError, OnnxError, OnnxCommandError LOGITS_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE, MICROBATCH_WITHOUT_CLIP
+ * @throws AutodiffError, OnnxError, OnnxCommandError MODEL_OUTPUT_UNKNOWN, LOSS_CONTRADICTS_MODEL, DIMENSION_UNKNOWN, BATCH_TOO_LARGE, MICROBATCH_WITHOUT_CLIP
  */
 export async function trainGraph(
   model: Model,
-  { trainable, loss, optimizer, clip, batch, microbatch, logits, dims, memoryMb }: TrainGraphOptions,
+  { trainable, loss, optimizer, clip, batch, microbatch, modelOutput, dims, memoryMb }: TrainGraphOptions,
 ): Promise<{ bytes: Uint8Array; report: TrainGraphReport }> {
   checkSizes(model, batch, dims);
   if (microbatch !== undefined && clip === undefined)
@@ -51,7 +51,10 @@ export async function trainGraph(
       'MICROBATCH_WITHOUT_CLIP',
       '--microbatch says how records are clipped; give --clip too, or --memory-mb to bound memory',
     );
-  const { logits: output, loss: kind } = objectiveOf(model, { loss, ...(logits !== undefined && { logits }) });
+  const { modelOutput: output, loss: kind } = objectiveOf(model, {
+    loss,
+    ...(modelOutput !== undefined && { modelOutput }),
+  });
   const options: TrainingOptions = {
     trainable,
     output,
@@ -73,7 +76,7 @@ export async function trainGraph(
   const report = {
     bytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
-    logits: output,
+    modelOutput: output,
     microbatch: graph.microbatch,
     memoryBytes: graph.memoryBytes,
     inputs: roled({ ...inputs }),
@@ -108,7 +111,7 @@ const isPort = (value: PortGroups[string]): value is Port => value !== undefined
 export function trainGraphText({
   bytes,
   sha256,
-  logits,
+  modelOutput,
   microbatch,
   memoryBytes,
   inputs,
@@ -117,7 +120,7 @@ export function trainGraphText({
   const rows = (ports: readonly RoledPort[]): string[][] =>
     ports.map(({ role, name, type, dims }) => [role, name, type, `[${dims.join(', ')}]`]);
   return [
-    `${bytes} bytes · sha256 ${sha256}\nloss on ${printable(logits)} · ${microbatch} records at once · at most ${size(memoryBytes)}\n`,
+    `${bytes} bytes · sha256 ${sha256}\nloss on ${printable(modelOutput)} · ${microbatch} records at once · at most ${size(memoryBytes)}\n`,
     table(['input', 'name', 'type', 'shape'], rows(inputs)),
     table(['output', 'name', 'type', 'shape'], rows(outputs)),
   ].join('\n');

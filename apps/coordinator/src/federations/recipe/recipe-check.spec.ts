@@ -27,11 +27,11 @@ const good = { spec: tinySpec(), model: tinyModel(), recordsSchema };
 
 describe('the check of a recipe', () => {
   it('finds what a run keeps of it', async () => {
-    expect(await checkRecipe(good)).toEqual({ parameters: 4, noiseMultiplier: 0 });
-    expect(await checkRecipe({ ...good, spec: specWith({ loss: 'mse' }) })).toMatchObject({ parameters: 4 });
+    expect(await checkRecipe(good)).toEqual({ parameterCount: 4, noiseMultiplier: 0 });
+    expect(await checkRecipe({ ...good, spec: specWith({ loss: 'mse' }) })).toMatchObject({ parameterCount: 4 });
     expect(
       await checkRecipe({ ...good, model: modelWith(2, 'first'), spec: specWith({ loss: 'cross-entropy' }) }),
-    ).toMatchObject({ parameters: 8 });
+    ).toMatchObject({ parameterCount: 8 });
   });
 
   it.each<[string, string, Partial<typeof good>]>([
@@ -88,7 +88,7 @@ describe('the check of a recipe', () => {
 
   it('takes dimensions for a width, as images state them', async () => {
     expect(await checkRecipe({ ...good, recordsSchema: text('{"input":{"name":"x","dims":[1,3]}}') })).toMatchObject({
-      parameters: 4,
+      parameterCount: 4,
     });
   });
 });

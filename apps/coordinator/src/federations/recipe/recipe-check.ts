@@ -15,7 +15,7 @@ export interface Recipe {
 /** What a run keeps of its recipe's check. */
 export interface CheckedRecipe {
   /** Values of the trainable initializers together. */
-  readonly parameters: number;
+  readonly parameterCount: number;
   readonly noiseMultiplier: number;
 }
 
@@ -47,8 +47,8 @@ export async function checkRecipe({ spec, model: bytes, recordsSchema: schema }:
     const model = checkModel(bytes);
     await recordGradientGraph(model, { trainable, loss, output, batch: BATCH }, recordInput(schema));
     await refuseOtherScores(model);
-    const parameters = readWeights(bytes, spec.model).length;
-    return { parameters, noiseMultiplier: fineNoise(spec, parameters) };
+    const parameterCount = readWeights(bytes, spec.model).length;
+    return { parameterCount, noiseMultiplier: fineNoise(spec, parameterCount) };
   } catch (error) {
     if (error instanceof OnnxError) throw new CodedError('MODEL_INVALID', error.message);
     if (error instanceof AutodiffError)

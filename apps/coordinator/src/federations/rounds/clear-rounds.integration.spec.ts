@@ -24,7 +24,7 @@ beforeAll(async () => {
     spec: tinySpec() as never,
     modelSha256: '',
     recordsSchemaSha256: '',
-    parameters: 4,
+    parameterCount: 4,
     seed: null,
   };
   await source.manager.insert(RunRow, {

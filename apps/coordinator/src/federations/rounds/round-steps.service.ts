@@ -127,7 +127,7 @@ export class RoundSteps {
       purpose,
       sumIndex: purpose === 'update' ? 0 : 1,
       cohort: round.cohort,
-      length: purpose === 'update' ? updateLength(run.parameters) : evaluationLength(spec.encryption.bits),
+      length: purpose === 'update' ? updateLength(run.parameterCount) : evaluationLength(spec.encryption.bits),
       modelSha256: await this.versions.digest(m, spec.name, version),
       deadlineAt: new Date(now.getTime() + spec.sites.roundTimeoutMs),
     });

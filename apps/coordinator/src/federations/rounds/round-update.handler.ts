@@ -92,12 +92,12 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       await this.sums(sum),
       sum.uploads!.length,
     );
-    const { delta, rows } = meanUpdate(summed, scaling);
+    const { delta, records } = meanUpdate(summed, scaling);
     if (isSaturated(delta, SATURATED * scaling.range)) throw new CodedError('TRAINING_DIVERGED');
     const { strategy } = offeredStrategy(spec);
     const before =
       round.number === 1 ? strategy.init(weights) : decodeState(await this.stateAfter(run.id, round.number - 1));
-    const after = strategy.step(before, { weights, delta, round: round.number, examples: rows });
+    const after = strategy.step(before, { weights, delta, round: round.number, examples: records });
     if (!after.weights.every(Number.isFinite)) throw new CodedError('STRATEGY_FAILED');
     const strategySha256 = await this.blobs.put(stateKey(run.id, round.number), encodeState(after.state));
     return { model: writeWeights(model, spec.model, after.weights), strategySha256 };

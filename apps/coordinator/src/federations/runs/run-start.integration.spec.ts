@@ -139,7 +139,7 @@ describe('the check of a recipe in its own process', () => {
     const late = checks.check(recipe, { timeoutMs: 1 });
     const next = checks.check(recipe);
     await expect(late).rejects.toMatchObject({ code: 'RUN_CHECK_TIMED_OUT' });
-    expect(await next).toEqual({ parameters: 4, noiseMultiplier: 0 });
+    expect(await next).toEqual({ parameterCount: 4, noiseMultiplier: 0 });
     checks.onModuleDestroy();
   });
 

@@ -41,7 +41,7 @@ export class RunsService {
     if (!(await this.blobs.has(contentKey(request.recordsSchemaSha256))))
       throw new CodedError('NOT_FOUND', 'put the records schema first');
     const recordsSchema = await this.blobs.get(contentRef(request.recordsSchemaSha256));
-    const { parameters, noiseMultiplier } = await this.checks.check({ spec, model, recordsSchema });
+    const { parameterCount, noiseMultiplier } = await this.checks.check({ spec, model, recordsSchema });
     const id = randomUUID();
     await this.database
       .transaction(async (m) => {
@@ -53,7 +53,7 @@ export class RunsService {
           spec: spec as never,
           modelSha256: request.modelSha256,
           recordsSchemaSha256: request.recordsSchemaSha256,
-          parameters,
+          parameterCount,
           seed: request.seed ?? null,
           noiseMultiplier,
           epsilonAfter: {},

@@ -134,6 +134,20 @@ describe('an error of the API', () => {
     );
   });
 
+  it.each([
+    ['a word of before', { features: 'f' }, 'spec.features', '`features` is now called `records`'],
+    ['a task that nobody can do', { task: 'multiclass' }, 'spec.task', /^binary is the only task there is/],
+  ])('names what is possible in place of %s', async (_, part, path, message) => {
+    const spec = { ...tinySpec(), ...part };
+    const run = { spec, modelSha256: digest(tinyModel()), recordsSchemaSha256: digest(recordsSchema) };
+    const { status, code, issues } = await problem(await send('POST', '/v1/runs', JSON.stringify(run)));
+    expect({ status, code, issues }).toEqual({
+      status: 400,
+      code: 'REQUEST_INVALID',
+      issues: [{ path, message: expect.stringMatching(message) as string }],
+    });
+  });
+
   it('answers a body beyond the limit of JSON', async () => {
     expect(await problem(await send('POST', '/v1/sites', ' '.repeat(33 * 2 ** 20)))).toMatchObject({
       status: 413,
