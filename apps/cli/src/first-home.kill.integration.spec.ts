@@ -6,13 +6,13 @@ import { describe, expect, it } from 'vitest';
 
 const first = fileURLToPath(new URL('../kat/home-1', import.meta.url));
 const FOLDER = 'heart-disease-69ef84aeba17';
-const carrying = `
+const CARRYING = `
   const { carryHomeOver } = await import(dist + 'home.js');
   armKill();
   carryHomeOver(args[0]);
 `;
 const carry = (home: string, killAt: number) =>
-  runKilled(new URL('../dist/', import.meta.url), carrying, killAt, [home]);
+  runKilled(new URL('../dist/', import.meta.url), CARRYING, killAt, [home]);
 const names = (home: string): string[] => readdirSync(home, { recursive: true, encoding: 'utf8' }).toSorted();
 const nodesIn = (home: string) => readFileSync(join(home, FOLDER, 'nodes.json'), 'utf8');
 const ledgersIn = (home: string) =>

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import {
   CodedError,
+  PROTOCOL,
   aggregationCommitmentStatement,
   framed,
   postHead,

@@ -68,6 +68,7 @@ describe('the OpenAPI document', () => {
         required: false,
         schema: { type: 'integer', minimum: 0, maximum: 30_000, default: 0 },
       },
+      { name: 'known', in: 'query', required: false, schema: { type: 'string', pattern: '^[0-9a-f]{64}$' } },
     ]);
     expect(operationOf('live').security).toEqual([]);
     expect(operationOf('reportStatus').responses['204']).not.toHaveProperty('content');

@@ -29,7 +29,7 @@ async function addRun(rounds: number): Promise<void> {
     spec: tinySpec() as never,
     modelSha256: '',
     recordsSchemaSha256: '',
-    parameters: 4,
+    parameterCount: 4,
     seed: null,
     noiseMultiplier: 0,
     epsilonAfter: {},
