@@ -70,6 +70,11 @@ export class Relay {
     };
   }
 
+  /** What a site posted in a step, each time it did. */
+  postsOf(site: string, step: string): CeremonyPost[] {
+    return this.posts.filter((p) => p.site === site && p.step === step).map((p) => p.post);
+  }
+
   uploadsOf(sumId: string): Map<string, Uint8Array[]> {
     const uploads = this.uploads.get(sumId) ?? new Map<string, Uint8Array[]>();
     this.uploads.set(sumId, uploads);
