@@ -11,7 +11,7 @@ const dist = new URL('../../dist/', import.meta.url);
 const SCRIPT = `
   import { appendFileSync } from 'node:fs';
   import { createHash, randomBytes } from 'node:crypto';
-  const { DecryptionShareStore } = await import(dist + 'secure-update/share-store.js');
+  const { DecryptionShareStore } = await import(dist + 'secure-update/decryption-share-store.js');
   const [folder, sumId, commitment] = args;
   const store = new DecryptionShareStore(folder);
   const make = () => {

@@ -10,7 +10,7 @@ const first = Uint32Array.from({ length: 5 }, (_, i) => i);
 const again = Uint32Array.from({ length: 5 }, (_, i) => 100 + i);
 
 const SCRIPT = `
-  const { KeyEpochStore } = await import(dist + 'secure-update/epoch-store.js');
+  const { KeyEpochStore } = await import(dist + 'secure-update/key-epoch-store.js');
   const { UploadStore } = await import(dist + 'secure-update/upload-store.js');
   const { Uploader } = await import(dist + 'secure-update/uploader.js');
   const [folder, site, keyEpochId, sumId] = args;
