@@ -4,16 +4,10 @@
  * and with the numbers of site and coordinator: DP-SGD, update vector, quantisation, exact integer sum, strategy step.
  * Encryption is left out: its integer sums are exact, so it cannot change a figure here.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { noiseFor } from '@koinon/coordinator';
-import {
-  federationSchema,
-  fitSchema,
-  meanUpdate,
-  updateLength,
-  updateVector,
-  type Federation,
-} from '@koinon/contracts';
+import { federationSchema, type Federation } from '@koinon/contracts';
 import {
   ClippedGradient,
   checkedNoise,
@@ -26,9 +20,17 @@ import {
   type Scores,
 } from '@koinon/local-training';
 import { loadHospitalData, type HospitalData } from '@koinon/records';
-import { Quantiser } from '@koinon/he';
 import { dataFile, recordsSchemaFile, federationFile, modelFile, sites, splitFile } from '@koinon/heart-disease';
 import { readWeights, writeWeights } from '@koinon/onnx';
+import {
+  fit,
+  requestedTask,
+  type Controls,
+  type MadeControl,
+  type Site,
+  type Trained,
+  type Training,
+} from '@koinon/secure-tasks';
 import { strategyByName } from '@koinon/strategies';
 import { parse } from 'yaml';
 import type { Figure } from './figure.js';
@@ -54,7 +56,7 @@ export async function run(): Promise<SeedFigure[]> {
   const figures: SeedFigure[] = [];
   for (const epsilon of [federation.privacy.epsilon, null]) {
     const recipe = { ...federation, privacy: { ...federation.privacy, epsilon } };
-    const plan = checkedNoise(recipe, noiseFor(recipe));
+    const plan = checkedNoise(recipe, fit.charge({ federation: recipe, noiseMultiplier: noiseFor(recipe) }));
     const runs: Record<'federated' | 'averageSite' | 'bestSite' | 'pooled', Scores>[] = [];
     for (const seed of seeds) {
       const federated = await federate(model, hospitals, recipe, plan, seed);
@@ -96,59 +98,41 @@ async function federate(
   seed: number,
 ): Promise<Scores> {
   const {
-    local,
-    privacy,
-    encryption,
     model: { trainable },
     strategy: { name, params },
   } = federation;
-  const { noiseMultiplier, recordCount } = plan;
-  const scaling = { maxRecords: federation.sites.maxRecords, range: encryption.range };
-  const quantiser = Quantiser.from({ bits: encryption.bits, range: scaling.range });
   const strategy = strategyByName(name, params);
-  const fit = fitSchema.parse(strategy.fit);
   const members = await Promise.all(
-    Array.from(hospitals, async ([id, data]) => {
-      const randomBytes = seededBytes(seed, `federated/${id}`);
-      const gradient = await ClippedGradient.of(
-        model,
-        { ...federation.model, clippingNorm: privacy.clippingNorm },
-        data,
-      );
-      return {
-        data,
-        gradient,
-        randomBytes,
-        rows: noisyRecordCount(data.train.rows, recordCount.noiseMultiplier, randomBytes),
-      };
-    }),
+    Array.from(hospitals, ([id, data]) =>
+      Member.of(model, data, federation, plan, seededBytes(seed, `federated/${id}`)),
+    ),
   );
   let version = model;
   let state = strategy.init(Float64Array.from(readWeights(model, trainable)));
+  let told: Readonly<Record<string, string>> = {};
   for (let round = 1; round <= federation.rounds; round++) {
+    const counted = round === 1 ? {} : { control: round - 1 };
+    const frame = {
+      runId: RUN,
+      round,
+      federation,
+      recordsSchemaSha256: NONE,
+      modelSha256: NONE,
+      noiseMultiplier: plan.noiseMultiplier,
+      counted,
+    };
     const weights = readWeights(version, trainable);
-    const sum = new Uint32Array(updateLength(weights.length));
-    for (const { data, gradient, randomBytes, rows } of members) {
-      const charged = {
-        clippingNorm: privacy.clippingNorm,
-        noiseMultiplier,
-        recordCountNoise: recordCount.noiseMultiplier,
-        noisedRecordCount: rows,
-      };
-      const job = { weights, local: { ...local, ...fit }, privacy: charged };
-      const trained = await trainLocally(gradient, data.train, job, randomBytes);
-      const vector = updateVector(
-        trained.weights.map((weight, i) => weight - weights[i]!),
-        rows,
-        scaling,
-      );
-      quantiser.quantise(vector, randomBytes).forEach((value, i) => {
-        sum[i] = sum[i]! + value;
-      });
+    const results: Record<string, unknown> = {};
+    for (const request of strategy.tasks({ told }).filter(({ on }) => on === 'base')) {
+      const task = requestedTask(request, frame);
+      const sum = new Uint32Array(task.width(weights.length));
+      for (const member of members)
+        (await task.compute(member.at(weights))).forEach((value, i) => (sum[i] = sum[i]! + value));
+      results[request.task] = task.decode(sum, members.length);
     }
-    const { delta, records } = meanUpdate(quantiser.dequantiseSum(sum, members.length), scaling);
-    const after = strategy.step(state, { weights: Float64Array.from(weights), delta, round, examples: records });
+    const after = strategy.step(state, { weights: Float64Array.from(weights), results, population: members.length });
     state = after.state;
+    told = Object.fromEntries(Object.entries(after.tell ?? {}).map(([vector, values]) => [vector, tell(values)]));
     version = writeWeights(version, trainable, Float32Array.from(after.weights));
   }
   await Promise.all(members.map(({ gradient }) => gradient.release()));
@@ -156,6 +140,87 @@ async function federate(
     version,
     members.map(({ data }) => data),
   );
+}
+
+/** A hospital's side of its tasks, without a network or a ledger. */
+class Member implements Site {
+  private weights = new Float32Array();
+  private readonly made = new Map<number, MadeControl>();
+  readonly controls: Controls = {
+    after: (_, counted) => (counted === null ? null : this.made.get(counted)!.control),
+    keep: (_, __, made) => void this.made.set(made.round, made),
+    answer: (_, round) => this.made.get(round)!.answer,
+  };
+
+  private constructor(
+    readonly data: HospitalData,
+    readonly gradient: ClippedGradient,
+    readonly randomBytes: Site['randomBytes'],
+    private readonly plan: NoisePlan,
+    private readonly rows: number,
+  ) {}
+
+  static async of(
+    model: Uint8Array,
+    data: HospitalData,
+    federation: Federation,
+    plan: NoisePlan,
+    randomBytes: Site['randomBytes'],
+  ): Promise<Member> {
+    const gradient = await ClippedGradient.of(
+      model,
+      { ...federation.model, clippingNorm: federation.privacy.clippingNorm },
+      data,
+    );
+    return new Member(
+      data,
+      gradient,
+      randomBytes,
+      plan,
+      noisyRecordCount(data.train.rows, plan.recordCount.noiseMultiplier, randomBytes),
+    );
+  }
+
+  at(weights: Float32Array<ArrayBuffer>): this {
+    this.weights = weights;
+    return this;
+  }
+
+  async train(
+    { federation: { local, privacy }, proximalMu }: Training,
+    _: unknown,
+    correction: Float32Array | null,
+  ): Promise<Trained> {
+    const { weights, rows } = this;
+    const noise = {
+      noiseMultiplier: this.plan.noiseMultiplier,
+      recordCountNoise: this.plan.recordCount.noiseMultiplier,
+      noisedRecordCount: rows,
+    };
+    const job = {
+      weights,
+      local: { ...local, proximalMu },
+      correction,
+      privacy: { clippingNorm: privacy.clippingNorm, ...noise },
+    };
+    const trained = await trainLocally(this.gradient, this.data.train, job, this.randomBytes);
+    return { delta: trained.weights.map((weight, i) => weight - weights[i]!), records: rows };
+  }
+
+  vector = (digest: string): Promise<Float32Array> => Promise.resolve(vectors.get(digest)!);
+  score = (): Promise<never> => Promise.reject(new Error('this benchmark scores the last version itself'));
+}
+
+const RUN = '00000000-0000-4000-8000-000000000000';
+const NONE = '0'.repeat(64);
+/** What strategies told the sites, by digest. */
+const vectors = new Map<string, Float32Array>();
+
+function tell(values: Float64Array): string {
+  const vector = Float32Array.from(values);
+  const digest = createHash('sha256').update(vector).digest('hex');
+  vectors.set(digest, vector);
+  return digest;
 }
 
 function figure(name: string, unit: string, samples: readonly number[], yardstick?: number): SeedFigure {

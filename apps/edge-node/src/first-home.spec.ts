@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CodedError } from '@koinon/contracts';
 import { PrivacyLedger, checkedNoise, type TrainingError } from '@koinon/local-training';
+import { fit } from '@koinon/secure-tasks';
 import { isUnused, RosterPins } from '@koinon/site-client';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -27,7 +28,9 @@ const local = { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd'
 const { entries } = JSON.parse(ofThen('privacy-ledger.json').toString()) as {
   entries: { id: string; mechanism: { noiseMultiplier: number } }[];
 };
-const plan = checkedNoise({ privacy, local, rounds: 5 }, entries.at(-1)!.mechanism.noiseMultiplier);
+const federation = { privacy, local, rounds: 5 };
+const { noiseMultiplier } = entries.at(-1)!.mechanism;
+const plan = checkedNoise(federation, fit.charge({ federation, noiseMultiplier }));
 
 describe('a node’s home of version 1', () => {
   let dir: TempDir;
@@ -59,9 +62,11 @@ describe('a node’s home of version 1', () => {
     expect(readFileSync(join(home, 'home.json'), 'utf8')).toBe('{"homeVersion":2}');
     expect(readFileSync(join(home, 'privacy-ledger.json')).equals(ofThen('privacy-ledger.json'))).toBe(true);
     expect(ledger().spent(1e-3)).toBeCloseTo(1.2, 2);
-    expect(refusal(() => ledger().chargeRound(randomUUID(), 1, 150, plan))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(refusal(() => ledger().chargeRound({ runId: randomUUID(), round: 1 }, 150, plan))).toBe(
+      'TRAINING_BUDGET_EXHAUSTED',
+    );
     const run = entries[0]!.id.split('/')[0]!;
-    expect(refusal(() => ledger().chargeRound(run, 5, 150, plan))).toBe('TRAINING_ALREADY_RELEASED');
+    expect(refusal(() => ledger().chargeRound({ runId: run, round: 5 }, 150, plan))).toBe('TRAINING_ALREADY_RELEASED');
   });
 
   it('is not one that gets a ledger, where its own is gone', () => {

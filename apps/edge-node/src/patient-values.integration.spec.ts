@@ -9,7 +9,7 @@ import type { AssignmentOf } from '@koinon/contracts';
 import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { enrolledNode, releaseOf } from './testing/enrolled-node.fixture.js';
+import { enrolledNode, releaseOf, taskOfSum } from './testing/enrolled-node.fixture.js';
 import { federation, FakeCoordinator, KEY_EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { environmentOf } from './testing/node-config.fixture.js';
 
@@ -59,19 +59,12 @@ const schema = JSON.stringify({
   features: [feature('first'), feature('second')],
 });
 const [model, schemaBytes] = [lookup(), new TextEncoder().encode(schema)];
-const common = {
-  runId: randomUUID(),
-  roundId: randomUUID(),
-  keyEpochId: KEY_EPOCH,
-  sumIndex: 0,
-  recordsSchemaSha256: sha256(schemaBytes),
-  modelSha256: sha256(model),
-};
 const asked = {
   ...federation,
   model: { ...federation.model, trainable: ['table'] },
   local: { ...federation.local, samplingRate: 1, learningRate: 1e-6 },
 };
+const told = { federation: asked, recordsSchemaSha256: sha256(schemaBytes), modelSha256: sha256(model) };
 
 let dir: TempDir;
 let home: string;
@@ -101,7 +94,7 @@ function writeTable(...extra: string[]): void {
 }
 
 /** With which code the node refuses what it is asked. */
-async function refusalOf(assignment: AssignmentOf<'train' | 'evaluate'>): Promise<string> {
+async function refusalOf(assignment: AssignmentOf<'task'>): Promise<string> {
   const refusal = (): { code: string } | undefined =>
     (coordinator.posted('/v1/site/refusals') as { id: string; code: string }[]).find(
       ({ id }) => id === assignment.sumId,
@@ -168,15 +161,7 @@ afterAll(async () => {
 
 describe('a node whose records a model cannot compute', () => {
   it('trains, where an index beyond its table is moved into it', async () => {
-    coordinator.assign({
-      kind: 'train',
-      ...common,
-      sumId: SUM,
-      round: 1,
-      noiseMultiplier: 9,
-      fit: { proximalMu: 0, controlVariate: false },
-      federation: asked,
-    });
+    coordinator.assign(taskOfSum('fit', told));
     await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/finish`)).not.toEqual([]), {
       timeout: 20_000,
       interval: 50,
@@ -184,14 +169,12 @@ describe('a node whose records a model cannot compute', () => {
   });
 
   it('refuses to evaluate and to read, with codes', async () => {
-    expect(await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: OTHER_SUM, federation: asked })).toBe(
-      'MODEL_INVALID',
-    );
+    expect(await refusalOf(taskOfSum('evaluate', told, { sumIndex: 1, sumId: OTHER_SUM }))).toBe('MODEL_INVALID');
     for (const row of [`x${WHOLE},1,0`, `1,${fraction}`, `1,${WHOLE}${WHOLE},0`, `"${WHOLE}`]) {
       writeTable(row);
-      expect(
-        await refusalOf({ kind: 'evaluate', ...common, sumIndex: 1, sumId: randomUUID(), federation: asked }),
-      ).toBe('SITE_DATA_INVALID');
+      expect(await refusalOf(taskOfSum('evaluate', told, { sumIndex: 1, sumId: randomUUID() }))).toBe(
+        'SITE_DATA_INVALID',
+      );
     }
     writeTable();
   });

@@ -4,18 +4,8 @@
  */
 import { z } from 'zod';
 import { envelopeSchema } from './envelope.js';
-import { federationSchema } from './federation.js';
-import {
-  MAX_KEY_HOLDERS,
-  MAX_SUMS,
-  publicKeySchema,
-  schemeNameSchema,
-  sha256Schema,
-  siteIdSchema,
-  uuidSchema,
-} from './ids.js';
+import { MAX_KEY_HOLDERS, publicKeySchema, schemeNameSchema, sha256Schema, siteIdSchema, uuidSchema } from './ids.js';
 import { protocolSchema } from './protocol.js';
-import { ranges } from './ranges.js';
 
 /** Mirrors KeyEpochHeader of the secure sum. */
 export const keyEpochHeaderSchema = z.strictObject({
@@ -27,7 +17,8 @@ export const keyEpochHeaderSchema = z.strictObject({
   threshold: z.int().min(2),
   minUploads: z.int().min(2),
   bits: z.union([z.literal(8), z.literal(16)]),
-  sums: z.int().min(1).max(MAX_SUMS),
+  /** The scheme bounds them. */
+  sums: z.int().min(1),
 });
 
 /** Public keys behind a roster. A node pins their fingerprint so that no site can be slipped in. */
@@ -45,44 +36,17 @@ const ceremony = z.strictObject({
   roster: z.array(rosterEntrySchema).max(MAX_KEY_HOLDERS),
   step: z.string().max(32),
 });
-/**
- * What a strategy may ask of a site besides plain local training: exactly what sites offer. A run whose strategy asks for
- * more is refused before it starts.
- */
-export const fitSchema = z.strictObject({
-  /** μ of FedProx's term μ/2·‖w − w₀‖²; 0 for none. */
-  proximalMu: ranges.proximalMu,
-  /** No site keeps control variates. */
-  controlVariate: z.literal(false),
-});
-export type Fit = z.infer<typeof fitSchema>;
 
-const train = z.strictObject({
-  kind: z.literal('train'),
-  runId: uuidSchema,
-  roundId: uuidSchema,
-  round: z.int().positive(),
+/** A vector of this site's for a secure sum. */
+const task = z.strictObject({
+  kind: z.literal('task'),
+  /** What is summed. A site refuses what it does not know. */
+  task: z.string().max(32),
   keyEpochId: uuidSchema,
   sumId: uuidSchema,
   sumIndex: z.int().nonnegative(),
-  federation: federationSchema,
-  recordsSchemaSha256: sha256Schema,
-  modelSha256: sha256Schema,
-  /** The run's noise, calibrated once by the coordinator; the site checks it before it trains. */
-  noiseMultiplier: ranges.noiseMultiplier,
-  fit: fitSchema,
-  seed: z.int().optional(),
-});
-const evaluate = z.strictObject({
-  kind: z.literal('evaluate'),
-  runId: uuidSchema,
-  roundId: uuidSchema,
-  keyEpochId: uuidSchema,
-  sumId: uuidSchema,
-  sumIndex: z.int().nonnegative(),
-  federation: federationSchema,
-  recordsSchemaSha256: sha256Schema,
-  modelSha256: sha256Schema,
+  /** All that the site is told; the kind of task says what that is. */
+  input: z.record(z.string(), z.unknown()),
 });
 const share = z.strictObject({
   kind: z.literal('decrypt'),
@@ -99,7 +63,7 @@ const release = z.strictObject({
   alias: z.string(),
 });
 
-export const assignmentSchema = z.discriminatedUnion('kind', [ceremony, train, evaluate, share, release]);
+export const assignmentSchema = z.discriminatedUnion('kind', [ceremony, task, share, release]);
 export type Assignment = z.infer<typeof assignmentSchema>;
 export type AssignmentOf<K extends Assignment['kind']> = Extract<Assignment, { kind: K }>;
 export const assignmentsSchema = z.object({
@@ -109,5 +73,7 @@ export const assignmentsSchema = z.object({
   assignments: z.array(assignmentSchema),
   /** Key epochs in which something may still be asked of this site. It wipes its secrets of all others. */
   keyEpochs: z.array(uuidSchema),
+  /** Runs under way. It forgets what it keeps for any other. */
+  runs: z.array(uuidSchema),
 });
 export type Assignments = z.infer<typeof assignmentsSchema>;

@@ -24,6 +24,10 @@ export const catalogue = {
   RUN_ACTIVE: [409, 'A run of this federation is already in progress; wait for it or cancel it.'],
   RUN_FINISHED: [409, 'The run is over; start a new one.'],
   STRATEGY_NOT_OFFERED: [400, 'The strategy asks the sites for something they do not offer; choose another strategy.'],
+  TASK_NOT_OFFERED: [
+    409,
+    'This site does not know that kind of task; update its node, or choose a strategy that does not need it.',
+  ],
   RUN_CHECK_TIMED_OUT: [
     400,
     'Checking this run took too long; use a smaller model, fewer rounds or steps, or a larger local.samplingRate.',

@@ -12,5 +12,3 @@ export const uuidSchema = z.uuid();
 
 /** Sites that hold shares of one key. In a step each posts at most one message to all and one to each other. */
 export const MAX_KEY_HOLDERS = 64;
-/** Secure sums of one key epoch. */
-export const MAX_SUMS = 16;

@@ -47,6 +47,9 @@ export type ServedModel = z.infer<typeof servedModelSchema>;
 export const heldReleaseSchema = z.strictObject({ model: z.string().max(200), code: errorCodeSchema });
 export type HeldRelease = z.infer<typeof heldReleaseSchema>;
 
+/** What nodes take that do not say what they take. */
+export const tasksOfEveryNode = ['fit', 'evaluate'] as const;
+
 const servedModels = z.array(servedModelSchema).max(64);
 
 export const siteStatusSchema = z.strictObject({
@@ -54,6 +57,11 @@ export const siteStatusSchema = z.strictObject({
   /** Every model this node answers for; nodes of before said one, or nothing. */
   serving: z.union([servedModels, servedModelSchema.transform((one) => [one])]).default([]),
   notServing: z.array(heldReleaseSchema).max(64).default([]),
+  /** Kinds of task that this node takes. */
+  offers: z
+    .array(z.string().max(32))
+    .max(64)
+    .default([...tasksOfEveryNode]),
   /** The node's clock minus the coordinator's, as the node saw it; whole seconds are meant. */
   clockAheadMs: z.int().optional(),
   requests: z.int().nonnegative().default(0),

@@ -3,7 +3,7 @@ import { HeError } from './errors.js';
 import type { KeyEpochHeader } from './scheme.js';
 
 export const MAX_SITES = 64;
-/** One key epoch serves one round; this leaves room for more than its two sums. */
+/** The only bound on the tasks of a round: a key epoch serves one round, and a site deals the secrets of all its sums at once. */
 export const MAX_SUMS = 16;
 const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
 

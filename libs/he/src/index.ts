@@ -1,6 +1,6 @@
 export type * from './scheme.js';
 export { HeError, type HeErrorCode } from './errors.js';
-export { headerDigest } from './header.js';
+export { MAX_SUMS, headerDigest } from './header.js';
 export { MerkleTree } from './merkle-tree.js';
 export { Quantiser } from './quantiser.js';
 export { schemes } from './schemes.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { countScores, metricsFromCounts } from '@koinon/contracts';
+import { countScores, metricsFromCounts } from '@koinon/secure-tasks';
 import { writeWeights } from '@koinon/onnx';
 import { describe, expect, it } from 'vitest';
 import { loadHospitalData } from '@koinon/records';

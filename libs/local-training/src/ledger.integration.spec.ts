@@ -24,7 +24,7 @@ it('keeps a charge whose process was killed right after it', async () => {
     `import { PrivacyLedger } from ${JSON.stringify(built)};
      import { randomBytes } from 'node:crypto';
      const ledger = PrivacyLedger.open(${JSON.stringify(file)}, { budget: { epsilon: 1.2, delta: 1e-3 }, accountant: 'rdp', randomBytes });
-     ledger.chargeRound('run', 1, 85, {
+     ledger.chargeRound({ runId: 'run', round: 1 }, 85, {
        recordCount: { kind: 'gaussian', noiseMultiplier: 10, releases: 1 },
        round: { kind: 'sampled-gaussian', noiseMultiplier: 4.1, samplingRate: 0.3, steps: 5 },
      });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
 import { calibrateNoise, LEAST_NOISE_MULTIPLIER } from '@koinon/privacy';
+import { fit } from '@koinon/secure-tasks';
 import { bitStep } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readLedger, type LedgerEntry } from './ledger-file.js';
@@ -24,7 +25,9 @@ const noise = calibrateNoise({
   steps: 25,
   besides: [{ kind: 'gaussian', noiseMultiplier: 10, releases: 1 }],
 });
-const plan = checkedNoise(federation, noise);
+const charged = (noiseMultiplier: number, of: Parameters<typeof fit.charge>[0]['federation'] = federation) =>
+  fit.charge({ federation: of, noiseMultiplier });
+const plan = checkedNoise(federation, charged(noise));
 const options: LedgerOptions = { budget, accountant: 'rdp', randomBytes };
 
 let folder: string;
@@ -49,10 +52,10 @@ function codeOf(act: () => unknown): string {
 describe('PrivacyLedger', () => {
   it('pays for the record count and every round of one planned run, and for nothing more', () => {
     const ledger = PrivacyLedger.open(file, options);
-    for (let round = 1; round <= 5; round++) ledger.chargeRound('run', round, 85, plan);
+    for (let round = 1; round <= 5; round++) ledger.chargeRound({ runId: 'run', round }, 85, plan);
     expect(ledger.spent(budget.delta)).toBeLessThanOrEqual(1.2);
     expect(ledger.spent(budget.delta)).toBeGreaterThan(1.199);
-    expect(codeOf(() => ledger.chargeRound('run', 6, 85, plan))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(codeOf(() => ledger.chargeRound({ runId: 'run', round: 6 }, 85, plan))).toBe('TRAINING_BUDGET_EXHAUSTED');
     expect(ledger.mechanisms).toHaveLength(6);
   });
 
@@ -60,41 +63,42 @@ describe('PrivacyLedger', () => {
     const ledger = PrivacyLedger.open(file, { ...options, budget: { epsilon: 0.5, delta: 1e-3 } });
     const cheapCount = { ...plan, recordCount: { ...plan.recordCount, noiseMultiplier: 100 } };
     const tooMuch = { ...cheapCount, round: { ...plan.round, noiseMultiplier: 1 } };
-    expect(codeOf(() => ledger.chargeRound('run', 1, 85, tooMuch))).toBe('TRAINING_BUDGET_EXHAUSTED');
+    expect(codeOf(() => ledger.chargeRound({ runId: 'run', round: 1 }, 85, tooMuch))).toBe('TRAINING_BUDGET_EXHAUSTED');
     expect(ledger.mechanisms).toEqual([]);
     expect(readLedger(file)).toEqual([]);
-    ledger.chargeRound('run', 1, 85, { ...cheapCount, round: { ...plan.round, noiseMultiplier: 9 } });
+    ledger.chargeRound({ runId: 'run', round: 1 }, 85, { ...cheapCount, round: { ...plan.round, noiseMultiplier: 9 } });
     expect(ledger.mechanisms).toHaveLength(2);
   });
 
   it('charges no round over more rows than the sensitivity allows for: a table may grow within a run', () => {
     const ledger = PrivacyLedger.open(file, options);
-    const counted = ledger.chargeRound('run', 1, 85, plan);
+    const counted = ledger.chargeRound({ runId: 'run', round: 1 }, 85, plan);
     const most = Math.floor(counted + 8 * 10);
-    expect(codeOf(() => ledger.chargeRound('run', 2, most + 1, plan))).toBe('TRAINING_DATA_INVALID');
+    expect(codeOf(() => ledger.chargeRound({ runId: 'run', round: 2 }, most + 1, plan))).toBe('TRAINING_DATA_INVALID');
     expect(ledger.mechanisms).toHaveLength(2);
-    expect(ledger.chargeRound('run', 2, most, plan)).toBe(counted);
+    expect(ledger.chargeRound({ runId: 'run', round: 2 }, most, plan)).toBe(counted);
   });
 
   it('lets a table grow where no noise asks for a bound', () => {
     const ledger = PrivacyLedger.open(file, { ...options, budget: null });
     const exact = { ...plan, recordCount: { ...plan.recordCount, noiseMultiplier: 0 } };
-    for (const [index, rows] of [85, 200].entries()) expect(ledger.chargeRound('run', index + 1, rows, exact)).toBe(85);
+    for (const [index, rows] of [85, 200].entries())
+      expect(ledger.chargeRound({ runId: 'run', round: index + 1 }, rows, exact)).toBe(85);
   });
 
   it('remembers every charge after the process is gone', () => {
-    const charged = PrivacyLedger.open(file, options);
-    charged.chargeRound('run', 1, 85, plan);
+    const ledger = PrivacyLedger.open(file, options);
+    ledger.chargeRound({ runId: 'run', round: 1 }, 85, plan);
     const spent = PrivacyLedger.open(file, options).spent(budget.delta);
     expect(spent).toBeGreaterThan(0.3);
-    expect(charged.spent(budget.delta)).toBe(spent);
+    expect(ledger.spent(budget.delta)).toBe(spent);
     expect(PrivacyLedger.open(file, options).mechanisms).toEqual([plan.recordCount, plan.round]);
   });
 
   it('draws the record count of a run once, also over a restart', () => {
-    const first = PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
+    const first = PrivacyLedger.open(file, options).chargeRound({ runId: 'run', round: 1 }, 85, plan);
     const again = PrivacyLedger.open(file, options);
-    expect(again.chargeRound('run', 2, 85, plan)).toBe(first);
+    expect(again.chargeRound({ runId: 'run', round: 2 }, 85, plan)).toBe(first);
     expect(again.mechanisms).toEqual([plan.recordCount, plan.round, plan.round]);
     expect(first).not.toBe(85);
     expect(first).toBeGreaterThanOrEqual(1);
@@ -102,37 +106,49 @@ describe('PrivacyLedger', () => {
 
   it('lets an unreleased round be repeated without a second charge and a released one never', () => {
     const ledger = PrivacyLedger.open(file, options);
-    expect(ledger.chargeRound('run', 1, 85, plan)).toBe(ledger.chargeRound('run', 1, 85, plan));
+    expect(ledger.chargeRound({ runId: 'run', round: 1 }, 85, plan)).toBe(
+      ledger.chargeRound({ runId: 'run', round: 1 }, 85, plan),
+    );
     expect(ledger.mechanisms).toHaveLength(2);
     expect(
-      codeOf(() => ledger.chargeRound('run', 1, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } })),
+      codeOf(() =>
+        ledger.chargeRound({ runId: 'run', round: 1 }, 85, { ...plan, round: { ...plan.round, noiseMultiplier: 99 } }),
+      ),
     ).toBe('MESSAGE_CONFLICT');
     expect(
       codeOf(() =>
-        ledger.chargeRound('run', 2, 85, { ...plan, recordCount: { ...plan.recordCount, noiseMultiplier: 99 } }),
+        ledger.chargeRound({ runId: 'run', round: 2 }, 85, {
+          ...plan,
+          recordCount: { ...plan.recordCount, noiseMultiplier: 99 },
+        }),
       ),
     ).toBe('MESSAGE_CONFLICT');
-    ledger.release('run', 1);
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan))).toBe(
+    ledger.release({ runId: 'run', round: 1 });
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound({ runId: 'run', round: 1 }, 85, plan))).toBe(
       'TRAINING_ALREADY_RELEASED',
     );
-    expect(codeOf(() => ledger.release('run', 2))).toBe('LEDGER_UNUSABLE');
+    expect(codeOf(() => ledger.release({ runId: 'run', round: 2 }))).toBe('LEDGER_UNUSABLE');
     expect(ledger.mechanisms).toHaveLength(2);
   });
 
   it('refuses training without noise unless the site has no budget, and then shows infinity', () => {
     const free = { ...plan, round: { ...plan.round, noiseMultiplier: 0 } };
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 1, 85, free))).toBe(
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound({ runId: 'run', round: 1 }, 85, free))).toBe(
       'TRAINING_NOISE_REQUIRED',
     );
     const open = PrivacyLedger.open(file, { ...options, budget: null });
-    open.chargeRound('run', 1, 85, free);
+    open.chargeRound({ runId: 'run', round: 1 }, 85, free);
     expect(open.spent(budget.delta)).toBe(Infinity);
-    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound('run', 2, 85, plan))).toBe(
+    expect(codeOf(() => PrivacyLedger.open(file, options).chargeRound({ runId: 'run', round: 2 }, 85, plan))).toBe(
       'TRAINING_BUDGET_EXHAUSTED',
     );
     expect(
-      codeOf(() => open.chargeRound('run', 3, 85, { ...plan, round: { ...plan.round, noiseMultiplier: Number.NaN } })),
+      codeOf(() =>
+        open.chargeRound({ runId: 'run', round: 3 }, 85, {
+          ...plan,
+          round: { ...plan.round, noiseMultiplier: Number.NaN },
+        }),
+      ),
     ).toBe('TRAINING_JOB_INVALID');
   });
 
@@ -148,10 +164,10 @@ describe('PrivacyLedger', () => {
   });
 
   it('reads the last complete state when a write was cut off', () => {
-    PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
+    PrivacyLedger.open(file, options).chargeRound({ runId: 'run', round: 1 }, 85, plan);
     writeFileSync(`${file}.0.new`, readFileSync(file, 'utf8').slice(0, 40));
     const ledger = PrivacyLedger.open(file, options);
-    ledger.chargeRound('run', 2, 85, plan);
+    ledger.chargeRound({ runId: 'run', round: 2 }, 85, plan);
     expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(3);
   });
 
@@ -161,12 +177,12 @@ describe('PrivacyLedger', () => {
     const ledger = PrivacyLedger.open(join(below, 'ledger.json'), options);
     rmSync(below, { recursive: true });
     writeFileSync(below, '');
-    expect(codeOf(() => ledger.chargeRound('run', 1, 85, plan))).toBe('LEDGER_UNUSABLE');
+    expect(codeOf(() => ledger.chargeRound({ runId: 'run', round: 1 }, 85, plan))).toBe('LEDGER_UNUSABLE');
     expect(ledger.mechanisms).toHaveLength(0);
   });
 
   it('is no fresh budget when its file is gone, and is never made over one that is there', () => {
-    PrivacyLedger.open(file, options).chargeRound('run', 1, 85, plan);
+    PrivacyLedger.open(file, options).chargeRound({ runId: 'run', round: 1 }, 85, plan);
     PrivacyLedger.create(file);
     expect(PrivacyLedger.open(file, options).mechanisms).toHaveLength(2);
     rmSync(file);
@@ -175,8 +191,8 @@ describe('PrivacyLedger', () => {
 
   const charged = (): LedgerEntry[] => {
     const ledger = PrivacyLedger.open(file, options);
-    ledger.chargeRound('run', 1, 85, plan);
-    ledger.release('run', 1);
+    ledger.chargeRound({ runId: 'run', round: 1 }, 85, plan);
+    ledger.release({ runId: 'run', round: 1 });
     return [...readLedger(file)];
   };
 
@@ -206,16 +222,17 @@ describe('PrivacyLedger', () => {
 
 describe('checkedNoise', () => {
   it('takes what keeps the whole run within its ε and nothing less', () => {
-    expect(checkedNoise(federation, plan.noiseMultiplier)).toEqual(plan);
-    expect(codeOf(() => checkedNoise(federation, 0.99 * plan.noiseMultiplier))).toBe('TRAINING_NOISE_REQUIRED');
-    expect(codeOf(() => checkedNoise(federation, 0))).toBe('TRAINING_NOISE_REQUIRED');
+    expect(checkedNoise(federation, charged(plan.noiseMultiplier))).toEqual(plan);
+    expect(codeOf(() => checkedNoise(federation, charged(0.99 * plan.noiseMultiplier)))).toBe(
+      'TRAINING_NOISE_REQUIRED',
+    );
+    expect(codeOf(() => checkedNoise(federation, charged(0)))).toBe('TRAINING_NOISE_REQUIRED');
   });
 
   it('asks no accountant about a record count that is as good as exact, which would take it hours', () => {
     const privacy = { ...federation.privacy, accountant: 'pld', recordCountNoise: 1e-5 } as const;
-    expect(codeOf(() => checkedNoise({ ...federation, privacy }, plan.noiseMultiplier))).toBe(
-      'TRAINING_NOISE_REQUIRED',
-    );
+    const exact = { ...federation, privacy };
+    expect(codeOf(() => checkedNoise(exact, charged(plan.noiseMultiplier, exact)))).toBe('TRAINING_NOISE_REQUIRED');
   });
 
   it('takes no noise that would give away the record that is sampled, however rarely one is', () => {
@@ -224,7 +241,7 @@ describe('checkedNoise', () => {
       local: { ...federation.local, samplingRate: 1e-4 },
       privacy: { ...federation.privacy, accountant: 'pld' },
     } as const;
-    expect(checkedNoise(rare, LEAST_NOISE_MULTIPLIER).noiseMultiplier).toBe(LEAST_NOISE_MULTIPLIER);
-    expect(codeOf(() => checkedNoise(rare, 0.0023))).toBe('TRAINING_NOISE_REQUIRED');
+    expect(checkedNoise(rare, charged(LEAST_NOISE_MULTIPLIER, rare)).noiseMultiplier).toBe(LEAST_NOISE_MULTIPLIER);
+    expect(codeOf(() => checkedNoise(rare, charged(0.0023, rare)))).toBe('TRAINING_NOISE_REQUIRED');
   });
 });

@@ -1,5 +1,6 @@
 import { CodedError } from '@koinon/contracts';
 import { spent, spentWith, type Accountant, type Budget, type Mechanism, type RandomBytes } from '@koinon/privacy';
+import type { ChargedRound } from '@koinon/secure-tasks';
 import { mostRecords } from './groups.js';
 import { createLedger, entrySchema, readLedger, unusable, writeLedger, type LedgerEntry } from './ledger-file.js';
 import { noisyRecordCount, type NoisePlan } from './noise-plan.js';
@@ -62,7 +63,7 @@ export class PrivacyLedger {
    * @throws TrainingError TRAINING_DATA_INVALID, TRAINING_BUDGET_EXHAUSTED, TRAINING_NOISE_REQUIRED, TRAINING_ALREADY_RELEASED
    * @throws CodedError MESSAGE_CONFLICT, LEDGER_UNUSABLE, DISK_FULL
    */
-  chargeRound(runId: string, round: number, rows: number, plan: Pick<NoisePlan, 'recordCount' | 'round'>): number {
+  chargeRound({ runId, round }: ChargedRound, rows: number, plan: Pick<NoisePlan, 'recordCount' | 'round'>): number {
     const rowsId = `${runId}/rows`;
     const { noiseMultiplier: recordCountNoise } = plan.recordCount;
     const value = this.find(rowsId)?.value ?? noisyRecordCount(rows, recordCountNoise, this.options.randomBytes);
@@ -80,10 +81,16 @@ export class PrivacyLedger {
   }
 
   /** Must return before the first byte that hangs on the result of a round leaves the site: of its upload, or of a refusal. */
-  release(runId: string, round: number): void {
+  release({ runId, round }: ChargedRound): void {
     const id = roundId(runId, round);
-    if (!this.find(id)) throw unusable(this.file, `${id} was never charged`);
+    const entry = this.find(id);
+    if (!entry) throw unusable(this.file, `${id} was never charged`);
+    if (entry.released) return;
     this.write(this.entries.map((entry) => (entry.id === id ? { ...entry, released: true } : entry)));
+  }
+
+  isCharged({ runId, round }: ChargedRound): boolean {
+    return this.find(roundId(runId, round)) !== undefined;
   }
 
   private charge(entries: readonly LedgerEntry[]): void {

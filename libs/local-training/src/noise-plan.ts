@@ -7,6 +7,7 @@ import {
   type RandomBytes,
   type SampledGaussian,
 } from '@koinon/privacy';
+import { releasedIn, type Charge } from '@koinon/secure-tasks';
 import { TrainingError } from './training-error.js';
 
 /** Everything a whole run releases from one site's training records. `null` stands for a release without noise. */
@@ -19,27 +20,29 @@ export interface NoisePlan {
   readonly round: SampledGaussian;
 }
 
-type Recipe = Pick<Federation, 'privacy' | 'local' | 'rounds'>;
+type Recipe = Pick<Federation, 'privacy' | 'rounds'>;
 
 /**
- * The plan with the noise multiplier that the coordinator found, once it is shown to keep the whole run within (ε, δ).
+ * The plan with the noise that the coordinator found, once it is shown to keep the whole run within (ε, δ).
  * Neighbouring tables differ by one record, so that the record count has sensitivity 1 and a clipped sum `sensitivityOf(clippingNorm)`.
+ * @param charges of a training
  * @throws TrainingError TRAINING_NOISE_REQUIRED when it does not
  */
-export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan {
-  const plan = planOf(recipe, noiseMultiplier);
-  const { epsilon, delta, accountant } = recipe.privacy;
+export function checkedNoise(
+  { privacy: { epsilon, delta, accountant }, rounds }: Recipe,
+  charges: readonly Charge[],
+): NoisePlan {
+  const plan = planOf(charges);
   if (epsilon === null) return plan;
-  const wholeRun = [{ ...plan.round, steps: recipe.rounds * recipe.local.steps }, plan.recordCount];
   // Before the accountant, whose time grows without bound as the noise goes to zero.
-  for (const noise of [noiseMultiplier, plan.recordCount.noiseMultiplier]) {
-    if (!(noise >= LEAST_NOISE_MULTIPLIER))
+  for (const { mechanism } of charges) {
+    if (!(mechanism.noiseMultiplier >= LEAST_NOISE_MULTIPLIER))
       throw new TrainingError(
         'TRAINING_NOISE_REQUIRED',
         `the asked noise is below ${LEAST_NOISE_MULTIPLIER} sensitivities`,
       );
   }
-  if (!(epsilonOf(wholeRun, delta, accountant) <= epsilon)) {
+  if (!(epsilonOf(releasedIn(charges, rounds), delta, accountant) <= epsilon)) {
     throw new TrainingError(
       'TRAINING_NOISE_REQUIRED',
       `the asked noise would spend more than epsilon ${epsilon} at delta ${delta}`,
@@ -48,16 +51,14 @@ export function checkedNoise(recipe: Recipe, noiseMultiplier: number): NoisePlan
   return plan;
 }
 
-function planOf({ privacy, local }: Recipe, noiseMultiplier: number): NoisePlan {
-  return {
-    noiseMultiplier,
-    recordCount: {
-      kind: 'gaussian',
-      noiseMultiplier: privacy.epsilon === null ? 0 : privacy.recordCountNoise,
-      releases: 1,
-    },
-    round: { kind: 'sampled-gaussian', noiseMultiplier, samplingRate: local.samplingRate, steps: local.steps },
-  };
+function planOf(charges: readonly Charge[]): NoisePlan {
+  const [round, recordCount] = (['round', 'run'] as const).map(
+    (per) => charges.find((charge) => charge.per === per)?.mechanism,
+  );
+  if (charges.length !== 2 || round?.kind !== 'sampled-gaussian' || recordCount?.kind !== 'gaussian') {
+    throw new TrainingError('TRAINING_JOB_INVALID', 'training releases noisy steps and a noised record count');
+  }
+  return { noiseMultiplier: round.noiseMultiplier, recordCount, round };
 }
 
 /** `rows` plus Gaussian noise of standard deviation `sigma` (0: exact), at least 1 so that it can divide and weigh. */

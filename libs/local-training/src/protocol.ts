@@ -23,6 +23,8 @@ export interface TrainJob {
     /** μ of FedProx's term μ/2·‖w − w₀‖², w₀ being `weights`; 0 for none. */
     readonly proximalMu: number;
   };
+  /** Is added to the gradient of every step, one value per weight; null adds none. */
+  readonly correction: Float32Array | null;
   readonly privacy: {
     readonly clippingNorm: number;
     /** Noise per step and coordinate has the standard deviation noiseMultiplier · `sensitivityOf(clippingNorm)`. 0 adds none. */

@@ -1,7 +1,8 @@
-import { countScores, countsLength, metricsFromCounts, type Federation, type Metrics } from '@koinon/contracts';
+import type { Federation, Metrics } from '@koinon/contracts';
 import { readWeights, writeWeights } from '@koinon/onnx';
 import type { RandomBytes } from '@koinon/privacy';
 import type { HospitalData, Records } from '@koinon/records';
+import { countScores, COUNTS_LENGTH, metricsFromCounts } from '@koinon/secure-tasks';
 import { ClippedGradient } from './clipped-gradient.js';
 import { scoresOf, testRecords } from './evaluation.js';
 import { noisyRecordCount, type NoisePlan } from './noise-plan.js';
@@ -49,7 +50,7 @@ export async function referenceRuns(
 
 /** Metrics of one model on the test splits of all hospitals together. */
 export async function pooledMetrics(model: Uint8Array, hospitals: readonly HospitalData[]): Promise<Scores> {
-  const counts = new Uint32Array(countsLength);
+  const counts = new Uint32Array(COUNTS_LENGTH);
   for (const hospital of hospitals) {
     countScores(await scoresOf(model, testRecords(hospital)), hospital.test.labels).forEach((count, index) => {
       counts[index] = (counts[index] ?? 0) + count;
@@ -74,6 +75,7 @@ async function trainAlone(
     {
       weights: readWeights(model, recipe.model.trainable),
       local: { ...recipe.local, steps: recipe.rounds * recipe.local.steps, proximalMu: 0 },
+      correction: null,
       privacy: {
         clippingNorm,
         noiseMultiplier: plan.noiseMultiplier,

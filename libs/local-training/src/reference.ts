@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { federationSchema } from '@koinon/contracts';
+import { fit } from '@koinon/secure-tasks';
 import { z } from 'zod';
 import { checkedNoise } from './noise-plan.js';
 import { randomSource } from './random-source.js';
@@ -36,7 +37,7 @@ if (values.job === undefined) throw new Error('usage: reference.js --job file.js
 const { modelFile, federation, sites, noiseMultiplier, seed, insecureDeterministic } = jobSchema.parse(
   JSON.parse(readFileSync(values.job, 'utf8')),
 );
-const plan = checkedNoise(federation, noiseMultiplier);
+const plan = checkedNoise(federation, fit.charge({ federation, noiseMultiplier }));
 const metrics = await referenceRuns(
   new Uint8Array(readFileSync(modelFile)),
   new Map(sites.map(({ id, data }) => [id, loadHospitalData(data)])),

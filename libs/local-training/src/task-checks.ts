@@ -28,6 +28,11 @@ export function checkJob(job: TrainJob): void {
     ['local.samplingRate', inRange('samplingRate', local.samplingRate)],
     ['local.learningRate', inRange('learningRate', local.learningRate)],
     ['local.proximalMu', inRange('proximalMu', local.proximalMu)],
+    [
+      'correction',
+      job.correction === null ||
+        (job.correction.length === job.weights.length && job.correction.every(Number.isFinite)),
+    ],
     ['privacy.clippingNorm', inRange('clippingNorm', privacy.clippingNorm)],
     ['privacy.noiseMultiplier', inRange('noiseMultiplier', privacy.noiseMultiplier)],
     ['privacy.recordCountNoise', inRange('recordCountNoise', privacy.recordCountNoise)],

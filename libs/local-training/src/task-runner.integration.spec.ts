@@ -49,6 +49,7 @@ const job: TrainJob = {
   weights: Float32Array.of(0.5, -2),
   round: 1,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
+  correction: null,
   privacy: { clippingNorm: 1, noiseMultiplier: 1, recordCountNoise: 10 },
 };
 const charge = (): number => 30;

@@ -27,6 +27,7 @@ const recipe = (
 ): LocalRecipe => ({
   weights,
   local: { steps: 5, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0, ...over },
+  correction: null,
   privacy: { clippingNorm: 2, noiseMultiplier, recordCountNoise: 0, noisedRecordCount: 80 },
 });
 
@@ -62,6 +63,18 @@ describe('trainLocally', () => {
       );
       expect(weights[0]! - 3).toBeCloseTo(-0.2 * moved, 5);
     }
+  });
+
+  it('adds a correction to every step, as it stands', async () => {
+    // Every record is sampled: a step moves by −learningRate · (1 + correction).
+    const given = {
+      ...recipe({ steps: 3, samplingRate: 1 }),
+      correction: Float32Array.of(0.5, -2),
+      privacy: { clippingNorm: 2, noiseMultiplier: 0, recordCountNoise: 0, noisedRecordCount: 100 },
+    };
+    const { weights } = await trainLocally(new Counting(), records, given, seededBytes(1, 'a'));
+    expect(weights[0]).toBeCloseTo(-3 * 0.2 * 1.5, 5);
+    expect(weights[1]).toBeCloseTo(3 * 0.2, 5);
   });
 
   it('leaves the weights it was given alone', async () => {

@@ -14,14 +14,16 @@ export interface GradientSource {
   sum(weights: Float32Array, records: Records, sample: readonly number[]): Promise<{ sum: Float64Array; loss: number }>;
 }
 
-export type LocalRecipe = Pick<TrainJob, 'weights' | 'local'> & { readonly privacy: TrainJob['privacy'] & Charged };
+export type LocalRecipe = Pick<TrainJob, 'weights' | 'local' | 'correction'> & {
+  readonly privacy: TrainJob['privacy'] & Charged;
+};
 
 /**
  * Local training by DP-SGD (Abadi et al. 2016, Algorithm 1, https://arxiv.org/abs/1607.00133): each step draws a Poisson
  * sample, adds Gaussian noise to the sum of its clipped gradients and moves by learningRate / (samplingRate · ñ). The
  * divisor is public given the noised record count ñ: neither the sample's size nor the exact record count enters.
- * FedProx's term (Li et al. 2020, https://arxiv.org/abs/1812.06127) depends on weights alone and is added to the noised
- * step, so it costs no ε.
+ * FedProx's term (Li et al. 2020, https://arxiv.org/abs/1812.06127) depends on weights alone and SCAFFOLD's correction
+ * (Karimireddy et al. 2020, https://arxiv.org/abs/1910.06378) is constant: both are added to the noised step and cost no ε.
  * @throws TrainingError TRAINING_DIVERGED when weights stop being finite
  */
 export async function trainLocally(
@@ -30,7 +32,7 @@ export async function trainLocally(
   recipe: LocalRecipe,
   randomBytes: RandomBytes,
 ): Promise<TrainResult> {
-  const { local, privacy } = recipe;
+  const { local, privacy, correction } = recipe;
   const sigma = noiseDeviation(privacy);
   const groups = groupCount(local.samplingRate, privacy);
   const rate = local.learningRate / (local.samplingRate * privacy.noisedRecordCount);
@@ -45,11 +47,8 @@ export async function trainLocally(
     const update = sigma > 0 ? addGaussianNoise(exact.sum, sigma, randomBytes) : exact.sum;
     for (let i = 0; i < weights.length; i++) {
       const before = weights[i]!;
-      weights[i] = proximal(before - rate * update[i]!, {
-        before,
-        start: recipe.weights[i]!,
-        strength,
-      });
+      const moved = before - rate * update[i]! - local.learningRate * (correction?.[i] ?? 0);
+      weights[i] = proximal(moved, { before, start: recipe.weights[i]!, strength });
     }
     if (sample.length > 0) loss = exact.loss / sample.length;
   }

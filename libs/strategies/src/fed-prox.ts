@@ -1,6 +1,7 @@
 import { fedAvg } from './fed-avg.js';
 import { checkParameters, learningRate } from './parameters.js';
 import type { Strategy } from './strategy.js';
+import { evaluation, training } from './tasks.js';
 
 const rules = { serverLearningRate: learningRate(1), proximalMu: { default: 0.01, min: 0, max: 1000 } };
 
@@ -9,14 +10,12 @@ const rules = { serverLearningRate: learningRate(1), proximalMu: { default: 0.01
  * Li et al. 2020, https://arxiv.org/abs/1812.06127
  */
 export function fedProx(params: Readonly<Record<string, unknown>> = {}): Strategy {
-  const checked = checkParameters(rules, params);
-  const average = fedAvg({ serverLearningRate: checked.serverLearningRate });
-  const fit = { ...average.fit, proximalMu: checked.proximalMu };
+  const { serverLearningRate, proximalMu } = checkParameters(rules, params);
+  const tasks = [training({ proximalMu }), evaluation];
   return {
-    ...average,
+    ...fedAvg({ serverLearningRate }),
     name: 'fedprox',
-    params: checked,
-    fit,
-    configureFit: (sites, limits, random) => ({ ...average.configureFit(sites, limits, random), config: fit }),
+    params: { serverLearningRate, proximalMu },
+    tasks: () => tasks,
   };
 }

@@ -1,51 +1,61 @@
-import { selectCohort } from './cohort.js';
+import type { TaskResults } from '@koinon/secure-tasks';
 import { StrategyError } from './errors.js';
-import type { Aggregate, FitConfig, StepResult, Strategy, StrategyParameters, StrategyState } from './strategy.js';
+import type { RoundResults, StepResult, Strategy, StrategyParameters, StrategyState } from './strategy.js';
+import { evaluation, training } from './tasks.js';
+
+/** A step's input after checking. All vectors have the model's length. */
+export interface Checked extends Pick<RoundResults, 'weights' | 'population'> {
+  /** Mean of the sites' (trained − global) weights. */
+  readonly delta: Float64Array;
+  readonly results: Partial<TaskResults>;
+}
 
 /** A strategy as its algorithm states it; the wrapping below checks what goes in. */
 export interface ServerOptimizer {
   readonly name: string;
   readonly params: StrategyParameters;
-  /** What a site does besides plain training; nothing by default. */
-  readonly config?: Partial<FitConfig>;
+  /** Plain training and evaluation by default. */
+  readonly tasks?: Strategy['tasks'];
   /** First value of every vector of the state, by name. */
   readonly initial: Readonly<Record<string, number>>;
   /** One round on vectors of checked, equal length. */
-  move(state: StrategyState, aggregate: Aggregate): StepResult;
+  move(state: StrategyState, round: Checked): StepResult;
 }
 
-const plainTraining: FitConfig = { proximalMu: 0, controlVariate: false };
+const trainAndEvaluate = [training(), evaluation];
 
-export function serverOptimizer({ name, params, config, initial, move }: ServerOptimizer): Strategy {
-  const fit = { ...plainTraining, ...config };
+export function serverOptimizer({
+  name,
+  params,
+  tasks = () => trainAndEvaluate,
+  initial,
+  move,
+}: ServerOptimizer): Strategy {
   const names = Object.keys(initial);
   return {
     name,
     params,
-    fit,
-    configureFit: (sites, limits, random) => ({ cohort: selectCohort(sites, limits, random), config: fit }),
+    tasks,
     init: (weights) =>
       Object.fromEntries(names.map((key) => [key, new Float64Array(weights.length).fill(initial[key]!)])),
-    step: (state, aggregate) => {
-      checkAggregate(aggregate, fit.controlVariate);
-      checkState(state, names, aggregate.weights.length);
-      return move(state, aggregate);
+    step: (state, round) => {
+      const checked = checkRound(round);
+      checkState(state, names, round.weights.length);
+      return move(state, checked);
     },
   };
 }
 
-function checkAggregate({ weights, delta, round, examples, control }: Aggregate, needsControl: boolean): void {
-  const fail = (message: string) => {
-    throw new StrategyError('STRATEGY_AGGREGATE_INVALID', message);
-  };
-  if (!isVector(weights, weights.length)) fail('a weight is not finite; go back to an earlier version');
-  if (!isVector(delta, weights.length)) fail('delta must be finite and as long as the weights; discard the round');
-  if (!Number.isSafeInteger(round) || round < 1) fail('round must be a whole number ≥ 1');
-  if (!(examples > 0)) fail('no records are behind this mean; discard the round');
-  if (!needsControl) return;
-  if (control === undefined) return fail('this strategy also needs the change of the control variates');
-  if (!isVector(control.delta, weights.length)) fail('control.delta must be finite and as long as the weights');
-  if (!(control.participation > 0 && control.participation <= 1)) fail('participation must lie in (0, 1]');
+function checkRound({ weights, results, population }: RoundResults): Checked {
+  if (!isVector(weights, weights.length)) refuse('a weight is not finite; go back to an earlier version');
+  const delta = results.fit?.delta;
+  if (!delta || !isVector(delta, weights.length))
+    refuse('delta must be finite and as long as the weights; discard the round');
+  return { weights, delta, results, population };
+}
+
+export function refuse(message: string): never {
+  throw new StrategyError('STRATEGY_AGGREGATE_INVALID', message);
 }
 
 function checkState(state: StrategyState, names: readonly string[], length: number): void {
@@ -60,6 +70,6 @@ function checkState(state: StrategyState, names: readonly string[], length: numb
   }
 }
 
-function isVector(vector: Float64Array, length: number): boolean {
+export function isVector(vector: Float64Array, length: number): boolean {
   return vector.length === length && vector.every((value) => Number.isFinite(value));
 }

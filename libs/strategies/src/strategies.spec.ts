@@ -1,17 +1,21 @@
 import { readFileSync } from 'node:fs';
+import { taskKinds } from '@koinon/secure-tasks';
 import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextSiteControl } from './scaffold.js';
 import { decodeState, encodeState } from './state-bytes.js';
 import { strategyByName, strategyNames } from './strategy-by-name.js';
-import type { Aggregate, StrategyState } from './strategy.js';
+import type { RoundResults, StrategyState } from './strategy.js';
 
 const coded = (code: string) => expect.objectContaining({ code });
 
-function aggregateOf(weights: number[], delta: number[], round = 1): Aggregate {
-  const control = { delta: Float64Array.from(delta, (value) => value / 2), participation: 0.75 };
-  return { weights: Float64Array.from(weights), delta: Float64Array.from(delta), round, examples: 100, control };
+function resultsOf(weights: number[], delta: number[]): RoundResults {
+  const control = { delta: Float64Array.from(delta, (value) => value / 2), sites: 3 };
+  return {
+    weights: Float64Array.from(weights),
+    results: { fit: { delta: Float64Array.from(delta) }, control },
+    population: 4,
+  };
 }
 
 describe.each(strategyNames)('contract: %s', (name) => {
@@ -20,26 +24,26 @@ describe.each(strategyNames)('contract: %s', (name) => {
   const delta = [0.26, 0.02, -0.12];
 
   it('moves every weight in the direction of the update', () => {
-    const result = strategy.step(strategy.init(Float64Array.from(weights)), aggregateOf(weights, delta));
+    const result = strategy.step(strategy.init(Float64Array.from(weights)), resultsOf(weights, delta));
     const moves = [...result.weights].map((value, i) => Math.sign(value - weights.at(i)!));
     expect(moves).toEqual([1, 1, -1]);
   });
 
   it('stands still without an update', () => {
-    const result = strategy.step(strategy.init(Float64Array.from(weights)), aggregateOf(weights, [0, 0, 0]));
+    const result = strategy.step(strategy.init(Float64Array.from(weights)), resultsOf(weights, [0, 0, 0]));
     expect([...result.weights]).toEqual(weights);
   });
 
   it('leaves its arguments alone and answers the same again', () => {
     const state = strategy.init(Float64Array.from(weights));
     const before = encodeState(state);
-    const aggregate = aggregateOf(weights, delta);
-    const once = strategy.step(state, aggregate);
-    const twice = strategy.step(state, aggregate);
+    const round = resultsOf(weights, delta);
+    const once = strategy.step(state, round);
+    const twice = strategy.step(state, round);
     expect(twice).toEqual(once);
     expect(encodeState(state)).toEqual(before);
-    expect(aggregate).toEqual(aggregateOf(weights, delta));
-    expect(once.weights).not.toBe(aggregate.weights);
+    expect(round).toEqual(resultsOf(weights, delta));
+    expect(once.weights).not.toBe(round.weights);
   });
 
   it('continues from stored bytes exactly as from memory', () => {
@@ -47,9 +51,9 @@ describe.each(strategyNames)('contract: %s', (name) => {
     let stored = encodeState(kept);
     let current = weights;
     for (let round = 1; round <= 3; round++) {
-      const aggregate = aggregateOf(current, delta, round);
-      const inMemory = strategy.step(kept, aggregate);
-      const fromBytes = strategy.step(decodeState(stored), aggregate);
+      const results = resultsOf(current, delta);
+      const inMemory = strategy.step(kept, results);
+      const fromBytes = strategy.step(decodeState(stored), results);
       expect(fromBytes).toEqual(inMemory);
       kept = inMemory.state;
       stored = encodeState(fromBytes.state);
@@ -65,7 +69,7 @@ describe.each(strategyNames)('contract: %s', (name) => {
           const x = subset.map(([value]) => value);
           const moved = strategy.step(
             strategy.init(Float64Array.from(x)),
-            aggregateOf(
+            resultsOf(
               x,
               subset.map(([, change]) => change),
             ),
@@ -81,12 +85,11 @@ describe.each(strategyNames)('contract: %s', (name) => {
   it('refuses what would poison the model', () => {
     const state = strategy.init(Float64Array.from(weights));
     const invalid = coded('STRATEGY_AGGREGATE_INVALID');
-    const good = aggregateOf(weights, delta);
-    expect(() => strategy.step(state, aggregateOf(weights, [1, 2]))).toThrow(invalid);
-    expect(() => strategy.step(state, aggregateOf(weights, [1, 2, NaN]))).toThrow(invalid);
-    expect(() => strategy.step(state, aggregateOf([1, Infinity, 2], delta))).toThrow(invalid);
-    expect(() => strategy.step(state, { ...good, examples: 0 })).toThrow(invalid);
-    expect(() => strategy.step(state, { ...good, round: 0 })).toThrow(invalid);
+    const good = resultsOf(weights, delta);
+    expect(() => strategy.step(state, resultsOf(weights, [1, 2]))).toThrow(invalid);
+    expect(() => strategy.step(state, resultsOf(weights, [1, 2, NaN]))).toThrow(invalid);
+    expect(() => strategy.step(state, resultsOf([1, Infinity, 2], delta))).toThrow(invalid);
+    expect(() => strategy.step(state, { ...good, results: {} })).toThrow(invalid);
     expect(() => strategy.step({ other: new Float64Array(3) }, good)).toThrow(coded('STRATEGY_STATE_INVALID'));
   });
 
@@ -98,9 +101,15 @@ describe.each(strategyNames)('contract: %s', (name) => {
     expect(() => strategyByName(name, { serverLearningRate: NaN })).toThrow(invalid);
   });
 
-  it('plans a round', () => {
-    const { cohort } = strategy.configureFit(['a', 'b', 'c', 'd'], { fraction: 0.5, minSites: 3 }, () => 0);
-    expect(cohort).toEqual(['a', 'b', 'c']);
+  it('asks for each sum once, those over the base model first, and for what every kind takes', () => {
+    for (const told of [{}, { control: 'c0'.repeat(32) }]) {
+      const tasks = strategy.tasks({ told });
+      expect(tasks.map(({ on }) => on)).toEqual(tasks.map(({ on }) => on).toSorted());
+      expect(new Set(tasks.map(({ on }) => on)).size).toBe(2);
+      expect(tasks.filter(({ on }) => on === 'base').map(({ task }) => task)).toContain('fit');
+      expect(new Set(tasks.map(({ task }) => task)).size).toBe(tasks.length);
+      for (const { task, ask } of tasks) expect(taskKinds[task].ask.parse(ask)).toEqual(ask);
+    }
   });
 });
 
@@ -110,15 +119,23 @@ describe('strategyByName', () => {
     expect(() => strategyByName('toString')).toThrow(coded('STRATEGY_UNKNOWN'));
   });
 
-  it('tells sites what their strategy needs of them', () => {
-    const config = (name: string, params = {}) => {
-      const strategy = strategyByName(name, params);
-      expect(strategy.configureFit(['a'], { fraction: 1, minSites: 1 }, () => 0).config).toEqual(strategy.fit);
-      return strategy.fit;
-    };
-    expect(config('fedavg')).toEqual({ proximalMu: 0, controlVariate: false });
-    expect(config('fedprox', { proximalMu: 0.1 })).toEqual({ proximalMu: 0.1, controlVariate: false });
-    expect(config('scaffold')).toEqual({ proximalMu: 0, controlVariate: true });
+  it('asks sites for what the strategy needs of them', () => {
+    const plain = { weighting: 'records', proximalMu: 0, controlVariate: false, control: null };
+    const asked = (name: string, params = {}, told = {}) => strategyByName(name, params).tasks({ told });
+    const [base, next] = [{ on: 'base' }, { task: 'evaluate', on: 'next', ask: {} }];
+    expect(asked('fedavg')).toEqual([{ ...base, task: 'fit', ask: plain }, next]);
+    expect(asked('fedprox', { proximalMu: 0.1 })).toEqual([
+      { ...base, task: 'fit', ask: { ...plain, proximalMu: 0.1 } },
+      next,
+    ]);
+    for (const control of [null, 'c0'.repeat(32)]) {
+      const fit = { ...base, task: 'fit', ask: { ...plain, weighting: 'uniform', controlVariate: true, control } };
+      expect(asked('scaffold', {}, control ? { control } : {})).toEqual([
+        fit,
+        { ...base, task: 'control', ask: {} },
+        next,
+      ]);
+    }
   });
 
   it('says what a strategy runs with, defaults filled in', () => {
@@ -180,7 +197,7 @@ describe('known answers', () => {
     let state: StrategyState = { m: Float64Array.from(input.m0), v: Float64Array.from(input.v0) };
     let x = input.x0;
     [input.round1_aggregate, input.round2_aggregate].forEach((mean, i) => {
-      const moved = strategy.step(state, aggregateOf(x, minus(mean, x), i + 1));
+      const moved = strategy.step(state, resultsOf(x, minus(mean, x)));
       const wanted = (key: string) => expected[`${key}${i + 1}`] ?? [];
       expectClose(moved.state['m'], wanted('m'), tolerance.abs ?? 0);
       expectClose(moved.state['v'], wanted('v'), tolerance.abs ?? 0);
@@ -197,7 +214,7 @@ describe('known answers', () => {
     let state = strategy.init(Float64Array.from(input.x0));
     let x = input.x0;
     expected.rounds.forEach((wanted, i) => {
-      const moved = strategy.step(state, aggregateOf(x, minus(input.aggregates.at(i)!, x), i + 1));
+      const moved = strategy.step(state, resultsOf(x, minus(input.aggregates.at(i)!, x)));
       // There, the velocity points up the pseudo-gradient; here, down it.
       expectClose(
         moved.state['velocity']?.map((value) => -value),
@@ -215,40 +232,31 @@ describe('known answers', () => {
     const strategy = strategyByName('fedadagrad', { serverLearningRate, tau });
     const mean = input.initial.map((_, i) => input.clients.reduce((sum, client) => sum + client.at(i)! / 2, 0));
     const state = { m: new Float64Array(4), v: new Float64Array(4) };
-    const moved = strategy.step(state, aggregateOf(input.initial, minus(mean, input.initial)));
+    const moved = strategy.step(state, resultsOf(input.initial, minus(mean, input.initial)));
     expectClose(moved.weights, expected['new'] ?? [], tolerance.abs ?? 0);
   });
 
   it.each(named('yogi_sign_exact_zero'))('$name', ({ expected }) => {
     const state = { m: Float64Array.of(0), v: Float64Array.of(0.25) };
-    const moved = strategyByName('fedyogi').step(state, aggregateOf([0], [0.5]));
+    const moved = strategyByName('fedyogi').step(state, resultsOf([0], [0.5]));
     expectClose(moved.state['v'], expected['v_next'] ?? [], 0);
   });
 
-  it.each(named('scaffold_client_option2'))('$name', (vector) => {
-    const {
-      x,
-      c,
-      c_i: site,
-      K: steps,
-      lr_local: learningRate,
-    } = vector.input as unknown as {
-      x: number[];
-      c: number[];
-      c_i: number[];
-      K: number;
-      lr_local: number;
-    };
-    const run = { before: Float64Array.from(x), after: Float64Array.from(vector.expected['y'] ?? []) };
-    const next = nextSiteControl(Float64Array.from(site), Float64Array.from(c), { ...run, steps, learningRate });
-    expectClose(next, vector.expected['c_i_plus'] ?? [], vector.tolerance.abs ?? 0);
-  });
-
-  it('scaffold adds |S|/N of the mean control change', () => {
+  it('scaffold adds |S|/N of the mean control change, and tells the sites', () => {
     const strategy = strategyByName('scaffold');
-    const moved = strategy.step({ control: Float64Array.of(0.1) }, aggregateOf([1], [0.4]));
-    expectClose(moved.state['control'], [0.1 + 0.75 * 0.2], 1e-15);
-    const { control: _, ...without } = aggregateOf([1], [0.4]);
-    expect(() => strategy.step(moved.state, without)).toThrow(coded('STRATEGY_AGGREGATE_INVALID'));
+    const total = (mean: number) => ({ controls: Float64Array.of(4 * mean) });
+    const moved = strategy.step(total(0.1), resultsOf([1], [0.4]));
+    expectClose(moved.tell?.['control'], [0.1 + 0.75 * 0.2], 1e-15);
+    expectClose(moved.state['controls'], [4 * (0.1 + 0.75 * 0.2)], 1e-15);
+    // A fifth site, whose own is zero, has been enrolled meanwhile.
+    expectClose(
+      strategy.step(total(0.1), { ...resultsOf([1], [0.4]), population: 5 }).tell?.['control'],
+      [(4 * 0.1 + 3 * 0.2) / 5],
+      1e-15,
+    );
+    const { fit } = resultsOf([1], [0.4]).results;
+    expect(() => strategy.step(moved.state, { ...resultsOf([1], [0.4]), results: { fit: fit! } })).toThrow(
+      coded('STRATEGY_AGGREGATE_INVALID'),
+    );
   });
 });

@@ -1,4 +1,5 @@
-import { thresholdOf, updateLength, type Metrics, type RunView, type VersionView } from '@koinon/contracts';
+import { thresholdOf, type Metrics, type RunView, type VersionView } from '@koinon/contracts';
+import { updateLength } from '@koinon/secure-tasks';
 import { durationOf } from './progress.js';
 import type { ReferenceMetrics } from './reference-training.js';
 import type { NotServing, Serving } from './serving.js';

@@ -16,6 +16,7 @@ import { BlobDigests20261127080000 } from './migrations/20261127-blob-digests.js
 import { Heartbeats20261127130000 } from './migrations/20261127-heartbeats.js';
 import { KeyEpochNames20261128040000 } from './migrations/20261128-key-epoch-names.js';
 import { KeyEpochsEnd20261128010000 } from './migrations/20261128-key-epochs-end.js';
+import { RoundTasks20261128060000 } from './migrations/20261128-round-tasks.js';
 import { RoundStates20261128020000 } from './migrations/20261128-round-states.js';
 import { OneWriter20261128030000 } from './migrations/20261128-one-writer.js';
 import { JobFailures20261127140000 } from './migrations/20261127-job-failures.js';
@@ -57,6 +58,7 @@ export function dataSource(url: string): DataSource {
       OneWriter20261128030000,
       KeyEpochNames20261128040000,
       PresentWords20261128050000,
+      RoundTasks20261128060000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

@@ -1,5 +1,6 @@
 /** Runs and rounds. `federations` alone writes them, and a state is written by RunTransitions or RoundTransitions alone. */
-import type { ErrorCode, Failure, Federation, Fit, Metrics } from '@koinon/contracts';
+import type { ErrorCode, Failure, Federation, Metrics } from '@koinon/contracts';
+import type { TaskName, TaskRequest } from '@koinon/secure-tasks';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalInstant, optionalJson } from '../platform/database/columns.js';
 
@@ -31,11 +32,13 @@ export class RunRow {
 /** What happens inside a sum is the sum's story: a round that collects is collecting until its update is decrypted. */
 export type RoundState = 'planned' | 'collecting' | 'updating' | 'evaluating' | 'done' | 'failed';
 
+export type Counted = Readonly<Partial<Record<TaskName, Readonly<Record<string, number>>>>>;
+
 /**
  * `planned → collecting → updating → evaluating → done | failed`; `finishedAt` says that it is over, `failure` that it failed.
  * - planned: `cohort` is who was drawn; each ceremony that is begun sets `keyEpochId`, and `cohort` to its roster.
- * - collecting: the cohort is fixed. What its update is doing stands in the row of its sum.
- * - updating: `version` and `strategySha256` are null until the new version is recorded, and then set together.
+ * - collecting: the cohort is fixed. What its tasks are doing stands in the rows of their sums.
+ * - updating: `version`, `strategySha256` and `told` are empty until the new version is recorded, and are set together.
  * - done: `metrics` are those of `version`. A failed round may have a version, which no alias ever points at.
  * - `exclusions` grow until it is over; `cleared` comes minutes after.
  */
@@ -51,13 +54,17 @@ export class RoundRow {
   @Column('text') state!: RoundState;
   @Column('text', { array: true }) cohort!: string[];
   @Column('jsonb') exclusions!: { site: string; code: ErrorCode }[];
-  /** What the strategy asked of this round's sites. */
-  @Column('jsonb') fit!: Fit;
+  /** The sums that the strategy asks for; a sum's index is its place here. */
+  @Column('jsonb') tasks!: TaskRequest[];
+  /** By task and site, the last round of the run before this one that was made of a sum with the site's upload. */
+  @Column('jsonb', { default: {} }) counted!: Counted;
   @Column('uuid', { name: 'key_epoch_id', nullable: true }) keyEpochId!: string | null;
   @Column('int', { name: 'base_version' }) baseVersion!: number;
   @Column('int', { nullable: true }) version!: number | null;
   /** Digest of the strategy's state after this round. */
   @Column('text', { name: 'strategy_sha256', nullable: true }) strategySha256!: string | null;
+  /** By name, digests of the vectors that the strategy tells the sites with the next round's tasks. */
+  @Column('jsonb', { default: {} }) told!: Readonly<Record<string, string>>;
   @Column(optionalJson) metrics!: Metrics | null;
   @Column(optionalJson) failure!: Failure | null;
   @Column('jsonb') timeline!: { state: RoundState; at: string }[];

@@ -10,6 +10,7 @@ import { RecipeChecks } from './recipe/recipe-checks.service.js';
 import { ClearRoundsService } from './rounds/clear-rounds.service.js';
 import { Refusals } from './rounds/refusals.service.js';
 import { RoundPlanner } from './rounds/round-planner.service.js';
+import { RoundResultsService } from './rounds/round-results.service.js';
 import { RoundSteps } from './rounds/round-steps.service.js';
 import { RoundTransitions } from './rounds/round-transitions.js';
 import { RoundUpdateHandler } from './rounds/round-update.handler.js';
@@ -38,7 +39,14 @@ export const federationsHandlers = [ReconcileHandler, RoundUpdateHandler, RunAdv
 
 @Module({
   imports: [FederationsModule, KeyEpochsModule, ReleasesModule, SecureSumsModule],
-  providers: [ClearRoundsService, FederationDriver, RoundPlanner, RoundSteps, ...federationsHandlers],
+  providers: [
+    ClearRoundsService,
+    FederationDriver,
+    RoundPlanner,
+    RoundResultsService,
+    RoundSteps,
+    ...federationsHandlers,
+  ],
   exports: federationsHandlers,
 })
 export class FederationsWorkerModule {}

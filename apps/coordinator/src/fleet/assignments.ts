@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { PROTOCOL, type Assignment, type Assignments } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
+import { requestedTask } from '@koinon/secure-tasks';
+import { frameOf } from '../federations/rounds/round-frame.js';
 import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
 
 /**
@@ -10,11 +12,11 @@ import type { OpenRound, OpenSum, OpenWork } from './open-work.js';
  * | kind | is there while | until the site | or |
  * |---|---|---|---|
  * | ceremony | a key epoch runs that has the site in its roster | posted its message of this step | refused, or the step is over |
- * | train, evaluate | a sum collects that has it in its cohort | signed its finished upload | refused, or the list of uploads is fixed |
+ * | task | a sum collects that has it in its cohort | signed its finished upload | refused, or the list of uploads is fixed |
  * | decrypt | a sum is decrypted that has it among its decryptors | signed its decryption share | refused, or the sum is over |
  * | release | the release is its model's last | reports that it serves just this, or never will | another release follows |
  */
-export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Assignments {
+export function assignmentsOf(site: string, { runs, rounds, releases }: OpenWork): Assignments {
   const own = rounds.filter(({ header }) => header.roster.includes(site));
   const list = {
     assignments: [
@@ -28,6 +30,7 @@ export function assignmentsOf(site: string, { rounds, releases }: OpenWork): Ass
         .map(({ model, alias, release }) => ({ kind: 'release' as const, model, release, alias })),
     ],
     keyEpochs: own.map(({ keyEpochId }) => keyEpochId),
+    runs: [...runs],
   };
   return { protocol: PROTOCOL, digest: createHash('sha256').update(JSON.stringify(list)).digest('hex'), ...list };
 }
@@ -42,14 +45,13 @@ function ceremony(site: string, { keyEpochId, header, roster, stepIndex, posted,
 }
 
 function sumTask(site: string, round: OpenRound, sum: OpenSum): Assignment[] {
-  const { sumId, sumIndex, modelSha256 } = sum;
-  const { keyEpochId, runId, roundId, federation, recordsSchemaSha256, noiseMultiplier, fit, seed } = round;
+  const { keyEpochId } = round;
+  const { sumId, sumIndex } = sum;
   if (sum.state === 'decrypting') {
     if (!sum.decryptors!.includes(site) || sum.sharedBy.includes(site)) return [];
     return [{ kind: 'decrypt', keyEpochId, sumId, commitment: sum.commitment!, uploads: [...sum.uploads] }];
   }
   if (!sum.cohort.includes(site) || sum.uploadedBy.includes(site)) return [];
-  const common = { runId, roundId, keyEpochId, sumId, sumIndex, federation, recordsSchemaSha256, modelSha256 };
-  if (sum.purpose === 'evaluation') return [{ kind: 'evaluate', ...common }];
-  return [{ kind: 'train', ...common, round: round.number, noiseMultiplier, fit, ...(seed === null ? {} : { seed }) }];
+  const { name, input } = requestedTask(round.tasks[sumIndex]!, frameOf(round, sum.modelSha256, site));
+  return [{ kind: 'task', task: name, keyEpochId, sumId, sumIndex, input: { ...input } }];
 }

@@ -1,23 +1,20 @@
-import type { Envelope, Federation, Fit, RosterEntry } from '@koinon/contracts';
+import type { Envelope, RosterEntry } from '@koinon/contracts';
 import type { KeyEpochHeader } from '@koinon/he';
+import type { TaskRequest } from '@koinon/secure-tasks';
 import type { EntityManager } from 'typeorm';
+import type { FramedRound } from '../federations/rounds/round-frame.js';
 
 /** All that running rounds and released models wait for, of every site. */
 export interface OpenWork {
+  /** Under way, with a round that is open or between two. */
+  readonly runs: readonly string[];
   readonly rounds: readonly OpenRound[];
   readonly releases: readonly DueRelease[];
 }
 
 /** A round that is not over, with its present key epoch. */
-export interface OpenRound {
-  readonly runId: string;
-  readonly roundId: string;
-  readonly number: number;
-  readonly fit: Fit;
-  readonly federation: Federation;
-  readonly recordsSchemaSha256: string;
-  readonly noiseMultiplier: number;
-  readonly seed: number | null;
+export interface OpenRound extends FramedRound {
+  readonly tasks: readonly TaskRequest[];
   readonly keyEpochId: string;
   readonly header: KeyEpochHeader;
   readonly roster: readonly RosterEntry[];
@@ -33,7 +30,6 @@ export interface OpenRound {
 export interface OpenSum {
   readonly sumId: string;
   readonly sumIndex: number;
-  readonly purpose: 'update' | 'evaluation';
   readonly state: 'collecting' | 'decrypting';
   readonly cohort: readonly string[];
   readonly modelSha256: string;
@@ -55,13 +51,13 @@ export interface DueRelease {
 }
 
 const ROUNDS = `
-  SELECT run.id AS "runId", r.id AS "roundId", r.number, r.fit, run.spec AS federation, run.feature_schema_sha256 AS "recordsSchemaSha256",
+  SELECT run.id AS "runId", r.number, r.tasks, r.counted, run.spec AS federation, run.feature_schema_sha256 AS "recordsSchemaSha256",
     run.noise_multiplier AS "noiseMultiplier", run.seed, e.id AS "keyEpochId", e.header, e.roster,
     CASE e.state WHEN 'running' THEN e.step_index END AS "stepIndex",
     ARRAY(SELECT jsonb_build_object('step', m.step, 'site', m.site) FROM key_epoch_messages m WHERE m.key_epoch_id = e.id AND e.state = 'running') AS posted,
     ARRAY(SELECT f.site FROM key_epoch_refusals f WHERE f.key_epoch_id = e.id) AS "refusedBy",
     ARRAY(SELECT jsonb_build_object(
-      'sumId', s.id, 'sumIndex', s.sum_index, 'purpose', s.purpose, 'state', s.state, 'cohort', s.cohort, 'modelSha256', s.model_sha256,
+      'sumId', s.id, 'sumIndex', s.sum_index, 'state', s.state, 'cohort', s.cohort, 'modelSha256', s.model_sha256,
       'decryptors', s.decryptors, 'commitment', s.commitment,
       'uploadedBy', ARRAY(SELECT u.site FROM uploads u WHERE u.sum_id = s.id),
       'sharedBy', ARRAY(SELECT h.site FROM decryption_shares h WHERE h.sum_id = s.id),
@@ -69,8 +65,8 @@ const ROUNDS = `
       'uploads', ARRAY(SELECT u.statement FROM uploads u, jsonb_array_elements(s.uploads) listed
         WHERE s.state = 'decrypting' AND u.sum_id = s.id AND u.site = listed ->> 'site' ORDER BY u.site)
     ) FROM sums s WHERE s.key_epoch_id = e.id AND s.state IN ('collecting', 'decrypting') ORDER BY s.sum_index) AS sums
-  FROM rounds r JOIN runs run ON run.id = r.run_id JOIN key_epochs e ON e.id = r.key_epoch_id
-  WHERE run.state = 'running' AND r.state NOT IN ('done', 'failed') ORDER BY run.started_at, run.id`;
+  FROM runs run LEFT JOIN rounds r ON r.run_id = run.id AND r.state NOT IN ('done', 'failed') LEFT JOIN key_epochs e ON e.id = r.key_epoch_id
+  WHERE run.state = 'running' ORDER BY run.started_at, run.id`;
 
 /** Of each model what was released last, whatever its alias is called: a node answers with one version of a model. */
 const RELEASES = `
@@ -85,6 +81,9 @@ const RELEASES = `
 
 /** Two statements, however many sites there are. */
 export async function readOpenWork(m: EntityManager): Promise<OpenWork> {
-  const [rounds, releases] = await Promise.all([m.query<OpenRound[]>(ROUNDS), m.query<DueRelease[]>(RELEASES)]);
-  return { rounds, releases };
+  const [runs, releases] = await Promise.all([
+    m.query<(OpenRound | { readonly runId: string; readonly keyEpochId: null })[]>(ROUNDS),
+    m.query<DueRelease[]>(RELEASES),
+  ]);
+  return { runs: runs.map(({ runId }) => runId), rounds: runs.filter((round) => round.keyEpochId !== null), releases };
 }

@@ -4,6 +4,7 @@ import type { SiteStatus, SiteView } from '@koinon/contracts';
 import { keyFingerprintOf } from '@koinon/signing';
 import type { DataSource } from 'typeorm';
 import { SiteRow } from '../identity/identity.entities.js';
+import { recordOffers } from '../identity/presence.js';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { RegistryService, type Serving } from '../registry/registry.service.js';
@@ -36,7 +37,8 @@ export class SitesService implements OnModuleInit {
   async report(id: string, status: SiteStatus): Promise<void> {
     await this.database.transaction(async (m) => {
       // The site's own row orders its reports, also the first two.
-      await m.findOneOrFail(SiteRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      const site = await m.findOneOrFail(SiteRow, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      await recordOffers(m, site, status.offers);
       const before = await m.findOneBy(SiteStatusRow, { site: id });
       const highest = before?.epsilonHighest ?? 0;
       if (isLower(status.epsilonSpent, highest) && !isLower(before?.status.epsilonSpent ?? null, highest)) {

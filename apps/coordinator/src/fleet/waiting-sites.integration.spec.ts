@@ -14,6 +14,7 @@ const nothing = {
   digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
   assignments: [],
   keyEpochs: [],
+  runs: [],
 };
 
 const database = withDatabase();

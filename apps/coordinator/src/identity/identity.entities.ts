@@ -1,4 +1,5 @@
 /** Who may ask for what. `identity` alone writes it. */
+import { tasksOfEveryNode } from '@koinon/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { instant, optionalInstant } from '../platform/database/columns.js';
 
@@ -19,6 +20,8 @@ export class SiteRow {
   @Column('text', { name: 'sealing_key', nullable: true }) sealingKey!: string | null;
   @Column({ name: 'enrolled_at', ...optionalInstant }) enrolledAt!: Date | null;
   @Column({ name: 'last_seen_at', ...optionalInstant }) lastSeenAt!: Date | null;
+  /** Kinds of task that its node says it takes. */
+  @Column('text', { array: true, default: [...tasksOfEveryNode] }) offers!: string[];
 }
 
 /** A person's token, as its digest alone. */

@@ -31,6 +31,7 @@ describe('a signed site request', () => {
       digest: expect.stringMatching(/^[0-9a-f]{64}$/),
       assignments: [],
       keyEpochs: [],
+      runs: [],
     });
   });
 

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { signStatement, type Signer } from '@koinon/signing';
 import { type Envelope, type Lineage, type Metrics } from '@koinon/contracts';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../platform/audit/audit.service.js';
-import { BLOBS, contentKey, type BlobStore } from '../platform/blobs/blob-store.js';
+import { BLOBS, putContent, type BlobStore } from '../platform/blobs/blob-store.js';
 import { ModelVersionRow } from './registry.entities.js';
 import { EventsService } from '../platform/events/events.service.js';
 import { COORDINATOR_KEY } from '../platform/coordinator-key.js';
@@ -33,11 +32,9 @@ export class VersionsService {
     return (last?.version ?? 0) + 1;
   }
 
-  /** Before the transaction that records it, which holds locks: a large file takes its time. Stored twice it is the same. */
+  /** Before the transaction that records it, which holds locks: a large file takes its time. */
   async store(model: Uint8Array): Promise<StoredModel> {
-    const sha256 = createHash('sha256').update(model).digest('hex');
-    await this.blobs.put(contentKey(sha256), model);
-    return { sha256, bytes: model.length };
+    return { sha256: await putContent(this.blobs, model), bytes: model.length };
   }
 
   async record(

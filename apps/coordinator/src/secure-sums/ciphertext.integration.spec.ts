@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { updateLength, type AggregationCommitment } from '@koinon/contracts';
+import type { AggregationCommitment } from '@koinon/contracts';
 import { HeError, schemes, type KeyEpochHeader, type SumToDecrypt } from '@koinon/he';
+import { updateLength } from '@koinon/secure-tasks';
 import { withDatabase } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sentIn } from '../testing/fed-avg-check.fixture.js';
@@ -88,7 +89,7 @@ describe('what a run leaves on the wire and in the blob store', () => {
       uploads: AggregationCommitment['uploads'];
       decryptors: string[];
     }>(
-      "SELECT s.id, e.header, s.uploads, s.decryptors FROM sums s JOIN key_epochs e ON e.id = s.key_epoch_id WHERE purpose = 'update'",
+      "SELECT s.id, e.header, s.uploads, s.decryptors FROM sums s JOIN key_epochs e ON e.id = s.key_epoch_id WHERE task = 'fit'",
     );
     header = sum!.header;
     const stored = (name: string) => new Uint8Array(files.get(`sums/${sum!.id}/${name}`)!);

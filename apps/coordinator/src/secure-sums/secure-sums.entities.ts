@@ -1,5 +1,6 @@
 /** Secure sums. `secure-sums` alone writes them, and a state is written by SumTransitions alone. */
 import type { Envelope, ErrorCode, Failure } from '@koinon/contracts';
+import type { TaskName } from '@koinon/secure-tasks';
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import { instant, optionalJson, wholeNumber } from '../platform/database/columns.js';
 
@@ -24,14 +25,14 @@ export class SumRow {
   @ManyToOne('KeyEpochRow')
   @JoinColumn({ name: 'key_epoch_id', foreignKeyConstraintName: 'sums_key_epoch_fk' })
   epoch?: unknown;
-  @Column('text') purpose!: 'update' | 'evaluation';
+  @Column('text') task!: TaskName;
   @Column('int', { name: 'sum_index' }) sumIndex!: number;
   @Column('text') state!: SumState;
   @Column('text', { array: true }) cohort!: string[];
   /** Values in the summed vector. */
   @Column('int') length!: number;
   @Column('int') blocks!: number;
-  /** What the sum is about: the weights to train from or the version to evaluate. */
+  /** The model that the task is about. */
   @Column('text', { name: 'model_sha256' }) modelSha256!: string;
   @Column({ name: 'deadline_at', ...instant }) deadlineAt!: Date;
   /** How often this deadline was set again after a pause of the coordinator. */

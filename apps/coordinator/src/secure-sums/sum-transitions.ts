@@ -14,7 +14,7 @@ export type SumFindings = Partial<Pick<SumRow, 'uploads' | 'decryptors' | 'commi
 /** What a round wants summed. */
 export type SumRequest = Pick<
   SumRow,
-  'roundId' | 'purpose' | 'sumIndex' | 'cohort' | 'length' | 'modelSha256' | 'deadlineAt'
+  'roundId' | 'task' | 'sumIndex' | 'cohort' | 'length' | 'modelSha256' | 'deadlineAt'
 >;
 
 export type NewSum = SumRequest & Pick<SumRow, 'id' | 'keyEpochId' | 'blocks'>;
@@ -44,7 +44,7 @@ export class SumTransitions {
     if (!mayFollow(sumOrder, sum.state, to)) return false;
     const timeline = [...sum.timeline, { state: to, at: new Date().toISOString() }];
     await tx.update(SumRow, { id }, { ...set, state: to, timeline, failure: why.failure ?? null });
-    const detail = { round: roundId, purpose: sum.purpose, code: why.failure?.code ?? null, ...why.detail };
+    const detail = { round: roundId, task: sum.task, code: why.failure?.code ?? null, ...why.detail };
     await this.audit.append(tx, { actor: why.actor, action: `sum.${to}`, subject: id, detail });
     await this.events.publish(tx, 'round', roundId, runId);
     return true;

@@ -16,14 +16,14 @@ const FEATURES = 17_000;
 describe('an upload', () => {
   const database = withDatabase();
   const behaviours: Record<string, Behaviour> = {
-    alpha: { train: 'silent' },
-    beta: { train: 'silent' },
-    gamma: { train: 'silent' },
+    alpha: { fit: 'silent' },
+    beta: { fit: 'silent' },
+    gamma: { fit: 'silent' },
   };
   const federation = withFederation(() => ({ databaseUrl: database.url }), behaviours);
   let runId = '';
   let alpha: SimulatedSite;
-  let train: AssignmentOf<'train'>;
+  let train: AssignmentOf<'task'>;
   let sent: SentSum;
 
   beforeAll(async () => {
@@ -31,7 +31,7 @@ describe('an upload', () => {
     for (const site of federation.sites) site.work();
     alpha = federation.site('alpha');
     train = await until('the assignment to train', async () =>
-      (await alpha.assignments()).find((a) => a.kind === 'train'),
+      (await alpha.assignments()).find((a) => a.kind === 'task'),
     );
     sent = await alpha.encrypted(train);
   });
@@ -174,7 +174,7 @@ describe('an upload', () => {
     const stored = readFileSync(blobFile(1, 'beta'));
     stored[stored.length - 9]! ^= 1;
     writeFileSync(blobFile(1, 'beta'), stored);
-    behaviours['gamma']!.train = 'does';
+    behaviours['gamma']!.fit = 'does';
     const run = await ended(federation.coordinator, runId);
     expect(run).toMatchObject({
       state: 'failed',

@@ -109,6 +109,12 @@ export class EdgeNode implements AsyncDisposable {
     return existsSync(file) ? readFileSync(file, 'utf8') : null;
   }
 
+  /** Names of what it keeps in a folder of its home. */
+  kept(folder: string): string[] {
+    const path = join(this.dir.path, 'home', folder);
+    return existsSync(path) ? readdirSync(path) : [];
+  }
+
   /** Stops the process that waits for the next task: it takes the task and never begins it. @returns what lets it go on */
   holdNextTask(): () => void {
     const [waiting, ...more] = readdirSync('/proc').filter((pid) => this.isTask(pid));

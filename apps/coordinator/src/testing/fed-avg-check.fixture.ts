@@ -96,7 +96,7 @@ async function expectReleased(coordinator: FederationFixture['coordinator'], run
 }
 
 export function sentIn(site: SimulatedSite, round: number): SentSum {
-  return [...site.sent.values()].find((s) => s.purpose === 'update' && s.round === round)!;
+  return [...site.sent.values()].find((s) => s.task === 'fit' && s.round === round)!;
 }
 
 /** No sum was decrypted twice: one signed commitment per sum, and at most one share of every site. */

@@ -3,14 +3,11 @@ import {
   PROTOCOL,
   ceremonyStatement,
   aggregationCommitmentStatement,
-  countsLength,
-  digitsOfCounts,
   framed,
   isFor,
   postHead,
   readInbox,
   decryptionShareStatement,
-  updateVector,
   uploadStatement,
   type Assignment,
   type AssignmentOf,
@@ -33,15 +30,8 @@ import {
   signerFrom,
   type Signer,
 } from '@koinon/signing';
-import {
-  MerkleTree,
-  Quantiser,
-  headerDigest,
-  schemes,
-  spotCheck,
-  type CeremonyMessage,
-  type SiteKeyEpoch,
-} from '@koinon/he';
+import { MerkleTree, headerDigest, schemes, spotCheck, type CeremonyMessage, type SiteKeyEpoch } from '@koinon/he';
+import { taskNames, taskOf, type MadeControl, type Site, type TaskName, type Training } from '@koinon/secure-tasks';
 import { readWeights } from '../registry/model-weights.js';
 import type { InProcessCoordinator } from './in-process.fixture.js';
 import { TestBox } from './sealed-box.fixture.js';
@@ -50,11 +40,15 @@ import { digest } from './tiny-federation.fixture.js';
 
 /** How a site takes one kind of assignment: it does it, stays silent, or refuses with a code. */
 export type Answer = 'does' | 'silent' | ErrorCode;
-export type Behaviour = Partial<Record<Assignment['kind'], Answer>>;
+export type Asked = Exclude<Assignment['kind'], 'task'> | TaskName;
+export type Behaviour = Partial<Record<Asked, Answer>>;
+
+export const askedIn = (assignment: Assignment): Asked =>
+  assignment.kind === 'task' ? (assignment.task as TaskName) : assignment.kind;
 
 /** What a site put into one sum. */
 export interface SentSum {
-  readonly purpose: 'update' | 'evaluation';
+  readonly task: TaskName;
   readonly round: number;
   readonly rows: number;
   readonly delta: Float32Array;
@@ -77,6 +71,8 @@ export class SimulatedSite implements AsyncDisposable {
   private readonly rosters = new Map<string, AssignmentOf<'ceremony'>['roster']>();
   private readonly ceremonies = new Map<string, CeremonyMessage[]>();
   private readonly refused = new Set<string>();
+  /** Control variates of the one run that a simulated site takes part in with them, by round. */
+  readonly controls = new Map<number, MadeControl>();
   private readonly stop = new AbortController();
   private working: Promise<void> | undefined;
 
@@ -130,14 +126,13 @@ export class SimulatedSite implements AsyncDisposable {
   }
 
   async take(assignment: Assignment): Promise<void> {
-    const answer = this.behaviour[assignment.kind] ?? 'does';
+    const answer = this.behaviour[askedIn(assignment)] ?? 'does';
     if (answer === 'silent') return this.idle();
     if (answer !== 'does') return this.refuse(assignment, answer);
     switch (assignment.kind) {
       case 'ceremony':
         return this.ceremony(assignment);
-      case 'train':
-      case 'evaluate':
+      case 'task':
         return this.upload(assignment);
       case 'decrypt':
         return this.share(assignment);
@@ -147,35 +142,42 @@ export class SimulatedSite implements AsyncDisposable {
   }
 
   /** Encrypts this site's vector once and gives it back the same every time. */
-  async encrypted(assignment: AssignmentOf<'train'> | AssignmentOf<'evaluate'>): Promise<SentSum> {
-    const known = this.sent.get(assignment.sumId);
+  async encrypted({ keyEpochId, sumId, sumIndex, task, input }: AssignmentOf<'task'>): Promise<SentSum> {
+    const known = this.sent.get(sumId);
     if (known) return known;
-    await this.agreed(assignment.keyEpochId);
-    const { federation } = assignment;
-    const round = assignment.kind === 'train' ? assignment.round : 0;
-    const rows = 10 + 13 * seedOf(this.id);
-    const delta = assignment.kind === 'train' ? await this.delta(assignment) : new Float32Array();
-    const scaling = { maxRecords: federation.sites.maxRecords, range: federation.encryption.range };
-    const quantised =
-      assignment.kind === 'train'
-        ? Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(
-            updateVector(delta, rows, scaling),
-            randomBytes,
-          )
-        : digitsOfCounts(scoreCounts(seedOf(this.id)), federation.encryption.bits);
-    const blocks = [...this.epochs.get(assignment.keyEpochId)!.encrypt(assignment.sumIndex, quantised)];
-    const root = rootOf(blocks);
+    await this.agreed(keyEpochId);
+    const trained = { rows: 10 + 13 * seedOf(this.id), delta: new Float32Array() };
+    const asked = taskOf(task, input);
+    const quantised = await asked.compute(this.site(trained));
+    const blocks = [...this.epochs.get(keyEpochId)!.encrypt(sumIndex, quantised)];
     const sent: SentSum = {
-      purpose: assignment.kind === 'train' ? 'update' : 'evaluation',
-      round,
-      rows,
-      delta,
+      task: asked.name,
+      round: asked.answers?.round ?? 0,
+      ...trained,
       quantised,
       blocks,
-      root,
+      root: rootOf(blocks),
     };
-    this.sent.set(assignment.sumId, sent);
+    this.sent.set(sumId, sent);
     return sent;
+  }
+
+  /** What a task sees of this site. @param trained gets the delta of a training */
+  private site(trained: { rows: number; delta: Float32Array }): Site {
+    return {
+      randomBytes,
+      controls: {
+        after: (_, counted) => (counted === null ? null : this.controls.get(counted)!.control),
+        keep: (_, __, made) => void this.controls.set(made.round, made),
+        answer: (_, round) => this.controls.get(round)!.answer,
+      },
+      train: async (asked) => {
+        trained.delta = await this.delta(asked);
+        return { delta: trained.delta, records: trained.rows };
+      },
+      score: () => Promise.resolve(scoredRecords(seedOf(this.id))),
+      vector: async (sha256) => new Float32Array((await this.link.bytes(`/v1/site/blobs/${sha256}`)).slice().buffer),
+    };
   }
 
   async commit(sumId: string, blocks: number, root: string): Promise<void> {
@@ -297,7 +299,7 @@ export class SimulatedSite implements AsyncDisposable {
     });
   }
 
-  private async upload(assignment: AssignmentOf<'train'> | AssignmentOf<'evaluate'>): Promise<void> {
+  private async upload(assignment: AssignmentOf<'task'>): Promise<void> {
     const { blocks, root } = await this.encrypted(assignment);
     const there = await this.link.ask<{ index: number }[]>('GET', `/v1/site/sums/${assignment.sumId}/blocks`);
     for (const [index, block] of blocks.entries()) {
@@ -378,7 +380,7 @@ export class SimulatedSite implements AsyncDisposable {
     });
   }
 
-  private async delta({ modelSha256, federation, round }: AssignmentOf<'train'>): Promise<Float32Array> {
+  private async delta({ modelSha256, federation, round }: Training): Promise<Float32Array> {
     const count = readWeights(await this.link.bytes(`/v1/site/blobs/${modelSha256}`), federation.model).length;
     const seed = seedOf(this.id);
     return Float32Array.from({ length: count }, (_, i) => 0.4 * Math.sin(seed * 1.7 + round * 0.9 + i * 2.3));
@@ -389,7 +391,9 @@ export class SimulatedSite implements AsyncDisposable {
       Buffer.from(release.payload, 'base64').toString('utf8'),
     ) as ServedModel;
     this.serving.set(model, { model, version, sha256, releaseCounter, expired: false });
-    await this.link.ask('POST', '/v1/site/status', { json: { serving: [...this.serving.values()] } });
+    await this.link.ask('POST', '/v1/site/status', {
+      json: { offers: taskNames, serving: [...this.serving.values()] },
+    });
   }
 }
 
@@ -404,13 +408,19 @@ export const rootOf = (blocks: readonly Uint8Array[]): string =>
 /** A small number that belongs to a site id. */
 const seedOf = (id: string): number => Array.from(id).reduce((n, c) => n + c.charCodeAt(0), 0) % 5;
 
-/** Counts of a test split on which the model is good but not perfect. */
-function scoreCounts(seed: number): Uint32Array {
-  const counts = new Uint32Array(countsLength);
-  const half = countsLength / 2;
-  counts[20] = 30 + seed;
-  counts[70] = 5;
-  counts[half + 30] = 4;
-  counts[half + 80] = 25 + seed;
-  return counts;
+/** Scores of a test split on which the model is good but not perfect. */
+function scoredRecords(seed: number): { probabilities: Float32Array; labels: Float32Array } {
+  const groups = [
+    [30 + seed, 0.2, 0],
+    [5, 0.7, 0],
+    [4, 0.3, 1],
+    [25 + seed, 0.8, 1],
+  ] as const;
+  const all = groups.flatMap(([rows, probability, label]) =>
+    Array.from({ length: rows }, () => [probability + 0.005, label] as const),
+  );
+  return {
+    probabilities: Float32Array.from(all, ([probability]) => probability),
+    labels: Float32Array.from(all, ([, label]) => label),
+  };
 }

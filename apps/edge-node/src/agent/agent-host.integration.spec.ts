@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { AssignmentOf, Federation } from '@koinon/contracts';
+import type { Federation } from '@koinon/contracts';
 import { GraphBuilder, attr, encodeModel } from '@koinon/onnx';
 import { freePort, tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { enrolledNode, releaseOf, taskOfSum, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
 import { federation, FakeCoordinator, KEY_EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { ReleaseStore } from '../releases/release-store.js';
 
@@ -16,24 +16,17 @@ const { AgentHost } = (await import(
 const heart = (name: string): Uint8Array =>
   new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../models/heart-disease/${name}`, import.meta.url))));
 const [model, schema] = [heart('generated/model.onnx'), heart('records.schema.json')];
+const blobs = { recordsSchemaSha256: sha256(schema), modelSha256: sha256(model) };
 const training = (
-  changes: Partial<AssignmentOf<'train'>> = {},
+  changes: Parameters<typeof taskOfSum>[1] = {},
   local: Partial<Federation['local']> = {},
-): AssignmentOf<'train'> => ({
-  kind: 'train',
-  runId: '00000000-0000-4000-8000-0000000000ff',
-  roundId: randomUUID(),
-  round: 1,
-  keyEpochId: KEY_EPOCH,
-  sumId: SUM,
-  sumIndex: 0,
-  noiseMultiplier: 9,
-  fit: { proximalMu: 0, controlVariate: false },
-  federation: { ...federation, local: { ...federation.local, ...local } },
-  recordsSchemaSha256: sha256(schema),
-  modelSha256: sha256(model),
-  ...changes,
-});
+  sum?: Parameters<typeof taskOfSum>[2],
+) =>
+  taskOfSum(
+    'fit',
+    { ...blobs, federation: { ...federation, local: { ...federation.local, ...local } }, ...changes },
+    sum,
+  );
 /** 13 features to one logit, with at least as many weights. */
 function wideModel(weights: number): Uint8Array {
   const graph = new GraphBuilder('wide');
@@ -134,7 +127,7 @@ describe('the agent thread', () => {
     coordinator.answer = ({ path, method }) => {
       if (path.endsWith('/blocks') && method === 'GET') return [];
       if (path.endsWith('/finish'))
-        coordinator.assign(training({ sumId: OTHER_SUM, sumIndex: 1, round: 2 }, { steps: 7 }));
+        coordinator.assign(training({ round: 2 }, { steps: 7 }, { sumId: OTHER_SUM, sumIndex: 1 }));
       if (path.endsWith(`${OTHER_SUM}/finish`)) coordinator.assign();
       return undefined;
     };
@@ -162,7 +155,7 @@ describe('the agent thread', () => {
       if (path.endsWith('/finish')) coordinator.assign();
       return undefined;
     };
-    coordinator.assign(training({ runId: randomUUID(), sumId: OTHER_SUM, sumIndex: 1 }));
+    coordinator.assign(training({ runId: randomUUID() }, {}, { sumId: OTHER_SUM, sumIndex: 1 }));
     await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${OTHER_SUM}/finish`)).not.toEqual([]), 20_000);
     expect(ledger().map(({ released }) => released)).toEqual([true, false, true, true]);
     expect(coordinator.posted(`/v1/site/sums/${SUM}/finish`)).toEqual([]);
@@ -185,17 +178,7 @@ describe('the agent thread', () => {
     graph.output('probability');
     const endless = encodeModel(graph.model());
     coordinator.blobs.set(sha256(endless), endless);
-    coordinator.assign({
-      kind: 'evaluate',
-      runId: randomUUID(),
-      roundId: randomUUID(),
-      federation,
-      keyEpochId: KEY_EPOCH,
-      sumId: SUM,
-      sumIndex: 0,
-      recordsSchemaSha256: sha256(schema),
-      modelSha256: sha256(endless),
-    });
+    coordinator.assign(taskOfSum('evaluate', { ...blobs, modelSha256: sha256(endless) }));
     await start({ ...node.config, training: { memoryMb: 512, timeoutMs: 1000 } });
     await vi.waitFor(
       () =>

@@ -27,9 +27,8 @@ import {
   SUM,
   newSigner,
   sha256,
-  federation,
 } from '@koinon/site-client/testing';
-import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { enrolledNode, releaseOf, taskOfSum, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
 import { Agent } from './agent.js';
 
@@ -38,20 +37,7 @@ const newer = new TextEncoder().encode('a newer model');
 const digest = sha256('x');
 const DAY_MS = 86_400_000;
 const daysAgo = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
-const train: AssignmentOf<'train'> = {
-  kind: 'train',
-  runId: randomUUID(),
-  roundId: randomUUID(),
-  round: 1,
-  keyEpochId: KEY_EPOCH,
-  sumId: SUM,
-  sumIndex: 0,
-  federation,
-  recordsSchemaSha256: digest,
-  modelSha256: digest,
-  noiseMultiplier: 9,
-  fit: { proximalMu: 0, controlVariate: false },
-};
+const train = taskOfSum('fit');
 
 describe('the agent', () => {
   let dir: TempDir;
@@ -359,18 +345,7 @@ describe('the agent', () => {
 
   it('looks at no record for an epoch that not every site confirmed alike', async () => {
     await ceremony((posts) => posts.slice(0, -1));
-    const { runId, roundId } = train;
-    coordinator.assign(train, {
-      kind: 'evaluate',
-      runId,
-      roundId,
-      keyEpochId: KEY_EPOCH,
-      sumId: OTHER_SUM,
-      sumIndex: 1,
-      federation,
-      recordsSchemaSha256: digest,
-      modelSha256: digest,
-    });
+    coordinator.assign(train, taskOfSum('evaluate', {}, { sumId: OTHER_SUM, sumIndex: 1 }));
     await start();
     await vi.waitFor(() => expect(refusals().length).toBeGreaterThanOrEqual(2), 5000);
     coordinator.assign();
@@ -448,7 +423,7 @@ describe('the agent', () => {
     await ceremony();
     const schema = new TextEncoder().encode('{}');
     for (const blob of [schema, model]) coordinator.blobs.set(sha256(blob), blob);
-    coordinator.assign({ ...train, recordsSchemaSha256: sha256(schema), modelSha256: sha256(model) });
+    coordinator.assign(taskOfSum('fit', { recordsSchemaSha256: sha256(schema), modelSha256: sha256(model) }));
     await start({ ...node.config, data: { ...node.config.data, file: join(home, 'patients.data') } });
     await untilRefused();
     expect(refusals()[0]).toEqual({ subject: 'sum', id: SUM, code: 'SITE_DATA_INVALID' });

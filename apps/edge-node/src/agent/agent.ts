@@ -5,6 +5,7 @@ import type { NodeConfig } from '../config.js';
 import { PrivacyLedger } from '@koinon/local-training';
 import {
   Ceremony,
+  ControlStore,
   CoordinatorLink,
   DecryptionShareStore,
   Decryptor,
@@ -21,7 +22,7 @@ import {
 import { ReleaseStore, type InstalledRelease } from '../releases/release-store.js';
 import { backOff } from './backoff.js';
 import { failureEntry, type Log } from './failure-entry.js';
-import { LANES, idOf, laneOf, type LaneName } from './lane-of.js';
+import { LANES, idOf, laneOf, orderOf, type LaneName } from './lane-of.js';
 import { Lane } from './lane.js';
 import { isTransient, refusalCode } from './refusal-code.js';
 import { ReleaseInstaller } from './release-installer.js';
@@ -56,7 +57,10 @@ export class Agent {
     private readonly log: Log,
   ) {
     this.lanes = new Map(
-      LANES.map((name) => [name, new Lane((assignment, withdrawn) => this.answer(assignment, withdrawn), signal)]),
+      LANES.map((name) => [
+        name,
+        new Lane((assignment, withdrawn) => this.answer(assignment, withdrawn), signal, backOff, orderOf),
+      ]),
     );
   }
 
@@ -67,17 +71,18 @@ export class Agent {
     if (isUnused(config.home)) PrivacyLedger.create(ledgerFile);
     const coordinatorKey = await enrol(config, keys);
     const link = new CoordinatorLink(config.coordinatorUrl, config.site, keys.signer, signal);
-    const [keyEpochs, uploads, shares] = [
+    const [keyEpochs, uploads, shares, controls] = [
       new KeyEpochStore(at('epochs'), config.site),
       new UploadStore(at('uploads')),
       new DecryptionShareStore(at('shares')),
+      new ControlStore(at('controls')),
     ];
     const ledger = PrivacyLedger.open(ledgerFile, { budget: config.budget, accountant: 'pld', randomBytes });
     const pins = new RosterPins(config.home, (added, fingerprint) =>
       log({ level: 'info', event: 'roster', added, fingerprint }),
     );
     const ceremony = new Ceremony(config.site, keys, link, keyEpochs, pins);
-    const vectors = new TaskVectors(config, ledger, link, signal);
+    const vectors = new TaskVectors(config, ledger, link, controls, signal);
     const uploader = new Uploader(config.site, keys, link, keyEpochs, uploads);
     const tasks = new TaskAnswers(keyEpochs, ceremony, uploader, vectors);
     const decryptor = new Decryptor(config.site, keys, coordinatorKey, link, keyEpochs, shares);
@@ -93,7 +98,7 @@ export class Agent {
     );
     return new Agent(
       link,
-      { keyEpochs, uploads, shares },
+      { keyEpochs, uploads, shares, controls },
       ceremony,
       decryptor,
       vectors,
@@ -131,8 +136,8 @@ export class Agent {
   /** @returns the digest of the list that the lanes now have; undefined when it may be out of date */
   private async ask(known: string | undefined): Promise<string | undefined> {
     for (const lane of this.lanes.values()) lane.asking();
-    const { digest, assignments, keyEpochs } = await this.link.assignments(known);
-    forgetAllBut(keyEpochs, this.stores);
+    const { digest, assignments, ...open } = await this.link.assignments(known);
+    forgetAllBut(open, this.stores);
     let isStale = false;
     for (const [name, lane] of this.lanes) {
       const own = assignments.filter((assignment) => laneOf(assignment) === name);
@@ -159,8 +164,7 @@ export class Agent {
       case 'ceremony':
         this.vectors.prepare();
         return this.ceremony.take(assignment);
-      case 'train':
-      case 'evaluate':
+      case 'task':
         return this.tasks.answer(assignment, withdrawn);
       case 'decrypt':
         return this.decryptor.take(assignment);
@@ -172,12 +176,12 @@ export class Agent {
   /** @throws what may pass by itself, or what kept the refusal from being told: the assignment is tried again */
   private async refuse(assignment: Assignment, error: unknown): Promise<boolean> {
     if (this.signal.aborted || isTransient(error)) throw error;
-    this.logFailure('error', error, assignment.kind);
+    this.logFailure('error', error, assignment.kind === 'task' ? assignment.task : assignment.kind);
     if (assignment.kind === 'release') {
       await this.installer.failed(assignment, error);
       return false;
     }
-    if (assignment.kind === 'train') this.vectors.refused(assignment);
+    if (assignment.kind === 'task') this.tasks.refused(assignment);
     const subject =
       assignment.kind === 'ceremony'
         ? ({ subject: 'key-epoch', id: assignment.keyEpochId } as const)

@@ -12,8 +12,7 @@ export function laneOf({ kind }: Assignment): LaneName {
     case 'ceremony':
     case 'decrypt':
       return 'keys';
-    case 'train':
-    case 'evaluate':
+    case 'task':
       return 'training';
     case 'release':
       return 'releases';
@@ -26,10 +25,13 @@ export function idOf(assignment: Assignment): string {
     case 'ceremony':
       return `ceremony ${assignment.keyEpochId} ${assignment.step}`;
     case 'decrypt':
-    case 'train':
-    case 'evaluate':
+    case 'task':
       return `${assignment.kind} ${assignment.sumId}`;
     case 'release':
       return `release ${assignment.model} ${assignment.release.payload}`;
   }
 }
+
+/** Tasks of one key epoch are answered as they are listed: one may need what the one before it left at the site. */
+export const orderOf = (assignment: Assignment): string | undefined =>
+  assignment.kind === 'task' ? assignment.keyEpochId : undefined;

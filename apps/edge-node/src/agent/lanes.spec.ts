@@ -3,31 +3,23 @@ import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { framed, postHead, type AssignmentOf } from '@koinon/contracts';
+import { framed, postHead } from '@koinon/contracts';
 import { TaskRunner, TrainingError } from '@koinon/local-training';
 import { KEY_EPOCH, FakeCoordinator, Hospitals, OTHER_SUM, SUM, federation, sha256 } from '@koinon/site-client/testing';
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { InstalledRelease } from '../releases/release-store.js';
-import { enrolledNode, releaseOf, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { enrolledNode, releaseOf, taskOfSum, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
 import { Agent } from './agent.js';
 
 const heart = fileURLToPath(new URL('../../../../models/heart-disease/', import.meta.url));
 const [model, schema] = [readFileSync(`${heart}generated/model.onnx`), readFileSync(`${heart}records.schema.json`)];
-const train: AssignmentOf<'train'> = {
-  kind: 'train',
-  runId: randomUUID(),
-  roundId: randomUUID(),
-  round: 1,
-  keyEpochId: KEY_EPOCH,
-  sumId: OTHER_SUM,
-  sumIndex: 1,
+const told = {
   federation: { ...federation, sites: { ...federation.sites, maxRecords: 1024 } },
   recordsSchemaSha256: sha256(schema),
   modelSha256: sha256(model),
-  noiseMultiplier: 9,
-  fit: { proximalMu: 0, controlVariate: false },
 };
+const train = taskOfSum('fit', told, { sumId: OTHER_SUM, sumIndex: 1 });
 
 let dir: TempDir;
 let coordinator: FakeCoordinator;
@@ -96,7 +88,7 @@ it('a training that never ends makes no key step, decryption share or release la
   const { relay } = hospitals;
   const share = await hospitals.freeze(SUM, 0, relay.header.roster);
   const another = { ...relay.header, keyEpochId: randomUUID() };
-  const second = { ...train, runId: randomUUID(), round: 2, sumId: randomUUID(), sumIndex: 2 };
+  const second = taskOfSum('fit', { ...told, runId: randomUUID(), round: 2 }, { sumId: randomUUID(), sumIndex: 2 });
   coordinator.keyEpochs = [KEY_EPOCH, another.keyEpochId];
   coordinator.assign(
     train,
@@ -121,7 +113,7 @@ it('what is withdrawn from one lane ends at once, and what runs in another goes 
   const release = await releaseOf(model, 1, node.coordinatorSigner);
   coordinator.assign(train, release);
   await vi.waitFor(() => expect([trainings.length, load.mock.calls.length]).toEqual([1, 1]), 20_000);
-  coordinator.assign({ ...train, round: 2, sumId: randomUUID(), sumIndex: 2 }, release);
+  coordinator.assign(taskOfSum('fit', { ...told, round: 2 }, { sumId: randomUUID(), sumIndex: 2 }), release);
   await vi.waitFor(() => expect(trainings).toHaveLength(2), 20_000);
   expect(trainings.map(({ round, signal }) => [round, signal.aborted])).toEqual([
     [1, true],

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +5,7 @@ import { CodedError, framed, postHead, type AssignmentOf, type ErrorCode, type F
 import { tempDir, type TempDir } from '@koinon/testing';
 import { afterEach, beforeEach, expect, it, vi, type MockInstance } from 'vitest';
 import { UploadStore, Uploader } from '@koinon/site-client';
-import { enrolledNode, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
+import { enrolledNode, taskOfSum, type EnrolledNode } from '../testing/enrolled-node.fixture.js';
 import { federation, FakeCoordinator, KEY_EPOCH, Hospitals, OTHER_SUM, SUM, sha256 } from '@koinon/site-client/testing';
 import { PrivacyLedger, TaskRunner, TrainingError, readLedger, type LedgerEntry } from '@koinon/local-training';
 import { Agent } from './agent.js';
@@ -14,22 +13,10 @@ import { Agent } from './agent.js';
 const heart = fileURLToPath(new URL('../../../../models/heart-disease/', import.meta.url));
 const [model, schema] = [readFileSync(`${heart}generated/model.onnx`), readFileSync(`${heart}records.schema.json`)];
 const recipe: Federation = { ...federation, sites: { ...federation.sites, maxRecords: 1024 } };
-const train: AssignmentOf<'train'> = {
-  kind: 'train',
-  runId: randomUUID(),
-  roundId: randomUUID(),
-  round: 1,
-  keyEpochId: KEY_EPOCH,
-  sumId: SUM,
-  sumIndex: 0,
-  federation: recipe,
-  recordsSchemaSha256: sha256(schema),
-  modelSha256: sha256(model),
-  noiseMultiplier: 9,
-  fit: { proximalMu: 0, controlVariate: false },
-};
+const told = { federation: recipe, recordsSchemaSha256: sha256(schema), modelSha256: sha256(model) };
+const train = taskOfSum('fit', told);
 /** The same round as another sum: what averages the noise away if each answer is trained anew and paid for once. */
-const again = { ...train, sumId: OTHER_SUM, sumIndex: 1 };
+const again = taskOfSum('fit', told, { sumId: OTHER_SUM, sumIndex: 1 });
 
 let dir: TempDir;
 let hospitals: Hospitals;
@@ -41,7 +28,7 @@ let trained: MockInstance<TaskRunner['train']>;
 const rounds = (): LedgerEntry[] =>
   readLedger(join(dir.path, 'cleveland', 'privacy-ledger.json')).filter(({ id }) => !id.endsWith('/rows'));
 const refusals: { code: ErrorCode; id: string; released: boolean | undefined }[] = [];
-const asks = async (assignment: AssignmentOf<'train'>): Promise<void> => {
+const asks = async (assignment: AssignmentOf<'task'>): Promise<void> => {
   const before = refusals.length;
   coordinator.assign(assignment);
   await vi.waitFor(() => expect(refusals.length).toBeGreaterThan(before), 20_000);
@@ -123,7 +110,13 @@ it.each<[string, ErrorCode, () => unknown]>([
   await asks(train);
   expect(refusals).toMatchObject([{ code, id: SUM, released: true }]);
   trained.mockImplementation(unchanged);
-  await asks({ ...again, federation: { ...recipe, local: { ...recipe.local, learningRate: 1 } } });
+  await asks(
+    taskOfSum(
+      'fit',
+      { ...told, federation: { ...recipe, local: { ...recipe.local, learningRate: 1 } } },
+      { sumId: OTHER_SUM, sumIndex: 1 },
+    ),
+  );
   expect(refusals[1]).toMatchObject({ code: 'SITE_TRAINING_FAILED', id: OTHER_SUM });
   expect(rounds()).toHaveLength(1);
   expect(coordinator.requests.some(({ path }) => path.includes('/blocks'))).toBe(false);
@@ -208,18 +201,7 @@ const crashBeforeRelease = async (): Promise<void> => {
 
 it('the stored update of a round is its answer whatever the sum is asked for as', async () => {
   await crashBeforeRelease();
-  const { runId, roundId, keyEpochId, sumId, sumIndex, recordsSchemaSha256, modelSha256 } = train;
-  coordinator.assign({
-    kind: 'evaluate',
-    runId,
-    roundId,
-    keyEpochId,
-    sumId,
-    sumIndex,
-    federation: recipe,
-    recordsSchemaSha256,
-    modelSha256,
-  });
+  coordinator.assign(taskOfSum('evaluate', told));
   await vi.waitFor(() => expect(coordinator.posted(`/v1/site/sums/${SUM}/finish`)).not.toEqual([]), 20_000);
   expect(rounds()).toMatchObject([{ released: true }]);
 });

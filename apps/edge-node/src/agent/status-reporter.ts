@@ -1,5 +1,6 @@
 import type { SiteStatus } from '@koinon/contracts';
 import type { PrivacyLedger } from '@koinon/local-training';
+import { taskNames } from '@koinon/secure-tasks';
 import type { CoordinatorLink } from '@koinon/site-client';
 import type { NodeConfig } from '../config.js';
 import { codeOf, failureEntry, type Log } from './failure-entry.js';
@@ -49,6 +50,7 @@ export class StatusReporter {
     return {
       servingUrl: this.side.url,
       requests,
+      offers: taskNames,
       epsilonSpent: Number.isFinite(spent) ? spent : null,
       ...this.served.shown(Date.now()),
       ...(clockAheadMs === undefined ? {} : { clockAheadMs }),

@@ -1,35 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  countScores,
-  digitsOfCounts,
-  isSaturated,
-  updateVector,
-  type AssignmentOf,
-  type Federation,
-} from '@koinon/contracts';
-import { Quantiser } from '@koinon/he';
+import { CodedError, type Federation } from '@koinon/contracts';
 import { readWeights } from '@koinon/onnx';
+import type { Charge, ChargedRound, Controls, RoundFrame, Task, Trained, Training } from '@koinon/secure-tasks';
 import type { NodeConfig } from '../config.js';
 import { loadHospitalData } from '@koinon/records';
 import { writeScratch } from '@koinon/service';
-import type { CoordinatorLink, TrainingRound } from '@koinon/site-client';
-import {
-  TaskRunner,
-  TrainingError,
-  checkedNoise,
-  testRecords,
-  type NoisePlan,
-  type PrivacyLedger,
-} from '@koinon/local-training';
+import type { CoordinatorLink } from '@koinon/site-client';
+import { TaskRunner, checkedNoise, testRecords, type NoisePlan, type PrivacyLedger } from '@koinon/local-training';
 
-/** Turns an assignment into the vector that goes into the secure sum, charging the ledger when everything fits together and before a record is used. */
+type Scored = Pick<RoundFrame, 'recordsSchemaSha256' | 'modelSha256'>;
+
+/** Computes tasks from this site's records, charging the ledger when everything fits together and before a record is used. */
 export class TaskVectors {
   private readonly tasks: TaskRunner;
-  /** The assignment that was paid for last: from then on what is said of it may hang on records. */
-  private paid: AssignmentOf<'train'> | undefined;
-  /** Files of feature schemas by digest: the same in each round of a run. */
+  /** Files of record schemas by digest: the same in each round of a run. */
   private readonly schemas: Record<string, string> = {};
   private checked: { readonly recipe: string; readonly plan: NoisePlan } | undefined;
 
@@ -37,6 +23,7 @@ export class TaskVectors {
     private readonly config: NodeConfig,
     private readonly ledger: PrivacyLedger,
     private readonly link: Pick<CoordinatorLink, 'blob'>,
+    private readonly controls: Controls,
     signal: AbortSignal,
   ) {
     this.tasks = new TaskRunner(config.training, { signal });
@@ -49,23 +36,47 @@ export class TaskVectors {
   }
 
   /**
-   * @param signal kills the training
-   * @returns the quantised update vector of this site, ready to encrypt
+   * @param signal kills what is computed
+   * @returns this site's integers, ready to encrypt
    */
-  async update(assignment: AssignmentOf<'train'>, signal: AbortSignal): Promise<Uint32Array> {
-    const { runId, round, federation, modelSha256, recordsSchemaSha256, noiseMultiplier, fit, seed } = assignment;
+  compute(task: Task, signal: AbortSignal): Promise<Uint32Array> {
+    return task.compute({
+      randomBytes,
+      controls: this.controls,
+      train: (asked, charges, correction) => this.train(asked, charges, correction, signal),
+      score: (asked) => this.score(asked, signal),
+      vector: async (sha256) => float32s(await this.link.blob(sha256)),
+    });
+  }
+
+  /** Must be called when an encrypted answer of the round is on disk and before a byte of it is sent. */
+  released(round: ChargedRound): void {
+    this.ledger.release(round);
+  }
+
+  /**
+   * Must be called before a task of a charged round is refused. Whether its training diverged or failed may hang on the trained
+   * weights: told, it is the answer that the charge paid for. Repeated with fresh noise, such answers would average the noise away.
+   */
+  refused(round: ChargedRound): void {
+    if (this.ledger.isCharged(round)) this.ledger.release(round);
+  }
+
+  private async train(
+    asked: Training,
+    charges: readonly Charge[],
+    correction: Float32Array | null,
+    signal: AbortSignal,
+  ): Promise<Trained> {
+    const { round, federation, modelSha256, recordsSchemaSha256, seed } = asked;
     const source = await this.source(recordsSchemaSha256);
     const model = await this.link.blob(modelSha256);
     const { train } = loadHospitalData(source);
-    const plan = this.plan(federation, noiseMultiplier);
+    const plan = this.plan(federation, charges);
     const weights = readWeights(model, federation.model.trainable);
     const modelFile = this.file(modelSha256, 'onnx', model);
-    let rows = 0;
-    const charge = (): number => {
-      rows = this.ledger.chargeRound(runId, round, train.rows, plan);
-      this.paid = assignment;
-      return rows;
-    };
+    let records = 0;
+    const charge = (): number => (records = this.ledger.chargeRound(asked, train.rows, plan));
     const trained = await this.tasks
       .train(
         {
@@ -76,7 +87,8 @@ export class TaskVectors {
           data: source,
           weights,
           round,
-          local: { ...federation.local, proximalMu: fit.proximalMu },
+          local: { ...federation.local, proximalMu: asked.proximalMu },
+          correction,
           privacy: {
             clippingNorm: federation.privacy.clippingNorm,
             noiseMultiplier: plan.noiseMultiplier,
@@ -89,48 +101,22 @@ export class TaskVectors {
         signal,
       )
       .finally(() => rmSync(modelFile, { force: true }));
-    const scaling = { maxRecords: federation.sites.maxRecords, range: federation.encryption.range };
-    const delta = trained.weights.map((w, i) => w - weights[i]!);
-    if (isSaturated(delta, scaling.range))
-      throw new TrainingError(
-        'TRAINING_DIVERGED',
-        `most weights moved by more than ${scaling.range}; lower the learning rate`,
-      );
-    const vector = updateVector(delta, rows, scaling);
-    return Quantiser.from({ bits: federation.encryption.bits, range: scaling.range }).quantise(vector, randomBytes);
+    return { delta: trained.weights.map((w, i) => w - weights[i]!), records };
   }
 
-  /** Must be called when the encrypted update is on disk and before a byte of it is sent. */
-  released({ runId, round }: TrainingRound): void {
-    this.ledger.release(runId, round);
-  }
-
-  /**
-   * Must be called before a training is refused. Whether it diverged or failed may hang on the trained weights: told, it is the
-   * answer that the charge paid for. Repeated with fresh noise, such answers would average the noise away.
-   */
-  refused(assignment: AssignmentOf<'train'>): void {
-    if (this.paid === assignment) this.released(assignment);
-  }
-
-  /** @returns digits of the score counts of the test split, integers that need no quantising */
-  async evaluation(
-    { federation, modelSha256, recordsSchemaSha256 }: AssignmentOf<'evaluate'>,
-    signal: AbortSignal,
-  ): Promise<Uint32Array> {
+  private async score({ modelSha256, recordsSchemaSha256 }: Scored, signal: AbortSignal) {
     const data = loadHospitalData(await this.source(recordsSchemaSha256));
     const modelFile = this.file(modelSha256, 'onnx', await this.link.blob(modelSha256));
-    const scores = await this.tasks
+    const probabilities = await this.tasks
       .evaluate({ modelFile, ...testRecords(data) }, signal)
       .finally(() => rmSync(modelFile, { force: true }));
-    return digitsOfCounts(countScores(scores, data.test.labels), federation.encryption.bits);
+    return { probabilities, labels: data.test.labels };
   }
 
   /** The accountant takes a moment, so the last answer is kept, for exactly the recipe that will be trained with. */
-  private plan({ privacy, local, rounds }: Federation, noiseMultiplier: number): NoisePlan {
-    const recipe = JSON.stringify({ privacy, local, rounds, noiseMultiplier });
-    if (this.checked?.recipe !== recipe)
-      this.checked = { recipe, plan: checkedNoise({ privacy, local, rounds }, noiseMultiplier) };
+  private plan({ privacy, rounds }: Federation, charges: readonly Charge[]): NoisePlan {
+    const recipe = JSON.stringify({ privacy, rounds, charges });
+    if (this.checked?.recipe !== recipe) this.checked = { recipe, plan: checkedNoise({ privacy, rounds }, charges) };
     return this.checked.plan;
   }
 
@@ -153,4 +139,11 @@ export class TaskVectors {
     writeScratch(file, bytes);
     return file;
   }
+}
+
+/** @throws CodedError REQUEST_INVALID */
+function float32s(bytes: Uint8Array): Float32Array {
+  if (bytes.length % Float32Array.BYTES_PER_ELEMENT > 0)
+    throw new CodedError('REQUEST_INVALID', 'a vector that is no list of float32');
+  return new Float32Array(Uint8Array.from(bytes).buffer);
 }

@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { PROTOCOL, releaseStatement, type AssignmentOf, type ReleaseStatement } from '@koinon/contracts';
 import { keyFingerprintOf, signStatement, type Signer } from '@koinon/signing';
+import type { AskOf, RoundFrame, TaskName } from '@koinon/secure-tasks';
 import type { NodeConfig } from '../config.js';
 import { writeEnrolment, loadSiteKeys } from '@koinon/site-client';
 import { PrivacyLedger } from '@koinon/local-training';
-import { type FakeCoordinator, newSigner, sha256 } from '@koinon/site-client/testing';
+import { type FakeCoordinator, KEY_EPOCH, SUM, federation, newSigner, sha256 } from '@koinon/site-client/testing';
 import { configOf } from './node-config.fixture.js';
 
 export interface EnrolledNode {
@@ -51,3 +52,32 @@ export async function releaseOf(
     alias: 'champion',
   };
 }
+
+/** What plain training asks of a site, and all that any task is told. */
+type Told = Partial<RoundFrame & AskOf<'fit'>>;
+const told = {
+  weighting: 'records',
+  proximalMu: 0,
+  controlVariate: false,
+  control: null,
+  counted: {},
+  runId: '00000000-0000-4000-8000-0000000000ff',
+  round: 1,
+  noiseMultiplier: 9,
+  recordsSchemaSha256: sha256('x'),
+  modelSha256: sha256('x'),
+} as const;
+
+export const taskOfSum = (
+  task: TaskName,
+  changes: Told = {},
+  sum: { sumId?: string; sumIndex?: number } = {},
+): AssignmentOf<'task'> => ({
+  kind: 'task',
+  task,
+  keyEpochId: KEY_EPOCH,
+  sumId: SUM,
+  sumIndex: 0,
+  ...sum,
+  input: { ...told, federation, ...changes },
+});

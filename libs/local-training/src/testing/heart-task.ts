@@ -23,6 +23,7 @@ export const job: TrainJob = {
   weights: new Float32Array(14),
   round: 1,
   local: { steps: 25, samplingRate: 0.3, learningRate: 0.2, optimizer: 'sgd', proximalMu: 0 },
+  correction: null,
   privacy: { clippingNorm: 1, noiseMultiplier: 0, recordCountNoise: 0 },
   seed: 11,
 };

@@ -8,7 +8,7 @@ import { KEY_EPOCH, newSigner } from '../testing/hospitals.js';
 import { sha256 } from '../testing/relay.js';
 import { CoordinatorLink } from './coordinator-link.js';
 
-const status: SiteStatus = { serving: [], notServing: [], requests: 3, epsilonSpent: null };
+const status: SiteStatus = { serving: [], notServing: [], offers: [], requests: 3, epsilonSpent: null };
 /** A question that names it is held open. */
 const nothing = listOf([], [KEY_EPOCH]).digest;
 const unreachable = { code: 'COORDINATOR_UNREACHABLE' };

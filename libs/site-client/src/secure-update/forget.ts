@@ -1,3 +1,5 @@
+import type { Assignments } from '@koinon/contracts';
+import type { ControlStore } from './control-store.js';
 import type { KeyEpochStore } from './key-epoch-store.js';
 import type { DecryptionShareStore } from './decryption-share-store.js';
 import type { UploadStore } from './upload-store.js';
@@ -6,14 +8,19 @@ export interface SumStores {
   readonly keyEpochs: KeyEpochStore;
   readonly uploads: UploadStore;
   readonly shares: DecryptionShareStore;
+  readonly controls: ControlStore;
 }
 
 /**
  * Forgets everything about key epochs in which nothing is open any more: key share, uploads and decryption shares. Who had
- * them later, with t−1 others, could read what was never decrypted.
+ * them later, with t−1 others, could read what was never decrypted. Control variates go with their run.
  */
-export function forgetAllBut(keyEpochIds: readonly string[], { keyEpochs, uploads, shares }: SumStores): void {
-  keyEpochs.keepOnly(keyEpochIds);
+export function forgetAllBut(
+  open: Pick<Assignments, 'keyEpochs' | 'runs'>,
+  { keyEpochs, uploads, shares, controls }: SumStores,
+): void {
+  controls.keepOnly(open.runs);
+  keyEpochs.keepOnly(open.keyEpochs);
   const sums = keyEpochs.sumIds();
   uploads.keepOnly(sums);
   shares.keepOnly(sums);

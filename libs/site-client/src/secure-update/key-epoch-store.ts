@@ -13,6 +13,7 @@ import {
 } from '@koinon/contracts';
 import { fromBase64, toBase64 } from '@koinon/signing';
 import { headerDigest, schemes, type KeyEpochHeader, type SiteKeyEpoch } from '@koinon/he';
+import type { ChargedRound } from '@koinon/secure-tasks';
 import { z } from 'zod';
 import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, wipeFile } from '@koinon/service';
 
@@ -20,20 +21,19 @@ import { createDurably, namesIn, readIfThere, removeUnfinished, replaceSecret, w
 const KEPT = 4;
 const LENGTH_BYTES = 4;
 
-/** The round of training that an upload is the answer of. */
-const trainingRoundSchema = z.strictObject({ runId: uuidSchema, round: z.int().positive() });
-export type TrainingRound = z.infer<typeof trainingRoundSchema>;
+/** The charged round that an upload is an answer of. */
+const chargedRoundSchema = z.strictObject({ runId: uuidSchema, round: z.int().positive() });
 
 /**
  * What this site encrypted for one sum: written in one piece with the state in which that sum index is spent.
- * An evaluation answers no round of training; a file of before does not say.
+ * An evaluation answers no charged round; a file of before does not say.
  */
 const uploadSchema = z.strictObject({
   sumId: uuidSchema,
   sumIndex: z.int().nonnegative(),
   blocks: z.int().positive(),
   root: sha256Schema,
-  answers: trainingRoundSchema.optional(),
+  answers: chargedRoundSchema.optional(),
 });
 export type UploadRecord = z.infer<typeof uploadSchema>;
 
@@ -173,8 +173,8 @@ export class KeyEpochStore {
     return this.uploads().map(({ sumId }) => sumId);
   }
 
-  /** Whether the answer of this round is on disk, under whatever sum. */
-  answers({ runId, round }: TrainingRound): boolean {
+  /** Whether an answer of this round is on disk, under whatever sum. */
+  answers({ runId, round }: ChargedRound): boolean {
     return this.uploads().some(({ answers }) => answers?.runId === runId && answers.round === round);
   }
 

@@ -8,6 +8,7 @@ import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { KEY_EPOCH, Hospitals, OTHER_SUM, SUM } from '../testing/hospitals.js';
 import { KeyEpochStore } from './key-epoch-store.js';
+import { ControlStore } from './control-store.js';
 import { forgetAllBut } from './forget.js';
 import { DecryptionShareStore } from './decryption-share-store.js';
 import { UploadStore } from './upload-store.js';
@@ -83,6 +84,7 @@ describe.each(schemes.names)('while an upload is encrypted under %s', (scheme) =
       keyEpochs: new KeyEpochStore(at('epochs'), 'basel'),
       uploads: new UploadStore(at('uploads')),
       shares: new DecryptionShareStore(at('shares')),
+      controls: new ControlStore(at('controls')),
     };
     const { keys } = hospitals.site('basel');
     const uploader = new Uploader('basel', keys, hospitals.relay.linkOf('basel'), stores.keyEpochs, stores.uploads);
@@ -97,7 +99,7 @@ describe.each(schemes.names)('while an upload is encrypted under %s', (scheme) =
     let between = 0;
     for (; !uploader.made(KEY_EPOCH, SUM); between++) {
       await new Promise(setImmediate);
-      forgetAllBut([KEY_EPOCH], stores);
+      forgetAllBut({ keyEpochs: [KEY_EPOCH], runs: [] }, stores);
     }
     await encrypting;
     expect(between).toBeGreaterThan(1);
@@ -110,7 +112,7 @@ describe.each(schemes.names)('while an upload is encrypted under %s', (scheme) =
     const encrypting = uploader.encrypt(KEY_EPOCH, SUM, 0, values(1));
     const ended = encrypting.catch((error: unknown) => error);
     while (!existsSync(at(`uploads/${SUM}`))) await new Promise(setImmediate);
-    forgetAllBut([], stores);
+    forgetAllBut({ keyEpochs: [], runs: [] }, stores);
     expect(await ended).toMatchObject(lost);
     expect(readdirSync(at('epochs'))).toEqual([`${KEY_EPOCH}.over`]);
     expect(readdirSync(at('uploads'))).toEqual([]);
@@ -193,11 +195,12 @@ describe('stored uploads', () => {
       keyEpochs: new KeyEpochStore(at('epochs'), 'basel'),
       uploads,
       shares: new DecryptionShareStore(at('shares')),
+      controls: new ControlStore(at('controls')),
     };
     renameSync(epoch, `${epoch} away`);
     // A folder in its place: reading it fails, as a disk does, and says nothing of what it holds.
     mkdirSync(epoch);
-    expect(() => forgetAllBut([KEY_EPOCH], stores)).toThrow('EISDIR');
+    expect(() => forgetAllBut({ keyEpochs: [KEY_EPOCH], runs: [] }, stores)).toThrow('EISDIR');
     expect(uploads.load(SUM, 1)).toHaveLength(1);
   });
 

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { CodedError, PROTOCOL, uploadStatement } from '@koinon/contracts';
 import { signStatement } from '@koinon/signing';
 import { HeError, MerkleTree } from '@koinon/he';
+import type { ChargedRound } from '@koinon/secure-tasks';
 import type { CoordinatorLink } from '../link/coordinator-link.js';
 import type { SiteKeys } from '../link/site-keys.js';
-import type { KeyEpochStore, TrainingRound, UploadRecord } from './key-epoch-store.js';
+import type { KeyEpochStore, UploadRecord } from './key-epoch-store.js';
 import type { UploadStore } from './upload-store.js';
 
 const rootOf = (digests: readonly Uint8Array[]): string => Buffer.from(MerkleTree.from(digests).root).toString('hex');
@@ -40,7 +41,7 @@ export class Uploader {
    * The blocks are on disk before the record that names them, and the record before a byte is sent: a crash on the way
    * leaves blocks nobody has seen, which are made again.
    * @param values below 2^bits each
-   * @param answers the round of training that they are the result of
+   * @param answers the charged round whose result they hang on
    * @throws HeError SUM_ALREADY_ENCRYPTED when another sum was given this index
    */
   async encrypt(
@@ -48,7 +49,7 @@ export class Uploader {
     sumId: string,
     sumIndex: number,
     values: Uint32Array,
-    answers?: TrainingRound,
+    answers: ChargedRound | null = null,
   ): Promise<void> {
     await this.epochs.inTurn(keyEpochId, async () => {
       const { epoch } = await this.epochs.restore(keyEpochId);

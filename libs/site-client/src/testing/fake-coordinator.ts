@@ -27,11 +27,16 @@ export interface SeenRequest {
 
 type Answer = unknown;
 
-export const listOf = (assignments: readonly Assignment[], keyEpochs: readonly string[]): Assignments => ({
+export const listOf = (
+  assignments: readonly Assignment[],
+  keyEpochs: readonly string[],
+  runs: readonly string[] = [],
+): Assignments => ({
   protocol: PROTOCOL,
-  digest: sha256(JSON.stringify([assignments, keyEpochs])),
+  digest: sha256(JSON.stringify([assignments, keyEpochs, runs])),
   assignments: [...assignments],
   keyEpochs: [...keyEpochs],
+  runs: [...runs],
 });
 
 export class FakeCoordinator implements AsyncDisposable {
@@ -39,6 +44,8 @@ export class FakeCoordinator implements AsyncDisposable {
   readonly blobs = new Map<string, Uint8Array>();
   /** Key epochs that it says are still open. */
   keyEpochs: string[] = [KEY_EPOCH];
+  /** Runs that it says are under way. */
+  runs: string[] = [];
   /** Identity key under which requests must be signed; without it none is checked. */
   identityKey: string | undefined;
   /** Answers in place of the fake: bytes or JSON; undefined leaves it to the fake, a function gets the raw response. */
@@ -134,7 +141,7 @@ export class FakeCoordinator implements AsyncDisposable {
   }
 
   private get list(): Assignments {
-    return listOf(this.assigned, this.keyEpochs);
+    return listOf(this.assigned, this.keyEpochs, this.runs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

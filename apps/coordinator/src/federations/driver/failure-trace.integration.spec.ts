@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { MOST_RELEASES, type Assignment, type RunView } from '@koinon/contracts';
+import { MOST_RELEASES, type RunView } from '@koinon/contracts';
 import { StrategyError } from '@koinon/strategies';
 import { withDatabase, until } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -13,7 +13,7 @@ import { SumTransitions } from '../../secure-sums/sum-transitions.js';
 import { BLOBS } from '../../platform/blobs/blob-store.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { ended, startRun, withFederation } from '../../testing/federation.fixture.js';
-import type { Behaviour } from '../../testing/simulated-site.fixture.js';
+import { askedIn, type Asked, type Behaviour } from '../../testing/simulated-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
 import { RunAdvanceHandler } from './run-advance.handler.js';
 import { RunTransitions } from '../runs/run-transitions.js';
@@ -65,11 +65,13 @@ describe('a failure', () => {
     const { coordinator } = federation;
     const site = federation.site('gamma');
     const id = await begin('decrypt');
-    const take = async (kind: Assignment['kind']) =>
+    const take = async (kind: Asked) =>
       site.take(
-        await until(`the assignment to ${kind}`, async () => (await site.assignments()).find((a) => a.kind === kind)),
+        await until(`the assignment to ${kind}`, async () =>
+          (await site.assignments()).find((a) => askedIn(a) === kind),
+        ),
       );
-    for (const kind of ['ceremony', 'ceremony', 'ceremony', 'ceremony', 'ceremony', 'train'] as const) await take(kind);
+    for (const kind of ['ceremony', 'ceremony', 'ceremony', 'ceremony', 'ceremony', 'fit'] as const) await take(kind);
     await sumOf(id, 'decrypting');
     await coordinator.query(
       "ALTER TABLE decryption_shares ADD CONSTRAINT shares_refused CHECK (site <> 'gamma') NOT VALID",
@@ -104,7 +106,7 @@ describe('a failure', () => {
   });
 
   it('that nobody foresaw is INTERNAL, and ends the sum, the round and the run', async () => {
-    behaviours['gamma']!.train = 'silent';
+    behaviours['gamma']!.fit = 'silent';
     const id = await begin('unforeseen');
     const sumId = await sumOf(id, 'collecting');
     await combine().gaveUp({ sumId }, new Error('the disk is full'));
@@ -117,7 +119,7 @@ describe('a failure', () => {
   });
 
   it('of the driver that would come again ends the run', async () => {
-    behaviours['gamma']!.train = 'silent';
+    behaviours['gamma']!.fit = 'silent';
     const id = await begin('driver');
     await sumOf(id, 'collecting');
     const handler = new RunAdvanceHandler(
@@ -143,7 +145,7 @@ describe('a failure', () => {
   });
 
   it('by an operator’s hand ends every part, under the operator’s name', async () => {
-    behaviours['gamma']!.train = 'silent';
+    behaviours['gamma']!.fit = 'silent';
     const id = await begin('cancelled');
     const sumId = await sumOf(id, 'collecting');
     await leftTrace(await federation.coordinator.client.cancelRun(id), 'RUN_CANCELLED');

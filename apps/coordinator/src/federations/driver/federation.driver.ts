@@ -13,7 +13,8 @@ import { ReleasesService } from '../../releases/releases.service.js';
 import { SumRow } from '../../secure-sums/secure-sums.entities.js';
 import { SecureSumsService } from '../../secure-sums/secure-sums.service.js';
 import { RoundRow, RunRow } from '../federations.entities.js';
-import { RoundPlanner } from '../rounds/round-planner.service.js';
+import { countedAfter } from '../rounds/round-frame.js';
+import { RoundPlanner, type PlannedRound } from '../rounds/round-planner.service.js';
 import { RoundSteps } from '../rounds/round-steps.service.js';
 import { RoundTransitions } from '../rounds/round-transitions.js';
 import { RunTransitions } from '../runs/run-transitions.js';
@@ -65,11 +66,17 @@ export class FederationDriver {
   private async advanceOnce(m: EntityManager, run: RunRow, pulse: Pulse): Promise<boolean> {
     const last = { where: { runId: run.id }, order: { number: 'DESC' }, lock: { mode: 'pessimistic_write' } } as const;
     const round = await m.findOne(RoundRow, last);
-    if (!round) return this.planRound(m, run, pulse.now, 1, await baseVersion(m, run));
+    if (!round) {
+      const first = { number: 1, baseVersion: await baseVersion(m, run), told: {}, counted: {} };
+      return this.planRound(m, run, pulse.now, first);
+    }
     if (round.state === 'failed') return this.runs.transition(m, run.id, 'failed', becauseOf(round.failure!));
     if (round.state === 'done') {
       if (round.number >= run.spec.rounds) return this.finishRun(m, run, round);
-      return this.planRound(m, run, pulse.now, round.number + 1, round.version!);
+      const sums = await m.findBy(SumRow, { keyEpochId: round.keyEpochId!, state: 'done' });
+      const { number, version, told } = round;
+      const next = { number: number + 1, baseVersion: version!, told, counted: countedAfter(round, sums) };
+      return this.planRound(m, run, pulse.now, next);
     }
     const epoch = round.keyEpochId ? await m.findOneByOrFail(KeyEpochRow, { id: round.keyEpochId }) : null;
     // Locked before its uploads are read: an upload is in the list of its sum, or it is late.
@@ -92,8 +99,8 @@ export class FederationDriver {
     return absent !== null;
   }
 
-  private async planRound(m: EntityManager, run: RunRow, at: Date, number: number, base: number): Promise<boolean> {
-    await this.planner.plan(m, run, at, number, base);
+  private async planRound(m: EntityManager, run: RunRow, at: Date, round: PlannedRound): Promise<boolean> {
+    await this.planner.plan(m, run, at, round);
     return true;
   }
 

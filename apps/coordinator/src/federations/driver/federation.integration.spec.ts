@@ -78,9 +78,9 @@ describe('a run of two rounds with three sites', () => {
 describe('a run that an operator cancels', () => {
   const database = withDatabase();
   const federation = withFederation(() => ({ databaseUrl: database.url }), {
-    alpha: { train: 'silent' },
-    beta: { train: 'silent' },
-    gamma: { train: 'silent' },
+    alpha: { fit: 'silent' },
+    beta: { fit: 'silent' },
+    gamma: { fit: 'silent' },
   });
 
   it('stops: nothing is asked of a site, taken from one or opened any more, and a new run may start', async () => {
@@ -90,7 +90,7 @@ describe('a run that an operator cancels', () => {
     for (const site of sites) site.work();
     const site = federation.site('alpha');
     const train = await until('the assignment to train', async () =>
-      (await site.assignments()).find((a) => a.kind === 'train'),
+      (await site.assignments()).find((a) => a.kind === 'task'),
     );
     expect((await site.assigned()).keyEpochs).toEqual([train.keyEpochId]);
     const cancelled = await coordinator.client.cancelRun(id);

@@ -96,7 +96,7 @@ describe('a site that does not do its part', () => {
 
   it('is not left out by its late word about a ceremony that was begun again with it', async () => {
     behaviours['delta']!.ceremony = 'silent';
-    for (const behaviour of Object.values(behaviours)) behaviour.train = 'silent';
+    for (const behaviour of Object.values(behaviours)) behaviour.fit = 'silent';
     const id = await begin({ name: 'late-refusal' });
     const epoch = () =>
       until('a ceremony', async () => (await federation.coordinator.client.run(id)).rounds[0]?.keyEpochId);
@@ -105,7 +105,7 @@ describe('a site that does not do its part', () => {
     await until('another ceremony', async () => (await epoch()) !== first);
     const { link } = federation.site('alpha');
     await link.ask('POST', '/v1/site/refusals', { json: { subject: 'key-epoch', id: first, code: 'ROSTER_CHANGED' } });
-    for (const behaviour of Object.values(behaviours)) delete behaviour.train;
+    for (const behaviour of Object.values(behaviours)) delete behaviour.fit;
     expect(await finish(id)).toMatchObject({
       state: 'done',
       rounds: [
@@ -115,7 +115,7 @@ describe('a site that does not do its part', () => {
   });
 
   it('is recorded when its budget is spent, and the quorum trains without it', async () => {
-    behaviours['delta']!.train = 'BUDGET_EXHAUSTED';
+    behaviours['delta']!.fit = 'BUDGET_EXHAUSTED';
     const run = await finish(await begin({ name: 'budget' }));
     expect(run).toMatchObject({
       state: 'done',
@@ -156,7 +156,7 @@ describe('a site that does not do its part', () => {
   });
 
   it('is named with its reason, in the round and in the lineage, when it trains past the deadline', async () => {
-    behaviours['delta']!.train = 'silent';
+    behaviours['delta']!.fit = 'silent';
     const id = await begin({ name: 'late' });
     await until(
       'three uploads',
@@ -174,7 +174,7 @@ describe('a site that does not do its part', () => {
   });
 
   it('ends the run when its spent budget leaves no quorum', async () => {
-    behaviours['delta']!.train = 'BUDGET_EXHAUSTED';
+    behaviours['delta']!.fit = 'BUDGET_EXHAUSTED';
     const run = await finish(await begin({ name: 'no-quorum', min: 4 }));
     expect(run).toMatchObject({
       state: 'failed',

@@ -67,14 +67,14 @@ describe('what the coordinator stored', () => {
   }
 
   /** Holds the transaction that records a decrypted sum, whose bytes are on the disk by then, until `work` is done. */
-  async function whileCombined(purpose: string, work: (sumId: string) => void): Promise<void> {
+  async function whileCombined(task: string, work: (sumId: string) => void): Promise<void> {
     const connection = federation.coordinator.foundations.database.createQueryRunner();
     await connection.query(`SELECT pg_advisory_lock(4711)`);
     await query(
       `CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END'`,
     );
     await query(
-      `CREATE TRIGGER held BEFORE UPDATE ON sums FOR EACH ROW WHEN (NEW.combined AND NOT OLD.combined AND NEW.purpose = '${purpose}') EXECUTE FUNCTION held()`,
+      `CREATE TRIGGER held BEFORE UPDATE ON sums FOR EACH ROW WHEN (NEW.combined AND NOT OLD.combined AND NEW.task = '${task}') EXECUTE FUNCTION held()`,
     );
     try {
       await until(
@@ -83,9 +83,7 @@ describe('what the coordinator stored', () => {
           (await query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted")).length >
           0,
       );
-      const [sum] = await query<{ id: string }>("SELECT id FROM sums WHERE state = 'combining' AND purpose = $1", [
-        purpose,
-      ]);
+      const [sum] = await query<{ id: string }>("SELECT id FROM sums WHERE state = 'combining' AND task = $1", [task]);
       work(sum!.id);
     } finally {
       await connection.query('SELECT pg_advisory_unlock(4711)');
@@ -103,7 +101,7 @@ describe('what the coordinator stored', () => {
   }
 
   it('of an upload is not added when a bit of it flipped', async () => {
-    hold('train', ['gamma']);
+    hold('fit', ['gamma']);
     const { id } = await startRun(federation.coordinator, tinySpec({ name: 'upload' }));
     const { sum_id: sumId } = await until('two uploads', async () => {
       const rows = await query<{ sum_id: string }>(
@@ -201,12 +199,12 @@ describe('what the coordinator stored', () => {
   });
 
   it.each([
-    ['update', null],
-    ['evaluation', 'the result of the evaluation'],
-  ])('as the result of an %s counts for nothing when a bit of it flipped', async (purpose, detail) => {
+    ['fit', null],
+    ['evaluate', 'the result of the evaluation'],
+  ])('as the result of %s counts for nothing when a bit of it flipped', async (task, detail) => {
     hold('decrypt');
-    const { id } = await startRun(federation.coordinator, tinySpec({ name: `result-${purpose}` }));
-    const combined = whileCombined(purpose, (sumId) => damage(`sums/${sumId}/result`));
+    const { id } = await startRun(federation.coordinator, tinySpec({ name: `result-${task}` }));
+    const combined = whileCombined(task, (sumId) => damage(`sums/${sumId}/result`));
     release();
     await combined;
     expect(await failed(id)).toEqual({ code: 'BLOB_DAMAGED', detail });
@@ -214,7 +212,7 @@ describe('what the coordinator stored', () => {
 
   it.each<[string, string, keyof Behaviour, string[]]>([
     ['that runs', 'commit', 'ceremony', ['gamma']],
-    ['that is over', 'confirm', 'train', ids],
+    ['that is over', 'confirm', 'fit', ids],
   ])('of a ceremony %s ends the round and blames no site when a bit of it flipped', async (_, step, kind, sites) => {
     hold(kind, sites);
     const { id } = await startRun(federation.coordinator, tinySpec({ name: `ceremony-${step}` }));

@@ -1,63 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Federation, RunView, VersionDetail } from '@koinon/contracts';
 import { schemes } from '@koinon/he';
-import { strategyNames, type StrategyName } from '@koinon/strategies';
-import { withDatabase } from '@koinon/testing';
+import { strategyNames } from '@koinon/strategies';
+import { until, withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readWeights } from '../../registry/model-weights.js';
 import { EdgeNode, heartModel, heartSchema, heartSpec } from '../../testing/edge-node.fixture.js';
 import { ended, startRun } from '../../testing/federation.fixture.js';
 import { InProcessCoordinator } from '../../testing/in-process.fixture.js';
+import { SimulatedSite } from '../../testing/simulated-site.fixture.js';
+import { average, strategyCases } from '../../testing/strategy-cases.fixture.js';
 
-/** What one round makes of the sites' plain mean update Δ, coordinate by coordinate, as each paper writes it. */
-interface Case {
-  readonly params: Federation['strategy']['params'];
-  /** Defaults that the lineage must state beside `params`. */
-  readonly defaults?: Federation['strategy']['params'];
-  readonly move: (delta: number) => number;
-  readonly fit?: { readonly proximalMu: number };
-}
-
-const plain = { proximalMu: 0, controlVariate: false };
-/** Reddi et al. 2021, algorithm 2, with m₀ = 0 and v₀ = τ². */
-const adaptive = (rate: number, beta1: number, tau: number, v: (square: number) => number) => (delta: number) =>
-  (rate * (1 - beta1) * delta) / (Math.sqrt(v(delta * delta)) + tau);
-
-const cases: Readonly<Record<Exclude<StrategyName, 'scaffold'>, Case>> = {
-  fedavg: { params: { serverLearningRate: 0.5 }, move: (delta) => 0.5 * delta },
-  fedavgm: {
-    params: { nesterov: true },
-    defaults: { serverLearningRate: 1, momentum: 0.9 },
-    move: (delta) => 1.9 * delta,
-  },
-  fedadam: {
-    params: { tau: 0.05, beta2: 0.9 },
-    defaults: { serverLearningRate: 0.1, beta1: 0.9 },
-    move: adaptive(0.1, 0.9, 0.05, (square) => 0.9 * 0.05 ** 2 + 0.1 * square),
-  },
-  fedyogi: {
-    params: { tau: 0.05, serverLearningRate: 0.1 },
-    defaults: { beta1: 0.9, beta2: 0.99 },
-    move: adaptive(0.1, 0.9, 0.05, (square) => 0.05 ** 2 - 0.01 * square * Math.sign(0.05 ** 2 - square)),
-  },
-  fedadagrad: {
-    params: { tau: 0.05, serverLearningRate: 0.3 },
-    defaults: { beta1: 0 },
-    move: adaptive(0.3, 0, 0.05, (square) => 0.05 ** 2 + square),
-  },
-  // μ·rate = 100, so the site's one step is implicit: a hundred-and-first of the plain one.
-  fedprox: {
-    params: { proximalMu: 500 },
-    defaults: { serverLearningRate: 1 },
-    move: (delta) => delta / 101,
-    fit: { proximalMu: 500 },
-  },
-};
-
+/** The model file holds float32. */
+const ROUNDING = 1e-6;
 /** Twice what two sites' quantisation to 16 bits moves the mean of their updates. */
 const TOLERANCE = 2e-4;
 
 /** So many that more test records of a class share a score than an integer of 8 bits counts. */
 const TEST_COPIES = 100;
+
+const most = (values: readonly number[]): number => Math.max(...values.map(Math.abs));
+const minus = (a: readonly number[], b: readonly number[]): number[] => a.map((value, i) => value - b[i]!);
 
 describe('a federation file before real sites', () => {
   const database = withDatabase();
@@ -69,6 +33,9 @@ describe('a federation file before real sites', () => {
     nodes = await Promise.all(
       (['cleveland', 'hungarian'] as const).map((site) => EdgeNode.start(coordinator, site, 'off', TEST_COPIES)),
     );
+    await until('both nodes to say what they take', async () =>
+      (await coordinator.client.sites()).every(({ status }) => status !== null),
+    );
   });
   afterAll(async () => {
     await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
@@ -77,40 +44,127 @@ describe('a federation file before real sites', () => {
 
   const start = (changes: Partial<Federation>): Promise<RunView> =>
     startRun(coordinator, heartSpec(changes), heartModel(), { schema: heartSchema(), seed: 7 });
-  const trained = async (
-    strategy: Federation['strategy'],
-  ): Promise<{ moves: number[]; lineage: VersionDetail['lineage'] }> => {
-    const run = await ended(coordinator, (await start({ strategy })).id);
+  const done = async (changes: Partial<Federation>): Promise<RunView> => {
+    const run = await ended(coordinator, (await start(changes)).id);
     expect(run).toMatchObject({ state: 'done', failure: null });
-    const { version } = run.rounds[0]!;
-    const [before, after] = [heartModel(), await coordinator.client.modelFile('heart', version!)].map((file) =>
-      readWeights(file, run.spec.model),
+    return run;
+  };
+  const lineage = async (version: number | null): Promise<VersionDetail['lineage']> =>
+    (await coordinator.client.version('heart', version!)).lineage;
+  /** The weights before the first round of a run and after each. */
+  const weights = async ({ spec, rounds }: RunView): Promise<number[][]> => {
+    const files = await Promise.all(rounds.map(({ version }) => coordinator.client.modelFile('heart', version!)));
+    return [heartModel(), ...files].map((file) => Array.from(readWeights(file, spec.model)));
+  };
+  const stored = (key: string): ArrayBuffer =>
+    new Uint8Array(readFileSync(join(coordinator.home, 'blobs', key))).buffer;
+  /** What the sums of a task say, round by round: integers made real numbers, and how many sites they are of. */
+  const summed = async (run: RunView, task: string, range: number): Promise<{ values: number[]; sites: number }[]> => {
+    const zero = 2 ** (run.spec.encryption.bits - 1) - 1;
+    const sums = await coordinator.query<{ id: string; uploads: unknown[] }>(
+      'SELECT s.id, s.uploads FROM sums s JOIN rounds r ON r.id = s.round_id WHERE r.run_id = $1 AND s.task = $2 ORDER BY r.number',
+      [run.id, task],
     );
-    return {
-      moves: Array.from(after!, (weight, i) => weight - before![i]!),
-      lineage: (await coordinator.client.version('heart', version!)).lineage,
-    };
+    return sums.map(({ id, uploads: { length: sites } }) => {
+      const integers = new Uint32Array(stored(`sums/${id}/result`));
+      return { values: Array.from(integers, (sum) => ((sum - sites * zero) * range) / zero), sites };
+    });
+  };
+  /** The mean update of each round, as the sites’ own vectors add up to it. */
+  const meanUpdates = async (run: RunView): Promise<number[][]> => {
+    const { range } = run.spec.encryption;
+    const parameters = (await weights(run))[0]!.length;
+    return (await summed(run, 'fit', range)).map(({ values, sites }) => {
+      const weight = values.length === parameters ? sites : values.at(-1)! / range;
+      return values.slice(0, parameters).map((value) => value / weight);
+    });
   };
 
-  let delta: Promise<number[]> | undefined;
+  let first: Promise<number[]> | undefined;
+  /** The mean update of one round of plain training: what every other setting is compared with. */
   const plainUpdate = (): Promise<number[]> =>
-    (delta ??= trained({ name: 'fedavg', params: {} }).then(({ moves }) => moves));
+    (first ??= done({})
+      .then(meanUpdates)
+      .then(([update]) => update!));
 
-  it.each(Object.entries(cases))(
-    '%s does what its paper says, and the lineage what was done',
-    async (name, { params, defaults, move, fit }) => {
-      const expected = (await plainUpdate()).map(move);
-      const { moves, lineage } = await trained({ name, params });
-      for (const [i, moved] of moves.entries()) expect(Math.abs(moved - expected[i]!)).toBeLessThan(TOLERANCE);
-      expect(Math.max(...(await plainUpdate()).map((plainMove, i) => Math.abs(plainMove - moves[i]!)))).toBeGreaterThan(
-        20 * TOLERANCE,
-      );
-      expect(lineage.strategy).toEqual({ name, params: { ...defaults, ...params } });
-      expect(lineage.local).toEqual({ ...heartSpec().local, ...plain, ...fit });
-      const rounds = await coordinator.query<{ fit: unknown }>('SELECT fit FROM rounds WHERE run_id = $1', [
-        lineage.runId,
-      ]);
-      expect(rounds).toEqual([{ fit: { ...plain, ...fit } }]);
+  it.each(Object.entries(strategyCases))(
+    '%s does what its paper says, round after round, and the lineage what was done',
+    async (name, { params, defaults, before = [], step, asked }) => {
+      const run = await done({ strategy: { name, params }, rounds: 2 });
+      const [updates, versions] = [await meanUpdates(run), await weights(run)];
+      let memories = updates[0]!.map(() => before);
+      for (const [round, update] of updates.entries()) {
+        const steps = update.map((delta, i) => step(delta, memories[i]!));
+        const moved = minus(versions[round + 1]!, versions[round]!);
+        expect(
+          most(
+            minus(
+              moved,
+              steps.map(({ move }) => move),
+            ),
+          ),
+        ).toBeLessThan(ROUNDING);
+        if (step !== average) expect(most(minus(moved, update))).toBeGreaterThan(1000 * ROUNDING);
+        memories = steps.map(({ memory }) => memory);
+      }
+      const made = await lineage(run.rounds[0]!.version);
+      expect(made.strategy).toEqual({ name, params: { ...defaults, ...params } });
+      expect(made.local).toEqual({ ...heartSpec().local, weighting: 'records', proximalMu: 0, ...asked });
+    },
+  );
+
+  it('knows a case for every strategy', () => {
+    expect(Object.keys(strategyCases).toSorted()).toEqual(strategyNames.toSorted());
+  });
+
+  it('fedprox holds the sites near the weights they start from', async () => {
+    const plain = await plainUpdate();
+    const [held] = await meanUpdates(await done({ strategy: { name: 'fedprox', params: { proximalMu: 500 } } }));
+    // μ·rate = 100, so that the site's one step is implicit: a hundred-and-first of the plain one.
+    expect(
+      most(
+        minus(
+          held!,
+          plain.map((delta) => delta / 101),
+        ),
+      ),
+    ).toBeLessThan(TOLERANCE);
+    expect(most(plain)).toBeGreaterThan(20 * TOLERANCE);
+  });
+
+  it.each<[Federation['local']['optimizer'], (rate: number) => number]>([['sgd', (rate) => rate]])(
+    '%s moves the sites as far as its learning rate says',
+    async (optimizer, scale) => {
+      const plain = await plainUpdate();
+      const local = { ...heartSpec().local, optimizer, learningRate: heartSpec().local.learningRate / 4 };
+      const [update] = await meanUpdates(await done({ local }));
+      expect(
+        most(
+          minus(
+            update!,
+            plain.map((delta) => delta * scale(1 / 4)),
+          ),
+        ),
+      ).toBeLessThan(TOLERANCE);
+    },
+  );
+
+  it.each(['champion', 'candidate'])('promotes to the alias %s and to no other', async (alias) => {
+    const { rounds } = await done({ promotion: { alias, gate: {} } });
+    const { versions } = await coordinator.client.model('heart');
+    const promoted = versions.find(({ version }) => version === rounds[0]!.version);
+    expect(promoted).toMatchObject({ aliases: [alias] });
+    expect(versions.filter(({ aliases }) => aliases.includes(alias))).toEqual([promoted]);
+  });
+
+  it.each(schemes.names)(
+    'sums updates and counts all test records in integers of 8 bits of %s, however many share a score',
+    async (scheme) => {
+      const run = await done({ encryption: { scheme, bits: 8, range: 1 } });
+      // Two sites’ steps of 1/127 in the numerator and in the weight, which is above one.
+      expect(most(minus((await meanUpdates(run))[0]!, await plainUpdate()))).toBeLessThan(4 / 127);
+      // 104 and 89 records of the two hospitals, see the split.
+      expect(run.rounds[0]!.metrics).toMatchObject({ records: TEST_COPIES * (104 + 89) });
     },
   );
 
@@ -127,17 +181,6 @@ describe('a federation file before real sites', () => {
     expect(run.rounds[0]!.version).toBeNull();
   });
 
-  it.each(schemes.names)(
-    'counts all test records in integers of 8 bits of %s, however many share a score',
-    async (scheme) => {
-      const { id } = await start({ encryption: { scheme, bits: 8, range: 1 } });
-      const run = await ended(coordinator, id);
-      expect(run).toMatchObject({ state: 'done', failure: null });
-      // 104 and 89 records of the two hospitals, see the split.
-      expect(run.rounds[0]!.metrics).toMatchObject({ records: TEST_COPIES * (104 + 89) });
-    },
-  );
-
   it('costs no site anything where the model does not have the value it names', async () => {
     const before = nodes.map((node) => node.ledger());
     await expect(start({ model: { ...heartSpec().model, output: 'logit' } })).rejects.toMatchObject({
@@ -147,11 +190,85 @@ describe('a federation file before real sites', () => {
     expect(nodes.map((node) => node.ledger())).toEqual(before);
   });
 
-  it('is refused before anything starts where it asks for what no site offers', async () => {
-    await expect(start({ strategy: { name: 'scaffold', params: {} } })).rejects.toMatchObject({
-      code: 'STRATEGY_NOT_OFFERED',
-      detail: expect.stringContaining('controlVariate') as string,
+  describe('with SCAFFOLD', () => {
+    /** A third hospital is away, so that it is drawn after the others: of N = 3 sites the same two take part in every round. */
+    const drawn = { ...heartSpec().sites, fraction: 2 / 3, maxRecords: 1 };
+    const rate = heartSpec().local.learningRate;
+    const controlRange = (2 * heartSpec().encryption.range) / rate;
+    const strategy = { name: 'scaffold', params: {} };
+    let plain: RunView;
+    let corrected: RunView;
+
+    beforeAll(async () => {
+      const away = await SimulatedSite.enrol(coordinator, 'away');
+      await away.link.ask('POST', '/v1/site/status', { json: { offers: ['fit', 'control', 'evaluate'] } });
+      await coordinator.query("UPDATE sites SET last_seen_at = NULL WHERE id = 'away'");
+      // With records counted to one, plain averaging weighs the two as SCAFFOLD does.
+      plain = await done({ sites: drawn, rounds: 2 });
+      corrected = await done({ sites: drawn, rounds: 2, strategy });
     });
-    expect(strategyNames.toSorted()).toEqual([...Object.keys(cases), 'scaffold'].toSorted());
+
+    it('the server keeps the mean of all sites’ control variates and tells it', async () => {
+      const [update] = await meanUpdates(corrected);
+      const controls = await summed(corrected, 'control', controlRange);
+      // From zero, and in one local step, a control variate becomes the mean gradient −Δ/(K·η), each within a step of its grid.
+      const [mean] = controls.map(({ values }) => values.map((sum) => sum / 2));
+      expect(
+        most(
+          minus(
+            mean!,
+            update!.map((delta) => -delta / rate),
+          ),
+        ),
+      ).toBeLessThan((3 * controlRange) / 32_767);
+      const rounds = await coordinator.query<{ told: { control: string } }>(
+        'SELECT told FROM rounds WHERE run_id = $1 ORDER BY number',
+        [corrected.id],
+      );
+      let total = update!.map(() => 0);
+      for (const [i, { told }] of rounds.entries()) {
+        total = total.map((sum, k) => sum + controls[i]!.values[k]!);
+        const server = [...new Float32Array(stored(`sha256/${told.control}`))];
+        expect(
+          most(
+            minus(
+              server,
+              total.map((sum) => sum / 3),
+            ),
+          ),
+        ).toBeLessThan(ROUNDING);
+      }
+      expect((await lineage(corrected.rounds[1]!.version)).local).toMatchObject({ control: rounds[0]!.told.control });
+    });
+
+    it('every site corrects the second round’s step by c − c_i', async () => {
+      const [[start1, second], [plain1, plain2]] = [await meanUpdates(corrected), await meanUpdates(plain)];
+      expect(most(minus(start1!, plain1!))).toBeLessThan(TOLERANCE);
+      // c is two thirds of the mean of the two sites' own, −Δ₁/(K·η): their step goes −K·η·(c − c̄) = −Δ₁/3 further.
+      const expected = minus(
+        plain2!,
+        start1!.map((delta) => delta / 3),
+      );
+      expect(most(minus(second!, expected))).toBeLessThan(2 * TOLERANCE);
+      expect(most(minus(second!, plain2!))).toBeGreaterThan(20 * TOLERANCE);
+    });
+
+    it('nothing of it is left at the sites once the run is over', async () => {
+      await until('no control variate at any site', () =>
+        Promise.resolve(nodes.every((node) => node.kept('controls').length === 0)),
+      );
+    });
+
+    it('a run that needs more sites than know its tasks is not started, and costs them nothing', async () => {
+      const before = nodes.map((node) => node.ledger());
+      await coordinator.query("INSERT INTO sites (id, name, state) VALUES ('older', 'A node of before', 'enrolled')");
+      const all = { ...drawn, min: 4, threshold: 'majority' as const };
+      await expect(start({ sites: all, strategy })).rejects.toMatchObject({
+        code: 'STRATEGY_NOT_OFFERED',
+        detail: expect.stringContaining('control') as string,
+      });
+      await coordinator.query("DELETE FROM sites WHERE id = 'older'");
+      expect(nodes.map((node) => node.ledger())).toEqual(before);
+    });
   });
 });

@@ -1,17 +1,10 @@
 import { CodedError, type Federation } from '@koinon/contracts';
 import { PrivacyError, calibrateNoise, type Mechanism } from '@koinon/privacy';
+import { fit, releasedIn as releasedBy } from '@koinon/secure-tasks';
 
 /** Everything a site releases from one record in `rounds` rounds: its noisy steps and its noised record count, once. */
 export function releasedIn(spec: Federation, noiseMultiplier: number, rounds: number): Mechanism[] {
-  return [
-    {
-      kind: 'sampled-gaussian',
-      noiseMultiplier,
-      samplingRate: spec.local.samplingRate,
-      steps: rounds * spec.local.steps,
-    },
-    recordCount(spec),
-  ];
+  return releasedBy(fit.charge({ federation: spec, noiseMultiplier }), rounds);
 }
 
 const recordCount = ({ privacy }: Federation): Mechanism => ({

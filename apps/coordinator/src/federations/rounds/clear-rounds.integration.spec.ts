@@ -45,7 +45,7 @@ beforeAll(async () => {
       state: 'done',
       cohort: [],
       exclusions: [],
-      fit: {} as never,
+      tasks: [],
       keyEpochId: null,
       baseVersion: 1,
       version: null,

@@ -30,9 +30,9 @@ const facts = (part: Partial<RoundFacts>): RoundFacts => ({
   spares: [],
   epoch: null,
   ceremonies: 1,
-  update: null,
+  base: [],
   version: null,
-  evaluation: null,
+  next: [],
   ...part,
 });
 
@@ -115,9 +115,21 @@ describe('the sites left out of a round', () => {
   });
 });
 
-describe('a round with its update sum', () => {
-  it.each(sumStates)('follows it to its end alone, when it is %s', (state) => {
-    const step = nextRoundTransition(facts({ state: 'collecting', update: { state, code: 'SHARES_MISSING' } }));
+describe('a round with its sums', () => {
+  it('waits for the last of them, and is over when one failed', () => {
+    const base = (...states: SumState[]) =>
+      nextRoundTransition(facts({ state: 'collecting', base: states.map((state) => ({ state })) }));
+    expect([base('done', 'collecting'), base('combining', 'done'), base('done', 'done')]).toEqual([
+      null,
+      null,
+      { to: 'updating' },
+    ]);
+    const over = { to: 'failed', code: 'INTERNAL' };
+    expect([base('done', 'failed'), base('failed', 'collecting')]).toEqual([over, over]);
+  });
+
+  it.each(sumStates)('follows them to their end alone, when they are %s', (state) => {
+    const step = nextRoundTransition(facts({ state: 'collecting', base: [{ state, code: 'SHARES_MISSING' }] }));
     if (state === 'failed') expect(step).toEqual({ to: 'failed', code: 'SHARES_MISSING' });
     else expect(step).toEqual(state === 'done' ? { to: 'updating' } : null);
   });
@@ -135,7 +147,7 @@ describe('a round after its update', () => {
 
   it('is done when the evaluation is, and failed with its code', () => {
     const evaluating = (state: SumState, code?: ErrorCode) =>
-      nextRoundTransition(facts({ state: 'evaluating', version: 4, evaluation: { state, ...(code ? { code } : {}) } }));
+      nextRoundTransition(facts({ state: 'evaluating', version: 4, next: [{ state, ...(code ? { code } : {}) }] }));
     for (const state of sumStates.filter((s) => s !== 'done' && s !== 'failed')) expect(evaluating(state)).toBeNull();
     expect(evaluating('done')).toEqual({ to: 'done' });
     expect(evaluating('failed', 'ROUND_QUORUM_MISSED')).toEqual({ to: 'failed', code: 'ROUND_QUORUM_MISSED' });
@@ -146,7 +158,7 @@ describe('a round after its update', () => {
 
 const code = fc.constantFrom(...(Object.keys(catalogue) as ErrorCode[]));
 const cohort = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 });
-const sum = fc.option(fc.record({ state: fc.constantFrom(...sumStates), code }), { nil: null });
+const sums = fc.array(fc.record({ state: fc.constantFrom(...sumStates), code }), { maxLength: 3 });
 const anyFacts: fc.Arbitrary<RoundFacts> = fc.record({
   state: fc.constantFrom(...order, 'failed' as const),
   cohort,
@@ -161,9 +173,9 @@ const anyFacts: fc.Arbitrary<RoundFacts> = fc.record({
     }),
     { nil: null },
   ),
-  update: sum,
+  base: sums,
   version: fc.option(fc.nat(), { nil: null }),
-  evaluation: sum,
+  next: sums,
 });
 
 describe('any round, whatever the database says', () => {
@@ -253,7 +265,7 @@ function apply(
   return {
     ...round,
     state: step.to,
-    ...(step.to === 'collecting' ? { update: ended(world.updateEnds) } : {}),
-    ...(step.to === 'evaluating' ? { evaluation: ended(world.evaluationEnds) } : {}),
+    ...(step.to === 'collecting' ? { base: [ended(world.updateEnds), ended(true)] } : {}),
+    ...(step.to === 'evaluating' ? { next: [ended(world.evaluationEnds)] } : {}),
   };
 }

@@ -16,9 +16,16 @@ export interface RoundFacts {
   } | null;
   /** Ceremonies begun for this round so far. */
   readonly ceremonies: number;
-  readonly update: { readonly state: SumState; readonly code?: ErrorCode } | null;
+  /** The sums over the model that the round starts from. */
+  readonly base: readonly RoundSum[];
   readonly version: number | null;
-  readonly evaluation: { readonly state: SumState; readonly code?: ErrorCode } | null;
+  /** The sums over the model that it made. */
+  readonly next: readonly RoundSum[];
+}
+
+export interface RoundSum {
+  readonly state: SumState;
+  readonly code?: ErrorCode;
 }
 
 export type RoundTransition =
@@ -41,17 +48,22 @@ export function nextRoundTransition(round: RoundFacts): RoundTransition | null {
     case 'planned':
       return planned(round);
     case 'collecting':
-      if (round.update?.state === 'failed') return { to: 'failed', code: round.update.code ?? 'INTERNAL' };
-      return round.update?.state === 'done' ? { to: 'updating' } : null;
+      return afterAll(round.base, 'updating');
     case 'updating':
       return round.version === null ? null : { to: 'evaluating' };
     case 'evaluating':
-      if (round.evaluation?.state === 'failed') return { to: 'failed', code: round.evaluation.code ?? 'INTERNAL' };
-      return round.evaluation?.state === 'done' ? { to: 'done' } : null;
+      return afterAll(round.next, 'done');
     case 'done':
     case 'failed':
       return null;
   }
+}
+
+/** A round waits for all of its sums, of which there is at least one; the first that failed ends it. */
+function afterAll(sums: readonly RoundSum[], to: 'updating' | 'done'): RoundTransition | null {
+  const failed = sums.find(({ state }) => state === 'failed');
+  if (failed) return { to: 'failed', code: failed.code ?? 'INTERNAL' };
+  return sums.length > 0 && sums.every(({ state }) => state === 'done') ? { to } : null;
 }
 
 /** Each site once, with the first reason it was left out for: later ones follow from it. */

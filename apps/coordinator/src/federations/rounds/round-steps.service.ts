@@ -1,23 +1,21 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { CodedError, evaluationLength, thresholdOf, updateLength } from '@koinon/contracts';
+import { Injectable } from '@nestjs/common';
+import { CodedError, thresholdOf } from '@koinon/contracts';
+import { requestedTask, type TaskRequest } from '@koinon/secure-tasks';
 import { In, type EntityManager } from 'typeorm';
 import { SiteRow } from '../../identity/identity.entities.js';
 import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { KeyEpochsService } from '../../key-epochs/key-epochs.service.js';
-import { BLOBS, type BlobStore } from '../../platform/blobs/blob-store.js';
 import { becauseOf, byCoordinator } from '../../platform/database/transition.js';
 import type { Pulse } from '../../platform/liveness/pause.js';
 import { VersionsService } from '../../registry/versions.service.js';
 import { SecureSumsService } from '../../secure-sums/secure-sums.service.js';
 import type { SumRow } from '../../secure-sums/secure-sums.entities.js';
 import { RoundRow, type RunRow } from '../federations.entities.js';
-import { storedMetrics } from './evaluation.js';
+import { frameOf, framedRound } from './round-frame.js';
 import { RoundPlanner } from './round-planner.service.js';
+import { RoundResultsService } from './round-results.service.js';
 import { nextRoundTransition, type RoundFacts, type RoundTransition } from './round-state.js';
 import { RoundTransitions } from './round-transitions.js';
-
-/** Sums of one epoch: the update, then the evaluation of what it gave. */
-const SUMS_PER_EPOCH = 2;
 
 /** A round with what it waits for; all of it is locked. */
 export interface RoundInHand {
@@ -32,12 +30,12 @@ export interface RoundInHand {
 @Injectable()
 export class RoundSteps {
   constructor(
-    @Inject(BLOBS) private readonly blobs: BlobStore,
     private readonly planner: RoundPlanner,
     private readonly transitions: RoundTransitions,
     private readonly epochs: KeyEpochsService,
     private readonly sums: SecureSumsService,
     private readonly versions: VersionsService,
+    private readonly results: RoundResultsService,
   ) {}
 
   /** @returns false while the round waits */
@@ -57,20 +55,21 @@ export class RoundSteps {
       case 'epoch':
         return this.createEpoch(m, inHand, step, now);
       case 'collecting':
-        await this.createSum(m, inHand, 'update', round.baseVersion, now);
+        await this.createSums(m, inHand, 'base', now);
         break;
       case 'evaluating':
-        await this.createSum(m, inHand, 'evaluation', round.version!, now);
+        await this.createSums(m, inHand, 'next', now);
         break;
       case 'updating':
         break;
       case 'done': {
-        const metrics = await storedMetrics(this.blobs, sumOf(inHand, 'evaluation')!, run.spec.encryption.bits);
-        if (metrics instanceof CodedError) {
-          const failure = { code: metrics.code, detail: 'the result of the evaluation' };
+        const results = await this.results.of(run, round, 'next').catch(codedOrThrow);
+        if (results instanceof CodedError) {
+          const failure = { code: results.code, detail: 'the result of the evaluation' };
           return this.transitions.transition(m, round.id, 'failed', becauseOf(failure));
         }
-        await this.versions.evaluated(m, run.spec.name, round.version!, metrics);
+        const metrics = results.evaluate ?? null;
+        if (metrics) await this.versions.evaluated(m, run.spec.name, round.version!, metrics);
         return this.transitions.transition(m, round.id, 'done', byCoordinator(), { metrics });
       }
       case 'failed': {
@@ -103,7 +102,7 @@ export class RoundSteps {
       const { identityKey, sealingKey } = sites.find((s) => s.id === id)!;
       return { site: id, identityKey: identityKey!, sealingKey: sealingKey! };
     });
-    const wanted = { roundId: round.id, scheme, bits, threshold, minUploads, sums: SUMS_PER_EPOCH, roster };
+    const wanted = { roundId: round.id, scheme, bits, threshold, minUploads, sums: round.tasks.length, roster };
     const keyEpochId = await this.epochs.create(m, wanted, now);
     await m.update(RoundRow, { id: round.id }, { keyEpochId, cohort: roster.map((entry) => entry.site) });
     await this.transitions.exclude(
@@ -114,35 +113,44 @@ export class RoundSteps {
     return true;
   }
 
-  private async createSum(
+  private async createSums(
     m: EntityManager,
     { run, round, epoch }: RoundInHand,
-    purpose: SumRow['purpose'],
-    version: number,
+    on: TaskRequest['on'],
     now: Date,
   ): Promise<void> {
-    const { spec } = run;
-    await this.sums.create(m, epoch!, {
-      roundId: round.id,
-      purpose,
-      sumIndex: purpose === 'update' ? 0 : 1,
-      cohort: round.cohort,
-      length: purpose === 'update' ? updateLength(run.parameterCount) : evaluationLength(spec.encryption.bits),
-      modelSha256: await this.versions.digest(m, spec.name, version),
-      deadlineAt: new Date(now.getTime() + spec.sites.roundTimeoutMs),
-    });
+    const modelSha256 = await this.versions.digest(
+      m,
+      run.spec.name,
+      on === 'base' ? round.baseVersion : round.version!,
+    );
+    const frame = frameOf(framedRound(run, round), modelSha256);
+    for (const [sumIndex, request] of round.tasks.entries()) {
+      if (request.on !== on) continue;
+      await this.sums.create(m, epoch!, {
+        roundId: round.id,
+        task: request.task,
+        sumIndex,
+        cohort: round.cohort,
+        length: requestedTask(request, frame).width(run.parameterCount),
+        modelSha256,
+        deadlineAt: new Date(now.getTime() + run.spec.sites.roundTimeoutMs),
+      });
+    }
   }
 }
 
-const sumOf = ({ round, sums }: RoundInHand, purpose: SumRow['purpose']): SumRow | undefined =>
-  sums.find((s) => s.purpose === purpose && s.keyEpochId === round.keyEpochId);
+/** A result that is damaged or gone is a way a round ends: without metrics it is not done. */
+function codedOrThrow(error: unknown): CodedError {
+  if (error instanceof CodedError) return error;
+  throw error;
+}
 
-function factsOf(inHand: RoundInHand): Omit<RoundFacts, 'spares' | 'ceremonies'> {
-  const { run, round, epoch } = inHand;
-  const part = (purpose: SumRow['purpose']) => {
-    const sum = sumOf(inHand, purpose);
-    return sum ? { state: sum.state, ...(sum.failure ? { code: sum.failure.code } : {}) } : null;
-  };
+function factsOf({ run, round, epoch, sums }: RoundInHand): Omit<RoundFacts, 'spares' | 'ceremonies'> {
+  const sumsOn = (on: TaskRequest['on']) =>
+    sums
+      .filter((s) => s.keyEpochId === round.keyEpochId && round.tasks[s.sumIndex]!.on === on)
+      .map(({ state, failure }) => ({ state, ...(failure ? { code: failure.code } : {}) }));
   return {
     state: round.state,
     cohort: round.cohort,
@@ -153,7 +161,7 @@ function factsOf(inHand: RoundInHand): Omit<RoundFacts, 'spares' | 'ceremonies'>
       sites: epoch.failure?.sites ?? [],
       ...(epoch.failure ? { code: epoch.failure.code } : {}),
     },
-    update: part('update'),
-    evaluation: part('evaluation'),
+    base: sumsOn('base'),
+    next: sumsOn('next'),
   };
 }

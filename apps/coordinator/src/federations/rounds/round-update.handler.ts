@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { CodedError, isSaturated, meanUpdate, type Lineage } from '@koinon/contracts';
-import { Quantiser, type KeyEpochHeader } from '@koinon/he';
+import { CodedError, type Lineage } from '@koinon/contracts';
+import type { KeyEpochHeader } from '@koinon/he';
+import type { AskOf } from '@koinon/secure-tasks';
 import { decodeState, encodeState } from '@koinon/strategies';
 import type { DataSource } from 'typeorm';
-import { resultKey } from '../../secure-sums/blob-keys.js';
-import { BLOBS, contentRef, type BlobStore } from '../../platform/blobs/blob-store.js';
+import { BLOBS, contentRef, putContent, type BlobStore } from '../../platform/blobs/blob-store.js';
 import { KeyEpochRow } from '../../key-epochs/key-epochs.entities.js';
 import { ModelVersionRow } from '../../registry/registry.entities.js';
 import { RoundRow, RunRow } from '../federations.entities.js';
@@ -19,11 +19,10 @@ import { buildIdentity } from '../../platform/build-identity.js';
 import { readWeights, writeWeights } from '../../registry/model-weights.js';
 import { VersionsService } from '../../registry/versions.service.js';
 import { EpsilonService } from '../runs/epsilon.service.js';
+import { sitesOffering } from '../../identity/presence.js';
+import { RoundResultsService } from './round-results.service.js';
 import { RoundTransitions } from './round-transitions.js';
-import { offeredStrategy } from './strategy.js';
-
-/** Part of the range that the mean of updates reaches which all were clipped to it, whatever quantising them did. */
-const SATURATED = 0.99;
+import { strategyOf } from './strategy.js';
 
 const stateKey = (runId: string, round: number): string => `runs/${runId}/strategy-${round}`;
 
@@ -39,6 +38,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     private readonly transitions: RoundTransitions,
     private readonly jobs: JobsService,
     private readonly epsilon: EpsilonService,
+    private readonly results: RoundResultsService,
   ) {}
 
   async handle({ roundId }: JobPayload<'round.update'>): Promise<void> {
@@ -47,9 +47,9 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     const run = await m.findOneByOrFail(RunRow, { id: round.runId });
     if (round.state !== 'updating') return;
     if (round.version === null) {
-      const sum = await m.findOneByOrFail(SumRow, { roundId, keyEpochId: round.keyEpochId!, purpose: 'update' });
+      const sum = await m.findOneByOrFail(SumRow, { roundId, keyEpochId: round.keyEpochId!, task: 'fit' });
       const { header } = await m.findOneByOrFail(KeyEpochRow, { id: sum.keyEpochId });
-      const { model, strategySha256 } = await this.serverUpdate(run, round, sum);
+      const { model, strategySha256, told } = await this.serverUpdate(run, round, sum);
       const epsilonSpent = await this.epsilon.ofLineage(run, round.number);
       const stored = await this.versions.store(model);
       await this.database.transaction(async (tx) => {
@@ -61,7 +61,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
         if (locked.version !== null || locked.state !== 'updating') return;
         const version = await this.versions.nextVersion(tx, run.spec.name);
         await this.versions.record(tx, stored, this.lineage(run, locked, sum, { header, version, epsilonSpent }), null);
-        await tx.update(RoundRow, { id: roundId }, { version, strategySha256 });
+        await tx.update(RoundRow, { id: roundId }, { version, strategySha256, told });
       });
     }
     await this.jobs.wake(run.id, `updated-${roundId}`);
@@ -78,39 +78,40 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
   private async serverUpdate(
     run: RunRow,
     round: RoundRow,
-    sum: SumRow,
-  ): Promise<{ model: Uint8Array; strategySha256: string }> {
+    { uploads }: SumRow,
+  ): Promise<{ model: Uint8Array } & Pick<RoundRow, 'strategySha256' | 'told'>> {
     const { spec } = run;
-    const base = await this.database.manager.findOneByOrFail(ModelVersionRow, {
-      model: spec.name,
-      version: round.baseVersion,
-    });
+    const m = this.database.manager;
+    const base = await m.findOneByOrFail(ModelVersionRow, { model: spec.name, version: round.baseVersion });
     const model = await this.blobs.get(contentRef(base.sha256));
     const weights = readWeights(model, spec.model);
-    const scaling = { maxRecords: spec.sites.maxRecords, range: spec.encryption.range };
-    const summed = Quantiser.from({ bits: spec.encryption.bits, range: scaling.range }).dequantiseSum(
-      await this.sums(sum),
-      sum.uploads!.length,
-    );
-    const { delta, records } = meanUpdate(summed, scaling);
-    if (isSaturated(delta, SATURATED * scaling.range)) throw new CodedError('TRAINING_DIVERGED');
-    const { strategy } = offeredStrategy(spec);
+    const results = await this.results.of(run, round, 'base');
+    const strategy = strategyOf(spec);
     const before =
       round.number === 1 ? strategy.init(weights) : decodeState(await this.stateAfter(run.id, round.number - 1));
-    const after = strategy.step(before, { weights, delta, round: round.number, examples: records });
+    // Who answered was there, whatever its node says of itself now.
+    const population = Math.max(uploads!.length, (await sitesOffering(m, round.tasks)).length);
+    const after = strategy.step(before, { weights, results, population });
     if (!after.weights.every(Number.isFinite)) throw new CodedError('STRATEGY_FAILED');
     const strategySha256 = await this.blobs.put(stateKey(run.id, round.number), encodeState(after.state));
-    return { model: writeWeights(model, spec.model, after.weights), strategySha256 };
+    return {
+      model: writeWeights(model, spec.model, after.weights),
+      strategySha256,
+      told: await this.tell(after.tell ?? {}),
+    };
+  }
+
+  /** Sites read what they are told as float32, little-endian. @returns the digests */
+  private async tell(vectors: Readonly<Record<string, Float64Array>>): Promise<RoundRow['told']> {
+    const told: Record<string, string> = {};
+    for (const [name, vector] of Object.entries(vectors))
+      told[name] = await putContent(this.blobs, new Uint8Array(Float32Array.from(vector).buffer));
+    return told;
   }
 
   private async stateAfter(runId: string, number: number): Promise<Uint8Array> {
     const { strategySha256 } = await this.database.manager.findOneByOrFail(RoundRow, { runId, number });
     return this.blobs.get({ key: stateKey(runId, number), sha256: strategySha256! });
-  }
-
-  private async sums(sum: SumRow): Promise<Uint32Array> {
-    const bytes = await this.blobs.get({ key: resultKey(sum.id), sha256: sum.resultSha256! });
-    return new Uint32Array(new Uint8Array(bytes).buffer);
   }
 
   /** What happened, from the rows of the round, its epoch and its sum; never what the file asked for. */
@@ -121,7 +122,8 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     { header, version, epsilonSpent }: { header: KeyEpochHeader; version: number; epsilonSpent: number },
   ): Lineage {
     const { spec } = run;
-    const { strategy } = offeredStrategy(spec);
+    const strategy = strategyOf(spec);
+    const { weighting, proximalMu, control } = askedOf(round);
     return {
       model: spec.name,
       version,
@@ -131,7 +133,7 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
       cohort: sum.uploads!.map(({ site, root }) => ({ site, uploadRoot: root })),
       exclusions: round.exclusions,
       strategy: { name: strategy.name, params: { ...strategy.params } },
-      local: { ...spec.local, ...round.fit },
+      local: { ...spec.local, weighting, proximalMu, ...(control ? { control } : {}) },
       privacy: {
         unit: 'record',
         epsilonSpent: Number.isFinite(epsilonSpent) ? epsilonSpent : null,
@@ -150,3 +152,5 @@ export class RoundUpdateHandler implements JobHandler<'round.update'> {
     };
   }
 }
+
+const askedOf = ({ tasks }: RoundRow): AskOf<'fit'> => tasks.find(({ task }) => task === 'fit')!.ask as AskOf<'fit'>;

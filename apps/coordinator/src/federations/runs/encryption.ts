@@ -4,9 +4,10 @@ import { HeError, schemes, type KeyEpochHeader } from '@koinon/he';
 
 /**
  * Sizes of the scheme for so many sites; what a round really sent is in its uploadBytes.
+ * @param sums of a round
  * @throws CodedError REQUEST_INVALID when there is no such scheme, or it cannot serve them: too many, or no room for the noise
  */
-export function encryptionOf({ encryption, sites }: Federation, siteCount: number): RunView['encryption'] {
+export function encryptionOf({ encryption, sites }: Federation, siteCount: number, sums = 1): RunView['encryption'] {
   const roster = Array.from({ length: siteCount }, (_, i) => `site-${i}`);
   const threshold = thresholdOf(sites.threshold, siteCount);
   const header: KeyEpochHeader = {
@@ -18,7 +19,7 @@ export function encryptionOf({ encryption, sites }: Federation, siteCount: numbe
     threshold,
     minUploads: threshold,
     bits: encryption.bits,
-    sums: 1,
+    sums,
   };
   try {
     const scheme = schemes.named(encryption.scheme);

@@ -46,7 +46,7 @@ async function addRun(rounds: number): Promise<void> {
       runId,
       number,
       state: 'done',
-      fit: {} as never,
+      tasks: [],
       baseVersion: 1,
       version: 2,
       strategySha256: null,
@@ -57,7 +57,7 @@ async function addRun(rounds: number): Promise<void> {
     const epoch = { header: {} as never, headerSha256: '', roster: [], state: 'over' as const };
     await source.manager.insert(KeyEpochRow, { ...common, ...epoch, stepIndex: 0, stepDeadlineAt: now });
     const sum = {
-      purpose: 'update' as const,
+      task: 'fit' as const,
       sumIndex: 0,
       state: 'done' as const,
       length: 4,

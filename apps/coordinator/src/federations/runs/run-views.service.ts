@@ -34,7 +34,7 @@ export class RunViews {
     const m = this.database.manager;
     const rounds = await m.find(RoundRow, { where: { runId: In(runs.map((r) => r.id)) }, order: { number: 'ASC' } });
     const sums: UpdateSum[] = await m.find(SumRow, {
-      where: { roundId: In(rounds.map((r) => r.id)), purpose: 'update' },
+      where: { roundId: In(rounds.map((r) => r.id)), task: 'fit' },
       select: { id: true, roundId: true, keyEpochId: true, timeline: true, uploads: true, decryptors: true },
     });
     const uploads: UploadSize[] = await m.find(UploadRow, {

@@ -17,7 +17,7 @@ import { encryptionOf } from './encryption.js';
 import { knownBase } from './known-base.js';
 import { RunTransitions } from './run-transitions.js';
 import { RunViews } from './run-views.service.js';
-import { offeredStrategy } from '../rounds/strategy.js';
+import { checkOffered, requestsOf } from '../rounds/strategy.js';
 
 @Injectable()
 export class RunsService {
@@ -35,7 +35,6 @@ export class RunsService {
 
   async start(request: StartRun, actor: string): Promise<RunView> {
     const { spec } = request;
-    offeredStrategy(spec);
     await admit(this.database.manager, request);
     const model = await this.blobs.get(contentRef(request.modelSha256));
     if (!(await this.blobs.has(contentKey(request.recordsSchemaSha256))))
@@ -104,13 +103,15 @@ const isSecondRun = (error: unknown): boolean =>
 /**
  * Everything about a run that the database decides.
  * @returns the trained version whose bytes it starts from, if it is one
- * @throws CodedError RUN_NOT_ENOUGH_SITES, RUN_ACTIVE, REQUEST_INVALID, MODEL_INVALID
+ * @throws CodedError STRATEGY_NOT_OFFERED, RUN_NOT_ENOUGH_SITES, RUN_ACTIVE, REQUEST_INVALID, MODEL_INVALID
  */
 async function admit(m: EntityManager, { spec, modelSha256 }: StartRun): Promise<ModelVersionRow | null> {
+  const requests = requestsOf(spec);
   const enrolled = await m.countBy(SiteRow, { state: 'enrolled' });
   if (enrolled < spec.sites.min) throw new CodedError('RUN_NOT_ENOUGH_SITES');
+  await checkOffered(m, spec, requests);
   checkThreshold(spec.sites.threshold, enrolled);
-  encryptionOf(spec, enrolled);
+  encryptionOf(spec, enrolled, requests.length);
   if (await m.existsBy(RunRow, { federation: spec.name, state: 'running' })) throw new CodedError('RUN_ACTIVE');
   const {
     alias,

@@ -45,6 +45,13 @@ export const BLOBS = Symbol('BlobStore');
 export const contentKey = (sha256: string): string => `sha256/${sha256}`;
 export const contentRef = (sha256: string): BlobRef => ({ key: contentKey(sha256), sha256 });
 
+/** Stored twice it is the same. @returns the digest to read it by */
+export async function putContent(blobs: BlobStore, bytes: Uint8Array): Promise<string> {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  await blobs.put(contentKey(sha256), bytes);
+  return sha256;
+}
+
 const KEY = /^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/;
 
 export class DiskBlobStore implements BlobStore {

@@ -74,7 +74,7 @@ describe('a coordinator that was stopped for longer than every deadline', () => 
     await pause();
     await until('more time', async () => (await audited('epoch.extended')).length === 1);
     for (let step = 0; step < 5; step++) await all('ceremony');
-    await until('training', async () => (await sites[0]!.assignments()).some((a) => a.kind === 'train'));
+    await until('training', async () => (await sites[0]!.assignments()).some((a) => a.kind === 'task'));
     await pause();
     await until('more time', async () => (await audited('sum.extended')).length === 1);
     for (const site of sites) site.work();

@@ -1,7 +1,7 @@
 import { runs } from '@koinon/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CodedError } from './errors.js';
+import type { CodedError } from '@koinon/contracts';
 import { isSaturated, meanUpdate, updateLength, updateVector } from './update-vector.js';
 
 const RANGE = 1;

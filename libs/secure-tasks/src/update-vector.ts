@@ -3,7 +3,7 @@
  * so that nobody learns a site's delta or record count and the weighted mean still comes out of one sum.
  * All entries lie in [-range, range] before they are quantised.
  */
-import { CodedError } from './errors.js';
+import { CodedError } from '@koinon/contracts';
 
 export interface UpdateScaling {
   /** Records that count as weight 1. */

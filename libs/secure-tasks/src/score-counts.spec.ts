@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { CodedError } from './errors.js';
+import { CodedError } from '@koinon/contracts';
 import {
   countScores,
-  countsLength,
+  COUNTS_LENGTH,
   countsOfDigits,
   digitsOfCounts,
   evaluationLength,
   metricsFromCounts,
   SCORE_BINS,
-} from './evaluation.js';
+} from './score-counts.js';
 
 /** Wichmann-Hill: small, seeded and independent of everything under test. */
 function uniform(seed: number): () => number {
@@ -82,7 +82,7 @@ describe('evaluation counts', () => {
 
   it.each([8, 16])('come whole out of a sum of values of %i bits', (bits) => {
     const sites = [0, 1, 2 ** bits - 1, 2 ** bits, 1_000_003, 2 ** 32 - 1].map((count) =>
-      new Uint32Array(countsLength).fill(count, 7),
+      new Uint32Array(COUNTS_LENGTH).fill(count, 7),
     );
     const digits = sites.map((counts) => digitsOfCounts(counts, bits));
     for (const of of digits) expect([of.length, Math.max(...of) < 2 ** bits]).toEqual([evaluationLength(bits), true]);
@@ -90,7 +90,7 @@ describe('evaluation counts', () => {
       digits.reduce((total, of) => total + of[i]!, 0),
     );
     expect(countsOfDigits(sum, bits)).toEqual(
-      Float64Array.from({ length: countsLength }, (_, i) => sites.reduce((total, counts) => total + counts[i]!, 0)),
+      Float64Array.from({ length: COUNTS_LENGTH }, (_, i) => sites.reduce((total, counts) => total + counts[i]!, 0)),
     );
     expect(() => countsOfDigits(sum.slice(1), bits)).toThrow(
       expect.objectContaining({ code: 'SUM_OUT_OF_RANGE' }) as CodedError,
@@ -119,6 +119,6 @@ describe('evaluation counts', () => {
     expect(code(() => countScores([], [1]))).toBe('MODEL_INVALID');
     expect(code(() => metricsFromCounts(new Uint32Array(4)))).toBe('SUM_OUT_OF_RANGE');
     expect(code(() => metricsFromCounts(countScores([0.2, 0.9], [1, 1])))).toBe('SUM_OUT_OF_RANGE');
-    expect(code(() => metricsFromCounts(new Uint32Array(countsLength)))).toBe('SUM_OUT_OF_RANGE');
+    expect(code(() => metricsFromCounts(new Uint32Array(COUNTS_LENGTH)))).toBe('SUM_OUT_OF_RANGE');
   });
 });

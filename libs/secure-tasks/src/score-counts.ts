@@ -2,30 +2,29 @@
  * Evaluation as one integer vector, so that it can go through the secure sum: per class a histogram of scores.
  * Vectors of several sites are added; accuracy, F1 and AUC of all test splits together follow from the sum.
  */
-import { CodedError } from './errors.js';
-import type { Metrics } from './metrics.js';
+import { CodedError, type Metrics } from '@koinon/contracts';
 
 /** Equal-width bins of the probability. Even, so that the decision threshold .5 is an edge between two bins. */
 export const SCORE_BINS = 100;
 
 /** Entries of the count vector: negatives per bin, then positives per bin, both by rising score. */
-export const countsLength = 2 * SCORE_BINS;
+export const COUNTS_LENGTH = 2 * SCORE_BINS;
 
 /** Digits of a count in base 2^bits: more records than 32 bits count are in no table. */
 const digitsOf = (bits: number): number => Math.ceil(32 / bits);
 
 /** Entries of the summed vector, whose values have `bits` bits at each site. */
-export const evaluationLength = (bits: number): number => digitsOf(bits) * countsLength;
+export const evaluationLength = (bits: number): number => digitsOf(bits) * COUNTS_LENGTH;
 
 /**
  * Counts test records by class and score.
  * @param probabilities [rows] in [0, 1]
  * @param labels [rows] 0 or 1
- * @returns [countsLength]
+ * @returns [COUNTS_LENGTH]
  * @throws CodedError MODEL_INVALID when a score is not a probability
  */
 export function countScores(probabilities: ArrayLike<number>, labels: ArrayLike<number>): Uint32Array {
-  const counts = new Uint32Array(countsLength);
+  const counts = new Uint32Array(COUNTS_LENGTH);
   for (let row = 0; row < labels.length; row++) {
     const probability = probabilities[row] ?? Number.NaN;
     if (!(probability >= 0 && probability <= 1)) {
@@ -42,7 +41,7 @@ export function countScores(probabilities: ArrayLike<number>, labels: ArrayLike<
 export function digitsOfCounts(counts: Uint32Array, bits: number): Uint32Array {
   return Uint32Array.from(
     { length: evaluationLength(bits) },
-    (_, i) => Math.floor(counts[i % countsLength]! / 2 ** (bits * Math.floor(i / countsLength))) % 2 ** bits,
+    (_, i) => Math.floor(counts[i % COUNTS_LENGTH]! / 2 ** (bits * Math.floor(i / COUNTS_LENGTH))) % 2 ** bits,
   );
 }
 
@@ -53,9 +52,9 @@ export function digitsOfCounts(counts: Uint32Array, bits: number): Uint32Array {
 export function countsOfDigits(digits: ArrayLike<number>, bits: number): Float64Array {
   if (digits.length !== evaluationLength(bits))
     throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
-  const counts = new Float64Array(countsLength);
+  const counts = new Float64Array(COUNTS_LENGTH);
   for (let i = 0; i < digits.length; i++)
-    counts[i % countsLength]! += digits[i]! * 2 ** (bits * Math.floor(i / countsLength));
+    counts[i % COUNTS_LENGTH]! += digits[i]! * 2 ** (bits * Math.floor(i / COUNTS_LENGTH));
   return counts;
 }
 
@@ -65,7 +64,7 @@ export function countsOfDigits(digits: ArrayLike<number>, bits: number): Float64
  * @throws CodedError SUM_OUT_OF_RANGE on a vector of another length or without counts of both classes
  */
 export function metricsFromCounts(counts: ArrayLike<number>): Metrics {
-  if (counts.length !== countsLength) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
+  if (counts.length !== COUNTS_LENGTH) throw new CodedError('SUM_OUT_OF_RANGE', 'evaluation counts of another length');
   const at = (index: number): number => counts[index] ?? 0;
   let [negatives, positives, trueNegatives, falseNegatives, pairs] = [0, 0, 0, 0, 0];
   for (let bin = 0; bin < SCORE_BINS; bin++) {
