@@ -1,14 +1,11 @@
+export { isTransient, refusalCode } from './agent/refusal-code.js';
+export { SiteAgent, type Releases } from './agent/site-agent.js';
+export type { TaskVectors } from './agent/task-answers.js';
 export { CoordinatorLink } from './link/coordinator-link.js';
 export { enrol } from './link/enrolment.js';
 export { isUnused, writeEnrolment } from './link/enrolment-file.js';
 export { RosterPins } from './link/roster-pins.js';
 export { loadSiteKeys } from './link/site-keys.js';
-export { Ceremony } from './secure-update/ceremony.js';
-export { ControlStore } from './secure-update/control-store.js';
-export { KeyEpochStore } from './secure-update/key-epoch-store.js';
-export { checkTerms } from './secure-update/key-epoch-terms.js';
-export { forgetAllBut, type SumStores } from './secure-update/forget.js';
-export { Decryptor } from './secure-update/decryptor.js';
-export { DecryptionShareStore } from './secure-update/decryption-share-store.js';
+export { createSumStores, type SumStores } from './secure-update/sum-stores.js';
 export { UploadStore } from './secure-update/upload-store.js';
 export { Uploader } from './secure-update/uploader.js';

@@ -6,7 +6,7 @@ import { OneWriter20261128030000 } from '../database/migrations/20261128-one-wri
 import { SiteStatus20261127010000 } from '../database/migrations/20261127-site-status.js';
 import { EdgeNode, heartModel, heartSchema, heartSpec } from '../testing/edge-node.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
-import { SimulatedSite } from '../testing/simulated-site.fixture.js';
+import { RecordlessSite } from '../testing/recordless-site.fixture.js';
 import { tinySpec } from '../testing/tiny-federation.fixture.js';
 
 describe('what is released', () => {
@@ -116,7 +116,7 @@ describe('what a site tells of itself', () => {
     };
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
     try {
-      await using late = await SimulatedSite.enrol(coordinator, 'beta');
+      await using late = await RecordlessSite.enrol(coordinator, 'beta');
       await expectSeenNow();
       await late.assignments();
       await expectSeenNow();

@@ -1,8 +1,7 @@
 import { withDatabase } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
-import { freshSigner } from '../testing/simulated-site.fixture.js';
-import { SiteLink } from '../testing/site-link.fixture.js';
+import { SignedRequests, freshSigner } from '../testing/signed-requests.fixture.js';
 import type { Access } from '@koinon/contracts';
 
 interface Route {
@@ -138,7 +137,7 @@ describe('every route of the HTTP app', () => {
   });
 
   it('denies a site that nobody invited', async () => {
-    const link = new SiteLink(coordinator.url, 'stranger', await freshSigner());
+    const link = new SignedRequests(coordinator.url, 'stranger', await freshSigner());
     for (const { method, path } of closed().filter((r) => r.method === 'GET')) {
       const response = await link.request(
         'GET',

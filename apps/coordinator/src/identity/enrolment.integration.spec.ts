@@ -1,17 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { createHash } from 'node:crypto';
 import { fromBase64, signStatement, toBase64 } from '@koinon/signing';
 import { PROTOCOL, enrolmentStatement, type Envelope } from '@koinon/contracts';
 import { withDatabase, until } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { withFederation } from '../testing/federation.fixture.js';
-import { TestBox } from '../testing/sealed-box.fixture.js';
-import { freshSigner } from '../testing/simulated-site.fixture.js';
-import { SiteLink, enrolmentOf } from '../testing/site-link.fixture.js';
+import { SignedRequests, enrolmentOf, freshSigner } from '../testing/signed-requests.fixture.js';
 
 describe('enrolment', () => {
   const database = withDatabase();
   const federation = withFederation(() => ({ databaseUrl: database.url, worker: false }), {});
-  const sealingKey = new TestBox().publicKey;
+  const sealingKey = randomBytes(32).toString('base64');
   const invite = (site: string) => federation.coordinator.client.invite(site, `Hospital ${site}`);
   const post = async (body: unknown) => {
     const response = await fetch(new URL('/v1/enrol', federation.coordinator.url), {
@@ -33,7 +32,8 @@ describe('enrolment', () => {
     const site = (await federation.coordinator.client.sites()).find((s) => s.id === 'first')!;
     expect(site).toMatchObject({ state: 'enrolled', keyFingerprint: signer.keyFingerprint });
     expect(
-      (await new SiteLink(federation.coordinator.url, 'first', signer).request('GET', '/v1/site/assignments')).status,
+      (await new SignedRequests(federation.coordinator.url, 'first', signer).request('GET', '/v1/site/assignments'))
+        .status,
     ).toBe(200);
   });
 

@@ -6,8 +6,7 @@ import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { withFederation } from '../testing/federation.fixture.js';
 import { InProcessCoordinator } from '../testing/in-process.fixture.js';
-import { freshSigner } from '../testing/simulated-site.fixture.js';
-import { SiteLink, requestHeaders } from '../testing/site-link.fixture.js';
+import { SignedRequests, freshSigner, requestHeaders } from '../testing/signed-requests.fixture.js';
 import { digest } from '../testing/tiny-federation.fixture.js';
 
 const PATH = '/v1/site/assignments?waitMs=0';
@@ -36,7 +35,7 @@ describe('a signed site request', () => {
   });
 
   it('is refused from another key', async () => {
-    expect(await answer(new SiteLink(link().baseUrl, 'alpha', await freshSigner()).request('GET', PATH))).toEqual(
+    expect(await answer(new SignedRequests(link().baseUrl, 'alpha', await freshSigner()).request('GET', PATH))).toEqual(
       invalid,
     );
   });
@@ -55,7 +54,7 @@ describe('a signed site request', () => {
   it('is refused from a site that is only invited, or unknown', async () => {
     await federation.coordinator.client.invite('invited', 'Not yet');
     for (const site of ['invited', 'unknown'])
-      expect(await answer(new SiteLink(link().baseUrl, site, await freshSigner()).request('GET', PATH))).toEqual(
+      expect(await answer(new SignedRequests(link().baseUrl, site, await freshSigner()).request('GET', PATH))).toEqual(
         invalid,
       );
   });
@@ -188,7 +187,7 @@ describe('a signed site request', () => {
       home: dirname(coordinator.home),
       worker: false,
     });
-    expect((await new SiteLink(replica.url, 'alpha', link().signer).request('GET', PATH)).status).toBe(200);
+    expect((await new SignedRequests(replica.url, 'alpha', link().signer).request('GET', PATH)).status).toBe(200);
     expect(await coordinator.query('SELECT site FROM request_nonces')).toEqual([{ site: 'alpha' }]);
   });
 

@@ -13,13 +13,14 @@ import { withDatabase, until } from '@koinon/testing';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { startRun, withFederation } from '../testing/federation.fixture.js';
-import { freshSigner, type SimulatedSite } from '../testing/simulated-site.fixture.js';
+import { type RecordlessSite } from '../testing/recordless-site.fixture.js';
+import { freshSigner } from '../testing/signed-requests.fixture.js';
 import { digest, tinySpec } from '../testing/tiny-federation.fixture.js';
 
 describe('the relay of a key ceremony', () => {
   const database = withDatabase();
   const federation = withFederation(() => ({ databaseUrl: database.url }), { alpha: {}, beta: {}, gamma: {} });
-  let alpha: SimulatedSite;
+  let alpha: RecordlessSite;
   let ceremony: AssignmentOf<'ceremony'>;
 
   beforeAll(async () => {

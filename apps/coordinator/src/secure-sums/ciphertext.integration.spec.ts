@@ -7,7 +7,7 @@ import { withDatabase } from '@koinon/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sentIn } from '../testing/fed-avg-check.fixture.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
-import type { SentSum } from '../testing/simulated-site.fixture.js';
+import type { SentSum } from '../testing/recordless-site.fixture.js';
 import { tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
 
 const FEATURES = 500;

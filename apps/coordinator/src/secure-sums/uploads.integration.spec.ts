@@ -7,7 +7,8 @@ import { withDatabase, until } from '@koinon/testing';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { JobsService } from '../platform/jobs/jobs.service.js';
 import { ended, startRun, withFederation } from '../testing/federation.fixture.js';
-import { rootOf, type Behaviour, type SentSum, type SimulatedSite } from '../testing/simulated-site.fixture.js';
+import { type Behaviour, type SentSum, type RecordlessSite } from '../testing/recordless-site.fixture.js';
+import { rootOf } from '../testing/signed-requests.fixture.js';
 import { digest, tinyModel, tinySpec } from '../testing/tiny-federation.fixture.js';
 
 /** More values than one block holds. */
@@ -22,7 +23,7 @@ describe('an upload', () => {
   };
   const federation = withFederation(() => ({ databaseUrl: database.url }), behaviours);
   let runId = '';
-  let alpha: SimulatedSite;
+  let alpha: RecordlessSite;
   let train: AssignmentOf<'task'>;
   let sent: SentSum;
 
@@ -42,7 +43,7 @@ describe('an upload', () => {
   const put = async (index: number | string, bytes: Uint8Array, site = alpha) =>
     codeOf(await site.link.request('PUT', path(index), { bytes }));
   const commit = (root: string, blocks = 2, site = alpha) =>
-    site.commit(train.sumId, blocks, root).then(
+    site.link.finishUpload(train.sumId, blocks, root).then(
       () => 'taken',
       (error: { code: string }) => error.code,
     );

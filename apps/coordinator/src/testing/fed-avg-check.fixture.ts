@@ -10,7 +10,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { readWeights } from '../registry/model-weights.js';
 import type { FederationFixture } from './federation.fixture.js';
-import type { SentSum, SimulatedSite } from './simulated-site.fixture.js';
+import type { SentSum, RecordlessSite } from './recordless-site.fixture.js';
 import { digest } from './tiny-federation.fixture.js';
 
 /** base + Σ rows·delta / Σ rows of what the sites meant to send, in plain arithmetic. */
@@ -95,7 +95,7 @@ async function expectReleased(coordinator: FederationFixture['coordinator'], run
   expect(release).toMatchObject({ model: run.spec.name, version, sha256, bytes });
 }
 
-export function sentIn(site: SimulatedSite, round: number): SentSum {
+export function sentIn(site: RecordlessSite, round: number): SentSum {
   return [...site.sent.values()].find((s) => s.task === 'fit' && s.round === round)!;
 }
 

@@ -2,7 +2,7 @@ import type { Federation, RunView } from '@koinon/contracts';
 import { until } from '@koinon/testing';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { InProcessCoordinator, type CoordinatorOptions } from './in-process.fixture.js';
-import { SimulatedSite, type Behaviour } from './simulated-site.fixture.js';
+import { RecordlessSite, type Behaviour } from './recordless-site.fixture.js';
 import { digest, schemaOf, tinyModel } from './tiny-federation.fixture.js';
 
 // A run takes seconds where nothing else runs, and much longer on a busy machine: these only end what hangs.
@@ -11,8 +11,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 /** A coordinator with enrolled sites for the tests of a block. The sites do nothing until told to `work()`. */
 export interface FederationFixture {
   readonly coordinator: InProcessCoordinator;
-  readonly sites: readonly SimulatedSite[];
-  site(id: string): SimulatedSite;
+  readonly sites: readonly RecordlessSite[];
+  site(id: string): RecordlessSite;
 }
 
 export function withFederation(
@@ -20,12 +20,12 @@ export function withFederation(
   sites: Readonly<Record<string, Behaviour>>,
 ): FederationFixture {
   let coordinator: InProcessCoordinator | undefined;
-  const enrolled: SimulatedSite[] = [];
+  const enrolled: RecordlessSite[] = [];
 
   beforeAll(async () => {
     coordinator = await InProcessCoordinator.start(options());
     for (const [id, behaviour] of Object.entries(sites))
-      enrolled.push(await SimulatedSite.enrol(coordinator, id, behaviour));
+      enrolled.push(await RecordlessSite.enrol(coordinator, id, behaviour));
   });
   afterAll(async () => {
     await Promise.all(enrolled.map((site) => site[Symbol.asyncDispose]()));

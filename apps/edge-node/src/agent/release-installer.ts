@@ -1,6 +1,6 @@
 import type { AssignmentOf } from '@koinon/contracts';
+import { refusalCode } from '@koinon/site-client';
 import type { InstalledRelease, ReleaseStore } from '../releases/release-store.js';
-import { refusalCode } from './refusal-code.js';
 import type { ServedModels } from './served-models.js';
 
 /** Brings releases into service; what it cannot bring is held, and the coordinator is told why. */

@@ -1,15 +1,5 @@
 import type { Assignments } from '@koinon/contracts';
-import type { ControlStore } from './control-store.js';
-import type { KeyEpochStore } from './key-epoch-store.js';
-import type { DecryptionShareStore } from './decryption-share-store.js';
-import type { UploadStore } from './upload-store.js';
-
-export interface SumStores {
-  readonly keyEpochs: KeyEpochStore;
-  readonly uploads: UploadStore;
-  readonly shares: DecryptionShareStore;
-  readonly controls: ControlStore;
-}
+import type { SumStores } from './sum-stores.js';
 
 /**
  * Forgets everything about key epochs in which nothing is open any more: key share, uploads and decryption shares. Who had

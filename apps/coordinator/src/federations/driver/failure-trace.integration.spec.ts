@@ -13,7 +13,7 @@ import { SumTransitions } from '../../secure-sums/sum-transitions.js';
 import { BLOBS } from '../../platform/blobs/blob-store.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { ended, startRun, withFederation } from '../../testing/federation.fixture.js';
-import { askedIn, type Asked, type Behaviour } from '../../testing/simulated-site.fixture.js';
+import { askedIn, type Asked, type Behaviour } from '../../testing/recordless-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
 import { RunAdvanceHandler } from './run-advance.handler.js';
 import { RunTransitions } from '../runs/run-transitions.js';

@@ -93,13 +93,13 @@ describe('a run that an operator cancels', () => {
       (await site.assignments()).find((a) => a.kind === 'task'),
     );
     expect((await site.assigned()).keyEpochs).toEqual([train.keyEpochId]);
+    const { blocks } = await site.encrypted(train);
     const cancelled = await coordinator.client.cancelRun(id);
     expect(cancelled).toMatchObject({ state: 'cancelled', failure: { code: 'RUN_CANCELLED' } });
     expect(cancelled.rounds[0]).toMatchObject({ state: 'failed', failure: { code: 'RUN_CANCELLED' }, version: null });
     expect(cancelled.rounds[0]!.finishedAt).not.toBeNull();
     await expect(coordinator.client.cancelRun(id)).rejects.toMatchObject({ code: 'RUN_FINISHED' });
     expect(await site.assignments()).toEqual([]);
-    const { blocks } = await site.encrypted(train);
     const late = await site.link.request('PUT', `/v1/site/sums/${train.sumId}/blocks/0`, { bytes: blocks[0]! });
     expect(await late.json()).toMatchObject({ code: 'ROUND_DEADLINE_PASSED' });
     const again = await startRun(coordinator, tinySpec());

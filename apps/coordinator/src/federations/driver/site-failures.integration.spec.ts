@@ -2,7 +2,7 @@ import type { RunView } from '@koinon/contracts';
 import { withDatabase, until } from '@koinon/testing';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ended, startRun, withFederation } from '../../testing/federation.fixture.js';
-import type { Behaviour } from '../../testing/simulated-site.fixture.js';
+import type { Behaviour } from '../../testing/recordless-site.fixture.js';
 import { tinySpec } from '../../testing/tiny-federation.fixture.js';
 
 describe('a site that does not do its part', () => {

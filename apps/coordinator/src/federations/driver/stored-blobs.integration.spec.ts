@@ -7,7 +7,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DiskBlobStore } from '../../platform/blobs/blob-store.js';
 import { REQUEST_TIMEOUT_MS } from '../../platform/http/connections.js';
 import { ended, startRun, withFederation } from '../../testing/federation.fixture.js';
-import type { Behaviour } from '../../testing/simulated-site.fixture.js';
+import type { Behaviour } from '../../testing/recordless-site.fixture.js';
 import { digest, tinyModel, tinySpec } from '../../testing/tiny-federation.fixture.js';
 import { ClearRoundsService } from '../rounds/clear-rounds.service.js';
 

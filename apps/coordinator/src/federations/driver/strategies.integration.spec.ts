@@ -9,7 +9,7 @@ import { readWeights } from '../../registry/model-weights.js';
 import { EdgeNode, heartModel, heartSchema, heartSpec } from '../../testing/edge-node.fixture.js';
 import { ended, startRun } from '../../testing/federation.fixture.js';
 import { InProcessCoordinator } from '../../testing/in-process.fixture.js';
-import { SimulatedSite } from '../../testing/simulated-site.fixture.js';
+import { RecordlessSite } from '../../testing/recordless-site.fixture.js';
 import { average, strategyCases } from '../../testing/strategy-cases.fixture.js';
 
 /** The model file holds float32. */
@@ -200,7 +200,7 @@ describe('a federation file before real sites', () => {
     let corrected: RunView;
 
     beforeAll(async () => {
-      const away = await SimulatedSite.enrol(coordinator, 'away');
+      const away = await RecordlessSite.enrol(coordinator, 'away');
       await away.link.ask('POST', '/v1/site/status', { json: { offers: ['fit', 'control', 'evaluate'] } });
       await coordinator.query("UPDATE sites SET last_seen_at = NULL WHERE id = 'away'");
       // With records counted to one, plain averaging weighs the two as SCAFFOLD does.

@@ -4,8 +4,8 @@ import { withDatabase, until } from '@koinon/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '@koinon/contracts';
 import { InProcessCoordinator } from '../../testing/in-process.fixture.js';
-import { SimulatedSite, freshSigner } from '../../testing/simulated-site.fixture.js';
-import { enrolmentOf } from '../../testing/site-link.fixture.js';
+import { RecordlessSite } from '../../testing/recordless-site.fixture.js';
+import { enrolmentOf, freshSigner } from '../../testing/signed-requests.fixture.js';
 
 /** A way to a server that can be cut and mended. */
 class Passage {
@@ -60,7 +60,7 @@ describe('while the database is away', () => {
   const routes: { method: string; path: string; access: Access }[] = [];
   let passage: Passage;
   let coordinator: InProcessCoordinator;
-  let site: SimulatedSite;
+  let site: RecordlessSite;
 
   beforeAll(async () => {
     passage = new Passage(new URL(database.url));
@@ -76,7 +76,7 @@ describe('while the database is away', () => {
               if (m !== 'HEAD') routes.push({ method: m, path: url, access: config!.route!.access });
           }),
     });
-    site = await SimulatedSite.enrol(coordinator, 'alpha');
+    site = await RecordlessSite.enrol(coordinator, 'alpha');
     await passage.cut();
   });
   afterAll(async () => {

@@ -3,7 +3,7 @@ import { HeError, type HeErrorCode } from '@koinon/he';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '@koinon/records';
 import { TrainingError, type TrainingErrorCode } from '@koinon/local-training';
-import { isTransient, refusalCode } from './refusal-code.js';
+import { isTransient, refusalCode } from '@koinon/site-client';
 
 describe('what the coordinator is told of a failure', () => {
   it.each<[TrainingErrorCode, string]>([

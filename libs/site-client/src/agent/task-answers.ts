@@ -1,7 +1,24 @@
 import type { AssignmentOf } from '@koinon/contracts';
-import { taskOf, type Task } from '@koinon/secure-tasks';
-import { checkTerms, type Ceremony, type KeyEpochStore, type Uploader } from '@koinon/site-client';
-import type { TaskVectors } from './task-vectors.js';
+import { taskOf, type ChargedRound, type Task } from '@koinon/secure-tasks';
+import type { Ceremony } from '../secure-update/ceremony.js';
+import { checkTerms } from '../secure-update/key-epoch-terms.js';
+import type { KeyEpochStore } from '../secure-update/key-epoch-store.js';
+import type { Uploader } from '../secure-update/uploader.js';
+
+/** How a site computes what a task asks, and what it keeps account of. */
+export interface TaskVectors {
+  /** A round has begun: its training follows the key ceremony. */
+  prepare(): void;
+  /**
+   * @param signal ends what is computed
+   * @returns this site's integers, ready to encrypt
+   */
+  compute(task: Task, signal: AbortSignal): Promise<Uint32Array>;
+  /** Must be called when an encrypted answer of the round is on disk and before a byte of it is sent. */
+  released(round: ChargedRound): void;
+  /** Must be called before a task of a charged round is refused: what is said then is what the charge paid for. */
+  refused(round: ChargedRound): void;
+}
 
 /** Answers a task with an encrypted vector: made once, stored, and sent until the coordinator has it. */
 export class TaskAnswers {
@@ -17,7 +34,7 @@ export class TaskAnswers {
     const task = taskOf(assignment.task, assignment.input);
     // Stored under another sum and never sent: the answer of this round is that one.
     if (task.answers && this.keyEpochs.answers(task.answers)) this.vectors.released(task.answers);
-    await this.encryptOnce(task, assignment, withdrawn);
+    await this.encryptOnce(assignment, withdrawn);
     await this.send(task, assignment);
   }
 
@@ -31,12 +48,12 @@ export class TaskAnswers {
    * After a crash the stored ciphertext is sent, and the records are not looked at again. Agreement and a free index come before
    * what spends privacy budget on a sum that is refused.
    */
-  private async encryptOnce(
-    task: Task,
-    { keyEpochId, sumId, sumIndex }: AssignmentOf<'task'>,
+  async encryptOnce(
+    { task: name, input, keyEpochId, sumId, sumIndex }: AssignmentOf<'task'>,
     withdrawn: AbortSignal,
   ): Promise<void> {
     if (this.uploader.made(keyEpochId, sumId)) return;
+    const task = taskOf(name, input);
     checkTerms(this.keyEpochs.ceremony(keyEpochId).header, task.federation);
     this.uploader.checkFree(keyEpochId, sumIndex);
     await this.ceremony.agreed(keyEpochId);

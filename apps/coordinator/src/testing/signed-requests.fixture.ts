@@ -4,10 +4,12 @@ import {
   PROTOCOL,
   enrolmentStatement,
   requestStatement,
+  uploadStatement,
   type Envelope,
   type RequestStatement,
 } from '@koinon/contracts';
-import { signStatement, toBase64, type Signer } from '@koinon/signing';
+import { MerkleTree } from '@koinon/he';
+import { generateSigningKey, signStatement, signerFrom, toBase64, type Signer } from '@koinon/signing';
 import { digest } from './tiny-federation.fixture.js';
 
 export type Body = { readonly json: unknown } | { readonly bytes: Uint8Array };
@@ -18,8 +20,8 @@ export interface RecordedPut {
   readonly bytes: Uint8Array;
 }
 
-/** Signed requests of one site. Everything that is signed can be overridden, to see it refused. */
-export class SiteLink {
+/** Requests by hand in the name of one site. Everything that is signed can be overridden, to see it refused. */
+export class SignedRequests {
   readonly puts: RecordedPut[] = [];
 
   constructor(
@@ -65,6 +67,14 @@ export class SiteLink {
     if (!response.ok) throw new RefusedError(path, response.status, (await response.json()) as { code: string });
     const text = await response.text();
     return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** Says of an upload that it is whole. @throws RefusedError */
+  async finishUpload(sumId: string, blocks: number, root: string): Promise<void> {
+    const statement = { protocol: PROTOCOL, sumId, site: this.site, blocks, root };
+    await this.ask('POST', `/v1/site/sums/${sumId}/finish`, {
+      json: await signStatement(uploadStatement.type, statement, this.signer),
+    });
   }
 
   /** A PUT that stops in the middle of its body. @returns what sends the rest and waits for the answer's text */
@@ -143,3 +153,11 @@ export async function enrolmentOf(
   };
   return { token, statement: await signStatement(enrolmentStatement.type, statement, signer) };
 }
+
+export async function freshSigner(): Promise<Signer> {
+  const { pkcs8, publicKey } = await generateSigningKey();
+  return signerFrom(pkcs8, publicKey);
+}
+
+export const rootOf = (blocks: readonly Uint8Array[]): string =>
+  Buffer.from(MerkleTree.from(blocks.map((b) => Buffer.from(digest(b), 'hex'))).root).toString('hex');
