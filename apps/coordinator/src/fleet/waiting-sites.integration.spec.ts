@@ -50,7 +50,7 @@ it('a change costs one look, however many sites wait for one; all are answered w
   const [assignments, events] = [app.get(AssignmentsService), app.get(EventsService)];
   const { digest: known } = await assignments.wait('site-0', 0);
   const query = vi.spyOn(PostgresQueryRunner.prototype, 'query');
-  const looks = () => query.mock.calls.filter(([text]) => text.includes('FROM rounds')).length;
+  const looks = () => query.mock.calls.filter(([text]) => text.includes('FROM runs run')).length;
   const sites = Array.from({ length: 64 }, (_, i) => `site-${i}`);
   const waiting = Promise.all(sites.map((site) => assignments.wait(site, 3_600_000, known)));
   await until('the first look', () => Promise.resolve(looks() > 0));
