@@ -1,12 +1,13 @@
 /**
- * `npm test`: lint, format, types, boundaries, what nobody uses, names, then unit, integration and browser tests, each with its time.
+ * `npm test`: lint, format, types, boundaries, what nobody uses, names, sizes of files, then unit, integration and browser tests,
+ * each with its time.
  * `npm test -- libs/he other/folder` runs only the tests whose path contains one of the words;
  * options are handed to vitest (`npm test -- libs/he --testNamePattern=adder`).
  *
  * `npm run test:long` tries every property twenty times as often.
  *
  * Nothing is skipped: what is missing is installed or fails the run. The last line says
- * `N passed, N failed`, where each of the first six counts as one.
+ * `N passed, N failed`, where each of the first seven counts as one.
  */
 import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync } from 'node:fs';
@@ -31,6 +32,7 @@ const CHECKS = [
   { name: 'boundaries', command: ['node', 'tools/check-boundaries.mjs'] },
   { name: 'unused', command: ['node', 'tools/check-unused.mjs'] },
   { name: 'names', command: ['node', 'tools/check-names.mjs'] },
+  { name: 'sizes', command: ['node', 'tools/check-sizes.mjs'] },
 ];
 
 const TIERS = [
