@@ -11,8 +11,8 @@ const CLI = join(import.meta.dirname, '../../apps/cli/dist/main.js');
 
 /** A round as the coordinator recorded it. */
 export interface MeasuredRound {
-  /** When each state was entered, ms since the epoch. */
-  readonly entered: Readonly<Record<string, number>>;
+  /** When each state of the round, and of the sum of its updates, was entered; ms since 1970. */
+  readonly entered: ReadonlyMap<string, number>;
   readonly sites: number;
   /** Requests that sites signed while it went on. */
   readonly requests: number;
@@ -52,6 +52,8 @@ export async function runFederation(onProgress: (line: string) => void): Promise
 /** A nonce is kept for ten minutes from the request that it came with. */
 const ROUNDS = `
   SELECT r.timeline, cardinality(r.cohort) AS sites, (
+    SELECT s.timeline FROM sums s WHERE s.round_id = r.id AND s.key_epoch_id = r.key_epoch_id AND s.sum_index = 0
+  ) AS "ofUpdates", (
     SELECT count(*)::int FROM request_nonces n
     WHERE n.kept_until - interval '10 minutes' BETWEEN r.started_at AND r.finished_at
   ) AS requests
@@ -63,12 +65,14 @@ async function readRounds(connectionString: string, samples: CpuSamples): Promis
   try {
     const { rows } = await client.query<{
       timeline: { state: string; at: string }[];
+      ofUpdates: { state: string; at: string }[];
       sites: number;
       requests: number;
     }>(ROUNDS);
-    return rows.map(({ timeline, sites, requests }) => {
-      const entered = Object.fromEntries(timeline.map(({ state, at }) => [state, Date.parse(at)]));
-      return { entered, sites, requests, cpuMs: samples.between(entered['planned']!, entered['done']!) };
+    return rows.map(({ timeline, ofUpdates, sites, requests }) => {
+      // Where a round and its sum have a state of one name, the round's is meant.
+      const entered = new Map([...ofUpdates, ...timeline].map(({ state, at }) => [state, Date.parse(at)]));
+      return { entered, sites, requests, cpuMs: samples.between(entered.get('planned')!, entered.get('done')!) };
     });
   } finally {
     await client.end();

@@ -1,10 +1,11 @@
+import { roundPhases } from '@koinon/contracts';
 import { expect, it } from 'vitest';
 import { figuresOf } from './round.js';
 
 it('reports the median of the rounds that are warm, their parts, and the first one apart', () => {
   const round = (planned: number, stepMs: number, coordinator: number) => {
-    const states = ['planned', 'collecting', 'freezing', 'aggregating', 'decrypting', 'updating', 'evaluating', 'done'];
-    const entered = Object.fromEntries(states.map((state, index) => [state, planned + index * stepMs]));
+    const phases = roundPhases.filter((phase) => phase !== 'failed');
+    const entered = new Map(phases.map((phase, index) => [phase, planned + index * stepMs]));
     return { entered, sites: 4, requests: 120, cpuMs: { coordinator } };
   };
   const rounds = [round(0, 1000, 9), round(7000, 200, 5), round(8400, 300, 3), round(10_500, 100, 4)];

@@ -3,6 +3,7 @@
  * machine, fourteen weights, threshold CKKS. The first round of a run stands apart: nothing is warm in it.
  */
 import { spawnSync } from 'node:child_process';
+import type { RoundPhase } from '@koinon/contracts';
 import type { Figure } from './figure.js';
 import { runFederation, type FederationRun, type MeasuredRound } from './round-run.js';
 
@@ -17,7 +18,7 @@ const PARTS = {
   'adding and decrypting': ['freezing', 'updating'],
   'server update': ['updating', 'evaluating'],
   evaluation: ['evaluating', 'done'],
-} as const;
+} as const satisfies Record<string, readonly [RoundPhase, RoundPhase]>;
 
 export async function run({ onProgress }: { readonly onProgress: (line: string) => void }): Promise<Figure[]> {
   const nodeStarts = Array.from({ length: NODE_STARTS }, nodeStartMs);
@@ -47,7 +48,7 @@ export function figuresOf(runs: readonly FederationRun[], nodeStarts: readonly n
     samples,
     ...(isTime ? { yardstick, ratio: median(samples) / yardstick } : {}),
   });
-  const lasting = (from: string, to: string) => (round: MeasuredRound) => round.entered[to]! - round.entered[from]!;
+  const lasting = (from: RoundPhase, to: RoundPhase) => (round: MeasuredRound) => entry(round, to) - entry(round, from);
   const roles = [...new Set(others.flatMap(({ cpuMs }) => Object.keys(cpuMs)))].toSorted();
   return [
     figure('round', 'ms', others.map(lasting('planned', 'done'))),
@@ -73,6 +74,12 @@ export function figuresOf(runs: readonly FederationRun[], nodeStarts: readonly n
     ),
     figure('start of an empty Node process', 'ms', nodeStarts, false),
   ];
+}
+
+function entry({ entered }: MeasuredRound, phase: RoundPhase): number {
+  const at = entered.get(phase);
+  if (at === undefined) throw new Error(`the coordinator recorded no ${phase} of a round`);
+  return at;
 }
 
 function median(samples: readonly number[]): number {
