@@ -20,6 +20,7 @@ import { RoundTasks20261128060000 } from './migrations/20261128-round-tasks.js';
 import { RoundStates20261128020000 } from './migrations/20261128-round-states.js';
 import { OneWriter20261128030000 } from './migrations/20261128-one-writer.js';
 import { JobFailures20261127140000 } from './migrations/20261127-job-failures.js';
+import { EndOfProtocolOne20261128070000 } from './migrations/20261128-end-of-protocol-1.js';
 import { PresentWords20261128050000 } from './migrations/20261128-present-words.js';
 import { RequestNonces20261127070000 } from './migrations/20261127-request-nonces.js';
 import { RoundFit20261127120000 } from './migrations/20261127-round-fit.js';
@@ -59,6 +60,7 @@ export function dataSource(url: string): DataSource {
       KeyEpochNames20261128040000,
       PresentWords20261128050000,
       RoundTasks20261128060000,
+      EndOfProtocolOne20261128070000,
     ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',

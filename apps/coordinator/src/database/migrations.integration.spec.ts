@@ -3,6 +3,7 @@ import { withDatabase } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
 import { AuditService } from '../platform/audit/audit.service.js';
 import { connectDatabase, dataSource } from './data-source.js';
+import { undone } from '../testing/undone.fixture.js';
 import { RoundRow } from '../federations/federations.entities.js';
 
 describe('the migrations', () => {
@@ -189,11 +190,7 @@ describe('the names of key epochs', () => {
     ];
     const read = () => source.query<object[]>('SELECT state, timeline FROM sums');
     try {
-      const from = source.migrations.findIndex((m) => m.name === 'KeyEpochNames20261128040000');
-      const back = async () => {
-        for (const _ of source.migrations.slice(from)) await source.undoLastMigration();
-      };
-      await back();
+      await undone(source, 'KeyEpochNames20261128040000');
       await source.query(`
         INSERT INTO runs (id, federation, spec, model_sha256, feature_schema_sha256, parameters, noise_multiplier, epsilon_after, state, started_at)
           VALUES ('${id}', 'f', '{}', '', '', 1, 0, '{}', 'running', now());
@@ -210,7 +207,7 @@ describe('the names of key epochs', () => {
       ]);
       expect(await read()).toEqual([{ state: 'freezing', timeline: timeline('freezing') }]);
       expect(await source.query('SELECT header FROM key_epochs')).toEqual([{ header: { keyEpochId: id, sums: 2 } }]);
-      await back();
+      await source.undoLastMigration();
       expect(await read()).toEqual(before);
       expect(await source.query('SELECT header FROM epochs')).toEqual([{ header: { epochId: id, sums: 2 } }]);
     } finally {

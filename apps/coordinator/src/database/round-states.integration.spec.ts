@@ -1,5 +1,6 @@
 import { withDatabase } from '@koinon/testing';
 import { expect, it } from 'vitest';
+import { undone } from '../testing/undone.fixture.js';
 import { dataSource } from './data-source.js';
 
 const database = withDatabase();
@@ -21,9 +22,7 @@ it('rounds of before no longer repeat their sums, lose no time of theirs, and go
     (await read(table)).map(({ state, timeline }) => [state, timeline.map((entry) => entry.state)]);
   try {
     await source.runMigrations();
-    const first = source.migrations.findIndex((migration) => migration.name === 'RoundStates20261128020000');
-    const later = source.migrations.slice(first);
-    for (const _ of later) await source.undoLastMigration();
+    await undone(source, 'RoundStates20261128020000');
     await source.query(`
       INSERT INTO runs (id, federation, spec, model_sha256, feature_schema_sha256, parameters, noise_multiplier, epsilon_after, state, started_at)
         VALUES (gen_random_uuid(), 'f', '{}', '', '', 1, 0, '{}', 'running', now())`);
@@ -54,10 +53,10 @@ it('rounds of before no longer repeat their sums, lose no time of theirs, and go
       ['done', ['planned', 'collecting', 'updating', 'evaluating', 'done']],
     ]);
     expect(await states('sums')).toEqual([
-      ['aggregating', ['freezing', 'aggregating']],
-      ['done', ['freezing', 'aggregating', 'decrypting']],
+      ['aggregating', ['closing', 'aggregating']],
+      ['done', ['closing', 'aggregating', 'decrypting']],
     ]);
-    for (const _ of later) await source.undoLastMigration();
+    await source.undoLastMigration();
     expect(await read('rounds')).toEqual(before);
   } finally {
     await source.destroy();
