@@ -37,6 +37,9 @@ describe('the document at GET /v1/openapi.json', () => {
     expect(state).toBe('done');
     const version = rounds[0]!.version!;
     await client.modelFile('tiny', version);
+    // A site asks what is there only where an upload was cut off.
+    const [sumId] = sites[0]!.sent.keys();
+    await sites[0]!.link.ask('GET', `/v1/site/sums/${sumId}/blocks`);
     await Promise.all([client.runs(), client.sites(), client.models(), client.model('tiny'), client.auditReport()]);
     await Promise.all([client.failedJobs(), client.call(routes.auditEntries), client.call(routes.openApi)]);
     await Promise.all([client.call(routes.live), client.call(routes.ready)]);
