@@ -111,7 +111,7 @@ async function federate(
   let state = strategy.init(Float64Array.from(readWeights(model, trainable)));
   let told: Readonly<Record<string, string>> = {};
   for (let round = 1; round <= federation.rounds; round++) {
-    const counted = round === 1 ? {} : { control: round - 1 };
+    const counted = round === 1 ? {} : { fit: round - 1 };
     const frame = {
       runId: RUN,
       round,
@@ -149,7 +149,6 @@ class Member implements Site {
   readonly controls: Controls = {
     after: (_, counted) => (counted === null ? null : this.made.get(counted)!.control),
     keep: (_, __, made) => void this.made.set(made.round, made),
-    answer: (_, round) => this.made.get(round)!.answer,
   };
 
   private constructor(

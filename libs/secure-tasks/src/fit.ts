@@ -2,7 +2,7 @@ import { CodedError, ranges, sha256Schema, type Federation } from '@koinon/contr
 import { Quantiser } from '@koinon/he';
 import { z } from 'zod';
 import type { Charge } from './charge.js';
-import { controlAfter, controlQuantiser, controlChange, correctionOf } from './control.js';
+import { controlAfter, controlChange, correctionOf } from './control-variate.js';
 import { roundFrame } from './round-frame.js';
 import type { TaskKind } from './task-kind.js';
 import { isSaturated, meanUpdate, updateLength, updateVector } from './update-vector.js';
@@ -18,25 +18,39 @@ const ask = z.strictObject({
   control: sha256Schema.nullable(),
 });
 
-const input = z.object({
-  ...roundFrame.pick({
-    runId: true,
-    round: true,
-    federation: true,
-    recordsSchemaSha256: true,
-    modelSha256: true,
-    noiseMultiplier: true,
-    seed: true,
-  }).shape,
-  ...ask.shape,
-  counted: z.object({ control: z.int().positive().optional() }),
-});
+const input = z
+  .object({
+    ...roundFrame.pick({
+      runId: true,
+      round: true,
+      federation: true,
+      recordsSchemaSha256: true,
+      modelSha256: true,
+      noiseMultiplier: true,
+      seed: true,
+    }).shape,
+    ...ask.shape,
+    counted: z.object({ fit: z.int().positive().optional() }),
+  })
+  // With weights, the sum of the updates and their count would be two equations for what two sites sent.
+  .refine(
+    ({ controlVariate, weighting }) => !controlVariate || weighting === 'uniform',
+    'control variates weigh all alike',
+  )
+  .refine(
+    ({ controlVariate, control }) => controlVariate || control === null,
+    'a control variate that nothing is made of',
+  )
+  .refine(({ counted, round }) => (counted.fit ?? 0) < round, 'a round counts after it');
 export type FitAsk = z.infer<typeof ask>;
 export type FitInput = z.infer<typeof input>;
 
 export interface FitResult {
   /** Mean of the sites' (trained − base) weights. */
   readonly delta: Float64Array;
+  readonly sites: number;
+  /** K steps of rate η_l, as every site ran them. */
+  readonly local: Pick<Federation['local'], 'steps' | 'learningRate'>;
 }
 
 /** As much of a training as decides what it costs. */
@@ -61,7 +75,7 @@ export const fit = {
       round,
       federation,
       controlVariate,
-      counted: { control: counted = null },
+      counted: { fit: counted = null },
     } = asked;
     const server = asked.control === null ? null : await site.vector(asked.control);
     const own = controlVariate ? site.controls.after(runId, counted) : null;
@@ -69,21 +83,23 @@ export const fit = {
     const { range } = federation.encryption;
     if (isSaturated(trained.delta, range))
       throw new CodedError('TRAINING_DIVERGED', `most weights moved by more than ${range}`);
-    if (controlVariate) {
-      const grid = controlQuantiser(federation);
-      const answer = grid.quantise(controlChange(trained.delta, server, federation.local), site.randomBytes);
-      site.controls.keep(runId, counted, { round, answer, control: controlAfter(own, grid.dequantiseSum(answer, 1)) });
-    }
+    const grid = quantiser(federation);
     const vector =
       asked.weighting === 'records' ? updateVector(trained.delta, trained.records, scaling(federation)) : trained.delta;
-    return quantiser(federation).quantise(vector, site.randomBytes);
+    const answer = grid.quantise(vector, site.randomBytes);
+    if (controlVariate) {
+      // Of what is sent, not of what was trained: the server, which sees its sum, then keeps the exact mean.
+      const change = controlChange(grid.dequantiseSum(answer, 1), server, federation.local);
+      site.controls.keep(runId, counted, { round, control: controlAfter(own, change) });
+    }
+    return answer;
   },
   decode({ federation, weighting }, sum, uploads): FitResult {
     const values = quantiser(federation).dequantiseSum(sum, uploads);
     const delta =
       weighting === 'records' ? meanUpdate(values, scaling(federation)).delta : values.map((value) => value / uploads);
     if (isSaturated(delta, SATURATED * federation.encryption.range)) throw new CodedError('TRAINING_DIVERGED');
-    return { delta };
+    return { delta, sites: uploads, local: federation.local };
   },
 } satisfies TaskKind<FitAsk, FitInput, FitResult>;
 

@@ -1,5 +1,5 @@
 export { releasedIn, type Charge, type ChargedRound } from './charge.js';
-export type { ControlResult } from './control.js';
+export { controlChange } from './control-variate.js';
 export { fit, type FitAsk, type FitInput, type FitResult } from './fit.js';
 export type { RoundFrame } from './round-frame.js';
 export { countScores, COUNTS_LENGTH, metricsFromCounts } from './score-counts.js';

@@ -49,7 +49,6 @@ export class TestSite implements Site {
   readonly controls: Site['controls'] = {
     after: (_, counted) => (counted === null ? null : this.made.get(counted)!.control),
     keep: (_, __, made) => void this.made.set(made.round, made),
-    answer: (_, round) => this.made.get(round)!.answer,
   };
 
   train(asked: Training, _: unknown, correction: Float32Array | null): Promise<Trained> {

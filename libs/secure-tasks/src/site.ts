@@ -41,16 +41,11 @@ export interface Controls {
    * @throws CodedError SITE_STATE_LOST
    */
   after(runId: string, counted: number | null): Float64Array | null;
-  /** Keeps an answer before anything of its round leaves the site. Of earlier rounds only `counted` is kept. */
+  /** Keeps what an answer makes of it, before that answer leaves the site. Of earlier rounds only `counted` is kept. */
   keep(runId: string, counted: number | null, made: MadeControl): void;
-  /** The answer that was made of a round's training. @throws CodedError SITE_STATE_LOST where there was none */
-  answer(runId: string, round: number): Uint32Array;
 }
 
 export interface MadeControl {
   readonly round: number;
-  /** The change of the control variate as it is sent. */
-  readonly answer: Uint32Array;
-  /** The control variate after that change. */
   readonly control: Float64Array;
 }

@@ -11,7 +11,6 @@ const plain: FitAsk = { weighting: 'records', proximalMu: 0, controlVariate: fal
 const fit = (ask: Partial<FitAsk> = {}): TaskRequest => ({ task: 'fit', on: 'base', ask: { ...plain, ...ask } });
 const requests: Record<(typeof taskNames)[number], TaskRequest> = {
   fit: fit({ controlVariate: true, weighting: 'uniform' }),
-  control: { task: 'control', on: 'base', ask: {} },
   evaluate: { task: 'evaluate', on: 'next', ask: {} },
 };
 const sites = [
@@ -32,7 +31,6 @@ async function summed(request: TaskRequest, of: readonly Site[], told = frame())
 describe.each([8, 16] as const)('every kind of task in integers of %i bits', (bits) => {
   it.each(taskNames)('%s gives as many as both sides count on, below 2^bits', async (name) => {
     const told = frame({ federation: federation(bits) });
-    await requestedTask(requests.fit, told).compute(sites[0]!);
     const task = requestedTask(requests[name], told);
     const vector = await task.compute(sites[0]!);
     expect(vector).toHaveLength(task.width(3));
@@ -60,7 +58,6 @@ describe('a task', () => {
     const records = ['federation', 'modelSha256', 'recordsSchemaSha256'];
     const asked = ['control', 'controlVariate', 'counted', 'noiseMultiplier', 'proximalMu', 'seed', 'weighting'];
     expect(keys('evaluate')).toEqual(records);
-    expect(keys('control')).toEqual(['federation', 'round', 'runId']);
     expect(keys('fit')).toEqual([...records, ...asked, 'round', 'runId'].toSorted());
   });
 
@@ -68,19 +65,21 @@ describe('a task', () => {
     const { input } = requestedTask(fit(), frame());
     expect(taskOf('fit', JSON.parse(JSON.stringify(input))).input).toEqual(input);
     for (const name of ['histogram', 'toString']) expect(() => taskOf(name, input)).toThrow(coded('TASK_NOT_OFFERED'));
-    for (const wrong of [{ proximalMu: 1001 }, { noiseMultiplier: -1 }, { round: 0 }, { control: 'c' }]) {
+    const wrongs: object[] = [{ proximalMu: 1001 }, { noiseMultiplier: -1 }, { round: 0 }, { control: 'c' }];
+    // One training in two scalings, a vector that nothing is made of, and a round that is said to have counted before it was.
+    wrongs.push({ controlVariate: true }, { control: 'c0'.repeat(32) }, { counted: { fit: 1 } });
+    for (const wrong of wrongs) {
       expect(() => taskOf('fit', { ...input, ...wrong })).toThrow(coded('REQUEST_INVALID'));
     }
   });
 
-  it('charges the steps of every round and one record count, once, and neither control nor evaluation', () => {
+  it('charges the steps of every round and one record count, once, and no evaluation', () => {
     const { charges } = requestedTask(fit(), frame());
     const steps = { kind: 'sampled-gaussian', noiseMultiplier: 4, samplingRate: 0.3 };
     const count = { kind: 'gaussian', noiseMultiplier: 10, releases: 1 };
     expect(releasedIn(charges, 1)).toEqual([{ ...steps, steps: 2 }, count]);
     expect(releasedIn(charges, 5)).toEqual([{ ...steps, steps: 10 }, count]);
-    for (const name of ['control', 'evaluate'] as const)
-      expect(requestedTask(requests[name], frame()).charges).toEqual([]);
+    expect(requestedTask(requests.evaluate, frame()).charges).toEqual([]);
   });
 
   it('says of which charged round it is an answer', () => {
@@ -88,7 +87,6 @@ describe('a task', () => {
     expect(taskNames.map((name) => [name, requestedTask(requests[name], frame({ round: 3 })).answers])).toEqual([
       ['fit', { runId, round: 3 }],
       ['evaluate', null],
-      ['control', { runId, round: 3 }],
     ]);
   });
 

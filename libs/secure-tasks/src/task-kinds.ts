@@ -1,10 +1,9 @@
 import type { z } from 'zod';
-import { control } from './control.js';
 import { evaluate } from './evaluate.js';
 import { fit } from './fit.js';
 
 /** Every kind of secure sum there is. */
-export const taskKinds = { fit, evaluate, control } as const;
+export const taskKinds = { fit, evaluate } as const;
 
 export type TaskName = keyof typeof taskKinds;
 export type AskOf<K extends TaskName> = z.infer<(typeof taskKinds)[K]['ask']>;

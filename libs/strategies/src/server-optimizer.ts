@@ -1,4 +1,4 @@
-import type { TaskResults } from '@koinon/secure-tasks';
+import type { FitResult } from '@koinon/secure-tasks';
 import { StrategyError } from './errors.js';
 import type { RoundResults, StepResult, Strategy, StrategyParameters, StrategyState } from './strategy.js';
 import { evaluation, training } from './tasks.js';
@@ -7,7 +7,7 @@ import { evaluation, training } from './tasks.js';
 export interface Checked extends Pick<RoundResults, 'weights' | 'population'> {
   /** Mean of the sites' (trained − global) weights. */
   readonly delta: Float64Array;
-  readonly results: Partial<TaskResults>;
+  readonly fit: FitResult;
 }
 
 /** A strategy as its algorithm states it; the wrapping below checks what goes in. */
@@ -48,10 +48,10 @@ export function serverOptimizer({
 
 function checkRound({ weights, results, population }: RoundResults): Checked {
   if (!isVector(weights, weights.length)) refuse('a weight is not finite; go back to an earlier version');
-  const delta = results.fit?.delta;
-  if (!delta || !isVector(delta, weights.length))
+  const { fit } = results;
+  if (!fit || !isVector(fit.delta, weights.length))
     refuse('delta must be finite and as long as the weights; discard the round');
-  return { weights, delta, results, population };
+  return { weights, delta: fit.delta, fit, population };
 }
 
 export function refuse(message: string): never {
@@ -70,6 +70,6 @@ function checkState(state: StrategyState, names: readonly string[], length: numb
   }
 }
 
-export function isVector(vector: Float64Array, length: number): boolean {
+function isVector(vector: Float64Array, length: number): boolean {
   return vector.length === length && vector.every((value) => Number.isFinite(value));
 }

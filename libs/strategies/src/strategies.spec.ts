@@ -10,10 +10,10 @@ import type { RoundResults, StrategyState } from './strategy.js';
 const coded = (code: string) => expect.objectContaining({ code });
 
 function resultsOf(weights: number[], delta: number[]): RoundResults {
-  const control = { delta: Float64Array.from(delta, (value) => value / 2), sites: 3 };
+  const local = { steps: 5, learningRate: 0.4 };
   return {
     weights: Float64Array.from(weights),
-    results: { fit: { delta: Float64Array.from(delta) }, control },
+    results: { fit: { delta: Float64Array.from(delta), sites: 3, local } },
     population: 4,
   };
 }
@@ -130,11 +130,7 @@ describe('strategyByName', () => {
     ]);
     for (const control of [null, 'c0'.repeat(32)]) {
       const fit = { ...base, task: 'fit', ask: { ...plain, weighting: 'uniform', controlVariate: true, control } };
-      expect(asked('scaffold', {}, control ? { control } : {})).toEqual([
-        fit,
-        { ...base, task: 'control', ask: {} },
-        next,
-      ]);
+      expect(asked('scaffold', {}, control ? { control } : {})).toEqual([fit, next]);
     }
   });
 
@@ -242,20 +238,19 @@ describe('known answers', () => {
     expectClose(moved.state['v'], expected['v_next'] ?? [], 0);
   });
 
-  it('scaffold adds |S|/N of the mean control change, and tells the sites', () => {
+  it('scaffold adds |S|/N of the mean control change −c − Δ/(K·η), and tells the sites', () => {
     const strategy = strategyByName('scaffold');
-    const total = (mean: number) => ({ controls: Float64Array.of(4 * mean) });
-    const moved = strategy.step(total(0.1), resultsOf([1], [0.4]));
-    expectClose(moved.tell?.['control'], [0.1 + 0.75 * 0.2], 1e-15);
-    expectClose(moved.state['controls'], [4 * (0.1 + 0.75 * 0.2)], 1e-15);
+    const told = Math.fround(0.1);
+    const state = { controls: Float64Array.of(4 * 0.1), told: Float64Array.of(told) };
+    const moved = strategy.step(state, resultsOf([1], [0.4]));
+    const total = 4 * 0.1 + 3 * (-told - 0.4 / 2);
+    expectClose(moved.state['controls'], [total], 1e-15);
+    expectClose(moved.tell?.['control'], [Math.fround(total / 4)], 0);
+    expect(moved.state['told']).toEqual(moved.tell?.['control']);
     // A fifth site, whose own is zero, has been enrolled meanwhile.
-    expectClose(
-      strategy.step(total(0.1), { ...resultsOf([1], [0.4]), population: 5 }).tell?.['control'],
-      [(4 * 0.1 + 3 * 0.2) / 5],
-      1e-15,
-    );
-    const { fit } = resultsOf([1], [0.4]).results;
-    expect(() => strategy.step(moved.state, { ...resultsOf([1], [0.4]), results: { fit: fit! } })).toThrow(
+    const joined = strategy.step(state, { ...resultsOf([1], [0.4]), population: 5 });
+    expectClose(joined.tell?.['control'], [Math.fround(total / 5)], 0);
+    expect(() => strategy.step(state, { ...resultsOf([1], [0.4]), population: 2 })).toThrow(
       coded('STRATEGY_AGGREGATE_INVALID'),
     );
   });

@@ -42,11 +42,22 @@ export class TaskVectors {
   compute(task: Task, signal: AbortSignal): Promise<Uint32Array> {
     return task.compute({
       randomBytes,
-      controls: this.controls,
+      controls: this.paidControls(),
       train: (asked, charges, correction) => this.train(asked, charges, correction, signal),
       score: (asked) => this.score(asked, signal),
       vector: async (sha256) => float32s(await this.link.blob(sha256)),
     });
+  }
+
+  /** A round that is built on was answered, whoever says that it counted: its training is never repeated under its charge. */
+  private paidControls(): Controls {
+    return {
+      after: (runId, counted) => {
+        if (counted !== null) this.refused({ runId, round: counted });
+        return this.controls.after(runId, counted);
+      },
+      keep: (runId, counted, made) => this.controls.keep(runId, counted, made),
+    };
   }
 
   /** Must be called when an encrypted answer of the round is on disk and before a byte of it is sent. */

@@ -10,7 +10,6 @@ const run = randomUUID();
 const lost = expect.objectContaining({ code: 'SITE_STATE_LOST' });
 const made = (round: number): MadeControl => ({
   round,
-  answer: Uint32Array.of(round, 65_535, 0),
   control: Float64Array.of(round / 3, -1e-9, 7),
 });
 
@@ -25,7 +24,6 @@ describe('the control variates of a site', () => {
     store().keep(run, null, made(1));
     expect(store().after(run, null)).toBeNull();
     expect(store().after(run, 1)).toEqual(made(1).control);
-    expect(store().answer(run, 1)).toEqual(made(1).answer);
   });
 
   it('are known for either outcome of the last round: it counted, or it did not', () => {
@@ -38,13 +36,12 @@ describe('the control variates of a site', () => {
 
   it('of a round whose training is repeated are those of the last one', () => {
     store().keep(run, null, made(2));
-    store().keep(run, null, { ...made(2), answer: Uint32Array.of(9, 9, 9) });
-    expect(store().answer(run, 2)).toEqual(Uint32Array.of(9, 9, 9));
+    store().keep(run, null, { ...made(2), control: Float64Array.of(9, 9, 9) });
+    expect(store().after(run, 2)).toEqual(Float64Array.of(9, 9, 9));
   });
 
   it('that are gone, of another round or damaged are not made up', () => {
     store().keep(run, null, made(1));
-    expect(() => store().answer(run, 2)).toThrow(lost);
     expect(() => store().after(run, 2)).toThrow(lost);
     expect(() => store().after(randomUUID(), 1)).toThrow(lost);
     const file = join(dir.path, 'controls', run, '1');

@@ -11,8 +11,8 @@ const DIGEST_BYTES = 32;
 const lost = (): CodedError => new CodedError('SITE_STATE_LOST', 'the control variate of this run is gone or damaged');
 
 /**
- * SCAFFOLD's control variates, a folder per run with a file for each round whose answer may count: its SHA-256, the answer
- * (u32) and the control variate after it (float64), little-endian. Which of them counted the coordinator says when it asks for
+ * SCAFFOLD's control variates, a folder per run with a file for each round whose answer may count: SHA-256 of the control
+ * variate after it, and that as float64, little-endian. Which of them counted the coordinator says when it asks for
  * the next round; until then both are kept, so that a site that was cut off knows either way.
  */
 export class ControlStore implements Controls {
@@ -21,19 +21,15 @@ export class ControlStore implements Controls {
   }
 
   after(runId: string, counted: number | null): Float64Array | null {
-    return counted === null ? null : this.read(runId, counted).control;
+    return counted === null ? null : this.read(runId, counted);
   }
 
-  keep(runId: string, counted: number | null, { round, answer, control }: MadeControl): void {
-    const content = Buffer.concat([bytesOf(answer), bytesOf(control)]);
+  keep(runId: string, counted: number | null, { round, control }: MadeControl): void {
+    const content = Buffer.from(control.buffer, control.byteOffset, control.byteLength);
     replaceSecret(this.file(runId, round), Buffer.concat([digestOf(content), content]));
     for (const name of namesIn(join(this.folder, runId))) {
       if (![round, counted].includes(Number(name))) wipeFile(join(this.folder, runId, name));
     }
-  }
-
-  answer(runId: string, round: number): Uint32Array {
-    return this.read(runId, round).answer;
   }
 
   /** Wipes every run but these. */
@@ -46,14 +42,12 @@ export class ControlStore implements Controls {
     for (const run of all) if (!kept.includes(run)) wipe(join(this.folder, run.runId));
   }
 
-  private read(runId: string, round: number): MadeControl {
+  private read(runId: string, round: number): Float64Array {
     const stored = readIfThere(this.file(runId, round));
     if (!stored || stored.length < DIGEST_BYTES) throw lost();
     const content = Uint8Array.from(stored.subarray(DIGEST_BYTES)).buffer;
     if (!timingSafeEqual(stored.subarray(0, DIGEST_BYTES), digestOf(new Uint8Array(content)))) throw lost();
-    const values = content.byteLength / (Uint32Array.BYTES_PER_ELEMENT + Float64Array.BYTES_PER_ELEMENT);
-    const split = values * Uint32Array.BYTES_PER_ELEMENT;
-    return { round, answer: new Uint32Array(content.slice(0, split)), control: new Float64Array(content.slice(split)) };
+    return new Float64Array(content);
   }
 
   private file(runId: string, round: number): string {
@@ -61,6 +55,4 @@ export class ControlStore implements Controls {
   }
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint32Array | Float64Array): Buffer =>
-  Buffer.from(buffer, byteOffset, byteLength);
 const digestOf = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();

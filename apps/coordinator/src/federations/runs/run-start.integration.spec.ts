@@ -33,10 +33,9 @@ const names = [
   ...schemes.names.map((value) => ({ path: ['encryption', 'scheme'], value: value as unknown })),
 ].map((name, i) => ({ ...name, title: `${name.path.join('.')} ${String(name.value)}`, federation: `name-${i}` }));
 
-/** What the tiny model, whose one output is no list of classes, or today's sites cannot do. */
+/** What the tiny model, whose one output is no list of classes, cannot do. */
 const refused: Record<string, string> = {
   'model.loss cross-entropy': 'MODEL_INVALID',
-  'strategy.name scaffold': 'STRATEGY_NOT_OFFERED',
 };
 
 describe('the start of a run', () => {
