@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
 import { describe, expect, it } from 'vitest';
@@ -51,6 +51,16 @@ describe('the folder of a federation', () => {
       expect(JSON.parse(readFileSync(join(folder, 'federation.json'), 'utf8'))).toMatchObject({ seed: plans[n]!.seed });
       expect(useFederation(dir.path, plans[n]!)).toBe(folder);
     }
+  });
+
+  it('is the same on another disk, behind a link', () => {
+    using dir = tempDir();
+    const name = 'heart-disease-69ef84aeba17';
+    mkdirSync(join(dir.path, 'disk', name), { recursive: true });
+    const home = join(dir.path, 'home');
+    mkdirSync(home);
+    symlinkSync(join(dir.path, 'disk', name), join(home, name));
+    expect(useFederation(home, identity)).toBe(join(home, name));
   });
 
   it('is never made beside one that does not say what it is about: its ledgers may be this federation’s', () => {

@@ -60,7 +60,8 @@ describe('durable files', () => {
     const at = (name: string): string => join(dir.path, name);
     // A second name of the same blocks shows what is in them.
     const zeros = (name: string): boolean => readFileSync(at(name)).equals(Buffer.alloc(6));
-    for (const name of ['replaced', 'wiped', 'killed.1.new']) {
+    const killed = `killed.${randomUUID()}.new`;
+    for (const name of ['replaced', 'wiped', killed]) {
       writeFileSync(at(name), 'secret');
       linkSync(at(name), at(`${name} blocks`));
     }
@@ -70,12 +71,12 @@ describe('durable files', () => {
     removeUnfinished(dir.path);
     expect(readFileSync(at('replaced'), 'utf8')).toBe('newer');
     expect(readdirSync(dir.path).toSorted()).toEqual([
-      'killed.1.new blocks',
+      `${killed} blocks`,
       'replaced',
       'replaced blocks',
       'wiped blocks',
     ]);
-    expect(['killed.1.new blocks', 'replaced blocks', 'wiped blocks'].map(zeros)).toEqual([true, true, true]);
+    expect([`${killed} blocks`, 'replaced blocks', 'wiped blocks'].map(zeros)).toEqual([true, true, true]);
     replaceSecret(at('fresh'), Buffer.from('first'));
     expect(readFileSync(at('fresh'), 'utf8')).toBe('first');
   });
@@ -92,9 +93,12 @@ describe('durable files', () => {
 
   it('forget what a killed writer left unfinished', () => {
     using dir = tempDir();
-    for (const name of ['epoch', 'epoch.123.new']) writeFileSync(join(dir.path, name), 'secret');
+    const names = ['draft.new', 'epoch', 'notes.2026.new'];
+    for (const name of [...names, `epoch.${randomUUID()}.new`]) writeFileSync(join(dir.path, name), 'secret');
     removeUnfinished(dir.path);
-    expect(readdirSync(dir.path)).toEqual(['epoch']);
+    // What others call new is theirs.
+    expect(readdirSync(dir.path).toSorted()).toEqual(names);
+    expect(readFileSync(join(dir.path, 'draft.new'), 'utf8')).toBe('secret');
     removeUnfinished(join(dir.path, 'absent'));
   });
 });

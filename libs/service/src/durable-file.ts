@@ -18,6 +18,8 @@ import { dirname, join } from 'node:path';
 import { CodedError } from '@koinon/contracts';
 
 const UNFINISHED = '.new';
+/** Of ours alone: a folder that somebody names as a home may hold other people's files. */
+const OUR_UNFINISHED = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new$/;
 
 /** On disk, synced, and whole when the call returns; the old content or the new after a crash, never a mixture. @throws CodedError DISK_FULL */
 export function writeDurably(file: string, bytes: Uint8Array | string): void {
@@ -103,7 +105,7 @@ export function namesIn(folder: string): string[] {
 
 /** Deletes what writers that were killed left behind, secrets among it. Call before this process writes to the folder. */
 export function removeUnfinished(folder: string): void {
-  for (const name of namesIn(folder)) if (name.endsWith(UNFINISHED)) removeTemporary(join(folder, name));
+  for (const name of namesIn(folder)) if (OUR_UNFINISHED.test(name)) removeTemporary(join(folder, name));
 }
 
 /**
