@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
@@ -56,7 +56,7 @@ describe('the share of a sum', () => {
     using dir = tempDir();
     new DecryptionShareStore(dir.path).once(SUM, commitment, making());
     for (const name of readdirSync(dir.path)) expect(statSync(join(dir.path, name)).mode & 0o777).toBe(0o600);
-    writeFileSync(join(dir.path, `${OTHER_SUM}.share.1.new`), 'half a share');
+    writeFileSync(join(dir.path, `${OTHER_SUM}.share.${randomUUID()}.new`), 'half a share');
     const before = readdirSync(dir.path).length;
     void new DecryptionShareStore(dir.path);
     expect(readdirSync(dir.path)).toHaveLength(before - 1);

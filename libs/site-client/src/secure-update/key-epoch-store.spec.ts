@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@koinon/testing';
@@ -22,7 +23,7 @@ describe('the stored state of an epoch', () => {
     const folder = join(dir.path, 'basel', 'epochs');
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(join(folder, `${KEY_EPOCH}.epoch`)).mode & 0o777).toBe(0o600);
-    writeFileSync(join(folder, `${KEY_EPOCH}.epoch.1.new`), 'secrets of a killed process');
+    writeFileSync(join(folder, `${KEY_EPOCH}.epoch.${randomUUID()}.new`), 'secrets of a killed process');
     void new KeyEpochStore(folder, 'basel');
     expect(readdirSync(folder)).toEqual([`${KEY_EPOCH}.epoch`]);
   });
