@@ -30,7 +30,7 @@ export class AssignmentsService {
     for (;;) {
       // Subscribe before reading, so that a change in between is not missed.
       const events = this.events.stream.pipe(filter((e) => e.topic !== 'site'));
-      const changed = firstValueFrom(race(events, timer(Math.max(0, giveUpAt - Date.now()))), {
+      const changed = firstValueFrom(race(events, this.events.gaps, timer(Math.max(0, giveUpAt - Date.now()))), {
         defaultValue: STOPPED,
       });
       const now = await this.current(site);

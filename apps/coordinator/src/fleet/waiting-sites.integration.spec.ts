@@ -45,6 +45,22 @@ it('one look at the database answers every site that asks at that moment', async
   expect(query.mock.calls.filter(([text]) => text.includes('model_aliases'))).toHaveLength(1);
 });
 
+it('who waits reads again when the connection of the events is back: what happened meanwhile nobody was told', async () => {
+  const { app } = federation.coordinator;
+  const [assignments, events] = [app.get(AssignmentsService), app.get(EventsService)];
+  const { digest: known } = await assignments.wait('alpha', 0);
+  const query = vi.spyOn(PostgresQueryRunner.prototype, 'query');
+  const looks = () => query.mock.calls.filter(([text]) => text.includes('FROM runs run')).length;
+  const waiting = assignments.wait('alpha', 3_000, known);
+  await until('the first look', () => Promise.resolve(looks() > 0));
+  await federation.coordinator.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()",
+  );
+  await until('a look after the gap', () => Promise.resolve(looks() > 1));
+  expect(events.gaps.observed).toBe(true);
+  expect(await waiting).toEqual(nothing);
+});
+
 it('a change costs one look, however many sites wait for one; all are answered when the coordinator stops', async () => {
   const { app, foundations } = federation.coordinator;
   const [assignments, events] = [app.get(AssignmentsService), app.get(EventsService)];

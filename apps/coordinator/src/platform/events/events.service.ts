@@ -11,11 +11,14 @@ const RECONNECT_MS = 500;
 
 /**
  * What changed, across processes: PostgreSQL LISTEN/NOTIFY, delivered when the transaction that published
- * it commits. Events are hints; the database is the truth, so a missed one costs a reconciler's tick.
+ * it commits. Events are hints; the database is the truth, so a missed one costs a reconciler's tick, and whoever waits for
+ * one reads again after a gap.
  */
 @Injectable()
 export class EventsService implements OnModuleInit, OnModuleDestroy {
   readonly stream = new Subject<KoinonEvent>();
+  /** The connection was lost and is back: what happened meanwhile nobody was told. */
+  readonly gaps = new Subject<void>();
   private readonly log = new Logger('events');
   private client: pg.Client | undefined;
   private closing = false;
@@ -65,7 +68,11 @@ export class EventsService implements OnModuleInit, OnModuleDestroy {
 
   private listenLater(): void {
     setTimeout(() => {
-      if (!this.closing) this.listen().catch(() => this.listenLater());
+      if (this.closing) return;
+      this.listen().then(
+        () => this.gaps.next(),
+        () => this.listenLater(),
+      );
     }, RECONNECT_MS).unref();
   }
 }
