@@ -31,7 +31,3 @@ export function idOf(assignment: Assignment): string {
       return `release ${assignment.model} ${assignment.release.payload}`;
   }
 }
-
-/** Tasks of one key epoch are answered as they are listed: one may need what the one before it left at the site. */
-export const orderOf = (assignment: Assignment): string | undefined =>
-  assignment.kind === 'task' ? assignment.keyEpochId : undefined;

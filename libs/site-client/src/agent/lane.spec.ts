@@ -15,7 +15,6 @@ class Workshop {
     (id, withdrawn) => this.begin(id, withdrawn),
     this.stopping.signal,
     () => this.resting(),
-    (id) => /[A-Z]/.exec(id)?.[0],
   );
   /** What runs now. */
   current:
@@ -49,26 +48,6 @@ class Workshop {
 }
 
 describe('a lane', () => {
-  it('begins what has an order after what is listed before it, answered or withdrawn, and holds up nothing else', async () => {
-    const workshop = new Workshop();
-    workshop.lane.assign(listed(['A1', 'A2', 'b', 'C1']));
-    await workshop.end(false);
-    expect(workshop.begun).toEqual(['A1', 'b']);
-    await workshop.end(true);
-    await workshop.end(true);
-    expect(workshop.begun).toEqual(['A1', 'b', 'C1']);
-    await workshop.restIsOver();
-    await workshop.end(true);
-    expect(workshop.begun).toEqual(['A1', 'b', 'C1', 'A1', 'A2']);
-    await workshop.end(true);
-    workshop.lane.asking();
-    workshop.lane.assign(listed(['D1', 'D2']));
-    await workshop.end(false);
-    workshop.lane.assign(listed(['D2']));
-    await turn();
-    expect(workshop.begun.slice(5)).toEqual(['D1', 'D2']);
-  });
-
   it('runs one thing after the other, and what failed again when it has rested and the others had their turn', async () => {
     const workshop = new Workshop();
     workshop.lane.assign(listed('abc'));

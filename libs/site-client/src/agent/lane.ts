@@ -10,8 +10,7 @@ interface Entry<Job> {
 
 /**
  * Runs what is assigned to it one at a time, in the order in which it was first listed. What fails rests and is run again for as
- * long as it stays in the list; what leaves the list is told by its signal to stop, and is not run again. Of jobs that have an
- * order none is begun before those that are listed before it.
+ * long as it stays in the list; what leaves the list is told by its signal to stop, and is not run again.
  */
 export class Lane<Job> {
   private readonly entries = new Map<string, Entry<Job>>();
@@ -22,13 +21,11 @@ export class Lane<Job> {
    * @param run resolves to whether the job is answered; never rejects
    * @param signal ends the lane: nothing is begun any more
    * @param rest after this many failures in a row
-   * @param orderOf the order that a job belongs to, where it matters
    */
   constructor(
     private readonly run: (job: Job, withdrawn: AbortSignal) => Promise<boolean>,
     private readonly signal: AbortSignal,
     private readonly rest: (failures: number, until: AbortSignal) => Promise<void> = backOff,
-    private readonly orderOf: (job: Job) => string | undefined = () => undefined,
   ) {}
 
   /** A list is being asked for: what is answered from here on may still be in it. */
@@ -61,22 +58,11 @@ export class Lane<Job> {
 
   private next(): void {
     if (this.running || this.signal.aborted) return;
-    const ready = this.ready();
+    const ready = [...this.entries].find(([, { resting }]) => !resting);
     if (!ready) return;
     this.running = this.runOne(...ready).finally(() => {
       this.running = undefined;
       this.next();
-    });
-  }
-
-  /** The first that neither rests nor waits for one before it. */
-  private ready(): [string, Entry<Job>] | undefined {
-    const waiting = new Set<string>();
-    return [...this.entries].find(([, { job, resting }]) => {
-      const order = this.orderOf(job);
-      const isReady = !resting && (order === undefined || !waiting.has(order));
-      if (order !== undefined) waiting.add(order);
-      return isReady;
     });
   }
 

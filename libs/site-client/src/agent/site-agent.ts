@@ -8,7 +8,7 @@ import { forgetAllBut } from '../secure-update/forget.js';
 import type { SumStores } from '../secure-update/sum-stores.js';
 import { Uploader } from '../secure-update/uploader.js';
 import { backOff } from './backoff.js';
-import { LANES, idOf, laneOf, orderOf, type LaneName } from './lane-of.js';
+import { LANES, idOf, laneOf, type LaneName } from './lane-of.js';
 import { Lane } from './lane.js';
 import { isTransient, refusalCode } from './refusal-code.js';
 import { TaskAnswers, type TaskVectors } from './task-answers.js';
@@ -52,7 +52,7 @@ export class SiteAgent {
     const uploader = new Uploader(site, keys, link, keyEpochs, uploads);
     this.tasks = new TaskAnswers(keyEpochs, this.ceremony, uploader, vectors);
     const answer = (assignment: Assignment, withdrawn: AbortSignal) => this.answer(assignment, withdrawn);
-    this.lanes = new Map(LANES.map((name) => [name, new Lane(answer, signal, backOff, orderOf)]));
+    this.lanes = new Map(LANES.map((name) => [name, new Lane(answer, signal)]));
   }
 
   /** Works until the signal. Settles when no lane runs anything. @param introduce comes before the first question, until it succeeds */
